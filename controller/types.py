@@ -1,0 +1,326 @@
+"""The vocabulary of callward: plain data that every part of the controller shares.
+
+Owns the nouns (dialplan, plan, offer), the events (past tense) and the commands (imperative).
+Must not hold behaviour, read a clock or import anything of callward.
+
+Units: every duration and every instant is a ``float`` in seconds. ``now`` is monotonic for calls;
+``Offer.moment`` is wall time (seconds since the epoch) for calendars and stamps.
+Frozen classes are configuration and plans; unfrozen slots classes live on the hot path, where
+frozen ones cost three times as much to create.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Literal
+
+# --------------------------------------------------------------------------- words
+
+
+class Mode(StrEnum):
+    """How the targets of one stage are tried."""
+
+    SEQUENTIAL = "sequential"  # one after the other
+    PARALLEL = "parallel"  # all at once
+    HYBRID = "hybrid"  # staggered: the next joins every `stagger` seconds
+
+
+class Milestone(IntEnum):
+    """Ordered evidence of progress of an attempt; calls and messages share the order."""
+
+    NONE = 0  # nothing heard at all
+    ACCEPTED = 1  # 100 Trying / accepted by the provider
+    ALERTING = 2  # 180, 183 / sent
+    ANSWERED = 3  # 200 / delivered
+    CONFIRMED = 4  # press-1 done / read
+
+
+class Verdict(StrEnum):
+    """What an outcome means for the run."""
+
+    NEXT_PATH = "next-path"  # same endpoint, another trunk
+    NEXT_TARGET = "next-target"  # another endpoint; never another trunk to the same one
+    STOP = "stop"  # start nothing new
+
+
+class TargetState(StrEnum):
+    """Liveness of a trunk or provider."""
+
+    UNKNOWN = "unknown"
+    UP = "up"
+    SUSPECT = "suspect"  # missed a sign of life, being confirmed
+    DOWN = "down"  # route away
+
+
+# Causes of our own, beside SIP status codes ("486"): short, stable, upper case.
+NO_REPLY = "NO_REPLY"  # nothing heard at all in time
+NO_PROGRESS = "NO_PROGRESS"  # heard, but not alerting in time
+NO_ANSWER = "NO_ANSWER"  # alerting, but not answered in time
+TRANSPORT_ERROR = "TRANSPORT_ERROR"  # closed port, unreachable, connection refused
+TRUNK_DOWN = "TRUNK_DOWN"  # health says the trunk is dead
+TARGET_REFUSED = "TARGET_REFUSED"  # another path of the same target brought its refusal
+HEDGE_RELEASED = "HEDGE_RELEASED"  # the silent attempt it stood in for came to life
+COMPLETED_ELSEWHERE = "COMPLETED_ELSEWHERE"  # another attempt won
+WITHDRAWN = "WITHDRAWN"  # the caller (sender) gave up
+EXHAUSTED = "EXHAUSTED"  # the chain has nobody left to try
+STOPPED = "STOPPED"  # a stop verdict ended the hunt
+
+# --------------------------------------------------------------------------- configuration, compiled
+
+#: A hedge delay in seconds; ``"auto"`` follows the measured first responses; ``None`` is off.
+Hedge = float | Literal["auto"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How one trunk is probed."""
+
+    every: float = 0.25  # between probes while nothing is wrong
+    burst: float = 0.05  # between probes after the first miss
+    timeout: float = 0.2  # a probe unanswered for so long is a miss (lower bound; RTT may raise it)
+    misses: int = 8  # consecutive misses until DOWN
+    rise: int = 2  # consecutive answers until UP again
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A SIP carrier or PBX link: how to get somewhere."""
+
+    name: str
+    host: str  # IP literal or DNS name as written
+    port: int
+    transport: str = "udp"
+    carrier: str = ""
+    probe: Probe | None = field(default_factory=Probe)  # None: never probed, calls are the only samples
+    where: str = ""  # file:line of its definition
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One concrete way: an endpoint via a trunk."""
+
+    name: str  # "front-desk via hq-pbx": unique, stable across reloads
+    endpoint: str
+    trunk: str
+    address: str  # what the driver needs; for SIP the Request-URI
+    cancellable: bool = True  # a message once accepted is not
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An endpoint with its ordered paths, as compiled into a stage."""
+
+    endpoint: str
+    paths: tuple[Path, ...]
+    live: bool = False  # a person or service that always answers
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Targets tried together under one mode. Its timers are policy, never SIP timers."""
+
+    targets: tuple[Target, ...]
+    mode: Mode = Mode.SEQUENTIAL
+    ring: float = 20.0  # sequential: each target's turn; parallel and hybrid: the whole stage
+    no_reply: float = 2.0  # give an attempt up when nothing at all was heard for so long
+    no_progress: float = 8.0  # give an attempt up when it is not alerting after so long
+    stagger: float = 5.0  # hybrid: the next target joins after so long
+    hedge: Hedge = "auto"
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Ordered stages for a route."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Match conditions that lead to a chain."""
+
+    did: str  # as written, normally E.164 "+15557000"; "*" is the default route
+    chain: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """An address the daemon listens on."""
+
+    host: str
+    port: int
+    transport: str = "udp"
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialplan:
+    """Everything compiled from one YAML file; immutable, swapped as a whole."""
+
+    version: str  # short hash of the source: stands in every record
+    listen: tuple[Listen, ...]
+    trunks: Mapping[str, Trunk]
+    chains: Mapping[str, Chain]
+    routes: Mapping[str, Route]  # by DID
+    default: Route | None = None
+    causes: Mapping[str, Verdict] = field(default_factory=dict)  # overrides of rules.verdicts.DEFAULTS
+
+
+# --------------------------------------------------------------------------- health
+
+
+@dataclass(slots=True)
+class Sample:
+    """Any health evidence: a probe result or a sign from live traffic."""
+
+    trunk: str
+    alive: bool
+    code: str  # "PROBE_200", "PROBE_TIMEOUT", "CALL_RESPONSE", "TRANSPORT_ERROR" ...
+    latency: float | None = None  # seconds from request to first response, where measured
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of a trunk's state, with its reason."""
+
+    trunk: str
+    old: TargetState
+    new: TargetState
+    at: float
+    code: str  # short and stable, for a status page
+    why: str  # a sentence, for a log
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkHealth:
+    """What the board knows of one trunk."""
+
+    state: TargetState = TargetState.UNKNOWN
+    since: float = 0.0
+    code: str = ""
+    hedge: float = 0.25  # what `hedge: auto` means on this trunk now, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class HealthView:
+    """Immutable snapshot of the board; a trunk that is not in it is UNKNOWN."""
+
+    version: int = 0
+    trunks: Mapping[str, TrunkHealth] = field(default_factory=dict)
+
+
+# --------------------------------------------------------------------------- offer and plan
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An incoming call or message to be routed."""
+
+    id: str
+    did: str  # the called number
+    caller: str = ""
+    moment: float = 0.0  # wall time
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A path or target that the plan leaves out, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A chain resolved for this offer now: what a run executes, unchanged by reloads."""
+
+    chain: str
+    stages: tuple[Stage, ...]
+    hedges: Mapping[str, float]  # trunk -> delay that `hedge: auto` means, seconds
+    causes: Mapping[str, Verdict]
+    until: Milestone = Milestone.ANSWERED
+    skipped: tuple[Skipped, ...] = ()
+    panic: bool = False  # nothing looked alive, so health was ignored
+    version: str = ""  # of the dialplan
+
+
+# --------------------------------------------------------------------------- events of a run
+
+
+@dataclass(slots=True)
+class AttemptProgressed:
+    """An attempt showed life; at the plan's `until` level this is success."""
+
+    attempt: int
+    milestone: Milestone
+
+
+@dataclass(slots=True)
+class AttemptFailed:
+    """An attempt ended without success."""
+
+    attempt: int
+    cause: str  # a SIP status ("486") or one of the causes above
+
+
+@dataclass(slots=True)
+class TrunkLost:
+    """Health says that a trunk is down."""
+
+    trunk: str
+
+
+@dataclass(slots=True)
+class OfferWithdrawn:
+    """The caller hung up, or the sender took the message back."""
+
+
+@dataclass(slots=True)
+class DeadlineReached:
+    """The run's deadline has come; it decides itself what is due."""
+
+
+RunEvent = AttemptProgressed | AttemptFailed | TrunkLost | OfferWithdrawn | DeadlineReached
+
+# --------------------------------------------------------------------------- commands of a run
+
+
+@dataclass(slots=True)
+class StartAttempt:
+    """Try this path now. ``trial`` counts the tries of the same path within the run, from 1."""
+
+    attempt: int
+    path: Path
+    trial: int = 1
+
+
+@dataclass(slots=True)
+class CancelAttempt:
+    """Stop trying; a success that still comes is a late success."""
+
+    attempt: int
+    why: str
+
+
+@dataclass(slots=True)
+class Finish:
+    """The run is over: exactly one of these per run. ``winner`` is None when nobody answered."""
+
+    winner: int | None
+    cause: str
+
+
+@dataclass(slots=True)
+class ReportLate:
+    """An attempt succeeded after the run was over: for the record, nothing new is started."""
+
+    attempt: int
+
+
+RunCommand = StartAttempt | CancelAttempt | Finish | ReportLate
