@@ -309,6 +309,13 @@ class CancelAttempt:
 
 
 @dataclass(slots=True)
+class ReportSilent:
+    """An attempt has shown no sign of life for its hedge delay: evidence for health, not yet a failure."""
+
+    attempt: int
+
+
+@dataclass(slots=True)
 class Finish:
     """The run is over: exactly one of these per run. ``winner`` is None when nobody answered."""
 
@@ -323,4 +330,32 @@ class ReportLate:
     attempt: int
 
 
-RunCommand = StartAttempt | CancelAttempt | Finish | ReportLate
+RunCommand = StartAttempt | CancelAttempt | ReportSilent | Finish | ReportLate
+
+# --------------------------------------------------------------------------- the record of a call
+
+
+@dataclass(slots=True)
+class AttemptRecord:
+    """What became of one attempt."""
+
+    path: str
+    started: float  # seconds after the offer
+    milestone: str
+    cause: str  # why it ended or was given up; "" for the winner
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """What became of one offer: where it went, why, and what came of it."""
+
+    offer: Offer
+    chain: str
+    status: int  # the final response the caller got
+    winner: str | None  # the path that answered
+    cause: str  # why nobody did
+    seconds: float  # from the offer to its final response
+    attempts: list[AttemptRecord]
+    skipped: tuple[Skipped, ...]
+    panic: bool
+    version: str

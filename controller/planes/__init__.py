@@ -1,0 +1,1 @@
+"""Data planes: what moves SIP. Each translates between its world and the attempts of a run."""

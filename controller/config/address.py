@@ -1,0 +1,164 @@
+"""Hosts, ports, trunk URIs and numbers as an operator writes them.
+
+Owns their syntax. Must not resolve names: a name is resolved when it is used.
+Hosts come out bare (IPv6 without brackets), as sockets and ``sip.uri`` have them; `in_uri` puts the brackets back.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+
+from controller.config.diagnostics import Mistake, quoted
+
+DEFAULT_PORT = 5060  # RFC 3261 §19.1.2
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_LIKE_HOST_PORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?")
+_LIKE_IPV4 = re.compile(r"[0-9.]+")
+_HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
+_USER = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,;?/-]|%[0-9A-Fa-f]{2})+")  # RFC 3261 §25.1: user
+_E164 = re.compile(r"\+[1-9][0-9]{1,14}")  # at most 15 digits: ITU-T E.164 §6
+_INTERNAL = re.compile(r"[0-9]{1,15}")
+_DECORATION = re.compile(r"[\s().\-/]")  # what people put into numbers to read them
+
+_SHAPE = "write sip:HOST or sip:HOST:PORT"
+
+
+class HostPort(NamedTuple):
+    """A host (IP literal or DNS name, IPv6 without brackets) and a port."""
+
+    host: str
+    port: int
+
+
+def in_uri(host: str) -> str:
+    """A host as it stands in a URI: IPv6 in brackets (RFC 3261 §25.1, IPv6reference)."""
+    return f"[{host}]" if ":" in host else host
+
+
+# --------------------------------------------------------------------------- addresses
+
+
+def parse_trunk_uri(text: str) -> HostPort:
+    """Read ``sip:HOST[:PORT][;transport=udp]``; raises `Mistake`."""
+    scheme, colon, rest = text.partition(":")
+    if scheme.lower() == "sips" and colon:
+        raise Mistake("RESERVED_VALUE", "'sips:' is reserved for a later version", "write sip: (UDP) for now")
+    if scheme.lower() != "sip" or not colon:
+        hint = f"write sip:{text}" if _LIKE_HOST_PORT.fullmatch(text) else _SHAPE
+        raise Mistake("BAD_URI", "trunk uri must begin with 'sip:'", hint)
+    if "@" in rest:
+        hint = "remove all up to the '@': the user comes from each endpoint"
+        raise Mistake("BAD_URI", "trunk uri cannot have a user part", hint)
+    if "?" in rest:
+        raise Mistake("BAD_URI", "trunk uri cannot have headers", "remove the '?' and all that follows")
+    address, *params = rest.split(";")
+    for param in params:
+        _check_param(param)
+    where = _parse_host_port(address, _SHAPE)
+    host = _check_host(where.host, _SHAPE)
+    port = DEFAULT_PORT if where.port is None else where.port
+    if not 1 <= port <= 65535:
+        raise Mistake("BAD_PORT", f"port {port} does not exist", "write a port from 1 to 65535")
+    return HostPort(host, port)
+
+
+def parse_listen(text: str) -> HostPort:
+    """Read ``IP:PORT``, the port 0 meaning any free one; raises `Mistake`."""
+    shape = 'write "IP:PORT", for example "0.0.0.0:5060"'
+    if re.fullmatch(r"[0-9]{1,5}", text):
+        raise Mistake("BAD_LISTEN", "an address to listen on needs a host", f'write "0.0.0.0:{text}"')
+    where = _parse_host_port(text, shape)
+    host = _check_host(where.host, shape)
+    if not _is_ip(host):
+        hint = "write the IP address of one of this machine's interfaces, or 0.0.0.0 for all"
+        raise Mistake("BAD_LISTEN", f"an address to listen on must be an IP literal, not {quoted(host)}", hint)
+    if where.port is None:
+        raise Mistake("BAD_LISTEN", "an address to listen on needs a port", f'write "{text}:{DEFAULT_PORT}"')
+    if where.port > 65535:
+        raise Mistake("BAD_PORT", f"port {where.port} does not exist", "write a port from 0 to 65535")
+    return HostPort(host, where.port)
+
+
+class _Written(NamedTuple):
+    host: str  # brackets kept
+    port: int | None
+
+
+def _parse_host_port(text: str, shape: str) -> _Written:
+    match = _HOST_PORT.fullmatch(text)
+    if match is not None:
+        return _Written(match[1], int(match[2]) if match[2] else None)
+    if _is_ip(text):
+        raise Mistake("BAD_HOST", "an IPv6 address stands in brackets", f"write [{text}]")
+    raise Mistake("BAD_HOST", f"{quoted(text)} is not a host and port", shape)
+
+
+def _check_host(written: str, shape: str) -> str:
+    if not written:
+        raise Mistake("BAD_HOST", "the host is missing", shape)
+    if written.startswith("["):
+        bare = written[1:-1]
+        if ":" not in bare or not _is_ip(bare):
+            raise Mistake("BAD_HOST", f"{quoted(written)} is not an IPv6 address", "brackets hold an IPv6 address")
+        return bare
+    if _LIKE_IPV4.fullmatch(written):
+        if not _is_ip(written):
+            hint = "an IPv4 address is four numbers from 0 to 255, without leading zeros"
+            raise Mistake("BAD_HOST", f"{quoted(written)} is not an IPv4 address", hint)
+    elif len(written) > 253 or not _NAME.fullmatch(written):
+        raise Mistake("BAD_HOST", f"{quoted(written)} is not a host name", shape)
+    return written
+
+
+def _is_ip(text: str) -> bool:
+    if "%" in text:  # a zone is of this machine only: it has no place in a URI (RFC 4007 §11.2)
+        return False
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_param(param: str) -> None:
+    name, _, value = param.partition("=")
+    if name.lower() != "transport":
+        hint = "remove it: only ;transport=udp is understood"
+        raise Mistake("BAD_URI", f"unknown parameter {quoted(param)} in a trunk uri", hint)
+    if value.lower() in {"tcp", "tls", "sctp", "ws", "wss"}:
+        message = f"transport {quoted(value)} is reserved for a later version"
+        raise Mistake("RESERVED_VALUE", message, "remove it: this version speaks UDP")
+    if value.lower() != "udp":
+        raise Mistake("BAD_URI", f"unknown transport {quoted(value)}", "remove it, or write ;transport=udp")
+
+
+# --------------------------------------------------------------------------- numbers
+
+
+def parse_did(text: str) -> str:
+    """Read a called number, or "*" for every other one; raises `Mistake`."""
+    return text if text == "*" else parse_number(text)
+
+
+def parse_number(text: str) -> str:
+    """Read an E.164 number ("+15550100") or an internal one ("100"); raises `Mistake`."""
+    if _E164.fullmatch(text) or _INTERNAL.fullmatch(text):
+        return text
+    plain = _DECORATION.sub("", text)
+    if plain != text and (_E164.fullmatch(plain) or _INTERNAL.fullmatch(plain)):
+        hint = f'write "{plain}"'
+    else:
+        hint = "write + and 2 to 15 digits (E.164), or the digits of an internal number"
+    raise Mistake("BAD_NUMBER", f"{quoted(text)} is not a number", hint)
+
+
+def parse_user(text: str) -> str:
+    """Read the user part of a SIP URI; raises `Mistake`."""
+    if _USER.fullmatch(text):
+        return text
+    hint = "write the user part alone, without 'sip:' and '@host'" if "@" in text else "write it as in a SIP URI"
+    raise Mistake("BAD_USER", f"{quoted(text)} is not the user part of a SIP URI", hint)

@@ -1,0 +1,206 @@
+"""Models -> the frozen dialplan: names resolved, paths built, timers inherited, numbers indexed.
+
+Owns everything that needs more than one value: unknown and duplicate names, values that contradict each other.
+It runs on what validation left over; a dialplan built after an error is thrown away by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from controller.config.address import in_uri
+from controller.config.diagnostics import Report, quoted
+from controller.config.model import EndpointModel, FileModel, ProbeModel, StageModel
+from controller.config.names import Names
+from controller.config.source import ListNode, MapNode, Node
+from controller.config.timers import Timers, default_timers, stage_timers
+from controller.config.validate import Loc, describe, find
+from controller.config.values import OFF, hint_choice
+from controller.types import Chain, Dialplan, Listen, Path, Probe, Route, Stage, Target, Trunk
+
+
+def build(file: FileModel, root: Node, names: Names, report: Report, version: str) -> Dialplan:
+    """Compile the models; ``root`` is what they were read from."""
+    return _Compiler(file, root, names, report).dialplan(version)
+
+
+@dataclass(slots=True)
+class _Compiler:
+    file: FileModel
+    root: Node
+    names: Names
+    report: Report
+
+    def dialplan(self, version: str) -> Dialplan:
+        listen = self.listen()
+        trunks = self.trunks(listen)
+        targets = self.targets(trunks)
+        chains = self.chains(targets)
+        routes = self.routes()
+        return Dialplan(
+            version=version,
+            listen=listen,
+            trunks=MappingProxyType(trunks),
+            chains=MappingProxyType(chains),
+            routes=MappingProxyType({did: route for did, route in routes.items() if did != "*"}),
+            default=routes.get("*"),
+            causes=MappingProxyType(dict(self.file.defaults.causes)),
+        )
+
+    # ----------------------------------------------------------------- sections
+
+    def listen(self) -> tuple[Listen, ...]:
+        seen: dict[Any, Node] = {}
+        listen = []
+        for index, model in enumerate(self.file.listen):
+            at = self.at("listen", index, "udp")
+            self.refuse_duplicate(seen, model.udp, at, "address", "listen")
+            listen.append(Listen(model.udp.host, model.udp.port, where=self.where(at)))
+        return tuple(listen)
+
+    def trunks(self, listen: tuple[Listen, ...]) -> dict[str, Trunk]:
+        ours = {(address.host, address.port): address for address in listen}
+        trunks = {}
+        for name, model in self.file.trunks.items():
+            if model.uri in ours:
+                message = f"trunk {quoted(name)} leads back to the address we listen on"
+                hint = f"write the other side's address: calls would run in a circle ({ours[model.uri].where})"
+                self.report.error(self.at("trunks", name, "uri"), "LOOP", message, hint)
+            trunks[name] = Trunk(
+                name,
+                model.uri.host,
+                model.uri.port,
+                carrier=model.carrier,
+                probe=self.probe(name, model.probe),
+                where=self.where(self.key("trunks", name)),
+            )
+        for name, probe in self.file.probes.items():
+            self.check_probe(name, probe)
+        return trunks
+
+    def probe(self, trunk: str, name: str | None) -> Probe | None:
+        if name == OFF:
+            return None
+        if name is None or not self.use("probes", name, ("trunks", trunk, "probe")):
+            return Probe()
+        model = self.file.probes.get(name)
+        return Probe() if model is None else _probe(model)
+
+    def check_probe(self, name: str, model: ProbeModel) -> None:
+        node = self.at("probes", name)
+        probe = _probe(model)
+        assert isinstance(node, MapNode)
+        if probe.burst > probe.every and not node.lost & {"burst", "every"}:
+            at = node.keys["burst" if "burst" in node.keys else "every"]
+            message = f"'burst' is slower than 'every' in probe {quoted(name)}"
+            self.report.error(at, "TIMER_ORDER", message, "after a miss probes come faster: lower burst or raise every")
+
+    def targets(self, trunks: dict[str, Trunk]) -> dict[str, Target]:
+        targets = {}
+        for name, model in self.file.endpoints.items():
+            address = self.address(name, model)
+            used = self.distinct("trunks", model.via, ("endpoints", name, "via"))
+            paths = [
+                Path(
+                    name=f"{name} via {trunk.name}",
+                    endpoint=name,
+                    trunk=trunk.name,
+                    address=f"sip:{address}@{in_uri(trunk.host)}:{trunk.port}",
+                )
+                for trunk in (trunks[via] for via in used if via in trunks)
+            ]
+            targets[name] = Target(name, tuple(paths), live=model.live)
+        return targets
+
+    def address(self, name: str, model: EndpointModel) -> str:
+        node = self.at("endpoints", name)
+        assert isinstance(node, MapNode)
+        if model.user is not None and model.number is not None:
+            message = f"'user' and 'number' exclude each other in endpoint {quoted(name)}"
+            hint = "keep user for what a PBX knows, number for what a carrier knows"
+            self.report.error(node.keys["number"], "BOTH_KEYS", message, hint)
+        elif model.user is None and model.number is None and not node.lost & {"user", "number"}:
+            message = f"'user' or 'number' is missing in endpoint {quoted(name)}"
+            self.report.error(node, "MISSING_KEY", message, 'add user: "100" (of a PBX) or number: "+15550100"')
+        return model.user or model.number or ""
+
+    def chains(self, targets: dict[str, Target]) -> dict[str, Chain]:
+        defaults = find(self.root, ("defaults",))
+        node = defaults if isinstance(defaults, MapNode) and defaults is not self.root else None
+        inherited = default_timers(self.file.defaults, node, self.report)
+        unsure = node.lost if node else set()
+        return {
+            name: Chain(
+                name,
+                tuple(
+                    self.stage(("chains", name, index), model, targets, inherited, unsure)
+                    for index, model in enumerate(stages)
+                ),
+                where=self.where(self.key("chains", name)),
+            )
+            for name, stages in self.file.chains.items()
+        }
+
+    def stage(
+        self, loc: Loc, model: StageModel, targets: dict[str, Target], inherited: Timers, unsure: set[str]
+    ) -> Stage:
+        node = self.at(*loc)
+        assert isinstance(node, MapNode)
+        timers = stage_timers(model, node, inherited, unsure, describe(self.root, loc), self.report)
+        used = self.distinct("endpoints", model.ring, (*loc, "ring"), inside=loc)
+        return Stage(
+            tuple(targets[name] for name in used if name in targets),
+            mode=model.mode,
+            where=self.where(node),
+            **{name: timer.value for name, timer in timers.items()},
+        )
+
+    def routes(self) -> dict[str, Route]:
+        seen: dict[Any, Node] = {}
+        routes = {}
+        items = find(self.root, ("routes",))
+        for index, model in enumerate(self.file.routes):
+            assert isinstance(items, ListNode)
+            self.use("chains", model.chain, ("routes", index, "chain"), inside=("routes", index))
+            self.refuse_duplicate(seen, model.did, self.at("routes", index, "did"), "DID", "routes")
+            routes[model.did] = Route(model.did, model.chain, where=self.where(items.items[index]))
+        return routes
+
+    # ----------------------------------------------------------------- names and places
+
+    def use(self, section: str, name: str, loc: Loc, inside: Loc | None = None) -> bool:
+        return self.names.use(section, name, self.at(*loc), describe(self.root, inside or loc[:-1]))
+
+    def distinct(self, section: str, used: Iterable[str], loc: Loc, inside: Loc | None = None) -> list[str]:
+        """The known ones of a list of names; unknown and repeated ones are reported."""
+        first: dict[Any, Node] = {}
+        known = []
+        for index, name in enumerate(used):
+            is_known = self.use(section, name, (*loc, index), inside or loc[:-1])
+            if self.refuse_duplicate(first, name, self.at(*loc, index), "name", describe(self.root, loc)) and is_known:
+                known.append(name)
+        return known
+
+    def refuse_duplicate(self, seen: dict[Any, Node], value: Any, at: Node, what: str, inside: str) -> bool:
+        first = seen.setdefault(value, at)
+        if first is at:
+            return True
+        return False
+
+    def at(self, *loc: int | str) -> Node:
+        return find(self.root, loc)
+
+    def key(self, section: str, name: str) -> Node:
+        node = self.at(section)
+        assert isinstance(node, MapNode)
+        return node.keys[name]
+
+    def where(self, node: Node) -> str:
+        return f"{self.report.file}:{node.line}"
+
+
+def _probe(model: ProbeModel) -> Probe:
+    return replace(Probe(), **model.model_dump(exclude_none=True))

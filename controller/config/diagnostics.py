@@ -1,0 +1,135 @@
+"""What is wrong with a dialplan, said to people: where, what, what to do; for the terminal and as JSON.
+
+Owns the shape of a finding, its rendering and the way a piece of the operator's text is quoted.
+Must not know YAML or the rules of the language.
+
+Messages and hints are lower case without a final period; codes are short and stable. Lines and columns count from 1,
+columns in characters.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+#: Line breaks as YAML 1.1 counts them; ``str.splitlines`` knows more and would shift every later line.
+_BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+#: A snippet goes to terminals and logs: what a key of such a name holds is masked, character by character.
+_SECRET = re.compile(r"""(?<=\b)((?:password|passwd|secret|token)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^\s,}]+)""", re.IGNORECASE)
+_WINDOW = 160  # characters of a long line that are shown
+_LEAD = 60  # of these, before the first caret
+_QUOTED = 60  # characters of a name or value that a message repeats
+
+
+@dataclass(slots=True, eq=False)
+class Span:
+    """A place in the source, on one line; ``end_col`` is the first column after it."""
+
+    line: int
+    col: int
+    end_col: int
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.col}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding."""
+
+    file: str
+    line: int
+    col: int
+    end_col: int
+    severity: Severity
+    message: str
+    hint: str  # what to do; may be empty
+    code: str
+
+
+class Mistake(ValueError):
+    """A value that is not in the language: raised by what reads a value, placed by what knows where it stood."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(slots=True)
+class Report:
+    """Collects the findings of one file; what is found twice at one place is kept once."""
+
+    file: str
+    _found: dict[Diagnostic, None] = field(default_factory=dict)  # an ordered set
+    errors: int = 0
+
+    def error(self, at: Span, code: str, message: str, hint: str = "") -> None:
+        self._add(at, "error", code, message, hint)
+        self.errors += 1
+
+    def warning(self, at: Span, code: str, message: str, hint: str = "") -> None:
+        self._add(at, "warning", code, message, hint)
+
+    def _add(self, at: Span, severity: Severity, code: str, message: str, hint: str) -> None:
+        self._found[Diagnostic(self.file, at.line, at.col, at.end_col, severity, message, hint, code)] = None
+
+    def sorted(self) -> list[Diagnostic]:
+        """The findings in the order in which a reader of the file meets them."""
+        return sorted(self._found, key=lambda found: (found.line, found.col))
+
+
+def quoted(text: str) -> str:
+    """Quote a piece of the operator's text: cut when long, and unable to steer a terminal."""
+    if len(text) > _QUOTED:
+        text = text[: _QUOTED - 3] + "..."
+    return f"'{printable(text)}'"
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would not show as it is."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+# --------------------------------------------------------------------------- output
+
+
+def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
+    """Show findings with their lines, underlined; ``sources`` holds the text of each file by name."""
+    lines = {name: _BREAKS.split(text) for name, text in sources.items()}
+    return "".join(_render_one(found, lines.get(found.file, ())) for found in diagnostics)
+
+
+def to_json(diagnostics: Iterable[Diagnostic]) -> str:
+    """The same findings for machines: a JSON array of objects with the fields of `Diagnostic`."""
+    return json.dumps([asdict(found) for found in diagnostics], indent=2)
+
+
+def _render_one(found: Diagnostic, lines: list[str] | tuple[()]) -> str:
+    label = "" if found.severity == "error" else f"{found.severity}: "
+    head = f"{found.file}:{found.line}:{found.col}: {label}{found.message}\n"
+    if found.line > len(lines):
+        return head + (f"      | {found.hint}\n" if found.hint else "")
+    text = _SECRET.sub(lambda match: match[1] + "*" * len(match[2]), lines[found.line - 1])
+    start = found.col - 1
+    end = max(found.end_col - 1, start + 1)
+    first = max(0, start - _LEAD) if len(text) > _WINDOW else 0
+    text = text[first : first + _WINDOW]
+    pad = " " * _width(text[: start - first])
+    carets = "^" * max(1, _width(text[start - first : end - first]))
+    shown = "".join(c if c.isprintable() else " " for c in text).rstrip()
+    return f"{head}{found.line:>5} | {shown}\n      | {pad}{carets} {found.hint}".rstrip() + "\n"
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: wide East Asian characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

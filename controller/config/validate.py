@@ -1,0 +1,249 @@
+"""Nodes -> models, with every error at its place and as much left over as can be.
+
+Owns the translation of pydantic's errors into ours, and recovery: what is wrong is cut out of the nodes, so that the
+checks which compare values and look names up still run on all the rest. Thus one run shows all errors.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from controller.config.diagnostics import Mistake, Report, quoted
+from controller.config.model import (
+    DefaultsModel,
+    EndpointModel,
+    FileModel,
+    ListenModel,
+    ProbeModel,
+    Remains,
+    RouteModel,
+    Section,
+    StageModel,
+    TrunkModel,
+)
+from controller.config.source import MAX_DEPTH, ListNode, MapNode, Node, ScalarNode, to_data
+
+Loc = tuple[int | str, ...]
+
+_MODELS: dict[str, type[Section]] = {
+    "listen": ListenModel,
+    "defaults": DefaultsModel,
+    "trunks": TrunkModel,
+    "probes": ProbeModel,
+    "endpoints": EndpointModel,
+    "chains": StageModel,
+    "routes": RouteModel,
+}
+_EXPECTED = {
+    "model_type": "a mapping",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "string_type": "a single value",
+}
+_HOW_TO_WRITE = {
+    "a mapping": "write {KEY: VALUE, ...}, or 'KEY: VALUE' on indented lines",
+    "a list": "write [VALUE, ...], or '- VALUE' on lines of their own",
+    "a single value": "write one word, number or time",
+}
+
+
+def validate(root: Node, report: Report) -> FileModel:
+    """Read the models from the nodes. After errors, what is returned and what is left of ``root`` agree."""
+    if not isinstance(root, MapNode):
+        message = f"file must be a mapping, not {_kind(root)}"
+        report.error(root, "WRONG_KIND", message, "begin with 'version: 1'; every section is a key")
+        return Remains()
+    try:
+        return FileModel.model_validate(to_data(root))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+    # Unknown keys first: "unknown key 'urii', did you mean 'uri'?" makes "'uri' is missing" superfluous.
+    for detail in sorted(details, key=lambda detail: detail["type"] == "missing"):
+        _explain(root, detail, report)
+    for _ in range(MAX_DEPTH):
+        _cut(root, details)
+        try:
+            return Remains.model_validate(to_data(root))
+        except ValidationError as error:  # what was cut was required: its owner goes next
+            details = error.errors(include_url=False, include_input=False)
+    return Remains()
+
+
+# --------------------------------------------------------------------------- places
+
+
+def find(root: Node, loc: Loc) -> Node:
+    """The node a path of keys and indexes leads to, or the last one on the way that exists."""
+    node = root
+    for step in loc:
+        child = _child(node, step)
+        if child is None:
+            break
+        node = child
+    return node
+
+
+def describe(root: Node, loc: Loc) -> str:
+    """Name a place in the operator's words: "chain 'sales', stage 2, key 'stagger'"."""
+    section, *rest = loc
+    words: list[str]
+    match section, rest:
+        case "chains", [str(name), int(), *rest]:
+            words = [f"chain {quoted(name)}", f"stage {_number(root, loc[:3])}"]
+        case "trunks" | "probes" | "endpoints" | "chains", [str(name), *rest]:
+            words = [f"{str(section)[:-1]} {quoted(name)}"]
+        case "routes", [int(), *rest]:
+            did = find(root, ("routes", index, "did"))
+            known = isinstance(did, ScalarNode) and did.text
+            words = [f"route {quoted(known) if known else _number(root, loc[:2])}"]
+        case "listen", [int(), *rest]:
+            words = [f"listen {_number(root, loc[:2])}"]
+        case "defaults", [_, *_]:
+            words = ["defaults"]
+        case _:
+            words, rest = [], list(loc)
+    keys = [f"key {quoted(step)}" for step in rest if isinstance(step, str) and step != "[key]"]
+    return ", ".join([*words, *keys])
+
+
+def _number(root: Node, loc: Loc) -> int:
+    """The place of a list's item as the operator counts, what was cut out included."""
+    parent, index = find(root, loc[:-1]), loc[-1]
+    assert isinstance(parent, ListNode) and isinstance(index, int)
+    return parent.numbers[index] if parent.numbers else index + 1
+
+
+def _child(node: Node, step: int | str) -> Node | None:
+    if isinstance(node, MapNode) and isinstance(step, str):
+        return node.entries.get(step)
+    if isinstance(node, ListNode) and isinstance(step, int):
+        return node.items[step] if step < len(node.items) else None
+    return None
+
+
+def _kind(node: Node) -> str:
+    if isinstance(node, MapNode):
+        return "a mapping"
+    return "a list" if isinstance(node, ListNode) else "text"
+
+
+# --------------------------------------------------------------------------- errors
+
+
+def _explain(root: MapNode, detail: ErrorDetails, report: Report) -> None:
+    loc, kind = detail["loc"], detail["type"]
+    if kind == "missing":
+        _explain_missing(root, loc, report)
+    elif kind == "extra_forbidden":
+        _explain_extra(root, loc, report)
+    elif kind in _EXPECTED:
+        _explain_kind(root, loc, _EXPECTED[kind], report)
+    elif kind == "too_short":
+        what = describe(root, loc)
+        report.error(find(root, loc), "EMPTY", f"{what} is empty", "name at least one, or remove it")
+    else:
+        cause = detail.get("ctx", {}).get("error")
+        why = cause if isinstance(cause, Mistake) else Mistake("BAD_VALUE", detail["msg"])
+        _explain_value(root, loc, why, report)
+
+
+def _explain_value(root: MapNode, loc: Loc, why: Mistake, report: Report) -> None:
+    if loc[-1] == "[key]":
+        parent = find(root, loc[:-2])
+        key = loc[-2]
+        at = parent.keys[key] if isinstance(parent, MapNode) and isinstance(key, str) and key in parent.keys else parent
+        report.error(at, why.code, f"{why.message} in {describe(root, loc[:-2])}", why.hint)
+        return
+    node = find(root, loc)
+    if isinstance(node, ScalarNode) and node.is_blank:
+        _explain_blank(root, loc, report)
+    else:
+        inside = f" in {describe(root, loc)}" if len(loc) > 1 else ""
+        report.error(node, why.code, why.message + inside, why.hint)
+
+
+def _explain_kind(root: MapNode, loc: Loc, expected: str, report: Report) -> None:
+    node = find(root, loc)
+    if isinstance(node, ScalarNode) and node.is_blank:
+        _explain_blank(root, loc, report)
+    else:
+        message = f"{describe(root, loc)} must be {expected}, not {_kind(node)}"
+        report.error(node, "WRONG_KIND", message, _HOW_TO_WRITE[expected])
+
+
+def _explain_blank(root: MapNode, loc: Loc, report: Report) -> None:
+    parent = find(root, loc[:-1])
+    step = loc[-1]
+    at: Node = find(root, loc)
+    if isinstance(parent, MapNode) and isinstance(step, str):
+        at = parent.keys[step]  # the value itself has no extent
+    report.error(at, "NO_VALUE", f"{describe(root, loc)} has no value", "write a value, or remove the key")
+
+
+def _explain_missing(root: MapNode, loc: Loc, report: Report) -> None:
+    *owner, key = loc
+    node = find(root, tuple(owner))
+    if isinstance(node, MapNode) and key in node.lost:
+        return  # misspelt, and said so
+    field = _model(tuple(owner)).model_fields[str(key)]
+    example = json.dumps(field.examples[0]) if field.examples else "..."
+    inside = f" in {describe(root, tuple(owner))}" if owner else ""
+    message = f"required key {quoted(str(key))} is missing{inside}"
+    report.error(node, "MISSING_KEY", message, f"add {key}: {example}")
+
+
+def _explain_extra(root: MapNode, loc: Loc, report: Report) -> None:
+    *owner, step = loc
+    key = str(step)
+    node = find(root, tuple(owner))
+    assert isinstance(node, MapNode)
+    model = _model(tuple(owner))
+    inside = f" in {describe(root, tuple(owner))}" if owner else ""
+    node.lost.add(key)
+    if key in model.RESERVED:
+        message = f"{quoted(key)} is reserved for a later version{inside}"
+        report.error(node.keys[key], "RESERVED_KEY", message, f"remove it: {model.RESERVED[key]}")
+        return
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    close = difflib.get_close_matches(key.lower(), known, n=1)
+    if close:
+        node.lost.add(close[0])
+    hint = f"did you mean {quoted(close[0])}?" if close else f"known keys: {', '.join(known)}"
+    report.error(node.keys[key], "UNKNOWN_KEY", f"unknown key {quoted(key)}{inside}", hint)
+
+
+def _model(owner: Loc) -> type[Section]:
+    return _MODELS[str(owner[0])] if owner else FileModel
+
+
+# --------------------------------------------------------------------------- recovery
+
+
+def _cut(root: MapNode, details: list[ErrorDetails]) -> None:
+    """Cut all that is wrong out of the nodes; where something is missing, its owner."""
+    doomed: dict[int, tuple[Node, list[Node]]] = {}
+    for detail in details:
+        loc: Loc = detail["loc"]
+        if detail["type"] == "missing" or loc[-1] == "[key]":
+            loc = loc[:-1]
+        if loc:  # the top itself stays: nothing of it is required in what remains
+            parent = find(root, loc[:-1])
+            doomed.setdefault(id(parent), (parent, []))[1].append(find(root, loc))
+    for parent, children in doomed.values():
+        _remove(parent, {id(child) for child in children})
+
+
+def _remove(parent: Node, children: set[int]) -> None:
+    if isinstance(parent, ListNode):
+        kept = [index for index, item in enumerate(parent.items) if id(item) not in children]
+        parent.numbers = [parent.numbers[index] if parent.numbers else index + 1 for index in kept]
+        parent.items = [parent.items[index] for index in kept]
+    elif isinstance(parent, MapNode):
+        for key in [key for key, value in parent.entries.items() if id(value) in children]:
+            parent.lost.add(key)
+            del parent.entries[key]
+

@@ -1,0 +1,117 @@
+"""The engine: the whole controller without I/O, which the app drives with sockets and the simulator without.
+
+Owns the wiring between plane, health and prober: samples go to the board, a trunk that went down is told to the
+plane, a new view gates new offers, answers to probes find the prober. It holds no policy and no protocol.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from controller.health.board import Board
+from controller.planes.embedded import EmbeddedPlane
+from controller.probes import Prober
+from controller.switchboard import Switchboard
+from controller.types import CallRecord, Dialplan, TargetState, Transition
+from sip.element import Element
+from sip.timing import Deadlines, Timing
+from sip.transaction import Hop
+
+_BRANCH = re.compile(rb"^(?:Via|v)\s*:[^\r\n]*;\s*branch=([^;,\s\r\n]+)", re.MULTILINE | re.IGNORECASE)
+
+
+class Engine:
+    """Five calls are the whole contract: `receive`, `unreachable`, `next_deadline`, `handle_timer` and ``outbox``.
+
+    ``news`` collects what observers want to know; the driver drains it when it likes.
+    """
+
+    def __init__(
+        self,
+        dialplan: Dialplan,
+        element: Element,
+        hops: Mapping[str, Hop],
+        now: float,
+        *,
+        token: Callable[[], str],
+        timing: Timing | None = None,
+        epoch_offset: float = 0.0,
+    ) -> None:
+        """``hops`` has the resolved address of each trunk; ``token`` makes unguessable tokens for probes."""
+        self._deadlines = Deadlines()
+        self.switchboard = Switchboard(dialplan)
+        self.board = Board(dialplan.trunks.values(), now)
+        self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing)
+        self.plane.epoch_offset = epoch_offset
+        self.prober = Prober(self.board, hops, element.local, token)
+        self.outbox = self.plane.outbox
+        self.news: list[CallRecord | Transition] = []
+        self._view = self.board.view
+
+    def receive(self, data: bytes, source: Hop, now: float) -> None:
+        """Take one datagram."""
+        self.plane.receive(data, source, now)
+        self._settle(now)
+
+    def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:
+        """The network says that ``hop`` cannot be reached; ``quoted`` is what it gives back of our packet.
+
+        Whoever forges such a message cannot know the branch of a request under way, so the branch decides which
+        call moves on; without one it is a hint for health and nothing more.
+        """
+        match = _BRANCH.search(quoted)
+        branch = match[1].decode("ascii", "replace") if match else None
+        if branch is not None:
+            self.plane.unreachable(branch, now)
+        self._take(self.prober.handle_unreachable(branch, hop, now), now)
+        self._settle(now)
+
+    def next_deadline(self) -> float:
+        """When `handle_timer` is wanted next; infinity for never."""
+        return min(self._deadlines.next_deadline(), self.prober.next_deadline())
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        self._deadlines.fire_due(now)
+        self.plane.drain(now)
+        if self.prober.next_deadline() <= now:
+            self._take(self.prober.handle_timer(now), now)
+        self._settle(now)
+
+    def reload(self, dialplan: Dialplan, hops: Mapping[str, Hop], now: float) -> None:
+        """Swap the dialplan: new offers follow it, calls under way keep their plan, known trunks their state."""
+        self.switchboard.swap(dialplan)
+        self.plane.swap_hops(hops)
+        self.board.update(dialplan.trunks.values(), now)
+        self.prober.update(hops, now)
+        self._settle(now)
+
+    def _settle(self, now: float) -> None:
+        plane = self.plane
+        while plane.strays or plane.samples:
+            strays, plane.strays = plane.strays, []
+            samples, plane.samples = plane.samples, []
+            for stray in strays:
+                response = stray.response
+                _, transitions = self.prober.handle_response(response.via.branch, response.status, stray.source, now)
+                self._take(transitions, now)
+            for sample in samples:
+                self._take(self.board.observe(sample, now), now)
+        if plane.records:
+            self.news.extend(plane.records)
+            plane.records.clear()
+        if self.prober.outbox:
+            self.outbox.extend(self.prober.outbox)
+            self.prober.outbox.clear()
+        if self.board.view is not self._view:
+            self._view = self.board.view
+            plane.set_states(self._view)
+
+    def _take(self, transitions: list[Transition], now: float) -> None:
+        for transition in transitions:
+            self.news.append(transition)
+            if transition.new is TargetState.DOWN:
+                # the calls that move on must be planned around it, and so must the next one
+                self.plane.set_states(self.board.view)
+                self.plane.lose_trunk(transition.trunk, now)

@@ -1,0 +1,119 @@
+"""The board: all trunks with their detectors, and the immutable picture of them that plans are made from.
+
+Owns which trunks are watched, what `hedge: auto` means on each, and when the picture is drawn anew. Must
+not decide a state itself: `detector` does. Every call brings samples, so a sample that changes nothing
+that a plan depends on costs about a microsecond and leaves the picture alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from types import MappingProxyType
+from zlib import crc32
+
+from controller.health.detector import CALL_RESPONSE, Detector, RoundTrip
+from controller.types import HealthView, Sample, TargetState, Transition, Trunk, TrunkHealth
+
+#: `hedge: auto` in seconds. A user agent may keep quiet for 200 ms before it owes a 100 Trying (RFC 3261
+#: §17.2.1); beyond a second a caller would notice the wait, however slow the trunk usually is.
+MIN_HEDGE = 0.25
+MAX_HEDGE = 1.0
+
+#: The picture follows the measured figure only when that has moved by this share.
+NOTICEABLE = 0.1
+
+#: First probes are spread over one interval, but over no more than this: soon after the start every trunk is known.
+MAX_SPREAD = 1.0
+
+
+def spread_by_name(name: str) -> float:
+    """A place in 0 .. 1 for a trunk, the same in every run."""
+    return crc32(name.encode()) / 2**32
+
+
+class _Entry:
+    """What the board keeps of one trunk."""
+
+    __slots__ = ("detector", "first_response", "shown")
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self.first_response = RoundTrip()  # of calls
+        self.shown = TrunkHealth(detector.state, detector.since, detector.code, MIN_HEDGE)
+
+
+class Board:
+    """Health of all trunks: `observe` samples, read the `view`."""
+
+    def __init__(self, trunks: Iterable[Trunk], now: float, spread: Callable[[str], float] = spread_by_name) -> None:
+        """``spread`` gives a trunk's place in 0 .. 1, so that not all trunks are probed at the same moment."""
+        self._spread = spread
+        self._entries: dict[str, _Entry] = {}
+        self._hurried: dict[str, None] = {}  # an ordered set: a replay must come out the same
+        self._view = HealthView()
+        self._stale = True
+        self.update(trunks, now)
+
+    def update(self, trunks: Iterable[Trunk], now: float) -> None:
+        """Watch these trunks from now on. One whose address and probe are unchanged keeps what is known of it."""
+        before = self._entries
+        self._entries = {}
+        for trunk in trunks:
+            entry = before.get(trunk.name)
+            if entry is not None and _is_same(entry.detector.trunk, trunk):
+                entry.detector.trunk = trunk  # its `where` may have moved
+            else:
+                first = now + self._spread(trunk.name) * min(trunk.probe.every, MAX_SPREAD) if trunk.probe else now
+                entry = _Entry(Detector(trunk, now, first))
+            self._entries[trunk.name] = entry
+        self._stale = True
+
+    def observe(self, sample: Sample, now: float) -> list[Transition]:
+        """Take in one sample. A trunk that is not (or no longer) on the board is nobody's concern."""
+        entry = self._entries.get(sample.trunk)
+        if entry is None:
+            return []
+        transition = entry.detector.observe(sample, now)
+        if sample.code == CALL_RESPONSE and sample.latency is not None:
+            entry.first_response.add(sample.latency)
+            hedge = min(max(MIN_HEDGE, entry.first_response.bound), MAX_HEDGE)
+            shown = entry.shown.hedge
+            if abs(hedge - shown) > NOTICEABLE * shown:
+                self._show(entry, hedge)
+        if transition is None:
+            return []
+        self._show(entry, entry.shown.hedge)
+        if transition.new is TargetState.SUSPECT:
+            self._hurried[sample.trunk] = None
+        return [transition]
+
+    @property
+    def view(self) -> HealthView:
+        """The picture now. The same object, with the same version, for as long as nothing in it changed."""
+        if self._stale:
+            shown = {name: entry.shown for name, entry in self._entries.items()}
+            self._view = HealthView(self._view.version + 1, MappingProxyType(shown))
+            self._stale = False
+        return self._view
+
+    def detectors(self) -> Iterator[Detector]:
+        """The machines of all trunks, for the prober."""
+        return (entry.detector for entry in self._entries.values())
+
+    def take_hurried(self) -> list[str]:
+        """Names of the trunks whose next probe was moved forward since this was last asked."""
+        if not self._hurried:
+            return []
+        names = list(self._hurried)
+        self._hurried.clear()
+        return names
+
+    def _show(self, entry: _Entry, hedge: float) -> None:
+        detector = entry.detector
+        entry.shown = TrunkHealth(detector.state, detector.since, detector.code, hedge)
+        self._stale = True
+
+
+def _is_same(old: Trunk, new: Trunk) -> bool:
+    """Whether what is known of the one holds for the other."""
+    return (old.host, old.port, old.transport, old.probe) == (new.host, new.port, new.transport, new.probe)

@@ -1,0 +1,114 @@
+"""One event, one JSON line on standard error, written by a thread of its own.
+
+Rules: the call path hands a line over and goes on; when the reader of the log is stuck, lines are dropped and
+counted, and no call waits. A caller's number appears masked.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+from typing import Any, TextIO
+
+import structlog
+
+from controller.types import CallRecord, Transition
+
+BACKLOG = 10_000  # lines
+
+
+class LineWriter:
+    """What structlog prints to: a bounded queue and the thread that empties it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: queue.Queue[str | None] = queue.Queue(BACKLOG)
+        self.dropped = 0
+        self._thread = threading.Thread(target=self._write_lines, name="log", daemon=True)
+        self._thread.start()
+
+    def msg(self, line: str) -> None:
+        """Hand a line over; never blocks."""
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self.dropped += 1
+
+    log = debug = info = warning = error = critical = msg
+
+    def close(self) -> None:
+        """Write what is left, for a second at most."""
+        try:
+            self._lines.put(None, timeout=1.0)
+        except queue.Full:
+            return
+        self._thread.join(timeout=1.0)
+
+    def _write_lines(self) -> None:
+        while (line := self._lines.get()) is not None:
+            lines = [line]
+            while len(lines) < 256 and not self._lines.empty():
+                following = self._lines.get()
+                if following is None:
+                    self._lines.put(None)
+                    break
+                lines.append(following)
+            try:
+                self._stream.write("\n".join(lines) + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):
+                self.dropped += len(lines)
+
+
+Log = structlog.typing.FilteringBoundLogger
+
+
+def open_log(stream: TextIO = sys.stderr) -> tuple[Log, LineWriter]:
+    """A logger of JSON lines and the writer behind it."""
+    writer = LineWriter(stream)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=lambda *_: writer,
+        cache_logger_on_first_use=False,
+    )
+    log: Log = structlog.get_logger()
+    return log, writer
+
+
+def mask_number(number: str) -> str:
+    """A caller's number with its last digits only."""
+    return f"…{number[-2:]}" if len(number) > 4 else "…"
+
+
+def log_news(log: Log, news: CallRecord | Transition) -> None:
+    """Write what the engine has to tell."""
+    if isinstance(news, Transition):
+        log.info("trunk", trunk=news.trunk, old=news.old, new=news.new, code=news.code, why=news.why)
+        return
+    log.info("call", **call_fields(news))
+
+
+def call_fields(record: CallRecord) -> dict[str, Any]:
+    """The record of a call as the fields of one line."""
+    return {
+        "call": record.offer.id,
+        "did": record.offer.did,
+        "caller": mask_number(record.offer.caller),
+        "chain": record.chain,
+        "status": record.status,
+        "winner": record.winner,
+        "cause": record.cause,
+        "seconds": round(record.seconds, 3),
+        "attempts": [
+            {"path": a.path, "at": round(a.started, 3), "milestone": a.milestone, "cause": a.cause}
+            for a in record.attempts
+        ],
+        "skipped": [f"{skipped.what}: {skipped.why}" for skipped in record.skipped],
+        "panic": record.panic,
+        "version": record.version,
+    }

@@ -1,0 +1,415 @@
+"""The embedded data plane: a record-routing forking proxy, driven by runs.
+
+Owns the translation: an INVITE becomes an offer, a branch an attempt, a response a milestone, a command a SIP
+request. Sans-IO; nothing is awaited. It decides nothing: whom to ring is the run's business, what the caller may
+see is the fork's. Requests within a dialog carry their way in our sealed Record-Route and need no state at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+from typing import Any
+
+from controller.switchboard import Switchboard
+from controller.types import (
+    COMPLETED_ELSEWHERE,
+    TRANSPORT_ERROR,
+    WITHDRAWN,
+    AttemptFailed,
+    AttemptProgressed,
+    AttemptRecord,
+    CallRecord,
+    CancelAttempt,
+    DeadlineReached,
+    Finish,
+    HealthView,
+    Milestone,
+    Offer,
+    OfferWithdrawn,
+    Path,
+    ReportSilent,
+    RunCommand,
+    RunEvent,
+    Sample,
+    StartAttempt,
+)
+from sip import builder
+from sip.element import Element
+from sip.errors import RemoteProtocolError
+from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, ForkEvent, ResponseContext
+from sip.headers import find_uri, parse_via
+from sip.layer import TransactionLayer, reply_hop
+from sip.message import Request
+from sip.timing import Deadlines, Timing
+from sip.transaction import Hop, RequestReceived, StrayResponse, Transaction, TransactionEnded
+from sip.uri import parse_uri
+
+ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE"
+
+
+class _Attempt:
+    """The SIP side of one attempt."""
+
+    __slots__ = ("heard", "path", "started")
+
+    def __init__(self, path: Path, started: float) -> None:
+        self.path = path
+        self.started = started
+        self.heard = False
+
+
+class _Call:
+    """The SIP side of one run: the user of its response context."""
+
+    __slots__ = ("attempts", "context", "deadline", "invite", "offer", "reason", "started", "ticket")
+
+    def __init__(self, offer: Offer, invite: Request, context: ResponseContext, started: float) -> None:
+        self.offer = offer
+        self.invite = invite
+        self.context = context
+        self.started = started
+        self.attempts: dict[int, _Attempt] = {}
+        self.reason: str | None = None  # what the caller's CANCEL said
+        self.deadline = inf
+        self.ticket: list[Any] | None = None
+
+
+class EmbeddedPlane:
+    """See the top of the file. The driver drains ``outbox``, ``samples``, ``strays`` and ``records``."""
+
+    def __init__(
+        self,
+        switchboard: Switchboard,
+        element: Element,
+        hops: Mapping[str, Hop],
+        deadlines: Deadlines,
+        timing: Timing | None = None,
+    ) -> None:
+        """``hops`` maps each trunk to its address, resolved ahead."""
+        self._switchboard = switchboard
+        self._element = element
+        self._hops = hops
+        self._deadlines = deadlines
+        self._layer = TransactionLayer(deadlines, timing)
+        self._path_tags: dict[str, str] = {}
+        self._view = HealthView()
+        self.epoch_offset = 0.0  # epoch seconds minus `now`
+        self.samples: list[Sample] = []
+        self.strays: list[StrayResponse] = []
+        self.records: list[CallRecord] = []
+        self.counters: dict[str, int] = {"offers": 0, "relayed": 0, "refused_routes": 0, "glare": 0, "past_life": 0}
+        self._calls: dict[str, _Call] = {}  # under way, by offer id
+
+    @property
+    def outbox(self) -> list[tuple[bytes, Hop]]:
+        """What the transport must send; the driver clears it."""
+        return self._layer.outbox
+
+    def set_states(self, view: HealthView) -> None:
+        """Route new offers by this view."""
+        self._view = view
+
+    def swap_hops(self, hops: Mapping[str, Hop]) -> None:
+        """Use these addresses for new attempts."""
+        self._hops = hops
+
+    # -- input
+
+    def receive(self, data: bytes, source: Hop, now: float) -> None:
+        """Take one datagram."""
+        self._layer.receive(data, source, now)
+        self.drain(now)
+
+    def unreachable(self, branch: str, now: float) -> None:
+        """The transport could not deliver the packet with this Via branch."""
+        self._layer.transport_failed(branch, now)
+        self.drain(now)
+
+    def lose_trunk(self, trunk: str, now: float) -> None:
+        """Health says that a trunk is down: runs with an unanswered attempt there move on."""
+        for run_id, commands in self._switchboard.lose_trunk(trunk, now):
+            self._execute(self._calls[run_id], commands, now)
+        self.drain(now)
+
+    def drain(self, now: float) -> None:
+        """Deal with all that the layer has to tell; call it after firing the deadlines."""
+        layer = self._layer
+        while layer.events:
+            events, layer.events = layer.events, []
+            for event in events:
+                if isinstance(event, RequestReceived):
+                    self._on_request(event, now)
+                elif isinstance(event, StrayResponse):
+                    self._on_stray(event)
+                elif isinstance(event.user, Branch):
+                    for fork_event in event.user.context.handle(event.user, event, now):
+                        self._on_fork_event(fork_event, now)
+                elif isinstance(event, TransactionEnded) and isinstance(event.user, ResponseContext):
+                    event.user.user = None  # nobody upstream is left; cut the cycle
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    # -- requests
+
+    def _on_request(self, event: RequestReceived, now: float) -> None:
+        request, transaction = event.request, event.transaction
+        try:
+            if transaction is None:
+                self._on_ack(request)
+            elif request.method == "CANCEL":
+                self._on_cancel(transaction, request, now)
+            elif request.to_tag:
+                self._relay(transaction, request, now)
+            elif request.method == "INVITE":
+                self._on_invite(transaction, request, now)
+            elif request.method == "OPTIONS":
+                self._answer(transaction, 200, now, ALLOW, "Accept: application/sdp")
+            else:
+                self._answer(transaction, 405, now, ALLOW)
+        except RemoteProtocolError as error:
+            if transaction is not None:
+                self._answer(transaction, error.status, now)
+
+    def _on_invite(self, transaction: Transaction, request: Request, now: float) -> None:
+        self._layer.respond(transaction, builder.make_response(request, 100), now)
+        uri = parse_uri(request.uri)
+        if request.get("max-forwards") == "0":
+            self._answer(transaction, 483, now)
+            return
+        offer = Offer(
+            id=f"{request.call_id};{request.via.branch}",
+            did=uri.user,
+            caller=parse_caller(request),
+            moment=now + self.epoch_offset,
+        )
+        self.counters["offers"] += 1
+        commands = self._switchboard.begin(offer, self._view, now)
+        if commands is None:
+            self._answer(transaction, 404, now)
+            return
+        context = ResponseContext(self._layer, transaction, self._element)
+        transaction.user = context
+        call = context.user = _Call(offer, _without_routes(request), context, now)
+        self._calls[offer.id] = call
+        self._execute(call, commands, now)
+
+    def _on_cancel(self, transaction: Transaction, request: Request, now: float) -> None:
+        invite = self._layer.find_invite(request)
+        if invite is None:
+            self._answer(transaction, 481, now)
+            return
+        self._answer(transaction, 200, now)
+        context = invite.user
+        if not isinstance(context, ResponseContext):
+            return
+        call = context.user
+        if isinstance(call, _Call):
+            call.reason = request.get("reason")
+            self._tell(call, OfferWithdrawn(), now)
+        else:  # a re-INVITE: its final comes from the other side
+            for branch in list(context.branches):
+                context.cancel_branch(branch, request.get("reason"), now)
+
+    def _relay(self, transaction: Transaction, request: Request, now: float) -> None:
+        """A request within a dialog: our sealed Route entry is its passport (RFC 3261 §16.4)."""
+        forwarded = self._forward_in_dialog(request)
+        if isinstance(forwarded, int):
+            self._answer(transaction, forwarded, now)
+            return
+        hop = self._element.next_hop(forwarded)
+        if hop is None:
+            self._answer(transaction, 500, now)
+            return
+        if request.method == "INVITE":
+            self._layer.respond(transaction, builder.make_response(request, 100), now)
+        context = ResponseContext(self._layer, transaction, self._element, relay=True)
+        transaction.user = context
+        self.counters["relayed"] += 1
+        context.add_branch(1, forwarded, hop, now)
+
+    def _on_ack(self, request: Request) -> None:
+        """An ACK to a 2xx is forwarded without a transaction; one that we cannot vouch for is dropped."""
+        forwarded = self._forward_in_dialog(request)
+        if isinstance(forwarded, int):
+            return
+        hop = self._element.next_hop(forwarded)
+        if hop is not None:
+            self._layer.send_stateless(forwarded, hop)
+
+    def _forward_in_dialog(self, request: Request) -> Request | int:
+        """The copy to send on, or the status of the refusal."""
+        routes = request.get_all("route")
+        if not routes or not self._element.is_own(find_uri(routes[0])):
+            return 481
+        if self._element.open_route(request) is None:
+            self.counters["refused_routes"] += 1
+            return 403
+        via = self._element.via_for(request, request.method)
+        return builder.forward_request(request, request.uri, via, strip_route=True)
+
+    def _answer(self, transaction: Transaction, status: int, now: float, *extra: str) -> None:
+        tag = self._element.to_tag_for(transaction.request)
+        self._layer.respond(transaction, builder.make_response(transaction.request, status, tag, extra=extra), now)
+
+    # -- responses
+
+    def _on_fork_event(self, event: ForkEvent, now: float) -> None:
+        context = event.context
+        call = context.user
+        if not isinstance(call, _Call):
+            if isinstance(event, BranchAnswered):
+                context.respond_with(event.branch, now)
+            elif isinstance(event, BranchFailed):
+                context.respond_best(self._element.to_tag_for(context.upstream.request), now)
+            return
+        attempt = call.attempts[event.branch]
+        if isinstance(event, BranchFailed):
+            if not event.status:
+                self.samples.append(Sample(attempt.path.trunk, alive=False, code=TRANSPORT_ERROR))
+            elif not event.local:
+                self._note_life(attempt, now)
+            self._tell(call, AttemptFailed(event.branch, str(event.status) if event.status else TRANSPORT_ERROR), now)
+            return
+        self._note_life(attempt, now)
+        if isinstance(event, BranchProgressed):
+            alerting = 180 <= event.status < 190
+            milestone = Milestone.ALERTING if alerting else Milestone.ACCEPTED
+            self._tell(call, AttemptProgressed(event.branch, milestone), now)
+        elif isinstance(event, BranchAnswered):
+            self._tell(call, AttemptProgressed(event.branch, Milestone.ANSWERED), now)
+        else:
+            self.counters["glare"] += 1
+
+    def _note_life(self, attempt: _Attempt, now: float) -> None:
+        if not attempt.heard:
+            attempt.heard = True
+            self.samples.append(Sample(attempt.path.trunk, True, "CALL_RESPONSE", now - attempt.started))
+
+    def _on_stray(self, event: StrayResponse) -> None:
+        """A response to a branch of a past life goes on by its Vias alone; anything else is not ours."""
+        try:
+            vias = [parse_via(value) for value in event.response.get_all("via")[:2]]
+        except RemoteProtocolError:
+            return
+        if len(vias) > 1 and self._element.made_branch(vias[0], vias[1], event.response.call_id):
+            self.counters["past_life"] += 1
+            self._layer.send_stateless(builder.forward_response(event.response), reply_hop(vias[1]))
+        else:
+            self.strays.append(event)
+
+    # -- commands
+
+    def _tell(self, call: _Call, event: RunEvent, now: float) -> None:
+        self._execute(call, self._switchboard.handle(call.offer.id, event, now), now)
+
+    def _execute(self, call: _Call, commands: list[RunCommand], now: float) -> None:
+        for command in commands:
+            if isinstance(command, StartAttempt):
+                self._start(call, command, now)
+            elif isinstance(command, CancelAttempt):
+                call.context.cancel_branch(command.attempt, self._reason_for(call, command.why), now)
+            elif isinstance(command, ReportSilent):
+                trunk = call.attempts[command.attempt].path.trunk
+                self.samples.append(Sample(trunk, alive=False, code="CALL_SILENT"))
+            elif isinstance(command, Finish):
+                self._finish(call, command, now)
+        self._arm(call)
+
+    def _start(self, call: _Call, command: StartAttempt, now: float) -> None:
+        path, invite, element = command.path, call.invite, self._element
+        call.attempts[command.attempt] = _Attempt(path, now)
+        hop = self._hops.get(path.trunk)
+        if hop is None:  # the trunk left the dialplan while the call was ringing
+            self._deadlines.arm(now, self._on_no_hop, call, command.attempt)
+            return
+        tag = self._path_tags.get(path.name)
+        if tag is None:
+            tag = self._path_tags[path.name] = element.path_tag_of(path.name)
+        route = element.record_route_uri(invite.call_id, invite.from_tag, path.trunk)
+        via = element.via_for(invite, tag, command.trial)
+        request = builder.forward_request(invite, path.address, via, record_route=f"<{route}>")
+        call.context.add_branch(command.attempt, request, hop, now)
+
+    def _finish(self, call: _Call, command: Finish, now: float) -> None:
+        context = call.context
+        tag = self._element.to_tag_for(context.upstream.request)
+        if command.winner is not None:
+            context.respond_with(command.winner, now)
+        elif command.cause == WITHDRAWN:
+            context.respond(487, tag, now)
+        else:
+            context.respond_best(tag, now)
+        self._record(call, command, now)
+        self._calls.pop(call.offer.id, None)
+
+    def _record(self, call: _Call, command: Finish, now: float) -> None:
+        run = self._switchboard.close(call.offer.id)
+        if run is None:
+            return
+        winner = call.attempts[command.winner].path.name if command.winner is not None else None
+        self.records.append(
+            CallRecord(
+                offer=call.offer,
+                chain=run.plan.chain,
+                status=call.context.final,
+                winner=winner,
+                cause=command.cause,
+                seconds=now - call.started,
+                attempts=[
+                    AttemptRecord(
+                        call.attempts[a.id].path.name, a.started - call.started, a.milestone.name.lower(), a.cause
+                    )
+                    for a in run.attempts.values()
+                    if a.id in call.attempts
+                ],
+                skipped=run.plan.skipped,
+                panic=run.plan.panic,
+                version=run.plan.version,
+            )
+        )
+
+    def _reason_for(self, call: _Call, why: str) -> str | None:
+        """Losers of a win log no missed call; a caller's own reason is passed on; a timeout says nothing."""
+        if why == COMPLETED_ELSEWHERE:
+            return builder.COMPLETED_ELSEWHERE
+        return call.reason if why == WITHDRAWN else None
+
+    def _arm(self, call: _Call) -> None:
+        deadline = self._switchboard.deadline(call.offer.id)
+        if deadline == call.deadline:
+            return
+        if call.ticket is not None:
+            Deadlines.cancel(call.ticket)
+            call.ticket = None
+        call.deadline = deadline
+        if deadline != inf:
+            call.ticket = self._deadlines.arm(deadline, self._on_deadline, call)
+
+    def _on_deadline(self, now: float, call: _Call) -> None:
+        call.ticket = None
+        call.deadline = inf
+        self._tell(call, DeadlineReached(), now)
+
+    def _on_no_hop(self, now: float, call: _Call, attempt: int) -> None:
+        self._tell(call, AttemptFailed(attempt, TRANSPORT_ERROR), now)
+
+
+def parse_caller(request: Request) -> str:
+    """The user part of From, "" where there is none."""
+    try:
+        return parse_uri(find_uri(request.require("from"))).user
+    except RemoteProtocolError:
+        return ""  # tel: and anonymous callers are callers as well
+
+
+def _without_routes(request: Request) -> Request:
+    """Routes that a caller preloads must not lead past the chain."""
+    if "route" not in request.names:
+        return request
+    copy = request.copy()
+    while "route" in copy.names:
+        index = copy.names.index("route")
+        del copy.names[index], copy.lines[index]
+    return copy

@@ -1,0 +1,47 @@
+"""Plans as plain data: what a journal row or a bug report holds, and back again.
+
+Owns the shape of that data and nothing else; the state of a run is dumped in rules.run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from controller.types import Milestone, Mode, Path, Plan, Skipped, Stage, Target, Verdict
+
+
+def dump_plan(plan: Plan) -> dict[str, Any]:
+    """A plan as dicts, lists, strings and numbers."""
+    return {
+        "chain": plan.chain,
+        "stages": [asdict(stage) for stage in plan.stages],
+        "hedges": dict(plan.hedges),
+        "causes": {cause: verdict.value for cause, verdict in plan.causes.items()},
+        "until": int(plan.until),
+        "skipped": [asdict(skipped) for skipped in plan.skipped],
+        "panic": plan.panic,
+        "version": plan.version,
+    }
+
+
+def load_plan(data: dict[str, Any]) -> Plan:
+    """The plan that `dump_plan` described."""
+    return Plan(
+        chain=data["chain"],
+        stages=tuple(_load_stage(stage) for stage in data["stages"]),
+        hedges=dict(data["hedges"]),
+        causes={cause: Verdict(value) for cause, value in data["causes"].items()},
+        until=Milestone(data["until"]),
+        skipped=tuple(Skipped(**skipped) for skipped in data["skipped"]),
+        panic=data["panic"],
+        version=data["version"],
+    )
+
+
+def _load_stage(data: dict[str, Any]) -> Stage:
+    targets = tuple(
+        Target(target["endpoint"], tuple(Path(**path) for path in target["paths"]), target["live"])
+        for target in data["targets"]
+    )
+    return Stage(**{**data, "targets": targets, "mode": Mode(data["mode"])})

@@ -1,0 +1,443 @@
+"""Run: the one executor of plans, for calls and for messages alike.
+
+A run takes events with `now` and returns commands; it alone decides whom to try next, also after a 6xx. It never
+asks what kind of offer it serves: the plan's data (timers, `until`, cancellable or not, causes) make the difference.
+
+How it thinks. An attempt *gives hope* while it is open and not doubted. Doubt is silence past the hedge delay, or
+health saying that its trunk is down; any sign of life ends it. Whenever nothing gives hope, the next target starts,
+else the next stage opens, beside whatever is still silent: nobody has lost before somebody answered. When a silent
+attempt shows late life, what was started in its stead and is not alerting yet is released and may be tried again.
+
+Promises (each a property test): exactly one Finish; every started attempt ends or is cancelled; no deadline in the
+past; a success wins as long as the run is open, even from an attempt already given up; `load(dump(run))` behaves
+the same at every point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from math import inf
+from typing import Any
+
+from controller.rules.plain import dump_plan, load_plan
+from controller.rules.verdicts import judge
+from controller.types import (
+    COMPLETED_ELSEWHERE,
+    EXHAUSTED,
+    HEDGE_RELEASED,
+    NO_ANSWER,
+    NO_PROGRESS,
+    NO_REPLY,
+    STOPPED,
+    TARGET_REFUSED,
+    TRUNK_DOWN,
+    WITHDRAWN,
+    AttemptFailed,
+    AttemptProgressed,
+    CancelAttempt,
+    DeadlineReached,
+    Finish,
+    Milestone,
+    Mode,
+    OfferWithdrawn,
+    Path,
+    Plan,
+    ReportLate,
+    ReportSilent,
+    RunCommand,
+    RunEvent,
+    Stage,
+    StartAttempt,
+    Target,
+    TrunkLost,
+    Verdict,
+)
+
+DEFAULT_HEDGE = 0.25  # `hedge: auto` on a trunk that was never measured
+MAX_TRIALS = 3  # a stand-in is released and tried again so often at most; a flapping trunk must not make it blink
+
+
+class AttemptState(IntEnum):
+    """Life of an attempt."""
+
+    OPEN = 0
+    GIVEN_UP = 1  # cancelled or superseded; success would be late, but still counts while the run is open
+    ENDED = 2
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try on one path. Instants are absolute; infinity means never."""
+
+    id: int
+    stage: int
+    target: int
+    path: int
+    cursor: int  # the target's cursor before this attempt, to put it back when the attempt is released
+    trial: int  # how many times this path was tried in this run, this one included
+    stands_in_for: int  # the silent attempt this one was started beside, 0 for none
+    started: float
+    hedge_at: float
+    no_reply_at: float
+    no_progress_at: float
+    ring_at: float
+    milestone: Milestone = Milestone.NONE
+    state: AttemptState = AttemptState.OPEN
+    doubted: bool = False
+    cause: str = ""  # why it ended or was given up
+
+    @property
+    def gives_hope(self) -> bool:
+        """Whether somebody may still answer here soon."""
+        return self.state is AttemptState.OPEN and not self.doubted
+
+    @property
+    def silent(self) -> bool:
+        """Open, and nothing at all was heard."""
+        return self.state is AttemptState.OPEN and self.milestone is Milestone.NONE
+
+    def deadline(self) -> float:
+        """When something is due with this attempt."""
+        if self.state is not AttemptState.OPEN:
+            return inf
+        if self.milestone >= Milestone.ALERTING:
+            return self.ring_at
+        if self.milestone > Milestone.NONE:
+            return min(self.ring_at, self.no_progress_at)
+        due = min(self.ring_at, self.no_progress_at, self.no_reply_at)
+        return due if self.doubted else min(due, self.hedge_at)
+
+
+class Run:
+    """The execution of one plan. Feed it with `handle`; call `begin` once first."""
+
+    __slots__ = (
+        "attempts",
+        "cause",
+        "cursors",
+        "finished",
+        "hunting",
+        "lost",
+        "next_join",
+        "opened",
+        "plan",
+        "stage",
+        "winner",
+    )
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.attempts: dict[int, Attempt] = {}
+        self.stage = -1  # index of the latest stage opened
+        self.opened: list[float] = []  # when each stage so far was opened
+        self.cursors = [[0] * len(stage.targets) for stage in plan.stages]  # next path of each target; 0: untouched
+        self.next_join = inf  # hybrid: when the next target joins the current stage
+        self.lost: set[str] = set()  # trunks that went down meanwhile
+        self.hunting = True  # False after a stop verdict: nothing new is started
+        self.finished = False
+        self.winner: int | None = None
+        self.cause = ""
+
+    # -- input
+
+    def begin(self, now: float) -> list[RunCommand]:
+        """Start the first stage."""
+        commands: list[RunCommand] = []
+        self._keep_moving(now, commands)
+        return commands
+
+    def handle(self, event: RunEvent, now: float) -> list[RunCommand]:
+        """Take one event and return what is to be done, in order."""
+        commands: list[RunCommand] = []
+        if self.finished:
+            self._note_after_finish(event, commands)
+            return commands
+        match event:
+            case AttemptProgressed(attempt=number, milestone=milestone):
+                self._on_progress(self.attempts[number], milestone, now, commands)
+            case AttemptFailed(attempt=number, cause=cause):
+                self._on_failure(self.attempts[number], cause, now, commands)
+            case TrunkLost(trunk=trunk):
+                self._on_trunk_lost(trunk, now, commands)
+            case OfferWithdrawn():
+                self._finish(None, WITHDRAWN, commands)
+            case DeadlineReached():
+                pass  # whatever is due is looked for below, after every event
+        if not self.finished:
+            self._expire(now, commands)
+            self._keep_moving(now, commands)
+        return commands
+
+    def deadline(self) -> float:
+        """When `handle(DeadlineReached(), deadline)` is wanted; infinity for never."""
+        if self.finished:
+            return inf
+        due = min((attempt.deadline() for attempt in self.attempts.values()), default=inf)
+        return min(due, self.next_join)
+
+    # -- events
+
+    def _on_progress(self, attempt: Attempt, milestone: Milestone, now: float, commands: list[RunCommand]) -> None:
+        if attempt.state is AttemptState.ENDED:
+            return
+        attempt.milestone = max(attempt.milestone, milestone)
+        if attempt.milestone >= self.plan.until:
+            self._finish(attempt.id, "", commands)  # a late success of one given up wins as well
+        elif attempt.doubted and attempt.state is AttemptState.OPEN:
+            attempt.doubted = False
+            self._release_stand_ins(attempt.id, now, commands)
+
+    def _on_failure(self, attempt: Attempt, cause: str, now: float, commands: list[RunCommand]) -> None:
+        was_open = attempt.state is AttemptState.OPEN
+        if attempt.state is not AttemptState.ENDED:
+            attempt.state = AttemptState.ENDED
+            attempt.cause = attempt.cause or cause
+        if was_open:
+            self._act_on(attempt, cause, now, commands)
+
+    def _on_trunk_lost(self, trunk: str, now: float, commands: list[RunCommand]) -> None:
+        self.lost.add(trunk)
+        for attempt in list(self.attempts.values()):
+            if attempt.state is not AttemptState.OPEN or self._path(attempt).trunk != trunk:
+                continue
+            if attempt.silent:
+                self._give_up(attempt, TRUNK_DOWN, commands)
+                self._act_on(attempt, TRUNK_DOWN, now, commands)
+            elif not attempt.doubted:  # it was alive: it may still answer, so somebody else joins beside it
+                self._doubt(attempt, now, commands)
+
+    def _act_on(self, attempt: Attempt, cause: str, now: float, commands: list[RunCommand]) -> None:
+        """An open attempt is out: what its cause means for the target and the hunt."""
+        verdict = judge(cause, self.plan.causes)
+        if verdict is Verdict.STOP:
+            self.hunting = False
+        elif verdict is Verdict.NEXT_TARGET:
+            self._close_target(attempt, commands)
+        elif not attempt.doubted:  # a doubted one has had its stand-in already
+            self._start_next_path(attempt, 0, now, commands)
+
+    def _close_target(self, refused: Attempt, commands: list[RunCommand]) -> None:
+        """The endpoint itself said no: no other path to it is worth trying."""
+        self.cursors[refused.stage][refused.target] = len(self._target(refused).paths)
+        for other in self.attempts.values():
+            if other.silent and (other.stage, other.target) == (refused.stage, refused.target):
+                self._give_up(other, TARGET_REFUSED, commands)
+
+    def _doubt(self, attempt: Attempt, now: float, commands: list[RunCommand]) -> None:
+        attempt.doubted = True
+        self._start_next_path(attempt, attempt.id, now, commands)
+
+    def _release_stand_ins(self, alive: int, now: float, commands: list[RunCommand]) -> None:
+        """Late life: take back what stands in for it and is not alerting, so that it can be tried later."""
+        for other in reversed(self.attempts.values()):
+            if other.state is not AttemptState.OPEN or other.milestone >= Milestone.ALERTING:
+                continue
+            if self._stands_in_for(other, alive) and other.trial < MAX_TRIALS:
+                self._give_up(other, HEDGE_RELEASED, commands)
+                self.cursors[other.stage][other.target] = other.cursor
+        while self.stage > 0 and not any(self.cursors[self.stage]):
+            self.stage -= 1
+            self.opened.pop()
+        self._schedule_join(now)
+
+    def _stands_in_for(self, attempt: Attempt, number: int) -> bool:
+        while attempt.stands_in_for:
+            if attempt.stands_in_for == number:
+                return True
+            attempt = self.attempts[attempt.stands_in_for]
+        return False
+
+    def _note_after_finish(self, event: RunEvent, commands: list[RunCommand]) -> None:
+        if isinstance(event, AttemptProgressed):
+            attempt = self.attempts[event.attempt]
+            known = attempt.milestone >= self.plan.until
+            attempt.milestone = max(attempt.milestone, event.milestone)
+            if attempt.milestone >= self.plan.until and not known:
+                commands.append(ReportLate(attempt.id))
+        elif isinstance(event, AttemptFailed):
+            self.attempts[event.attempt].state = AttemptState.ENDED
+
+    # -- time
+
+    def _expire(self, now: float, commands: list[RunCommand]) -> None:
+        """Deal with every deadline that has come."""
+        for attempt in list(self.attempts.values()):
+            if attempt.deadline() > now:
+                continue
+            if attempt.ring_at <= now:
+                self._give_up(attempt, NO_ANSWER, commands)
+                self._act_on(attempt, NO_ANSWER, now, commands)
+            elif attempt.silent and attempt.no_reply_at <= now:
+                self._give_up(attempt, NO_REPLY, commands)
+                self._act_on(attempt, NO_REPLY, now, commands)
+            elif attempt.milestone < Milestone.ALERTING and attempt.no_progress_at <= now:
+                self._give_up(attempt, NO_PROGRESS, commands)
+                self._act_on(attempt, NO_PROGRESS, now, commands)
+            else:
+                commands.append(ReportSilent(attempt.id))
+                self._doubt(attempt, now, commands)
+        if self.next_join <= now:
+            self.next_join = inf
+            self._start_next_target(0, now, commands)
+
+    # -- moving on
+
+    def _keep_moving(self, now: float, commands: list[RunCommand]) -> None:
+        """While nothing gives hope, start what comes next; finish when nothing is left."""
+        while not any(attempt.gives_hope for attempt in self.attempts.values()):
+            if self.hunting:
+                open_ones = (a.id for a in reversed(self.attempts.values()) if a.state is AttemptState.OPEN)
+                doubted = next(open_ones, 0)
+                if self._start_next_target(doubted, now, commands) or self._open_next_stage(doubted, now, commands):
+                    continue
+            if not any(attempt.state is AttemptState.OPEN for attempt in self.attempts.values()):
+                self._finish(None, EXHAUSTED if self.hunting else STOPPED, commands)
+            return
+
+    def _open_next_stage(self, stands_in_for: int, now: float, commands: list[RunCommand]) -> bool:
+        if self.stage + 1 >= len(self.plan.stages):
+            return False
+        self.stage += 1
+        self.opened.append(now)
+        self._start_next_target(stands_in_for, now, commands)
+        if self.plan.stages[self.stage].mode is Mode.PARALLEL:
+            while self._start_next_target(stands_in_for, now, commands):
+                pass
+        return True
+
+    def _start_next_target(self, stands_in_for: int, now: float, commands: list[RunCommand]) -> bool:
+        """Start the first target of the current stage that is untouched, if its time has not run out."""
+        if self.stage < 0 or not self.hunting:
+            return False
+        stage = self.plan.stages[self.stage]
+        if stage.mode is not Mode.SEQUENTIAL and self.opened[self.stage] + stage.ring <= now:
+            self.next_join = inf
+            return False
+        for index, cursor in enumerate(self.cursors[self.stage]):
+            if cursor == 0:
+                self._start(self.stage, index, stands_in_for, now, commands)
+                self._schedule_join(now)
+                return True
+        return False
+
+    def _schedule_join(self, now: float) -> None:
+        """Hybrid: the n-th target joins n staggers after the stage was opened, if it has not been needed before."""
+        self.next_join = inf
+        if self.stage < 0 or not self.hunting:
+            return
+        stage = self.plan.stages[self.stage]
+        if stage.mode is Mode.HYBRID and 0 in self.cursors[self.stage]:
+            touched = sum(1 for cursor in self.cursors[self.stage] if cursor)
+            when = self.opened[self.stage] + stage.stagger * max(touched, 1)
+            if when <= now:
+                when = now + stage.stagger
+            if when < self.opened[self.stage] + stage.ring:
+                self.next_join = when
+
+    def _start_next_path(self, attempt: Attempt, stands_in_for: int, now: float, commands: list[RunCommand]) -> None:
+        """Same endpoint, next trunk, if there is one, its stage is still the current one and its time is not over."""
+        stage = self.plan.stages[attempt.stage]
+        over = stage.mode is not Mode.SEQUENTIAL and self.opened[attempt.stage] + stage.ring <= now
+        exhausted = self.cursors[attempt.stage][attempt.target] >= len(self._target(attempt).paths)
+        if self.hunting and not over and not exhausted and attempt.stage == self.stage:
+            self._start(attempt.stage, attempt.target, stands_in_for, now, commands)
+
+    def _start(
+        self, stage_index: int, target_index: int, stands_in_for: int, now: float, commands: list[RunCommand]
+    ) -> None:
+        stage = self.plan.stages[stage_index]
+        target = stage.targets[target_index]
+        cursor = self.cursors[stage_index][target_index]
+        path_index = next(  # a trunk that went down meanwhile is passed over, unless it is all there is
+            (i for i in range(cursor, len(target.paths)) if target.paths[i].trunk not in self.lost), cursor
+        )
+        path = target.paths[path_index]
+        self.cursors[stage_index][target_index] = path_index + 1
+        place = (stage_index, target_index, path_index)
+        attempt = Attempt(
+            id=len(self.attempts) + 1,
+            stage=stage_index,
+            target=target_index,
+            path=path_index,
+            cursor=cursor,
+            trial=1 + sum(1 for a in self.attempts.values() if (a.stage, a.target, a.path) == place),
+            stands_in_for=stands_in_for,
+            started=now,
+            hedge_at=now + self._hedge_delay(stage, path),
+            no_reply_at=now + stage.no_reply,
+            no_progress_at=now + stage.no_progress,
+            ring_at=(now if stage.mode is Mode.SEQUENTIAL else self.opened[stage_index]) + stage.ring,
+        )
+        self.attempts[attempt.id] = attempt
+        commands.append(StartAttempt(attempt.id, path, attempt.trial))
+
+    def _hedge_delay(self, stage: Stage, path: Path) -> float:
+        if stage.hedge is None:
+            return inf
+        return self.plan.hedges.get(path.trunk, DEFAULT_HEDGE) if stage.hedge == "auto" else stage.hedge
+
+    def _give_up(self, attempt: Attempt, cause: str, commands: list[RunCommand]) -> None:
+        attempt.state = AttemptState.GIVEN_UP
+        attempt.cause = cause
+        if self._path(attempt).cancellable:
+            commands.append(CancelAttempt(attempt.id, cause))
+
+    def _finish(self, winner: int | None, cause: str, commands: list[RunCommand]) -> None:
+        self.finished = True
+        self.winner = winner
+        self.cause = cause
+        commands.append(Finish(winner, cause))
+        for attempt in self.attempts.values():
+            if attempt.id == winner:
+                attempt.state = AttemptState.ENDED
+            elif attempt.state is AttemptState.OPEN:
+                self._give_up(attempt, cause if winner is None else COMPLETED_ELSEWHERE, commands)
+
+    def _path(self, attempt: Attempt) -> Path:
+        return self._target(attempt).paths[attempt.path]
+
+    def _target(self, attempt: Attempt) -> Target:
+        return self.plan.stages[attempt.stage].targets[attempt.target]
+
+    # -- plain data
+
+    def dump(self) -> dict[str, Any]:
+        """The whole state as plain data that JSON can hold: dicts, lists, strings, numbers, None for never."""
+        return {
+            "plan": dump_plan(self.plan),
+            "attempts": [_without_infinity(asdict(attempt)) for attempt in self.attempts.values()],
+            "stage": self.stage,
+            "opened": list(self.opened),
+            "cursors": [list(row) for row in self.cursors],
+            "next_join": None if self.next_join == inf else self.next_join,
+            "lost": sorted(self.lost),
+            "hunting": self.hunting,
+            "finished": self.finished,
+            "winner": self.winner,
+            "cause": self.cause,
+        }
+
+    @classmethod
+    def load(cls, data: dict[str, Any]) -> Run:
+        """The run that `dump` described."""
+        run = cls(load_plan(data["plan"]))
+        for row in data["attempts"]:
+            attempt = Attempt(**_with_infinity(row))
+            attempt.milestone = Milestone(attempt.milestone)
+            attempt.state = AttemptState(attempt.state)
+            run.attempts[attempt.id] = attempt
+        run.stage, run.opened, run.cursors = data["stage"], list(data["opened"]), [list(r) for r in data["cursors"]]
+        run.next_join = inf if data["next_join"] is None else data["next_join"]
+        run.lost = set(data["lost"])
+        run.hunting, run.finished = data["hunting"], data["finished"]
+        run.winner, run.cause = data["winner"], data["cause"]
+        return run
+
+
+def _without_infinity(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if value == inf else value for name, value in row.items()}
+
+
+def _with_infinity(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: inf if value is None else value for name, value in row.items()}

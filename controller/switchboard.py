@@ -1,0 +1,67 @@
+"""The switchboard: offers in, commands out; which run an event belongs to.
+
+Owns the runs under way and the current dialplan and health view. Pure and synchronous. Deadlines are data: the
+driver asks `deadline(run_id)` after each call and arms it in its own heap (a journal would store it in a column).
+Must not know SIP, sockets or clocks.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from controller.rules.match import match_route
+from controller.rules.plan import make_plan
+from controller.rules.run import Run
+from controller.types import Chain, Dialplan, HealthView, Offer, Plan, RunCommand, RunEvent, TrunkLost
+
+
+class Switchboard:
+    """All runs under way, by the id of their offer."""
+
+    def __init__(self, dialplan: Dialplan) -> None:
+        self.dialplan = dialplan
+        self.runs: dict[str, Run] = {}
+        self._view = HealthView()
+        self._plans: dict[str, Plan] = {}  # by chain, as long as dialplan and view stay the same
+
+    def swap(self, dialplan: Dialplan) -> None:
+        """Route new offers by another dialplan; runs under way keep their plan."""
+        self.dialplan = dialplan
+        self._plans.clear()
+
+    def begin(self, offer: Offer, view: HealthView, now: float) -> list[RunCommand] | None:
+        """Start a run for an offer; None when no route wants it."""
+        route = match_route(self.dialplan, offer)
+        if route is None:
+            return None
+        run = Run(self._plan(self.dialplan.chains[route.chain], view))
+        self.runs[offer.id] = run
+        return run.begin(now)
+
+    def handle(self, run_id: str, event: RunEvent, now: float) -> list[RunCommand]:
+        """Give an event to its run; an event for a run that is gone changes nothing."""
+        run = self.runs.get(run_id)
+        return run.handle(event, now) if run is not None else []
+
+    def lose_trunk(self, trunk: str, now: float) -> list[tuple[str, list[RunCommand]]]:
+        """Tell every run that a trunk went down; returns what each of them wants done."""
+        lost = TrunkLost(trunk)
+        return [(run_id, commands) for run_id, run in list(self.runs.items()) if (commands := run.handle(lost, now))]
+
+    def deadline(self, run_id: str) -> float:
+        """When the run wants a `DeadlineReached`; infinity for never or for a run that is gone."""
+        run = self.runs.get(run_id)
+        return run.deadline() if run is not None else inf
+
+    def close(self, run_id: str) -> Run | None:
+        """Take a run out, normally once it is finished."""
+        return self.runs.pop(run_id, None)
+
+    def _plan(self, chain: Chain, view: HealthView) -> Plan:
+        if view is not self._view:
+            self._view = view
+            self._plans.clear()
+        plan = self._plans.get(chain.name)
+        if plan is None:
+            plan = self._plans[chain.name] = make_plan(self.dialplan, chain, view)
+        return plan

@@ -1,0 +1,134 @@
+"""Who we are on the wire: our address, our branch ids, tags and Record-Route, and how we recognise them again.
+
+Everything here is computed from a secret and the message, nothing is remembered: the daemon that comes back after
+a crash gives a retransmitted INVITE the same downstream branch, knows responses to its past life, and passes on
+the BYE of a call that it never saw being set up. Must not hold state of calls.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sip.errors import RemoteProtocolError
+from sip.headers import MAGIC_COOKIE, Via, find_uri
+from sip.message import Request
+from sip.seal import Seal
+from sip.transaction import Hop
+from sip.uri import Uri, parse_uri
+
+_MARK = f"{MAGIC_COOKIE}cw-"
+_MAC_CHARS = 22  # 132 bits of a SHA-256 HMAC in base64
+SEAL_PARAM = "cw"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRoute:
+    """What our Record-Route remembers of a call."""
+
+    caller_tag: str  # From tag of the INVITE: who asks tells the direction
+    trunk: str
+
+
+class Element:
+    """This SIP element, behind one listening address."""
+
+    def __init__(self, local: Hop, branch_key: bytes, seal: Seal, names: Mapping[str, str] | None = None) -> None:
+        """``local`` is what others reach us by; ``names`` maps host names to IP addresses, resolved ahead."""
+        self.local = local
+        self._key = branch_key
+        self._seal = seal
+        self._names = names or {}
+        host = f"[{local.host}]" if ":" in local.host else local.host
+        self.address = f"{host}:{local.port}"
+        self._via_prefix = f"SIP/2.0/{local.transport.upper()} {self.address};branch="
+
+    # -- branches and tags
+
+    def via_for(self, request: Request, path_tag: str, trial: int = 1) -> str:
+        """Our Via for ``request`` forwarded on this path: the same input gives the same branch in any life.
+
+        ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path.
+        """
+        marked = f"{path_tag}-{trial}"
+        return f"{self._via_prefix}{_MARK}{marked}-{self._mac(f'{request.via.branch}|{request.call_id}|{marked}')}"
+
+    def path_tag_of(self, path_name: str) -> str:
+        """A short stable name of a path for its branch ids; computed at load time."""
+        return self._mac(f"path|{path_name}")[:8].replace("-", "_")
+
+    def made_branch(self, via: Via, upstream: Via, call_id: str) -> bool:
+        """Whether ``via`` is one of ours, put on top of ``upstream`` in this life or an earlier one."""
+        if not via.branch.startswith(_MARK) or via.sent_by != (self.local.host, self.local.port):
+            return False
+        # the MAC may itself hold "-", but its length is fixed
+        marked, mac = via.branch[len(_MARK) : -_MAC_CHARS - 1], via.branch[-_MAC_CHARS:]
+        return hmac.compare_digest(mac.encode(), self._mac(f"{upstream.branch}|{call_id}|{marked}").encode())
+
+    def to_tag_for(self, request: Request) -> str:
+        """The To tag of our own responses to this request."""
+        return self._mac(f"tag|{request.via.branch}|{request.call_id}")[:12]
+
+    # -- Record-Route
+
+    def record_route_uri(self, call_id: str, caller_tag: str, trunk: str) -> str:
+        """The URI we record; in-dialog requests bring it back."""
+        sealed = self._seal.close(f"{caller_tag}\n{trunk}".encode("utf-8", "surrogateescape"), call_id)
+        return f"sip:{self.address};lr;{SEAL_PARAM}={sealed}"
+
+    def open_route(self, request: Request) -> SealedRoute | None:
+        """What our Route entry on top of an in-dialog request holds, or None if it is not genuinely ours."""
+        text = request.get("route")
+        if text is None:
+            return None
+        uri = parse_uri(find_uri(request.get_all("route")[0]))
+        if not self.owns(uri):
+            return None
+        secret = self._seal.open(uri.param(SEAL_PARAM) or "", request.call_id)
+        if secret is None:
+            return None
+        caller_tag, _, trunk = secret.decode("utf-8", "surrogateescape").partition("\n")
+        if caller_tag not in (request.from_tag, request.to_tag):
+            return None
+        return SealedRoute(caller_tag, trunk)
+
+    def owns(self, uri: Uri) -> bool:
+        """Whether a URI points at our listening address."""
+        return uri.host == self.local.host and (uri.port or 5060) == self.local.port
+
+    def is_own(self, text: str) -> bool:
+        """Like `owns`, for the text of a URI; what is no SIP URI is not ours."""
+        try:
+            return self.owns(parse_uri(text))
+        except RemoteProtocolError:
+            return False
+
+    # -- next hops
+
+    def next_hop(self, request: Request) -> Hop | None:
+        """Where a request goes by its top Route, else its Request-URI (RFC 3261 §16.6 step 6); None if unknown.
+
+        Names are looked up in the table that was resolved ahead, never on the call path.
+        """
+        route = request.get("route")
+        uri = parse_uri(find_uri(request.get_all("route")[0]) if route is not None else request.uri)
+        return self.hop_of(uri)
+
+    def hop_of(self, uri: Uri) -> Hop | None:
+        """The address a URI means, or None if its name was not resolved ahead."""
+        if uri.scheme != "sip":
+            return None
+        host = self._names.get(uri.host, uri.host)
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return None
+        transport = (uri.param("transport") or "udp").lower()
+        return Hop(host, uri.port or 5060, transport) if transport == self.local.transport else None
+
+    def _mac(self, text: str) -> str:
+        digest = hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), "sha256")
+        return base64.urlsafe_b64encode(digest)[:_MAC_CHARS].decode()

@@ -1,0 +1,200 @@
+"""The pump: one UDP socket, one armed timer, and an engine that does no I/O itself.
+
+Owns the socket, `add_reader` with a bounded drain, and the error queue of the listening socket (IP_RECVERR), which
+tells about closed ports at once. A connected socket on the same port would steal the peer's requests, another port
+would break trunks that authenticate us by address. Must not understand SIP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import struct
+from collections.abc import Callable
+from math import inf
+from typing import Protocol
+
+from sip.transaction import Hop
+
+DRAIN = 32  # datagrams a turn: enough to amortise the loop, few enough to keep timers on time
+_BUFFER = 1 << 16
+_SOCKET_BUFFER = 1 << 22  # a burst of calls during a short stall must not be dropped by the kernel
+# Linux, <linux/in.h>, <linux/in6.h>, <linux/errqueue.h>; the socket module does not name them in Python 3.11.
+_IP_RECVERR = 11
+_IPV6_RECVERR = 25
+_EXTENDED_ERROR = struct.Struct("=IBBBBII")
+_ORIGIN_ICMP = (2, 3)
+_UNREACHABLE = frozenset((errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN))
+
+
+class Core(Protocol):
+    """What the pump drives."""
+
+    outbox: list[tuple[bytes, Hop]]
+
+    def receive(self, data: bytes, source: Hop, now: float) -> None:
+        """Take one datagram."""
+
+    def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:
+        """``hop`` cannot be reached; ``quoted`` is the start of the packet that could not be delivered."""
+
+    def next_deadline(self) -> float:
+        """When `handle_timer` is wanted next."""
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+
+
+class UdpEndpoint:
+    """A UDP socket pumping a core. ``counters`` are for metrics."""
+
+    def __init__(self, sock: socket.socket, clock: Callable[[], float]) -> None:
+        """``sock`` is bound and non-blocking; ``clock`` gives the monotonic time of the event loop."""
+        self._sock = sock
+        self._clock = clock
+        self._core: Core | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = inf
+        self._bytes = bytearray(_BUFFER)
+        self._view = memoryview(self._bytes)
+        self.on_turn: Callable[[], None] | None = None  # called once after every turn of the pump
+        self.counters: dict[str, int] = {"received": 0, "sent": 0, "send_failed": 0, "unreachable": 0}
+        host, port = sock.getsockname()[:2]
+        self.local = Hop(host, port)
+
+    def start(self, core: Core, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to pump."""
+        self._core = core
+        self._loop = loop
+        loop.add_reader(self._sock.fileno(), self._on_readable)
+        self.pump()
+
+    def close(self) -> None:
+        """Stop pumping and close the socket; a second time is harmless."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._loop is not None and self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock.fileno())
+        self._core = None
+        self._sock.close()
+
+    def pump(self) -> None:
+        """Send what the core has to send, and arm the one timer."""
+        self._flush()
+        self._arm()
+        if self.on_turn is not None:
+            self.on_turn()
+
+    def _on_readable(self) -> None:
+        core = self._core
+        sock, view = self._sock, self._view
+        for _ in range(DRAIN):
+            if core is None:
+                return
+            try:
+                size, source = sock.recvfrom_into(view)
+            except BlockingIOError:
+                self._drain_errors()
+                break
+            except OSError:
+                self._drain_errors()
+                continue
+            self.counters["received"] += 1
+            core.receive(bytes(view[:size]), Hop(source[0], source[1]), self._clock())
+            self._flush()
+        self.pump()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._armed_for = inf
+        if self._core is not None:
+            self._core.handle_timer(self._clock())
+            self.pump()
+
+    def _arm(self) -> None:
+        if self._core is None or self._loop is None:
+            return
+        deadline = self._core.next_deadline()
+        if deadline == self._armed_for:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._armed_for = deadline
+        if deadline < inf:
+            self._timer = self._loop.call_at(deadline, self._on_timer)
+
+    def _flush(self) -> None:
+        core = self._core
+        if core is None:
+            return
+        outbox = core.outbox
+        while outbox:
+            batch = outbox[:]
+            outbox.clear()
+            for data, hop in batch:
+                self._send(data, hop)
+
+    def _send(self, data: bytes, hop: Hop) -> None:
+        for _ in range(2):  # an error of an earlier packet is reported once, in place of sending this one
+            try:
+                self._sock.sendto(data, (hop.host, hop.port))
+            except BlockingIOError:
+                break  # the socket buffer is full: UDP loses packets, SIP retransmits
+            except OSError as error:
+                if not self._drain_errors():
+                    if error.errno in _UNREACHABLE and self._core is not None:
+                        self._core.unreachable(data, hop, self._clock())
+                    break
+            else:
+                self.counters["sent"] += 1
+                return
+        self.counters["send_failed"] += 1
+
+    def _drain_errors(self) -> bool:
+        """Read the error queue (ip(7), IP_RECVERR); True if it held anything."""
+        found = False
+        for _ in range(DRAIN):
+            try:
+                quoted, control, _, peer = self._sock.recvmsg(_BUFFER, 512, socket.MSG_ERRQUEUE)
+            except OSError:
+                break
+            found = True
+            if _is_unreachable(control) and self._core is not None and peer:
+                self.counters["unreachable"] += 1
+                self._core.unreachable(quoted, Hop(peer[0], peer[1]), self._clock())
+        return found
+
+
+def open_udp(host: str, port: int) -> socket.socket:
+    """A bound, non-blocking UDP socket with an error queue.
+
+    Raises `OSError` when the address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _is_unreachable(control: list[tuple[int, int, bytes]]) -> bool:
+    for _, kind, data in control:
+        if kind in (_IP_RECVERR, _IPV6_RECVERR) and len(data) >= _EXTENDED_ERROR.size:
+            number, origin, *_ = _EXTENDED_ERROR.unpack_from(data)
+            return origin in _ORIGIN_ICMP and number in _UNREACHABLE
+    return False

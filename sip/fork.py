@@ -1,0 +1,315 @@
+"""The response context of RFC 3261 §16: one server transaction, its branches, and what the caller sees.
+
+It offers `add_branch`, `cancel_branch` and `respond_*`, and keeps the RFC's promises: exactly one final response
+upstream, no CANCEL before a 1xx (pending CANCEL), every 2xx dealt with, the best response of those that failed.
+Whom to ring, and when, is decided elsewhere (rules.run for calls): this file never starts a branch by itself.
+
+One deliberate deviation from §16.7 step 5 (a proxy forwards every 2xx): the caller gets one 2xx, and a second one
+is released by us with ACK and BYE, so that no caller ever has to sort out two answered phones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sip import builder
+from sip.element import Element
+from sip.errors import RemoteProtocolError
+from sip.layer import TransactionLayer
+from sip.message import Request, Response
+from sip.timing import Deadlines
+from sip.transaction import (
+    Event,
+    Hop,
+    ResponseReceived,
+    Transaction,
+    TransactionEnded,
+    TransactionTimedOut,
+    TransactionUnreachable,
+)
+
+#: Which response the caller gets when nobody answered: the lowest rank wins (RFC 3261 §16.7 step 6). 6xx first, then
+#: what a person said, then faults, then silence. A 401 or 407 is a trunk asking us, not the caller; 482 and 487 are
+#: echoes of our own forking and CANCELs; a redirect would send the caller past us.
+_RANK_OF_STATUS = {408: 4, 401: 6, 407: 6, 482: 7, 487: 7}
+_RANK_OF_CLASS = {6: 0, 4: 1, 5: 3, 3: 5}
+_NOT_FOR_THE_CALLER = frozenset((5, 6, 7))
+
+
+@dataclass(slots=True)
+class BranchProgressed:
+    """A branch got a provisional response."""
+
+    context: ResponseContext
+    branch: int
+    status: int
+
+
+@dataclass(slots=True)
+class BranchAnswered:
+    """A branch got its first 2xx and nobody has won yet: `respond_with` makes it the winner."""
+
+    context: ResponseContext
+    branch: int
+
+
+@dataclass(slots=True)
+class BranchFailed:
+    """A branch ended without a 2xx. ``status`` 0 means the transport failed, 408 may be our own timeout."""
+
+    context: ResponseContext
+    branch: int
+    status: int
+    local: bool = False  # no response stands behind it
+
+
+@dataclass(slots=True)
+class BranchReleased:
+    """A 2xx came from a branch that did not win: it was sent ACK and BYE."""
+
+    context: ResponseContext
+    branch: int
+
+
+ForkEvent = BranchProgressed | BranchAnswered | BranchFailed | BranchReleased
+
+
+class Branch:
+    """One forwarded request (its transaction's user)."""
+
+    __slots__ = (
+        "answer",
+        "cancel_reason",
+        "cancel_wanted",
+        "context",
+        "done",
+        "id",
+        "patience",
+        "status",
+        "transaction",
+    )
+
+    def __init__(self, context: ResponseContext, branch_id: int) -> None:
+        self.context = context
+        self.id = branch_id
+        self.transaction: Transaction | None = None
+        self.status = 0  # the highest provisional so far, then the final
+        self.done = False  # a final has come, or none will
+        self.answer: Response | None = None  # its 2xx
+        self.cancel_wanted = False
+        self.cancel_reason: str | None = None
+        self.patience: list[Any] | None = None  # Timer C, or the wait for the final of a cancelled branch
+
+
+class ResponseContext:
+    """See the top of the file. ``user`` belongs to the driver."""
+
+    __slots__ = (
+        "_best",
+        "_best_rank",
+        "_element",
+        "_layer",
+        "_relay",
+        "branches",
+        "final",
+        "upstream",
+        "user",
+        "winner",
+    )
+
+    def __init__(
+        self,
+        layer: TransactionLayer,
+        upstream: Transaction,
+        element: Element,
+        *,
+        user: Any = None,
+        relay: bool = False,
+    ) -> None:
+        """``relay`` marks a request within a dialog: its one branch has no policy behind it, so its final goes
+        upstream as it is, and Timer C bounds it where no policy timer does (RFC 3261 §16.8)."""
+        self._layer = layer
+        self._element = element
+        self._relay = relay
+        self._best: Response | int = 0
+        self._best_rank = 99
+        self.upstream = upstream
+        self.user = user
+        self.branches: dict[int, Branch] = {}
+        self.final = 0  # status of the final sent upstream, 0 while open
+        self.winner: int | None = None
+
+    # -- commands
+
+    def add_branch(self, branch_id: int, request: Request, hop: Hop, now: float) -> None:
+        """Forward ``request`` on a new branch; its top Via is ours already."""
+        branch = Branch(self, branch_id)
+        self.branches[branch_id] = branch
+        branch.transaction = self._layer.request(request, hop, now, branch)
+
+    def cancel_branch(self, branch_id: int, reason: str | None, now: float) -> None:
+        """End a branch. Before its first 1xx the CANCEL is pending (RFC 3261 §9.1); a 2xx may still come."""
+        branch = self.branches.get(branch_id)
+        if branch is None or branch.done or branch.cancel_wanted:
+            return
+        branch.cancel_wanted = True
+        branch.cancel_reason = reason
+        if not self.final:  # given up: silence counts as 408, ringing without an answer as 480
+            self._consider(480 if branch.status >= 180 else 408)
+        if branch.status:
+            self._send_cancel(branch, now)
+
+    def respond_with(self, branch_id: int, now: float) -> bool:
+        """Make this answered branch the winner: its 2xx goes upstream. False if a final was sent before."""
+        branch = self.branches.get(branch_id)
+        if branch is None or branch.answer is None or self.final:
+            return False
+        self.final = branch.answer.status
+        self.winner = branch_id
+        self._layer.respond(self.upstream, builder.forward_response(branch.answer), now)
+        return True
+
+    def respond(self, status: int, to_tag: str, now: float, reason: str = "") -> bool:
+        """Send a final of our own upstream. False if one was sent before."""
+        if self.final:
+            return False
+        self.final = status
+        response = builder.make_response(self.upstream.request, status, to_tag, reason)
+        self._layer.respond(self.upstream, response, now)
+        return True
+
+    def respond_best(self, to_tag: str, now: float) -> bool:
+        """Send the best of the responses that failed branches gave; 480 when there is none fit to pass on."""
+        best = self._best
+        if isinstance(best, int):
+            return self.respond(best or 480, to_tag, now)
+        if best.status == 503:  # §16.7 step 6: our caller must not think that *we* are overloaded
+            return self.respond(500, to_tag, now)
+        if self.final:
+            return False
+        self.final = best.status
+        self._layer.respond(self.upstream, builder.forward_response(best), now)
+        return True
+
+    # -- events of the branches
+
+    def handle(self, branch: Branch, event: Event, now: float) -> list[ForkEvent]:
+        """Take an event of a branch's client transaction."""
+        if isinstance(event, ResponseReceived):
+            return self._handle_response(branch, event.response, now)
+        if isinstance(event, TransactionUnreachable):
+            return self._fail(branch, 0, 503, local=True)
+        if isinstance(event, TransactionTimedOut):
+            return self._fail(branch, 408, 408, local=True)
+        if isinstance(event, TransactionEnded):
+            self._disarm(branch)
+            self.branches.pop(branch.id, None)
+            branch.transaction = None
+        return []
+
+    def _handle_response(self, branch: Branch, response: Response, now: float) -> list[ForkEvent]:
+        status = response.status
+        if status < 200:
+            return self._handle_provisional(branch, response, now)
+        if status < 300:
+            return self._handle_answer(branch, response, now)
+        if branch.done:
+            return []
+        return self._fail(branch, status, response, local=False)
+
+    def _handle_provisional(self, branch: Branch, response: Response, now: float) -> list[ForkEvent]:
+        if branch.done:
+            return []
+        first = not branch.status
+        status = response.status
+        branch.status = max(branch.status, status)
+        if branch.cancel_wanted:
+            if first:
+                self._send_cancel(branch, now)
+        elif not self.final:
+            if status > 100:  # §16.7 step 5: 100 is hop by hop
+                self._layer.respond(self.upstream, builder.forward_response(response), now)
+            if self._relay and (first or status > 100):
+                self._arm(branch, now + self._layer.timing.timer_c)
+        return [BranchProgressed(self, branch.id, status)]
+
+    def _handle_answer(self, branch: Branch, response: Response, now: float) -> list[ForkEvent]:
+        self._disarm(branch)
+        first = branch.answer is None
+        branch.done = True
+        branch.status = response.status
+        branch.answer = response
+        if not self.final:
+            return [BranchAnswered(self, branch.id)] if first else []
+        if self.winner == branch.id:  # a retransmission: the caller's ACK was lost, or is on its way
+            self._layer.respond(self.upstream, builder.forward_response(response), now)
+            return []
+        if branch.transaction is None or branch.transaction.request.method != "INVITE":
+            return []
+        self._release(branch, response, now, bye=first)
+        return [BranchReleased(self, branch.id)] if first else []
+
+    def _release(self, branch: Branch, answer: Response, now: float, *, bye: bool) -> None:
+        """ACK each 2xx of a loser, and hang up once (glare)."""
+        if branch.transaction is None:
+            return
+        invite, hop = branch.transaction.request, branch.transaction.hop
+        own = self._element.is_own
+        try:
+            ack = builder.make_glare_ack(answer, invite, self._element.via_for(invite, "ACK"), own)
+            self._layer.send_stateless(ack, self._element.next_hop(ack) or hop)
+            if bye:
+                goodbye = builder.make_glare_bye(answer, invite, self._element.via_for(invite, "BYE"), own)
+                self._layer.request(goodbye, self._element.next_hop(goodbye) or hop, now, None)
+        except RemoteProtocolError:
+            return  # a 2xx without usable addresses cannot be acknowledged; its sender times out by itself
+
+    def _fail(self, branch: Branch, status: int, best: Response | int, *, local: bool) -> list[ForkEvent]:
+        if branch.done:
+            return []
+        self._disarm(branch)
+        branch.done = True
+        if not branch.cancel_wanted:
+            self._consider(best)
+        branch.status = status
+        return [BranchFailed(self, branch.id, status, local)]
+
+    # -- inside
+
+    def _consider(self, response: Response | int) -> None:
+        status = response if isinstance(response, int) else response.status
+        if self._relay:
+            self._best = response
+            return
+        rank = _RANK_OF_STATUS.get(status, _RANK_OF_CLASS.get(status // 100, 9))
+        if rank < self._best_rank:
+            self._best_rank = rank
+            self._best = 0 if rank in _NOT_FOR_THE_CALLER else response
+
+    def _send_cancel(self, branch: Branch, now: float) -> None:
+        if branch.transaction is None:
+            return
+        invite = branch.transaction.request
+        if invite.method == "INVITE":  # §9.1: no other request is cancelled
+            cancel = builder.make_cancel(invite, branch.cancel_reason)
+            self._layer.request(cancel, branch.transaction.hop, now, None)
+        # §9.1: a peer that never answers the CANCEL with a 487 is done after 64 x T1 all the same
+        self._arm(branch, now + self._layer.timing.t1x64)
+
+    def _arm(self, branch: Branch, when: float) -> None:
+        self._disarm(branch)
+        branch.patience = self._layer.deadlines.arm(when, self._on_patience_over, branch)
+
+    def _disarm(self, branch: Branch) -> None:
+        if branch.patience is not None:
+            Deadlines.cancel(branch.patience)
+            branch.patience = None
+
+    def _on_patience_over(self, now: float, branch: Branch) -> None:
+        if branch.done or branch.transaction is None:
+            return
+        if branch.cancel_wanted:  # cancelled long ago and still no final: forget it
+            self._layer.abandon(branch.transaction, now)
+        else:  # Timer C (§16.8): ringing without end
+            self.cancel_branch(branch.id, None, now)

@@ -1,0 +1,224 @@
+"""The transaction layer: bytes in, events out, matching in between (RFC 3261 §17.1.3, §17.2.3, §18).
+
+Owns the transactions of both sides and `outbox`, what the transport must send. Sans-IO: the driver calls
+`receive`, fires the shared `Deadlines`, then drains `events` and `outbox`. Must not decide who is called.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from sip import builder
+from sip.errors import RemoteProtocolError
+from sip.headers import MAGIC_COOKIE, Via
+from sip.message import Message, Request, Response
+from sip.parser import parse_message, validate
+from sip.timing import Deadlines, Timing
+from sip.transaction import (
+    INVITE_CLIENT,
+    INVITE_SERVER,
+    NON_INVITE_CLIENT,
+    NON_INVITE_SERVER,
+    Event,
+    Hop,
+    Input,
+    RequestReceived,
+    StrayResponse,
+    Transaction,
+)
+
+
+class TransactionLayer:
+    """All transactions of one element.
+
+    ``counters`` tells what was dropped and why; the driver turns it into metrics.
+    """
+
+    def __init__(self, deadlines: Deadlines, timing: Timing | None = None) -> None:
+        self.timing = timing or Timing()
+        self.deadlines = deadlines
+        self.events: list[Event] = []
+        self.outbox: list[tuple[bytes, Hop]] = []
+        self.counters: dict[str, int] = {"malformed": 0, "malformed_answered": 0}
+        self._servers: dict[tuple[Any, ...], Transaction] = {}
+        self._clients: dict[tuple[Any, ...], Transaction] = {}
+
+    # -- the port of the transactions
+
+    def send(self, data: bytes, hop: Hop) -> None:
+        """Queue bytes for the transport."""
+        self.outbox.append((data, hop))
+
+    def emit(self, event: Event) -> None:
+        """Queue an event for the transaction user."""
+        self.events.append(event)
+
+    def forget(self, transaction: Transaction) -> None:
+        """Drop a transaction that is over."""
+        table = transaction.table
+        client = table is INVITE_CLIENT or table is NON_INVITE_CLIENT
+        (self._clients if client else self._servers).pop(transaction.key, None)
+
+    # -- input from the transport
+
+    def receive(self, data: bytes, source: Hop, now: float) -> None:
+        """Take one datagram. Whatever it holds, this never raises."""
+        try:
+            message = parse_message(data)
+        except RemoteProtocolError:
+            if data.strip(b"\r\n\x00 "):  # RFC 5626 keep-alives are no fault
+                self.counters["malformed"] += 1
+            return
+        try:
+            validate(message)
+        except RemoteProtocolError as error:
+            self.counters["malformed"] += 1
+            self._refuse(message, error, source)
+            return
+        if isinstance(message, Request):
+            self._receive_request(message, source, now)
+        else:
+            self._receive_response(message, source, now)
+
+    def transport_failed(self, branch: str, now: float) -> bool:
+        """The transport could not deliver the request with this Via branch (an ICMP error, a refused connection).
+
+        True if a client transaction was waiting for an answer and is ended by it.
+        """
+        hit = False
+        for method in ("INVITE", "CANCEL", "BYE", "ACK"):
+            transaction = self._clients.get((branch, method))
+            if transaction is not None:
+                hit |= transaction.handle(Input.TRANSPORT_ERROR, now)
+        return hit
+
+    # -- input from the transaction user
+
+    def request(self, request: Request, hop: Hop, now: float, user: Any) -> Transaction:
+        """Send a request in a new client transaction; its top Via must be ours."""
+        method = request.method
+        table = INVITE_CLIENT if method == "INVITE" else NON_INVITE_CLIENT
+        transaction = Transaction(table, (request.via.branch, method), request, hop, self, user)
+        self._clients[transaction.key] = transaction
+        transaction.handle(Input.START, now)
+        return transaction
+
+    def respond(self, transaction: Transaction, response: Response, now: float) -> bool:
+        """Send a response in a server transaction; False if its state does not allow one any more."""
+        status = response.status
+        kind = Input.RESPONSE_1XX if status < 200 else Input.RESPONSE_2XX if status < 300 else Input.RESPONSE_3XX_6XX
+        return transaction.handle(kind, now, response)
+
+    def abandon(self, transaction: Transaction, now: float) -> None:
+        """Give up waiting for the final of a cancelled INVITE; its user is told that it timed out."""
+        transaction.handle(Input.ABANDON, now)
+
+    def send_stateless(self, message: Message, hop: Hop) -> None:
+        """Send a message that has no transaction here: an ACK to a 2xx, a response of a past life."""
+        self.outbox.append((message.encode(), hop))
+
+    def find_invite(self, cancel: Request) -> Transaction | None:
+        """The server transaction that a CANCEL means (RFC 3261 §9.2)."""
+        return self._servers.get(_server_key(cancel, "INVITE"))
+
+    def __len__(self) -> int:
+        return len(self._servers) + len(self._clients)
+
+    # -- inside
+
+    def _receive_request(self, request: Request, source: Hop, now: float) -> None:
+        method = request.method
+        if method == "ACK":
+            known = self._servers.get(_server_key(request, "INVITE"))
+            if known is None or not known.handle(Input.ACK, now):
+                self.events.append(RequestReceived(None, request, source))
+            return
+        key = _server_key(request, method)
+        known = self._servers.get(key)
+        if known is not None:
+            known.handle(Input.REQUEST, now)
+            return
+        reply_to = mark_source(request, source)
+        table = INVITE_SERVER if method == "INVITE" else NON_INVITE_SERVER
+        transaction = Transaction(table, key, request, reply_to, self)
+        self._servers[key] = transaction
+        transaction.handle(Input.START, now)
+        self.events.append(RequestReceived(transaction, request, source))
+
+    def _receive_response(self, response: Response, source: Hop, now: float) -> None:
+        transaction = self._clients.get((response.via.branch, response.cseq[1]))
+        if transaction is None:
+            self.events.append(StrayResponse(response, source))
+            return
+        status = response.status
+        kind = Input.RESPONSE_1XX if status < 200 else Input.RESPONSE_2XX if status < 300 else Input.RESPONSE_3XX_6XX
+        transaction.handle(kind, now, response)
+
+    def _refuse(self, message: Request | Response, error: RemoteProtocolError, source: Hop) -> None:
+        """At most one reply to a malformed request, none to an ACK or a response."""
+        if not isinstance(message, Request) or message.method == "ACK":
+            return
+        try:
+            reply_to = mark_source(message, source)
+            names = message.names
+            if not all(name in names for name in ("from", "to", "call-id", "cseq")):
+                return
+            response = builder.make_response(message, error.status, to_tag="malformed", reason=_phrase(error))
+        except RemoteProtocolError:
+            return
+        self.counters["malformed_answered"] += 1
+        self.outbox.append((response.encode(), reply_to))
+
+
+def mark_source(request: Request, source: Hop) -> Hop:
+    """Note in the top Via where the request came from (RFC 3261 §18.2.1, RFC 3581); returns where responses go."""
+    via = request.via
+    params = via.params
+    host = via.host.strip("[]")
+    wants_rport = "rport" in params and _has_bare_rport(params)
+    if wants_rport:
+        params = _fill_rport(params, source.port)
+    if host != source.host or wants_rport:
+        params += f";received={source.host}"
+    if params is not via.params:
+        shown = f"{via.host}:{via.port}" if via.port else via.host
+        request.replace_first_value("via", f"SIP/2.0/{via.transport} {shown}{params}")
+    return Hop(source.host, source.port if wants_rport else via.sent_by[1], source.transport)
+
+
+def reply_hop(via: Via, transport: str = "udp") -> Hop:
+    """Where a response with this Via on top goes, by what the Via says alone (RFC 3261 §18.2.2)."""
+    received = rport = ""
+    for part in via.params.split(";"):
+        name, _, value = part.partition("=")
+        name = name.strip().lower()
+        if name == "received":
+            received = value.strip().strip("[]")
+        elif name == "rport":
+            rport = value.strip()
+    port = int(rport) if rport.isdigit() and int(rport) < 65536 else via.sent_by[1]
+    return Hop(received or via.host.strip("[]"), port, transport)
+
+
+def _has_bare_rport(params: str) -> bool:
+    return any(part.strip().lower() == "rport" for part in params.split(";"))
+
+
+def _fill_rport(params: str, port: int) -> str:
+    return ";".join(f"rport={port}" if part.strip().lower() == "rport" else part for part in params.split(";"))
+
+
+def _server_key(request: Request, method: str) -> tuple[Any, ...]:
+    via = request.via
+    if via.branch.startswith(MAGIC_COOKIE):
+        return (via.branch, via.sent_by, method)
+    # RFC 2543 peers have no unique branch (RFC 3261 §17.2.3): what stays the same over retransmissions stands in.
+    text = f"{request.uri}|{request.from_tag}|{request.call_id}|{request.cseq[0]}|{via.host}|{via.port}|{via.branch}"
+    return ("rfc2543", hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(), method)
+
+
+def _phrase(error: RemoteProtocolError) -> str:
+    """The fault in words for the reason phrase; only what the parser itself says, printable and short."""
+    text = "".join(char for char in str(error) if char.isprintable() and char.isascii())
+    return f"{builder.REASONS.get(error.status, 'Bad Request')} ({text[:80]})"

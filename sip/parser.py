@@ -1,0 +1,121 @@
+"""Bytes to messages, lazily: the start line and the outline of the headers, nothing more.
+
+Rules: a datagram gives a `Message` or raises `RemoteProtocolError`, never anything else. `validate` then checks
+what every element must check (RFC 3261 §16.3, §8.2); a request that fails it can still be answered, because its
+outline is known.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sip.errors import RemoteProtocolError
+from sip.headers import find_tag
+from sip.message import Message, Request, Response, canonical_name
+
+MAX_HEADERS = 256  # a real INVITE has 15 to 40; Kamailio's default limit is of the same order
+_TOKEN = re.compile(r"[A-Za-z0-9!%*_+`'~.\-]+\Z")
+_STATUS = re.compile(r"[1-6][0-9][0-9]\Z")
+_MANDATORY = ("via", "from", "to", "call-id", "cseq")  # RFC 3261 §8.1.1, less Max-Forwards, which we may add
+_SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
+
+
+def parse_message(data: bytes) -> Request | Response:
+    """Parse one datagram (RFC 3261 §7, §18.3)."""
+    data = data.lstrip(b"\r\n")  # §7.5: ignore empty lines before the start line
+    head, blank, body = data.partition(b"\r\n\r\n")
+    if not blank:
+        raise RemoteProtocolError("no empty line after the headers")
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    start = lines.pop(0)
+    names: list[str] = []
+    folded = False
+    for line in lines:
+        if line[:1] in " \t":
+            folded = True
+            break
+        name, colon, _ = line.partition(":")
+        if not colon or not name:
+            raise RemoteProtocolError(f"not a header line: {line[:60]!r}")
+        names.append(canonical_name(name))
+    if folded:
+        lines, names = _unfold(lines)
+    if len(lines) > MAX_HEADERS:
+        raise RemoteProtocolError(f"more than {MAX_HEADERS} header lines", status=513)
+    message = _parse_start(start, names, lines)
+    message.body = _cut_body(message, body)
+    return message
+
+
+def validate(message: Request | Response) -> None:
+    """Check the headers that routing relies on.
+
+    Raises `RemoteProtocolError` with the status that a request deserves.
+    """
+    names = message.names
+    for name in _MANDATORY:
+        if name not in names:
+            raise RemoteProtocolError(f"no {name.title()} header")
+    for name in _SINGLE:
+        if names.count(name) > 1:
+            raise RemoteProtocolError(f"more than one {name.title()} header")
+    _, method = message.cseq
+    if isinstance(message, Request):
+        if method != message.method:
+            raise RemoteProtocolError(f"CSeq says {method!r}, the request line {message.method!r}")
+        hops = message.get("max-forwards")
+        if hops is not None and not (hops.isascii() and hops.isdigit() and len(hops) <= 3):
+            raise RemoteProtocolError(f"malformed Max-Forwards: {hops[:20]!r}")
+    _ = message.via
+    if not message.call_id:
+        raise RemoteProtocolError("empty Call-ID")
+    for name in ("from", "to"):
+        find_tag(message.require(name))
+
+
+def _unfold(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Join continuation lines (§7.3.1), keeping their bytes so that they leave as they came."""
+    joined: list[str] = []
+    names: list[str] = []
+    for line in lines:
+        if line[:1] in " \t":
+            if not joined:
+                raise RemoteProtocolError("continuation line before any header")
+            joined[-1] += "\r\n" + line
+            continue
+        name, colon, _ = line.partition(":")
+        if not colon or not name:
+            raise RemoteProtocolError(f"not a header line: {line[:60]!r}")
+        joined.append(line)
+        names.append(canonical_name(name))
+    return joined, names
+
+
+def _parse_start(start: str, names: list[str], lines: list[str]) -> Request | Response:
+    first, _, rest = start.partition(" ")
+    second, space, third = rest.partition(" ")
+    if first.upper() == "SIP/2.0":
+        if not _STATUS.match(second):
+            raise RemoteProtocolError(f"malformed status line: {start[:60]!r}")
+        return Response(int(second), third, names, lines)
+    if not space or not _TOKEN.match(first):
+        raise RemoteProtocolError(f"malformed start line: {start[:60]!r}")
+    if third.upper() != "SIP/2.0":
+        status = 505 if re.fullmatch(r"SIP/\d+\.\d+", third, re.IGNORECASE) else 400
+        raise RemoteProtocolError(f"not SIP/2.0: {third[:20]!r}", status=status)
+    if not second or second[0] == "<":
+        raise RemoteProtocolError(f"malformed Request-URI: {second[:60]!r}")
+    return Request(first, second, names, lines)
+
+
+def _cut_body(message: Message, body: bytes) -> bytes:
+    """Bytes past Content-Length are no part of the message; too few are a fault (§18.3)."""
+    text = message.get("content-length")
+    if text is None:
+        return body
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise RemoteProtocolError(f"malformed Content-Length: {text[:20]!r}")
+    length = int(text)
+    if length > len(body):
+        raise RemoteProtocolError(f"Content-Length is {length}, but the body has {len(body)} bytes")
+    return body[:length]

@@ -1,0 +1,96 @@
+"""SIP URIs (RFC 3261 §19.1): parse what routing needs, keep the text as it came.
+
+Must not resolve names or normalise: what is forwarded is the text that was received.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from sip.errors import RemoteProtocolError
+
+_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::(\d{1,5}))?\Z")
+DEFAULT_PORT = {"sip": 5060, "sips": 5061}
+
+
+@dataclass(slots=True)
+class Uri:
+    """A parsed ``sip:`` or ``sips:`` URI. ``params`` and ``headers`` are raw text."""
+
+    scheme: str
+    user: str  # unescaped, without user parameters; "" when absent
+    host: str  # lower case, IPv6 without brackets
+    port: int | None
+    params: str = ""  # ";lr;transport=udp"
+    headers: str = ""  # "subject=x"
+
+    def param(self, name: str) -> str | None:
+        """The value of a URI parameter ("" when it has none), or None when it is absent."""
+        return find_param(self.params, name)
+
+
+def parse_uri(text: str) -> Uri:
+    """Parse a SIP or SIPS URI.
+
+    Raises `RemoteProtocolError` (416 for another scheme, else 400).
+    """
+    scheme, colon, rest = text.partition(":")
+    scheme = scheme.lower()
+    if not colon:
+        raise RemoteProtocolError(f"not a URI: {text[:60]!r}")
+    if scheme not in DEFAULT_PORT:
+        raise RemoteProtocolError(f"unsupported URI scheme {scheme[:20]!r}", status=416)
+    userinfo, at, hostpart = rest.rpartition("@")
+    if at and not userinfo:
+        raise RemoteProtocolError("URI with an empty user part")
+    hostpart, _, headers = hostpart.partition("?")
+    address, semicolon, params = hostpart.partition(";")
+    match = _HOST_PORT.match(address)
+    if match is None:
+        raise RemoteProtocolError(f"URI with a malformed host: {address[:60]!r}")
+    host, port = match.groups()
+    number = int(port) if port else None
+    if number is not None and number > 65535:
+        raise RemoteProtocolError(f"URI with port {number}")
+    user = userinfo.partition(":")[0].partition(";")[0]
+    return Uri(
+        scheme,
+        unquote(user) if "%" in user else user,
+        host.strip("[]").lower(),
+        number,
+        semicolon + params,
+        headers,
+    )
+
+
+def find_param(params: str, name: str) -> str | None:
+    """Find ``;name=value`` in a raw parameter string; names compare without case."""
+    if not params:
+        return None
+    for part in split_params(params):
+        key, equals, value = part.partition("=")
+        if key.strip().lower() == name:
+            return value.strip() if equals else ""
+    return None
+
+
+def split_params(params: str) -> list[str]:
+    """Split ``;a=1;b`` at the semicolons that are not inside a quoted string."""
+    if '"' not in params:
+        return params.split(";")
+    parts: list[str] = []
+    start, quoted, skip = 0, False, False
+    for index, char in enumerate(params):
+        if skip:
+            skip = False
+        elif char == "\\" and quoted:
+            skip = True
+        elif char == '"':
+            quoted = not quoted
+        elif char == ";" and not quoted:
+            parts.append(params[start:index])
+            start = index + 1
+    parts.append(params[start:])
+    return parts

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.health.board import MAX_HEDGE, MIN_HEDGE, Board, spread_by_name
+from controller.types import Probe, Sample, TargetState, Transition, Trunk
+
+A = Trunk("carrier-a", "192.0.2.1", 5060)
+B = Trunk("hq-pbx", "192.0.2.2", 5060)
+
+
+def observe(
+    board: Board, code: str, now: float = 1.0, latency: float | None = None, trunk: str = "carrier-a"
+) -> list[Transition]:
+    return board.observe(Sample(trunk, code in {"PROBE_200", "CALL_RESPONSE"}, code, latency), now)
+
+
+# --------------------------------------------------------------------------- the view
+
+
+def test_every_trunk_is_unknown_at_first() -> None:
+    view = Board([A, B], now=7.0).view
+    assert list(view.trunks) == ["carrier-a", "hq-pbx"]
+    assert {(h.state, h.since, h.code, h.hedge) for h in view.trunks.values()} == {(TargetState.UNKNOWN, 7.0, "", 0.25)}
+
+
+def test_view_shows_state_since_and_code() -> None:
+    board = Board([A, B], now=0.0)
+    (up,) = observe(board, "PROBE_200", now=3.0)
+    assert (up.trunk, up.new) == ("carrier-a", TargetState.UP)
+    health = board.view.trunks["carrier-a"]
+    assert (health.state, health.since, health.code) == (TargetState.UP, 3.0, "PROBE_OK")
+    assert board.view.trunks["hq-pbx"].state is TargetState.UNKNOWN
+
+
+def test_old_view_stays_as_it_was() -> None:
+    board = Board([A], now=0.0)
+    before = board.view
+    observe(board, "PROBE_200")
+    assert before.trunks["carrier-a"].state is TargetState.UNKNOWN
+    assert board.view.version == before.version + 1
+    with pytest.raises(TypeError):
+        before.trunks["carrier-a"] = board.view.trunks["carrier-a"]  # type: ignore[index]
+
+
+def test_healthy_calls_leave_the_view_alone() -> None:
+    board = Board([A], now=0.0)
+    observe(board, "CALL_RESPONSE", latency=0.02)
+    view = board.view
+    for i in range(1000):
+        assert observe(board, "CALL_RESPONSE", now=1.0 + i, latency=0.01 + i % 7 * 0.01) == []
+    assert board.view is view
+
+
+def test_view_is_drawn_once_for_many_changes() -> None:
+    board = Board([A, B], now=0.0)
+    version = board.view.version
+    for trunk in ("carrier-a", "hq-pbx"):
+        observe(board, "PROBE_200", trunk=trunk)
+        observe(board, "CALL_SILENT", trunk=trunk)
+    assert board.view.version == version + 1
+
+
+def test_sample_of_an_unknown_trunk_is_nobodys_concern() -> None:
+    board = Board([A], now=0.0)
+    view = board.view
+    assert observe(board, "TRANSPORT_ERROR", trunk="gone") == []
+    assert board.view is view
+
+
+# --------------------------------------------------------------------------- hedge
+
+
+def test_hedge_follows_slow_first_responses() -> None:
+    board = Board([A], now=0.0)
+    for _ in range(50):
+        observe(board, "CALL_RESPONSE", latency=0.5)
+    assert board.view.trunks["carrier-a"].hedge == pytest.approx(0.5, rel=0.15)
+
+
+def test_hedge_comes_back_when_the_trunk_is_quick_again() -> None:
+    board = Board([A], now=0.0)
+    for latency in [0.6] * 20 + [0.02] * 60:
+        observe(board, "CALL_RESPONSE", latency=latency)
+    assert board.view.trunks["carrier-a"].hedge == pytest.approx(MIN_HEDGE, rel=0.1)
+
+
+def test_probes_do_not_move_the_hedge() -> None:
+    board = Board([A], now=0.0)
+    observe(board, "PROBE_200", latency=0.9)
+    assert board.view.trunks["carrier-a"].hedge == MIN_HEDGE
+
+
+@given(st.lists(st.floats(0.0, 10.0), max_size=60))
+def test_hedge_stays_within_its_limits_and_moves_only_noticeably(latencies: list[float]) -> None:
+    board = Board([A], now=0.0)
+    observe(board, "CALL_RESPONSE")
+    view = board.view
+    for latency in latencies:
+        observe(board, "CALL_RESPONSE", latency=latency)
+        old, new = view.trunks["carrier-a"].hedge, board.view.trunks["carrier-a"].hedge
+        assert MIN_HEDGE <= new <= MAX_HEDGE
+        assert (board.view is view) == (old == new)
+        assert old == new or abs(new - old) > 0.1 * old
+        view = board.view
+
+
+# --------------------------------------------------------------------------- probing
+
+
+def test_first_probes_are_spread_over_the_interval() -> None:
+    board = Board([Trunk(f"trunk-{i}", "192.0.2.1", 5060) for i in range(1000)], now=10.0)
+    tenths = [0] * 10
+    for detector in board.detectors():
+        tenths[int((detector.due - 10.0) / 0.025)] += 1
+    assert all(60 < count < 140 for count in tenths)
+
+
+def test_polite_trunks_are_known_within_a_second_as_well() -> None:
+    polite = Probe(every=30.0, burst=0.2)
+    board = Board([replace(A, name=f"trunk-{i}", probe=polite) for i in range(100)], now=0.0)
+    assert all(detector.due <= 1.0 for detector in board.detectors())
+
+
+def test_spread_is_the_callers_where_given() -> None:
+    (detector,) = Board([A], now=1.0, spread=lambda _: 0.5).detectors()
+    assert detector.due == 1.125
+
+
+@given(st.text())
+def test_place_of_a_name_is_a_share(name: str) -> None:
+    assert 0.0 <= spread_by_name(name) < 1.0
+
+
+def test_suspected_trunk_is_hurried_once() -> None:
+    board = Board([A, B], now=0.0)
+    observe(board, "CALL_SILENT")
+    observe(board, "CALL_SILENT")
+    observe(board, "PROBE_200", trunk="hq-pbx")
+    assert board.take_hurried() == ["carrier-a"]
+    assert board.take_hurried() == []
+
+
+# --------------------------------------------------------------------------- reload
+
+
+def test_reload_keeps_what_is_known_of_unchanged_trunks() -> None:
+    board = Board([A, B], now=0.0)
+    for _ in range(20):
+        observe(board, "CALL_RESPONSE", latency=0.5)
+    before = board.view
+    board.update([replace(A, where="acme.yaml:9", carrier="a"), Trunk("new", "192.0.2.3", 5060)], now=5.0)
+    assert board.view.trunks["carrier-a"] == before.trunks["carrier-a"]
+    assert board.view.trunks["new"].state is TargetState.UNKNOWN
+    assert "hq-pbx" not in board.view.trunks
+    assert board.view.version > before.version
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [replace(A, host="192.0.2.9"), replace(A, port=5070), replace(A, probe=Probe(misses=4)), replace(A, probe=None)],
+    ids=["host", "port", "probe", "probe off"],
+)
+def test_changed_trunk_starts_anew(changed: Trunk) -> None:
+    board = Board([A], now=0.0)
+    observe(board, "PROBE_200")
+    board.update([changed], now=5.0)
+    health = board.view.trunks["carrier-a"]
+    assert (health.state, health.since) == (TargetState.UNKNOWN, 5.0)

@@ -1,0 +1,93 @@
+"""Runs the real daemon as a process of its own, as an operator would, and reads the events it writes.
+
+Owns the start, the wait for "ready" and the end. Other tests may use it: it knows nothing of SIPp.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Condition, Thread
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parents[2]
+Event = Mapping[str, Any]
+
+
+class DaemonError(Exception):
+    """The daemon did not do what it should; the message holds what it said."""
+
+
+@dataclass(slots=True)
+class Daemon:
+    """`callward run`; leave its context and it is gone."""
+
+    dialplan: Path
+    state: Path  # its --state-dir
+    patience: float = 20.0  # seconds to start, and to stop
+    lines: list[str] = field(default_factory=list)  # of its stderr
+    events: list[Event] = field(default_factory=list)  # the same, as far as it is JSON
+    _heard: Condition = field(default_factory=Condition)
+    _over: bool = False
+    _process: subprocess.Popen[str] = field(init=False)
+    _reader: Thread = field(init=False)
+
+    def __enter__(self) -> Self:
+        """Start it; it is ready for calls on return."""
+        command = [sys.executable, "-m", "controller.cli", "run", str(self.dialplan), "--state-dir", str(self.state)]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        self._reader = Thread(target=self._read, name="daemon-stderr", daemon=True)
+        self._reader.start()
+        try:
+            self.wait_for(lambda event: event.get("event") == "ready", "it to be ready")
+        except DaemonError:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Whatever happened, nothing is left running."""
+        self.kill()
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as stderr:
+            for line in stderr:
+                with self._heard:
+                    self.lines.append(line.rstrip("\n"))
+                    if line.startswith("{"):
+                        self.events.append(json.loads(line))
+                    self._heard.notify_all()
+        with self._heard:
+            self._over = True
+            self._heard.notify_all()
+
+    def wait_for(self, wanted: Callable[[Event], bool], what: str) -> None:
+        """Until an event that is wanted has been written; at once where it has been already."""
+        with self._heard:
+            self._heard.wait_for(lambda: self._over or any(map(wanted, self.events)), self.patience)
+            if any(map(wanted, self.events)):
+                return
+            waited = "it ended" if self._over else f"waited {self.patience:.0f} s"
+        raise DaemonError(f"waiting for {what}: {waited}; the daemon said:\n" + "\n".join(self.lines[-40:]))
+
+    def stop(self) -> int:
+        """Ask it to end (SIGTERM), and give its exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(self.patience)
+        self._reader.join(self.patience)
+        return code
+
+    def kill(self) -> None:
+        """End it the hard way (SIGKILL); nothing happens where it is gone already."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(self.patience)
