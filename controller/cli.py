@@ -6,6 +6,7 @@ Owns arguments and output only: each command calls the functions that the daemon
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -44,7 +45,7 @@ def run(file: DialplanFile, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
 
     loaded = load(file)
     if loaded.diagnostics:
-        typer.echo(render(loaded.diagnostics), err=True)
+        typer.echo(render(loaded.diagnostics, loaded.sources), err=True)
     if loaded.dialplan is None:
         typer.echo("callward was not started", err=True)
         raise typer.Exit(FINDINGS)
@@ -59,6 +60,48 @@ def run(file: DialplanFile, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
         asyncio.run(app.serve())
     finally:
         app.stop()
+
+
+@cli.command()
+def check(
+    file: DialplanFile,
+    as_json: Annotated[bool, typer.Option("--json", help="findings and figures as JSON")] = False,
+) -> None:
+    """Say everything that is wrong with a dialplan, or what it promises."""
+    from rich.console import Console
+
+    from controller.config import load, render, to_json
+    from controller.summary import print_summary, summary
+
+    loaded = load(file)
+    if as_json:
+        figures = summary(loaded.dialplan) if loaded.dialplan else None
+        typer.echo(json.dumps({"findings": json.loads(to_json(loaded.diagnostics)), "summary": figures}, indent=1))
+    else:
+        if loaded.diagnostics:
+            typer.echo(render(loaded.diagnostics, loaded.sources))
+            typer.echo()
+        if loaded.dialplan is not None:
+            print_summary(loaded.dialplan, Console(highlight=False))
+        else:
+            errors = sum(1 for found in loaded.diagnostics if found.severity == "error")
+            typer.echo(f"{errors} error{'' if errors == 1 else 's'}; callward will not start with this file")
+    raise typer.Exit(FINDINGS if loaded.dialplan is None else OK)
+
+
+@cli.command("rotate-keys")
+def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+    """Seal new calls with a new key; calls that are up keep the old one. Restart the daemon afterwards."""
+    from controller.keys import KEPT, KeyFileError, rotate_keys
+
+    try:
+        keys = rotate_keys(state_dir)
+    except KeyFileError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREACHABLE) from None
+    typer.echo(
+        f"key {keys.current} seals from the next start on; {len(keys.seals)} of at most {KEPT} keys still open seals"
+    )
 
 
 def main() -> None:

@@ -26,8 +26,7 @@ from controller.health.board import Board
 from controller.health.detector import PROBE_TIMEOUT, Detector
 from controller.types import TRANSPORT_ERROR, Sample, Transition, Trunk
 from sip.timing import Deadlines
-
-Hop = tuple[str, int]
+from sip.transaction import Hop
 
 #: RFC 3261 §8.1.1.7.
 MAGIC_COOKIE = "z9hG4bK"
@@ -106,7 +105,8 @@ class Prober:
         return self._deadlines.next_deadline()
 
     def handle_timer(self, now: float) -> list[Transition]:
-        """Send the probes that are due and give up those that were silent too long."""
+        """Send the probes that are due and give up those that were silent too long. The burst that follows a
+        first miss is due at once: ask for `next_deadline` again."""
         if now - self.next_deadline() > MAX_LAG:
             self._void_before = now
         self._happened = []
@@ -145,7 +145,6 @@ class Prober:
         detector = probe.watch.detector
         if probe.at >= self._void_before and detector.counts(probe.at):
             self._happened += self._board.observe(Sample(detector.trunk.name, alive=False, code=PROBE_TIMEOUT), now)
-            self._hurry()
 
     # ------------------------------------------------------------------ what comes back
 
@@ -193,7 +192,7 @@ class Prober:
 
 def _is_open(probe: _Sent) -> bool:
     """Whether an error about this probe would say anything new."""
-    return not probe.answered and not probe.refused and probe.watch.detector.counts(probe.at)
+    return not probe.refused and probe.watch.detector.counts(probe.at)
 
 
 def _cut_request(trunk: Trunk, local: Hop) -> tuple[bytes, ...]:

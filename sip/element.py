@@ -12,9 +12,11 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
 
 from sip.errors import RemoteProtocolError
-from sip.headers import MAGIC_COOKIE, Via, find_uri
+from sip.headers import MAGIC_COOKIE, Via, find_uri, split_values
 from sip.message import Request
 from sip.seal import Seal
 from sip.transaction import Hop
@@ -31,6 +33,13 @@ class SealedRoute:
 
     caller_tag: str  # From tag of the INVITE: who asks tells the direction
     trunk: str
+
+
+class Refusal(Enum):
+    """Why a request within a dialog is not forwarded."""
+
+    NOT_OURS = "no Route entry of ours on top"
+    BROKEN_SEAL = "our Route entry is forged, altered or of another call"
 
 
 class Element:
@@ -79,20 +88,20 @@ class Element:
         sealed = self._seal.close(f"{caller_tag}\n{trunk}".encode("utf-8", "surrogateescape"), call_id)
         return f"sip:{self.address};lr;{SEAL_PARAM}={sealed}"
 
-    def open_route(self, request: Request) -> SealedRoute | None:
-        """What our Route entry on top of an in-dialog request holds, or None if it is not genuinely ours."""
+    def open_route(self, request: Request) -> SealedRoute | Refusal:
+        """What our Route entry on top of an in-dialog request holds, or why the request must not pass."""
         text = request.get("route")
         if text is None:
-            return None
-        uri = parse_uri(find_uri(request.get_all("route")[0]))
+            return Refusal.NOT_OURS
+        uri = parse_uri(find_uri(split_values(text)[0]))
         if not self.owns(uri):
-            return None
+            return Refusal.NOT_OURS
         secret = self._seal.open(uri.param(SEAL_PARAM) or "", request.call_id)
         if secret is None:
-            return None
+            return Refusal.BROKEN_SEAL
         caller_tag, _, trunk = secret.decode("utf-8", "surrogateescape").partition("\n")
         if caller_tag not in (request.from_tag, request.to_tag):
-            return None
+            return Refusal.BROKEN_SEAL
         return SealedRoute(caller_tag, trunk)
 
     def owns(self, uri: Uri) -> bool:
@@ -122,9 +131,7 @@ class Element:
         if uri.scheme != "sip":
             return None
         host = self._names.get(uri.host, uri.host)
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
+        if not _is_address(host):
             return None
         transport = (uri.param("transport") or "udp").lower()
         return Hop(host, uri.port or 5060, transport) if transport == self.local.transport else None
@@ -132,3 +139,12 @@ class Element:
     def _mac(self, text: str) -> str:
         digest = hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), "sha256")
         return base64.urlsafe_b64encode(digest)[:_MAC_CHARS].decode()
+
+
+@lru_cache(4096)
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

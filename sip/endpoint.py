@@ -118,8 +118,8 @@ class UdpEndpoint:
         if self._core is None or self._loop is None:
             return
         deadline = self._core.next_deadline()
-        if deadline == self._armed_for:
-            return
+        if deadline >= self._armed_for:
+            return  # woken too early, it will look again: cheaper than a new timer after every datagram
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -12,7 +12,7 @@ from sip.errors import RemoteProtocolError
 from sip.headers import COMPACT, Via, find_tag, parse_cseq, parse_via, split_values
 
 # Spelling -> canonical lower-case name, so that the usual spellings cost one dictionary look-up.
-_CANONICAL: dict[str, str] = {
+CANONICAL: dict[str, str] = {
     name: name.lower()
     for name in (
         "Via From To Call-ID CSeq Max-Forwards Contact Content-Type Content-Length Route Record-Route Allow Supported "
@@ -21,12 +21,12 @@ _CANONICAL: dict[str, str] = {
         "Content-Disposition Content-Encoding Allow-Events Subject Date Warning Retry-After P-Preferred-Identity"
     ).split()
 }
-_CANONICAL.update(COMPACT)
+CANONICAL.update(COMPACT)
 
 
 def canonical_name(raw: str) -> str:
     """The lower-case long form of a header name as it was written."""
-    known = _CANONICAL.get(raw)
+    known = CANONICAL.get(raw)
     if known is not None:
         return known
     name = raw.strip().lower()
@@ -36,7 +36,7 @@ def canonical_name(raw: str) -> str:
 class Message(ABC):
     """What requests and responses share. ``names[i]`` is the canonical name of ``lines[i]``."""
 
-    __slots__ = ("_cseq", "_via", "body", "lines", "names")
+    __slots__ = ("_call_id", "_cseq", "_via", "body", "lines", "names")
 
     lines: list[str]
     names: list[str]
@@ -48,6 +48,7 @@ class Message(ABC):
         self.body = body
         self._via: Via | None = None
         self._cseq: tuple[int, str] | None = None
+        self._call_id: str | None = None
 
     # -- reading
 
@@ -58,10 +59,8 @@ class Message(ABC):
 
     def get(self, name: str) -> str | None:
         """The value of the first line of this header (canonical name), unfolded, or None."""
-        try:
-            return _value(self.lines[self.names.index(name)])
-        except ValueError:
-            return None
+        names = self.names
+        return _value(self.lines[names.index(name)]) if name in names else None
 
     def get_all(self, name: str) -> list[str]:
         """All values of this header in order, comma-separated lists taken apart."""
@@ -97,7 +96,10 @@ class Message(ABC):
     @property
     def call_id(self) -> str:
         """Call-ID, byte for byte (RFC 3261 §20.8: case matters)."""
-        return self.require("call-id")
+        call_id = self._call_id
+        if call_id is None:
+            call_id = self._call_id = self.require("call-id")
+        return call_id
 
     @property
     def from_tag(self) -> str:

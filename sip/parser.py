@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 
 from sip.errors import RemoteProtocolError
-from sip.headers import find_tag
-from sip.message import Message, Request, Response, canonical_name
+from sip.message import CANONICAL, Message, Request, Response, canonical_name
 
 MAX_HEADERS = 256  # a real INVITE has 15 to 40; Kamailio's default limit is of the same order
 _TOKEN = re.compile(r"[A-Za-z0-9!%*_+`'~.\-]+\Z")
@@ -26,22 +25,19 @@ def parse_message(data: bytes) -> Request | Response:
     head, blank, body = data.partition(b"\r\n\r\n")
     if not blank:
         raise RemoteProtocolError("no empty line after the headers")
-    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    text = head.decode("utf-8", "surrogateescape")
+    lines = text.split("\r\n")
     start = lines.pop(0)
-    names: list[str] = []
-    folded = False
-    for line in lines:
-        if line[:1] in " \t":
-            folded = True
-            break
-        name, colon, _ = line.partition(":")
-        if not colon or not name:
-            raise RemoteProtocolError(f"not a header line: {line[:60]!r}")
-        names.append(canonical_name(name))
-    if folded:
-        lines, names = _unfold(lines)
+    if "\r\n " in text or "\r\n\t" in text:
+        lines = _unfold(lines)
     if len(lines) > MAX_HEADERS:
         raise RemoteProtocolError(f"more than {MAX_HEADERS} header lines", status=513)
+    names: list[str] = []
+    for line in lines:
+        raw, colon, _ = line.partition(":")
+        if not colon or not raw:
+            raise RemoteProtocolError(f"not a header line: {line[:60]!r}")
+        names.append(CANONICAL.get(raw) or canonical_name(raw))
     message = _parse_start(start, names, lines)
     message.body = _cut_body(message, body)
     return message
@@ -52,12 +48,12 @@ def validate(message: Request | Response) -> None:
 
     Raises `RemoteProtocolError` with the status that a request deserves.
     """
-    names = message.names
+    count = message.names.count
     for name in _MANDATORY:
-        if name not in names:
+        if not count(name):
             raise RemoteProtocolError(f"no {name.title()} header")
     for name in _SINGLE:
-        if names.count(name) > 1:
+        if count(name) > 1:
             raise RemoteProtocolError(f"more than one {name.title()} header")
     _, method = message.cseq
     if isinstance(message, Request):
@@ -69,26 +65,19 @@ def validate(message: Request | Response) -> None:
     _ = message.via
     if not message.call_id:
         raise RemoteProtocolError("empty Call-ID")
-    for name in ("from", "to"):
-        find_tag(message.require(name))
 
 
-def _unfold(lines: list[str]) -> tuple[list[str], list[str]]:
+def _unfold(lines: list[str]) -> list[str]:
     """Join continuation lines (§7.3.1), keeping their bytes so that they leave as they came."""
     joined: list[str] = []
-    names: list[str] = []
     for line in lines:
-        if line[:1] in " \t":
-            if not joined:
-                raise RemoteProtocolError("continuation line before any header")
+        if line[:1] not in (" ", "\t"):
+            joined.append(line)
+        elif joined:
             joined[-1] += "\r\n" + line
-            continue
-        name, colon, _ = line.partition(":")
-        if not colon or not name:
-            raise RemoteProtocolError(f"not a header line: {line[:60]!r}")
-        joined.append(line)
-        names.append(canonical_name(name))
-    return joined, names
+        else:
+            raise RemoteProtocolError("continuation line before any header")
+    return joined
 
 
 def _parse_start(start: str, names: list[str], lines: list[str]) -> Request | Response:

@@ -1,0 +1,63 @@
+"""Dialplans: YAML in, a frozen `Dialplan` or all that is wrong with the file out.
+
+The way of a file: `source` (text -> nodes with positions), `model` and `validate` (nodes -> typed models), `compile`
+(models -> dialplan, names resolved, timers inherited), `lint` (what loads but is wrong). `diagnostics` is what is said.
+No text whatever makes these functions raise: what cannot be read is a finding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from controller.config.compile import build
+from controller.config.diagnostics import Diagnostic, Report, printable, render, to_json
+from controller.config.lint import lint
+from controller.config.names import Names
+from controller.config.source import MapNode, compose, read_text
+from controller.config.validate import validate
+from controller.types import Dialplan
+
+__all__ = ["Diagnostic", "Loaded", "compile_text", "load", "render", "to_json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of a file: a dialplan unless there are errors; warnings come with a dialplan."""
+
+    dialplan: Dialplan | None
+    diagnostics: list[Diagnostic]
+    sources: Mapping[str, str] = field(default_factory=dict)  # file -> text, for `render`
+
+
+def load(path: str | Path) -> Loaded:
+    """Read and compile a file."""
+    filename = printable(str(path))
+    report = Report(filename)
+    text = read_text(Path(path), report)
+    if report.errors:
+        return Loaded(None, report.sorted(), {filename: text})
+    return compile_text(text, filename)
+
+
+def compile_text(text: str, filename: str) -> Loaded:
+    """Compile the text of a file; ``filename`` is what its findings are named after."""
+    text = text.removeprefix("\ufeff")  # a byte order mark, as some editors leave it
+    report = Report(filename)
+    dialplan = _compile(text, report)
+    return Loaded(None if report.errors else dialplan, report.sorted(), {filename: text})
+
+
+def _compile(text: str, report: Report) -> Dialplan | None:
+    root = compose(text, report)
+    if root is None:
+        return None
+    names = Names(root, report)  # before validation cuts out what is wrong
+    file = validate(root, report)
+    version = hashlib.sha256(text.encode()).hexdigest()[:12]
+    dialplan = build(file, root, names, report, version)
+    if not report.errors and isinstance(root, MapNode):
+        lint(dialplan, root, names, report)
+    return dialplan

@@ -128,7 +128,7 @@ def _check_param(param: str) -> None:
     name, _, value = param.partition("=")
     if name.lower() != "transport":
         hint = "remove it: only ;transport=udp is understood"
-        raise Mistake("BAD_URI", f"unknown parameter {quoted(param)} in a trunk uri", hint)
+        raise Mistake("BAD_URI", f"unknown uri parameter {quoted(param)}", hint)
     if value.lower() in {"tcp", "tls", "sctp", "ws", "wss"}:
         message = f"transport {quoted(value)} is reserved for a later version"
         raise Mistake("RESERVED_VALUE", message, "remove it: this version speaks UDP")

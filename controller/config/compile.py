@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
-from controller.config.address import in_uri
-from controller.config.diagnostics import Report, quoted
+from controller.config.address import HostPort, in_uri
+from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.model import EndpointModel, FileModel, ProbeModel, StageModel
 from controller.config.names import Names
 from controller.config.source import ListNode, MapNode, Node
 from controller.config.timers import Timers, default_timers, stage_timers
 from controller.config.validate import Loc, describe, find
-from controller.config.values import OFF, hint_choice
-from controller.types import Chain, Dialplan, Listen, Path, Probe, Route, Stage, Target, Trunk
+from controller.config.values import OFF, parse_cause
+from controller.types import Chain, Dialplan, Listen, Path, Probe, Route, Stage, Target, Trunk, Verdict
 
 
 def build(file: FileModel, root: Node, names: Names, report: Report, version: str) -> Dialplan:
@@ -47,17 +46,22 @@ class _Compiler:
             chains=MappingProxyType(chains),
             routes=MappingProxyType({did: route for did, route in routes.items() if did != "*"}),
             default=routes.get("*"),
-            causes=MappingProxyType(dict(self.file.defaults.causes)),
+            causes=MappingProxyType(self.causes()),
         )
 
     # ----------------------------------------------------------------- sections
 
     def listen(self) -> tuple[Listen, ...]:
-        seen: dict[Any, Node] = {}
+        seen: dict[HostPort, Node] = {}
         listen = []
         for index, model in enumerate(self.file.listen):
             at = self.at("listen", index, "udp")
-            self.refuse_duplicate(seen, model.udp, at, "address", "listen")
+            if not model.model_fields_set:
+                continue
+            if model.udp in seen:
+                hint = f"first at {seen[model.udp]}: remove one of the two"
+                self.report.error(at, "DUPLICATE", f"duplicate address {_show(model.udp)} in 'listen'", hint)
+            seen.setdefault(model.udp, at)
             listen.append(Listen(model.udp.host, model.udp.port, where=self.where(at)))
         return tuple(listen)
 
@@ -65,7 +69,7 @@ class _Compiler:
         ours = {(address.host, address.port): address for address in listen}
         trunks = {}
         for name, model in self.file.trunks.items():
-            if model.uri in ours:
+            if model.uri in ours and "uri" in model.model_fields_set:
                 message = f"trunk {quoted(name)} leads back to the address we listen on"
                 hint = f"write the other side's address: calls would run in a circle ({ours[model.uri].where})"
                 self.report.error(self.at("trunks", name, "uri"), "LOOP", message, hint)
@@ -159,15 +163,32 @@ class _Compiler:
         )
 
     def routes(self) -> dict[str, Route]:
-        seen: dict[Any, Node] = {}
+        seen: dict[str, Node] = {}
         routes = {}
         items = find(self.root, ("routes",))
         for index, model in enumerate(self.file.routes):
             assert isinstance(items, ListNode)
-            self.use("chains", model.chain, ("routes", index, "chain"), inside=("routes", index))
-            self.refuse_duplicate(seen, model.did, self.at("routes", index, "did"), "DID", "routes")
+            written = model.model_fields_set
+            if "chain" in written:
+                self.use("chains", model.chain, ("routes", index, "chain"))
+            at = self.at("routes", index, "did")
+            if model.did in seen and "did" in written:
+                hint = f"first at {seen[model.did]}: remove one of the two"
+                self.report.error(at, "DUPLICATE", f"duplicate did {quoted(model.did)}", hint)
+            seen.setdefault(model.did, at)
             routes[model.did] = Route(model.did, model.chain, where=self.where(items.items[index]))
         return routes
+
+    def causes(self) -> dict[str, Verdict]:
+        node = self.at("defaults", "causes")
+        for cause in self.file.defaults.causes:
+            try:
+                parse_cause(cause)
+            except Mistake as mistake:
+                assert isinstance(node, MapNode)
+                inside = describe(self.root, ("defaults", "causes"))
+                self.report.error(node.keys[cause], mistake.code, f"{mistake.message} in {inside}", mistake.hint)
+        return dict(self.file.defaults.causes)
 
     # ----------------------------------------------------------------- names and places
 
@@ -176,19 +197,18 @@ class _Compiler:
 
     def distinct(self, section: str, used: Iterable[str], loc: Loc, inside: Loc | None = None) -> list[str]:
         """The known ones of a list of names; unknown and repeated ones are reported."""
-        first: dict[Any, Node] = {}
+        seen: dict[str, Node] = {}
         known = []
         for index, name in enumerate(used):
-            is_known = self.use(section, name, (*loc, index), inside or loc[:-1])
-            if self.refuse_duplicate(first, name, self.at(*loc, index), "name", describe(self.root, loc)) and is_known:
+            item = (*loc, index)
+            is_known = self.use(section, name, item, inside or loc[:-1])
+            if name in seen:
+                message = f"{quoted(name)} stands twice in {describe(self.root, loc)}"
+                self.report.error(self.at(*item), "DUPLICATE", message, f"first at {seen[name]}: remove one of the two")
+            elif is_known:
                 known.append(name)
+            seen.setdefault(name, self.at(*item))
         return known
-
-    def refuse_duplicate(self, seen: dict[Any, Node], value: Any, at: Node, what: str, inside: str) -> bool:
-        first = seen.setdefault(value, at)
-        if first is at:
-            return True
-        return False
 
     def at(self, *loc: int | str) -> Node:
         return find(self.root, loc)
@@ -204,3 +224,7 @@ class _Compiler:
 
 def _probe(model: ProbeModel) -> Probe:
     return replace(Probe(), **model.model_dump(exclude_none=True))
+
+
+def _show(address: HostPort) -> str:
+    return quoted(f"{in_uri(address.host)}:{address.port}")

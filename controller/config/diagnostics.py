@@ -21,7 +21,9 @@ Severity = Literal["error", "warning"]
 #: Line breaks as YAML 1.1 counts them; ``str.splitlines`` knows more and would shift every later line.
 _BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 #: A snippet goes to terminals and logs: what a key of such a name holds is masked, character by character.
-_SECRET = re.compile(r"""(?<=\b)((?:password|passwd|secret|token)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^\s,}]+)""", re.IGNORECASE)
+_SECRET = re.compile(
+    r"""(?<=\b)((?:password|passwd|secret|token)["']?\s*:\s*)("[^"]*"?|'[^']*'?|[^\s,}]+)""", re.IGNORECASE
+)
 _WINDOW = 160  # characters of a long line that are shown
 _LEAD = 60  # of these, before the first caret
 _QUOTED = 60  # characters of a name or value that a message repeats
@@ -103,7 +105,7 @@ def printable(text: str) -> str:
 
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
     """Show findings with their lines, underlined; ``sources`` holds the text of each file by name."""
-    lines = {name: _BREAKS.split(text) for name, text in sources.items()}
+    lines = {name: _BREAKS.split(text) for name, text in sources.items() if text}
     return "".join(_render_one(found, lines.get(found.file, ())) for found in diagnostics)
 
 

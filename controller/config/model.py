@@ -3,7 +3,7 @@
 Owns types, bounds and required keys of single values. Must not compare values with each other or look names up:
 that is `compile`, which can do it even where other values are wrong.
 
-Every scalar arrives as text. ``RESERVED`` of a model: keys of later versions, each with what holds today.
+Every scalar arrives as text. Names of entries are keys, and read by `names`; those of causes by `compile`. ``RESERVED`` of a model: keys of later versions, each with what holds today.
 ``examples`` of a required field is what a person is told to write when it is missing.
 """
 
@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticKnownError
 
 from controller.config.address import HostPort, parse_did, parse_listen, parse_number, parse_trunk_uri, parse_user
+from controller.config.diagnostics import Mistake, quoted
 from controller.config.duration import parse_duration
 from controller.config.values import (
     AUTO,
     OFF,
-    parse_cause,
     parse_choice,
     parse_count,
     parse_name,
@@ -47,7 +47,11 @@ def _text(parse: Callable[[str], T]) -> PlainValidator:
 def _parse_hedge(text: str) -> Hedge:
     if text == OFF:
         return None
-    return "auto" if text == AUTO else parse_duration(text, shortest=0.01)
+    if text == AUTO:
+        return "auto"
+    if text.isalpha():
+        raise Mistake("BAD_CHOICE", f"{quoted(text)} is not a hedge", "write auto, off or a time such as 250ms")
+    return parse_duration(text, shortest=0.01)
 
 
 def _parse_misses(text: str) -> int:
@@ -59,14 +63,16 @@ AUTO_MISSES = 8
 #: Faster than this a probe says nothing more and carriers object.
 FASTEST_PROBE = 0.05
 
+Version = Annotated[int, _text(parse_version)]
 Name = Annotated[str, _text(parse_name)]
-ProbeName = Annotated[str, _text(lambda text: parse_name(text, taken=OFF))]
 Duration = Annotated[float, _text(parse_duration)]
 HedgeDelay = Annotated[Hedge, _text(_parse_hedge)]
-Cause = Annotated[str, _text(parse_cause)]
-CauseVerdict = Annotated[Verdict, _text(lambda text: Verdict(parse_choice(text, "verdict", [v.value for v in Verdict])))]
-ModeName = Annotated[Mode, _text(lambda text: Mode(parse_choice(text, "mode", [mode.value for mode in Mode])))]
+CauseVerdict = Annotated[Verdict, _text(lambda text: Verdict(parse_choice(text, "verdict", [*map(str, Verdict)])))]
+ModeName = Annotated[Mode, _text(lambda text: Mode(parse_choice(text, "mode", [*map(str, Mode)])))]
 Switch = Annotated[bool, _text(parse_switch)]
+TrunkUri = Annotated[HostPort, _text(parse_trunk_uri)]
+ListenAddress = Annotated[HostPort, _text(parse_listen)]
+Did = Annotated[str, _text(parse_did)]
 
 
 _ORDER = "trunks are tried in the order of each endpoint's 'via'"
@@ -90,7 +96,7 @@ class ListenModel(Section):
         "workers": "one process serves all calls",
     }
 
-    udp: Annotated[HostPort, _text(parse_listen)] = Field(examples=["0.0.0.0:5060"])
+    udp: ListenAddress = Field(examples=["0.0.0.0:5060"])
 
 
 class DefaultsModel(Section):
@@ -106,7 +112,7 @@ class DefaultsModel(Section):
     no_progress: Duration | None = None
     stagger: Duration | None = None
     hedge: HedgeDelay = "auto"
-    causes: dict[Cause, CauseVerdict] = {}
+    causes: dict[str, CauseVerdict] = {}
 
 
 class TrunkModel(Section):
@@ -124,7 +130,7 @@ class TrunkModel(Section):
         "sources": "calls are taken from every address: use a firewall",
     }
 
-    uri: Annotated[HostPort, _text(parse_trunk_uri)] = Field(examples=["sip:192.0.2.10:5060"])
+    uri: TrunkUri = Field(examples=["sip:192.0.2.10:5060"])
     carrier: Name = ""
     probe: str | None = None
 
@@ -179,7 +185,7 @@ class RouteModel(Section):
         "order": _ORDER,
     }
 
-    did: Annotated[str, _text(parse_did)] = Field(examples=["+15557000"])
+    did: Did = Field(examples=["+15557000"])
     chain: str = Field(examples=["sales"])
 
 
@@ -197,22 +203,11 @@ class FileModel(Section):
         "alerts": "events are in the log only",
     }
 
-    version: Annotated[int, _text(parse_version)] = Field(examples=[1])
+    version: Version = Field(examples=[1])
     listen: list[ListenModel] = Field(min_length=1, examples=[[{"udp": "0.0.0.0:5060"}]])
     defaults: DefaultsModel = DefaultsModel()
-    trunks: dict[Name, TrunkModel] = Field(examples=[{"carrier-a": {"uri": "sip:192.0.2.10:5060"}}])
-    probes: dict[ProbeName, ProbeModel] = {}
-    endpoints: dict[Name, EndpointModel] = Field(examples=[{"front-desk": {"user": "100", "via": ["carrier-a"]}}])
-    chains: dict[Name, Chain] = Field(examples=[{"sales": [{"ring": ["front-desk"]}]}])
+    trunks: dict[str, TrunkModel] = Field(examples=[{"carrier-a": {"uri": "sip:192.0.2.10:5060"}}])
+    probes: dict[str, ProbeModel] = {}
+    endpoints: dict[str, EndpointModel] = Field(examples=[{"front-desk": {"user": "100", "via": ["carrier-a"]}}])
+    chains: dict[str, Chain] = Field(examples=[{"sales": [{"ring": ["front-desk"]}]}])
     routes: list[RouteModel] = Field(min_length=1, examples=[[{"did": "+15557000", "chain": "sales"}]])
-
-
-class Remains(FileModel):
-    """A file from which all that is wrong has been cut: nothing at its top is required any more."""
-
-    version: int = 1
-    listen: list[ListenModel] = []
-    trunks: dict[Name, TrunkModel] = {}
-    endpoints: dict[Name, EndpointModel] = {}
-    chains: dict[Name, Chain] = {}
-    routes: list[RouteModel] = []

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import difflib
 
-from controller.config.diagnostics import Report, quoted
+from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.source import MapNode, Node, ScalarNode
+from controller.config.values import OFF, parse_name
 
 #: section -> what one of its entries is called
 KINDS = {"trunks": "trunk", "probes": "probe", "endpoints": "endpoint", "chains": "chain"}
-#: Comparing a name costs some 10 us: beyond this many a slip that runs through a big file gets no suggestion.
-_BUDGET = 100_000
+#: Comparing a name costs up to 100 us: beyond this many a slip that runs through a big file gets no suggestion.
+_BUDGET = 30_000
 _LISTED = 8  # known names that are listed when none is similar
 
 
@@ -27,6 +28,8 @@ class Names:
         self._used: dict[str, set[str]] = {section: set() for section in KINDS}
         self._hints: dict[tuple[str, str], str] = {}
         self._budget = _BUDGET
+        for section, keys in self._defined.items():
+            self._check(section, keys or {})
 
     def use(self, section: str, name: str, at: Node, inside: str) -> bool:
         """Note that a name is used; report it when it is not defined."""
@@ -47,6 +50,13 @@ class Names:
         defined = self._defined[section] or {}
         return [key for name, key in defined.items() if name not in self._used[section]]
 
+    def _check(self, section: str, keys: dict[str, ScalarNode]) -> None:
+        for name, key in keys.items():
+            try:
+                parse_name(name, taken=OFF if section == "probes" else "")
+            except Mistake as mistake:
+                self._report.error(key, mistake.code, f"{mistake.message} for {_a(KINDS[section])}", mistake.hint)
+
     def _hint(self, section: str, name: str, defined: dict[str, ScalarNode]) -> str:
         kind = KINDS[section]
         for other, names in self._defined.items():
@@ -55,17 +65,18 @@ class Names:
         close = self._closest(name, defined)
         if close is not None:
             return f"did you mean {quoted(close)}? (defined at line {defined[close].line})"
-        if not defined:
+        listed = [OFF] if section == "probes" else []
+        listed += [quoted(known) for known in list(defined)[:_LISTED]]
+        if not listed:
             return f"define it under '{section}'"
-        listed = [quoted(known) for known in list(defined)[:_LISTED]]
-        more = ["..."] if len(defined) > _LISTED else []
-        return f"define it under '{section}', or use one of {', '.join(listed + more)}"
+        more = ", ..." if len(defined) > _LISTED else ""
+        return f"define it under '{section}', or write {' or '.join(listed)}{more}"
 
     def _closest(self, name: str, defined: dict[str, ScalarNode]) -> str | None:
-        folded = {known.lower(): known for known in defined if abs(len(known) - len(name)) <= 3}
-        self._budget -= len(folded)
+        self._budget -= len(defined)
         if self._budget < 0:
             return None
+        folded = {known.lower(): known for known in defined}
         close = difflib.get_close_matches(name.lower(), folded, n=1)
         return folded[close[0]] if close else None
 

@@ -175,7 +175,7 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             at = _span(event)
             self._check_properties(event, at)
-            plain = event.style is None
+            plain = not event.style  # None or "", as the parser likes
             node = ScalarNode(line=at.line, col=at.col, end_col=at.end_col, text=event.value, plain=plain)
             self._place(self._finish(node, event.anchor))
         elif isinstance(event, yaml.CollectionStartEvent):
@@ -188,7 +188,7 @@ class _Composer:
             done = self._open.pop()
             self._place(self._finish(done.node, done.anchor))
         elif isinstance(event, yaml.AliasEvent):
-            self._repeat(event.anchor, _span(event))
+            self._repeat(event.anchor or "", _span(event))
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
@@ -196,7 +196,7 @@ class _Composer:
 
     def _check_properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, at: Span) -> None:
         if event.tag is not None:
-            message = f"YAML tag {quoted(event.tag)} is not understood"
+            message = f"YAML tag {quoted(event.tag.replace('tag:yaml.org,2002:', '!!'))} is not understood"
             raise _Refused(at, "TAG", message, "remove it; quote the value if it begins with '!'")
         if event.anchor is not None:
             taken = event.anchor in self._anchors or any(event.anchor == opened.anchor for opened in self._open)
@@ -274,6 +274,8 @@ class _Composer:
 
 def _span(event: yaml.Event) -> Span:
     start, end = event.start_mark, event.end_mark
+    assert start is not None
+    assert end is not None
     end_col = end.column if end.line == start.line and end.column > start.column else start.column + 1
     return Span(start.line + 1, start.column + 1, end_col + 1)
 
@@ -303,7 +305,8 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Span, Mistake]:
         hint = "check the indentation and the space after each ':', or put the value in quotes"
         return at, _syntax("a ':' is not expected here", hint)
     if "quoted scalar" in context and "end of" in problem:
-        return opened, _syntax("the quote that opens here is never closed", f"close it with {lines[opened.line - 1][opened.col - 1]}")
+        quote = lines[opened.line - 1][opened.col - 1]
+        return opened, _syntax("the quote that opens here is never closed", f"close it with {quote}")
     if "escape" in problem:
         return at, _syntax("unknown escape after '\\'", "write '\\\\', or use single quotes")
     if "could not find expected ':'" in problem:
@@ -322,4 +325,3 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Span, Mistake]:
 
 def _syntax(message: str, hint: str) -> Mistake:
     return Mistake("YAML_SYNTAX", message, hint)
-

@@ -6,8 +6,8 @@ by two values; the report names both and where each comes from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from controller.config.diagnostics import Report, Span
@@ -56,8 +56,9 @@ def default_timers(model: DefaultsModel, node: MapNode | None, report: Report) -
     for name in _TIMERS:
         if name in node.entries:
             timers[name] = Timer(getattr(model, name), name, node.keys[name], here=True)
-    _check(timers, _RULES, node, "defaults", report)
-    return {name: Timer(timer.value, timer.key, timer.at) for name, timer in timers.items()}
+    known = {name: timer for name, timer in timers.items() if name not in node.lost}
+    _check(known, _RULES, "defaults", report)
+    return {name: replace(timer, here=False) for name, timer in timers.items()}
 
 
 def stage_timers(
@@ -65,32 +66,34 @@ def stage_timers(
 ) -> Timers:
     """The timers of one stage. ``unsure``: keys of defaults whose values are wrong, so that nothing follows from them."""
     timers = dict(inherited)
+    unknown = set(unsure)
     for name in _TIMERS:
         key, field = ("for", "turn") if name == "ring" else (name, name)
         if key in node.entries:
             timers[name] = Timer(getattr(model, field), key, node.keys[key], here=True)
-    known = {name: timer for name, timer in timers.items() if timer.here or name not in unsure}
-    _check(known, _RULES, node, inside, report)
+            unknown.discard(name)
+        elif key in node.lost:
+            unknown.add(name)
+    known = {name: timer for name, timer in timers.items() if name not in unknown}
+    _check(known, _RULES, inside, report)
     if model.mode is Mode.HYBRID:
-        _check(known, (_HYBRID_RULE,), node, inside, report, at=node.keys["mode"])
+        _check(known, (_HYBRID_RULE,), inside, report, at=node.keys["mode"])
     return timers
 
 
-def _check(
-    timers: Timers, rules: tuple[_Rule, ...], node: MapNode, inside: str, report: Report, at: Span | None = None
-) -> None:
-    """Report each rule that is broken by a value written here; ``at`` is the place of one broken by inherited ones."""
+def _check(timers: Timers, rules: Iterable[_Rule], inside: str, report: Report, at: Span | None = None) -> None:
+    """Report each rule that is broken by a value written here; ``at`` is the place where inherited ones break it."""
     for rule in rules:
         low, high = timers.get(rule.low), timers.get(rule.high)
-        if low is None or high is None or {low.key, high.key, rule.low, rule.high} & node.lost:
+        if low is None or high is None or not isinstance(low.value, float):
             continue
-        if not isinstance(low.value, float) or low.value < high.value or (rule.may_equal and low.value == high.value):
+        if low.value < high.value or (rule.may_equal and low.value == high.value):
             continue
         place = low.at if low.here else high.at if high.here else at
         if place is None:
             continue  # said where it was written
         relation = "cannot be above" if rule.may_equal else "must be below"
         limit = f"{show_duration(high.value)} or less" if rule.may_equal else f"less than {show_duration(high.value)}"
-        verb = "lower" if low.here else "write"
-        hint = f"{verb} {low.key}: {limit} here, or a longer {high.key}"
+        longer = "for" if rule.high == "ring" and inside != "defaults" else rule.high
+        hint = f"write {rule.low}: {limit}, or a longer {longer}"
         report.error(place, "TIMER_ORDER", f"{low} {relation} {high} in {inside}", hint)

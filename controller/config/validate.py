@@ -19,13 +19,13 @@ from controller.config.model import (
     FileModel,
     ListenModel,
     ProbeModel,
-    Remains,
     RouteModel,
     Section,
     StageModel,
     TrunkModel,
 )
-from controller.config.source import MAX_DEPTH, ListNode, MapNode, Node, ScalarNode, to_data
+from controller.config.remains import Remains
+from controller.config.source import ListNode, MapNode, Node, ScalarNode, to_data
 
 Loc = tuple[int | str, ...]
 
@@ -64,13 +64,8 @@ def validate(root: Node, report: Report) -> FileModel:
     # Unknown keys first: "unknown key 'urii', did you mean 'uri'?" makes "'uri' is missing" superfluous.
     for detail in sorted(details, key=lambda detail: detail["type"] == "missing"):
         _explain(root, detail, report)
-    for _ in range(MAX_DEPTH):
-        _cut(root, details)
-        try:
-            return Remains.model_validate(to_data(root))
-        except ValidationError as error:  # what was cut was required: its owner goes next
-            details = error.errors(include_url=False, include_input=False)
-    return Remains()
+    _cut(root, details)
+    return Remains.model_validate(to_data(root))
 
 
 # --------------------------------------------------------------------------- places
@@ -97,23 +92,24 @@ def describe(root: Node, loc: Loc) -> str:
         case "trunks" | "probes" | "endpoints" | "chains", [str(name), *rest]:
             words = [f"{str(section)[:-1]} {quoted(name)}"]
         case "routes", [int(), *rest]:
-            did = find(root, ("routes", index, "did"))
+            did = find(root, (*loc[:2], "did"))
             known = isinstance(did, ScalarNode) and did.text
             words = [f"route {quoted(known) if known else _number(root, loc[:2])}"]
         case "listen", [int(), *rest]:
             words = [f"listen {_number(root, loc[:2])}"]
-        case "defaults", [_, *_]:
+        case "defaults", _:
             words = ["defaults"]
         case _:
             words, rest = [], list(loc)
-    keys = [f"key {quoted(step)}" for step in rest if isinstance(step, str) and step != "[key]"]
+    keys = [f"key {quoted(step)}" for step in rest if isinstance(step, str)]
     return ", ".join([*words, *keys])
 
 
 def _number(root: Node, loc: Loc) -> int:
     """The place of a list's item as the operator counts, what was cut out included."""
     parent, index = find(root, loc[:-1]), loc[-1]
-    assert isinstance(parent, ListNode) and isinstance(index, int)
+    assert isinstance(parent, ListNode)
+    assert isinstance(index, int)
     return parent.numbers[index] if parent.numbers else index + 1
 
 
@@ -152,12 +148,6 @@ def _explain(root: MapNode, detail: ErrorDetails, report: Report) -> None:
 
 
 def _explain_value(root: MapNode, loc: Loc, why: Mistake, report: Report) -> None:
-    if loc[-1] == "[key]":
-        parent = find(root, loc[:-2])
-        key = loc[-2]
-        at = parent.keys[key] if isinstance(parent, MapNode) and isinstance(key, str) and key in parent.keys else parent
-        report.error(at, why.code, f"{why.message} in {describe(root, loc[:-2])}", why.hint)
-        return
     node = find(root, loc)
     if isinstance(node, ScalarNode) and node.is_blank:
         _explain_blank(root, loc, report)
@@ -171,8 +161,10 @@ def _explain_kind(root: MapNode, loc: Loc, expected: str, report: Report) -> Non
     if isinstance(node, ScalarNode) and node.is_blank:
         _explain_blank(root, loc, report)
     else:
+        one_word = expected == "a list" and isinstance(node, ScalarNode) and node.text.isprintable()
+        hint = f"write [{node.text}]" if one_word and isinstance(node, ScalarNode) else _HOW_TO_WRITE[expected]
         message = f"{describe(root, loc)} must be {expected}, not {_kind(node)}"
-        report.error(node, "WRONG_KIND", message, _HOW_TO_WRITE[expected])
+        report.error(node, "WRONG_KIND", message, hint)
 
 
 def _explain_blank(root: MapNode, loc: Loc, report: Report) -> None:
@@ -224,17 +216,16 @@ def _model(owner: Loc) -> type[Section]:
 
 
 def _cut(root: MapNode, details: list[ErrorDetails]) -> None:
-    """Cut all that is wrong out of the nodes; where something is missing, its owner."""
-    doomed: dict[int, tuple[Node, list[Node]]] = {}
+    """Cut all that is wrong out of the nodes."""
+    doomed: dict[int, tuple[Node, set[int]]] = {}
     for detail in details:
-        loc: Loc = detail["loc"]
-        if detail["type"] == "missing" or loc[-1] == "[key]":
-            loc = loc[:-1]
-        if loc:  # the top itself stays: nothing of it is required in what remains
-            parent = find(root, loc[:-1])
-            doomed.setdefault(id(parent), (parent, []))[1].append(find(root, loc))
+        loc = detail["loc"]
+        if detail["type"] == "missing":
+            continue
+        parent = find(root, loc[:-1])
+        doomed.setdefault(id(parent), (parent, set()))[1].add(id(find(root, loc)))
     for parent, children in doomed.values():
-        _remove(parent, {id(child) for child in children})
+        _remove(parent, children)
 
 
 def _remove(parent: Node, children: set[int]) -> None:
@@ -246,4 +237,3 @@ def _remove(parent: Node, children: set[int]) -> None:
         for key in [key for key, value in parent.entries.items() if id(value) in children]:
             parent.lost.add(key)
             del parent.entries[key]
-

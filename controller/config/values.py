@@ -17,20 +17,20 @@ _NAME = re.compile(r"\w[\w.-]{0,63}")  # letters of any script: a name stands in
 _COUNT = re.compile(r"[0-9]{1,9}")
 _CAUSE = re.compile(r"[3-6][0-9]{2}")
 _SWITCHES = {"true": True, "false": False}
-_LOOSE_SWITCHES = {"yes": "true", "on": "true", "y": "true", "1": "true"} | dict.fromkeys(["no", "off", "n", "0"], "false")
+_LOOSE_SWITCHES = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
 
 
 def parse_version(text: str) -> int:
     """Read the version of the language."""
     if text != "1":
-        raise Mistake("BAD_VERSION", f"version {quoted(text)} is not known", "write 1, the version this file describes")
+        raise Mistake("BAD_VERSION", f"version {quoted(text)} is not known", "write version: 1, the only one there is")
     return 1
 
 
 def parse_name(text: str, taken: str = "") -> str:
     """Read a name that the operator gives to something; ``taken`` is a word of the language."""
     if text == taken:
-        raise Mistake("BAD_NAME", f"{quoted(text)} has a meaning of its own", "choose another name")
+        raise Mistake("BAD_NAME", f"{quoted(text)} is a word of the language, not a name", "choose another name")
     if not _NAME.fullmatch(text):
         hint = "use letters, digits, '-', '_' and '.', at most 64, a letter or digit first"
         raise Mistake("BAD_NAME", f"{quoted(text)} is not a name", hint)
@@ -55,11 +55,12 @@ def parse_choice(text: str, what: str, choices: Collection[str]) -> str:
 
 def parse_count(text: str, lowest: int, highest: int) -> int:
     """Read a whole number within bounds."""
+    hint = f"write a number from {lowest} to {highest}"
     if not _COUNT.fullmatch(text):
-        raise Mistake("BAD_COUNT", f"{quoted(text)} is not a whole number", f"write a number from {lowest} to {highest}")
+        raise Mistake("BAD_COUNT", f"{quoted(text)} is not a whole number", hint)
     count = int(text)
     if not lowest <= count <= highest:
-        raise Mistake("OUT_OF_RANGE", f"{count} is out of range", f"write a number from {lowest} to {highest}")
+        raise Mistake("OUT_OF_RANGE", f"{count} is out of range", hint)
     return count
 
 

@@ -35,7 +35,7 @@ from controller.types import (
     StartAttempt,
 )
 from sip import builder
-from sip.element import Element
+from sip.element import Element, Refusal
 from sip.errors import RemoteProtocolError
 from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, ForkEvent, ResponseContext
 from sip.headers import find_uri, parse_via
@@ -240,10 +240,10 @@ class EmbeddedPlane:
 
     def _forward_in_dialog(self, request: Request) -> Request | int:
         """The copy to send on, or the status of the refusal."""
-        routes = request.get_all("route")
-        if not routes or not self._element.is_own(find_uri(routes[0])):
+        route = self._element.open_route(request)
+        if route is Refusal.NOT_OURS:
             return 481
-        if self._element.open_route(request) is None:
+        if route is Refusal.BROKEN_SEAL:
             self.counters["refused_routes"] += 1
             return 403
         via = self._element.via_for(request, request.method)

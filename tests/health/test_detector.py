@@ -229,6 +229,16 @@ def test_burst_ends_with_the_suspicion(ending: tuple[str, ...]) -> None:
     assert detector.due == pytest.approx(1.35)
 
 
+def test_end_of_a_burst_brings_no_probe_forward() -> None:
+    detector = make()
+    feed(detector, "CALL_SILENT", now=1.33)
+    detector.probe_sent(1.33)
+    feed(detector, "PROBE_200", now=1.331)
+    assert detector.due == pytest.approx(1.38)  # not on the beat, at 1.35
+    detector.probe_sent(1.38)
+    assert detector.due == pytest.approx(1.6)
+
+
 def test_slow_round_trips_raise_the_patience() -> None:
     detector = make()
     assert detector.probe_sent(1.0) == pytest.approx(1.2)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-# "----------------------------------------------- 2026-11-21 04:38:18.043708"
+# SIPp draws a line of dashes and puts the moment at its end: 2026-11-21 04:38:18.043708
 _STAMP = re.compile(r"-{20,} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6})$", re.MULTILINE)
 
 
@@ -68,7 +68,7 @@ def read_log(log: Path, who: str) -> list[Message]:
 
 def _read_message(stamp: str, text: str, who: str) -> Message | None:
     said, _, packet = text.partition("\n\n")
-    start, *lines = packet.partition("\n\n")[0].splitlines()
+    start, *lines = packet.partition("\n\n")[0].splitlines() or [""]
     # A keep-alive or an empty datagram is no message.
     if "SIP/2.0" not in start:
         return None

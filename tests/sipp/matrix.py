@@ -98,7 +98,6 @@ def write_dialplan(cases: Sequence[Case], listen: int, ports: Mapping[tuple[str,
     plan: dict[str, Any] = {
         "version": "1",
         "listen": [{"udp": f"{HOST}:{listen}"}],
-        "defaults": {"causes": {"603": "next-target"}},
         "trunks": {},
         "endpoints": {},
         "chains": {},

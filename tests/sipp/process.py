@@ -115,11 +115,11 @@ class Sipp:
     limit: float  # seconds, a safety net
     remote: int | None = None  # the port to call; None: it waits for calls
     arguments: tuple[str, ...] = ()
-    port: int = field(init=False)
+    port: int = 0  # its own; 0: a free one. The three ports after it are its too
     _process: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.port = self.ports.pick()
+        self.port = self.port or self.ports.pick()
 
     @property
     def log(self) -> Path:
@@ -138,7 +138,9 @@ class Sipp:
                 raise SippError(f"{self.who}: sipp ended at once:\n{self.complaints()}")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Whatever happened, nothing is left running."""
         self._process.kill()
         self._process.wait()
@@ -179,7 +181,9 @@ class Sipp:
 
     def complaints(self) -> str:
         """What SIPp has to say about what went wrong; short."""
-        texts = [file.read_text(encoding="latin-1") for kind in ("errors", "log") if (file := self._file(kind)).exists()]
+        texts = [
+            file.read_text(encoding="latin-1") for kind in ("errors", "log") if (file := self._file(kind)).exists()
+        ]
         out = (self.folder / f"{self.who}.out").read_text(encoding="latin-1")
         texts += [line for line in out.splitlines() if "rror" in line]
         return "\n".join(text.strip() for text in texts if text.strip())

@@ -1,0 +1,179 @@
+"""CPU per proxied call and a clean rate over real sockets: SIPp, the daemon, SIPp; beside it a bare UDP echo.
+
+`python -m bench.load [--rate 600] [--seconds 20]`. The daemon's CPU is read from /proc, so it counts everything: the
+pump, the engine, the log. The echo is the floor: the same number of datagrams, received and sent by `add_reader`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SCENARIOS = Path(__file__).resolve().parent.parent / "sipp-scenarios"
+DATAGRAMS_IN, DATAGRAMS_OUT = 6, 7  # of one proxied call
+DIALPLAN = """\
+version: 1
+listen: [{{udp: "127.0.0.1:{proxy}"}}]
+trunks:
+  pbx: {{uri: "sip:127.0.0.1:{callee}", probe: off}}
+  carrier: {{uri: "sip:127.0.0.1:{spare}", carrier: b, probe: off}}
+endpoints:
+  desk: {{user: "100", via: [pbx, carrier]}}
+  answering: {{number: "+15550199", via: [carrier], live: true}}
+chains:
+  main:
+    - ring: [desk]
+    - ring: [answering]
+routes:
+  - {{did: "+15557000", chain: main}}
+"""
+
+
+def free_ports(number: int) -> list[int]:
+    """UDP ports of loopback that nobody uses now."""
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(number)]
+    for sock in sockets:
+        sock.bind(("127.0.0.1", 0))
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def daemon(dialplan: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The daemon, ready."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bench.yaml"
+        file.write_text(dialplan)
+        log = (Path(folder) / "log").open("w+b")
+        command = [sys.executable, "-m", "controller.cli", "run", str(file), "--state-dir", folder]
+        process = subprocess.Popen(command, stderr=log)
+        try:
+            for _ in range(200):
+                log.seek(0)
+                if any(json.loads(line).get("event") == "ready" for line in log if line.startswith(b"{")):
+                    break
+                time.sleep(0.05)
+            else:
+                raise SystemExit(f"the daemon did not start: {Path(log.name).read_text()}")
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+            log.close()
+
+
+def call_load(rate: int, seconds: int) -> tuple[float, int, int, int]:
+    """(CPU seconds per call, calls, failed calls, retransmissions) at this rate."""
+    proxy, callee, spare, caller = free_ports(4)
+    with daemon(DIALPLAN.format(proxy=proxy, callee=callee, spare=spare)) as process:
+        bounds = ["-nostdin", "-timeout", str(seconds + 30)]
+        answer = subprocess.Popen(
+            ["sipp", "-sf", str(SCENARIOS / "uas-load.xml"), "-i", "127.0.0.1", "-p", str(callee), *bounds],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            time.sleep(1.0)
+            before = cpu_seconds(process.pid)
+            load = subprocess.run(
+                ["sipp", f"127.0.0.1:{proxy}", "-sf", str(SCENARIOS / "uac-load.xml"), "-i", "127.0.0.1",
+                 "-p", str(caller), "-s", "+15557000", "-r", str(rate), "-m", str(rate * seconds), *bounds],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            spent = cpu_seconds(process.pid) - before
+        finally:
+            answer.terminate()
+            answer.wait(10)
+    good = _count(load.stdout, r"Successful call\s*\|\s*\d+\s*\|\s*(\d+)")
+    bad = _count(load.stdout, r"Failed call\s*\|\s*\d+\s*\|\s*(\d+)")
+    lines = re.findall(r"(?:INVITE|BYE) -+>\s+(?:\S+\s+)?\d+\s+(\d+)", load.stdout)
+    return spent / max(good, 1), good, bad, sum(map(int, lines[-2:]))
+
+
+def _count(text: str, pattern: str) -> int:
+    found = re.findall(pattern, text)
+    return int(found[-1]) if found else 0
+
+
+def echo_load(calls: int) -> float:
+    """CPU seconds per call of a bare echo that receives and sends as many datagrams, 900 bytes each."""
+
+    async def serve() -> float:
+        loop = asyncio.get_running_loop()
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for sock in (server, client):
+            sock.bind(("127.0.0.1", 0))
+            sock.setblocking(False)
+        done, seen, spent = loop.create_future(), 0, 0.0
+        payload = b"x" * 900
+
+        def on_server() -> None:
+            nonlocal seen, spent
+            begun = time.thread_time()
+            data, peer = server.recvfrom(2048)
+            server.sendto(data, peer)
+            spent += time.thread_time() - begun
+
+        def on_client() -> None:
+            nonlocal seen
+            client.recv(2048)
+            seen += 1
+            if seen == calls * DATAGRAMS_IN:
+                done.set_result(None)
+            else:
+                client.sendto(payload, server.getsockname())
+
+        loop.add_reader(server, on_server)
+        loop.add_reader(client, on_client)
+        client.sendto(payload, server.getsockname())
+        await done
+        loop.remove_reader(server)
+        loop.remove_reader(client)
+        server.close()
+        client.close()
+        return spent
+
+    return asyncio.run(serve()) / calls
+
+
+def main() -> int:
+    """Print the table; 1 if a call failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=int, default=600, help="calls per second")
+    parser.add_argument("--seconds", type=int, default=20)
+    options = parser.parse_args()
+    if shutil.which("sipp") is None:
+        print("bench.load needs SIPp: apt-get install sip-tester")
+        return 2
+    echo = echo_load(2000)
+    per_call, good, bad, again = call_load(options.rate, options.seconds)
+    print(f"calls       {good} good, {bad} failed, {again} retransmissions at {options.rate} calls/s for {options.seconds} s")
+    print(f"daemon      {per_call * 1e6:6.0f} us CPU per call (everything: pump, engine, log)")
+    print(f"bare echo   {echo * 1e6:6.0f} us CPU for {DATAGRAMS_IN} datagrams in and out")
+    print(f"ratio       {per_call / echo:6.1f}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

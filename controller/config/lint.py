@@ -1,0 +1,109 @@
+"""What loads but is wrong: warnings about a dialplan that compiled.
+
+Owns the judgement, one function a finding. It runs only on files without errors: what a broken file lacks would
+look like a flaw of its design.
+"""
+
+from __future__ import annotations
+
+from controller.config.diagnostics import Report, quoted
+from controller.config.duration import show_duration
+from controller.config.figures import stage_starts
+from controller.config.names import KINDS, Names
+from controller.config.source import ListNode, MapNode, Node
+from controller.types import Chain, Dialplan, Mode, Stage
+
+#: RFC 3261 §16.6 step 11: a proxy may give an unanswered INVITE up after three minutes (Timer C).
+TIMER_C = 180.0
+
+
+def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> None:
+    """Report every finding; ``root`` is what the dialplan was compiled from."""
+    warn_unused(names, report)
+    chains = root.entries["chains"]
+    assert isinstance(chains, MapNode)
+    for chain in dialplan.chains.values():
+        stages = chains.entries[chain.name]
+        assert isinstance(stages, ListNode)
+        warn_shared_domain(dialplan, chain, chains.keys[chain.name], report)
+        warn_no_live_end(chain, _ring_key(stages.items[-1]), report)
+        warn_unreachable(chain, [_ring_key(stage) for stage in stages.items], report)
+        for stage, node in zip(chain.stages, stages.items, strict=True):
+            assert isinstance(node, MapNode)
+            warn_never_joins(stage, node, report)
+            warn_idle_stagger(stage, node, report)
+
+
+def _ring_key(stage: Node) -> Node:
+    assert isinstance(stage, MapNode)
+    return stage.keys["ring"]
+
+
+def warn_unused(names: Names, report: Report) -> None:
+    """A name that nothing uses is a name that somebody forgot."""
+    for section, kind in KINDS.items():
+        for key in names.unused(section):
+            message = f"{kind} {quoted(key.text)} is never used"
+            report.warning(key, "UNUSED", message, f"use it in {_USERS[section]}, or remove it")
+
+
+_USERS = {
+    "trunks": "the 'via' of an endpoint",
+    "probes": "the 'probe' of a trunk",
+    "endpoints": "the 'ring' of a stage",
+    "chains": "the 'chain' of a route",
+}
+
+
+def warn_shared_domain(dialplan: Dialplan, chain: Chain, at: Node, report: Report) -> None:
+    """A chain whose ways all share a carrier or a trunk ends with it."""
+    trunks = {path.trunk for stage in chain.stages for target in stage.targets for path in target.paths}
+    domains = {dialplan.trunks[trunk].carrier or trunk for trunk in trunks}
+    if len(domains) != 1 or len({bool(dialplan.trunks[trunk].carrier) for trunk in trunks}) != 1:
+        return
+    carrier = dialplan.trunks[min(trunks)].carrier
+    shared = f"carrier {quoted(carrier)}" if carrier else f"trunk {quoted(min(trunks))}"
+    message = f"all of chain {quoted(chain.name)} hangs on {shared}"
+    report.warning(at, "SHARED_DOMAIN", message, "give a target a second way, over another carrier or trunk")
+
+
+def warn_no_live_end(chain: Chain, at: Node, report: Report) -> None:
+    """A chain that does not end with somebody who always answers is a dead end."""
+    if not any(target.live for target in chain.stages[-1].targets):
+        message = f"chain {quoted(chain.name)} ends with no live terminus"
+        hint = "end it with an endpoint that always answers and has live: true"
+        report.warning(at, "NO_LIVE_END", message, hint)
+
+
+def warn_unreachable(chain: Chain, nodes: list[Node], report: Report) -> None:
+    """Nobody waits for a stage that begins when the call has been given up on the way here."""
+    for number, (start, node) in enumerate(zip(stage_starts(chain), nodes, strict=True), 1):
+        if start >= TIMER_C:
+            rings = show_duration(start)
+            message = (
+                f"stage {number} of chain {quoted(chain.name)} is never reached: {rings} of ringing come before it"
+            )
+            hint = f"shorten the stages before: a call is given up after {show_duration(TIMER_C)} (RFC 3261 Timer C)"
+            report.warning(node, "UNREACHABLE", message, hint)
+            return  # all that follows is as late
+
+
+def warn_never_joins(stage: Stage, node: MapNode, report: Report) -> None:
+    """In a hybrid stage a target joins every `stagger`: the last ones may come after its end."""
+    if stage.mode is not Mode.HYBRID:
+        return
+    ring = node.entries["ring"]
+    assert isinstance(ring, ListNode)
+    for index, target in enumerate(stage.targets):
+        joins = index * stage.stagger
+        if joins >= stage.ring:
+            message = f"{quoted(target.endpoint)} never rings: it would join after {show_duration(joins)}"
+            hint = f"the stage ends after {show_duration(stage.ring)}: lower stagger, or write a longer for"
+            report.warning(ring.items[index], "UNREACHABLE", message, hint)
+
+
+def warn_idle_stagger(stage: Stage, node: MapNode, report: Report) -> None:
+    """`stagger` belongs to hybrid stages: elsewhere somebody expects what will not happen."""
+    if stage.mode is not Mode.HYBRID and "stagger" in node.keys:
+        message = f"'stagger' has no effect in mode {stage.mode.value}"
+        report.warning(node.keys["stagger"], "NO_EFFECT", message, "write mode: hybrid, or remove it")

@@ -1,0 +1,69 @@
+"""What is left of a broken file: the same models with nothing required.
+
+Owns the stand-ins for required values that were missing or wrong. Thanks to them an entry with one bad value still
+has all its other values checked; ``model_fields_set`` tells what was really written. Never part of a dialplan.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, GetPydanticSchema
+
+from controller.config.address import HostPort
+from controller.config.model import (
+    Did,
+    EndpointModel,
+    FileModel,
+    ListenAddress,
+    ListenModel,
+    RouteModel,
+    Section,
+    StageModel,
+    TrunkModel,
+    TrunkUri,
+    Version,
+)
+
+_NOWHERE = HostPort("", 0)
+
+
+class _Listen(ListenModel):
+    udp: ListenAddress = _NOWHERE
+
+
+class _Trunk(TrunkModel):
+    uri: TrunkUri = _NOWHERE
+
+
+class _Endpoint(EndpointModel):
+    via: list[str] = Field(default=[])
+
+
+class _Stage(StageModel):
+    ring: list[str] = Field(default=[])
+
+
+class _Route(RouteModel):
+    did: Did = ""
+    chain: str = ""
+
+
+def _read_as(model: type[Section]) -> GetPydanticSchema:
+    """To a type checker the strict model, to pydantic the lenient one."""
+
+    def schema(_strict: Any, handler: Any) -> Any:
+        return handler.generate_schema(model)
+
+    return GetPydanticSchema(schema)
+
+
+class Remains(FileModel):
+    """A file from which all that is wrong has been cut."""
+
+    version: Version = 1
+    listen: list[Annotated[ListenModel, _read_as(_Listen)]] = Field(default=[])
+    trunks: dict[str, Annotated[TrunkModel, _read_as(_Trunk)]] = Field(default={})
+    endpoints: dict[str, Annotated[EndpointModel, _read_as(_Endpoint)]] = Field(default={})
+    chains: dict[str, list[Annotated[StageModel, _read_as(_Stage)]]] = Field(default={})
+    routes: list[Annotated[RouteModel, _read_as(_Route)]] = Field(default=[])

@@ -1,0 +1,88 @@
+"""What `callward check` prints of a dialplan that compiles: figures an operator should see before a bad night.
+
+Owns the tables and their JSON twin; the arithmetic is config.figures'.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from controller.config.figures import detection_time, stage_starts, worst_wait
+from controller.types import Chain, Dialplan, Trunk
+
+
+def summary(dialplan: Dialplan) -> dict[str, Any]:
+    """The figures as plain data, times in seconds."""
+    return {
+        "version": dialplan.version,
+        "routes": len(dialplan.routes) + (dialplan.default is not None),
+        "trunks": [_trunk(trunk) for trunk in dialplan.trunks.values()],
+        "chains": [_chain(chain) for chain in dialplan.chains.values()],
+    }
+
+
+def print_summary(dialplan: Dialplan, console: Console) -> None:
+    """The same as tables."""
+    figures = summary(dialplan)
+    console.print(
+        f"[bold]ok[/bold]  {_count(figures['routes'], 'route')}, {_count(len(dialplan.chains), 'chain')}, "
+        f"{_count(len(dialplan.trunks), 'trunk')}, version {dialplan.version}"
+    )
+    trunks = _table("trunk", "address", "probed every", "dead after")
+    for row in figures["trunks"]:
+        every, dead = row["every"], row["detection"]
+        trunks.add_row(
+            row["name"], row["address"], _seconds(every) if every else "never", _seconds(dead) if dead else "calls only"
+        )
+    chains = _table("chain", "stages", "last stage after", "all over after", "ends with")
+    for row in figures["chains"]:
+        chains.add_row(
+            row["name"], str(row["stages"]), _seconds(row["last_stage"]), _seconds(row["worst_wait"]), row["ends_with"]
+        )
+    console.print()
+    console.print(trunks)
+    console.print()
+    console.print(chains)
+
+
+def _trunk(trunk: Trunk) -> dict[str, Any]:
+    probe = trunk.probe
+    host = f"[{trunk.host}]" if ":" in trunk.host else trunk.host
+    return {
+        "name": trunk.name,
+        "address": f"{trunk.transport}:{host}:{trunk.port}",
+        "every": probe.every if probe else None,
+        "detection": detection_time(probe) if probe else None,
+    }
+
+
+def _chain(chain: Chain) -> dict[str, Any]:
+    last = chain.stages[-1].targets[-1]
+    return {
+        "name": chain.name,
+        "stages": len(chain.stages),
+        "last_stage": stage_starts(chain)[-1],
+        "worst_wait": worst_wait(chain),
+        "ends_with": f"{last.endpoint} (live)" if last.live else last.endpoint,
+    }
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", show_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if "after" in column or "every" in column or column == "stages" else "left",
+                         no_wrap=index == 0)  # fmt: skip
+    return table
+
+
+def _seconds(value: float) -> str:
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
