@@ -37,11 +37,12 @@ COMPACT = {
 
 MAGIC_COOKIE = "z9hG4bK"  # RFC 3261 §8.1.1.7
 
+# No two neighbours of a pattern may match the same text, or a datagram of blanks takes seconds to refuse.
 _VIA = re.compile(
-    r"\s*SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9!%*_+`'~.\-]+)\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]]+)\s*(?::\s*(\d{1,5}))?\s*(;.*)?\Z",
+    r"\s*SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9!%*_+`'~.\-]+)\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]]+)\s*(?::\s*([0-9]{1,5})\s*)?(;.*)?\Z",
     re.DOTALL | re.IGNORECASE,
 )
-_CSEQ = re.compile(r"\s*(\d{1,10})\s+([A-Za-z0-9!%*_+`'~.\-]+)\s*\Z")
+_CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9!%*_+`'~.\-]+)\s*\Z")
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 MAX_CSEQ = 2**31 - 1  # RFC 3261 §8.1.1.5: less than 2**31
 
@@ -88,7 +89,10 @@ def parse_cseq(value: str) -> tuple[int, str]:
 
 def find_tag(value: str) -> str:
     """The tag of a From or To value, "" when it has none. Text inside <> or quotes does not count."""
-    match = _TAG.search(value, value.rfind(">") + 1)
+    close_at = value.rfind(">")
+    if value.rfind('"') > close_at:  # a quoted parameter, rare: it may hold ";tag=" or ">"
+        return find_param(_params_of(value), "tag") or ""
+    match = _TAG.search(value, close_at + 1)
     return match[1] if match else ""
 
 
@@ -104,6 +108,18 @@ def find_uri(value: str) -> str:
     if close_at < 0:
         raise RemoteProtocolError(f"address without closing '>': {value[:80]!r}")
     return value[open_at + 1 : close_at].strip()
+
+
+def _params_of(value: str) -> str:
+    """What follows the URI of an address, ";tag=x;y"; "" when the address itself is broken."""
+    try:
+        start = _end_of_quoted(value, value.index('"')) if value.lstrip().startswith('"') else 0
+    except RemoteProtocolError:
+        return ""
+    open_at, semicolon = value.find("<", start), value.find(";", start)
+    if open_at >= 0 and not 0 <= semicolon < open_at:
+        semicolon = value.find(";", value.find(">", open_at))
+    return value[semicolon:] if semicolon >= 0 else ""
 
 
 def _end_of_quoted(value: str, start: int) -> int:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from sip.errors import RemoteProtocolError
 
-_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::(\d{1,5}))?\Z")
+_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::([0-9]{1,5}))?\Z")
 DEFAULT_PORT = {"sip": 5060, "sips": 5061}
 
 

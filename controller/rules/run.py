@@ -6,7 +6,8 @@ asks what kind of offer it serves: the plan's data (timers, `until`, cancellable
 How it thinks. An attempt *gives hope* while it is open and not doubted. Doubt is silence past the hedge delay, or
 health saying that its trunk is down; any sign of life ends it. Whenever nothing gives hope, the next target starts,
 else the next stage opens, beside whatever is still silent: nobody has lost before somebody answered. When a silent
-attempt shows late life, what was started in its stead and is not alerting yet is released and may be tried again.
+attempt shows late life, what was started in its stead and is not alerting yet is released: its turn comes again when
+it is needed again.
 
 Promises (each a property test): exactly one Finish; every started attempt ends or is cancelled; no deadline in the
 past; a success wins as long as the run is open, even from an attempt already given up; `load(dump(run))` behaves
@@ -21,7 +22,7 @@ from math import inf
 from typing import Any
 
 from controller.rules.plain import dump_plan, load_plan
-from controller.rules.verdicts import judge
+from controller.rules.verdicts import MERGED, judge
 from controller.types import (
     COMPLETED_ELSEWHERE,
     EXHAUSTED,
@@ -56,6 +57,7 @@ from controller.types import (
 
 DEFAULT_HEDGE = 0.25  # `hedge: auto` on a trunk that was never measured
 MAX_TRIALS = 3  # a stand-in is released and tried again so often at most; a flapping trunk must not make it blink
+CLOSED = 1 << 30  # cursor of a target whose endpoint said no: past all of its paths, and never put back
 
 
 class AttemptState(IntEnum):
@@ -91,6 +93,11 @@ class Attempt:
     def gives_hope(self) -> bool:
         """Whether somebody may still answer here soon."""
         return self.state is AttemptState.OPEN and not self.doubted
+
+    @property
+    def is_alerting(self) -> bool:
+        """Open, and somebody's phone rings."""
+        return self.state is AttemptState.OPEN and self.milestone >= Milestone.ALERTING
 
     @property
     def silent(self) -> bool:
@@ -130,7 +137,7 @@ class Run:
         self.plan = plan
         self.attempts: dict[int, Attempt] = {}
         self.stage = -1  # index of the latest stage opened
-        self.opened: list[float] = []  # when each stage so far was opened
+        self.opened: list[float] = []  # when each stage so far was opened; infinity: released as a whole, to open anew
         self.cursors = [[0] * len(stage.targets) for stage in plan.stages]  # next path of each target; 0: untouched
         self.next_join = inf  # hybrid: when the next target joins the current stage
         self.lost: set[str] = set()  # trunks that went down meanwhile
@@ -209,17 +216,19 @@ class Run:
 
     def _act_on(self, attempt: Attempt, cause: str, now: float, commands: list[RunCommand]) -> None:
         """An open attempt is out: what its cause means for the target and the hunt."""
+        if cause == MERGED and self._is_open(attempt.stage, attempt.target):
+            return  # proof that a sibling has got there, however silent it is
         verdict = judge(cause, self.plan.causes)
         if verdict is Verdict.STOP:
             self.hunting = False
         elif verdict is Verdict.NEXT_TARGET:
             self._close_target(attempt, commands)
         elif not attempt.doubted:  # a doubted one has had its stand-in already
-            self._start_next_path(attempt, 0, now, commands)
+            self._start_next_path(attempt, attempt.stands_in_for, now, commands)
 
     def _close_target(self, refused: Attempt, commands: list[RunCommand]) -> None:
         """The endpoint itself said no: no other path to it is worth trying."""
-        self.cursors[refused.stage][refused.target] = len(self._target(refused).paths)
+        self.cursors[refused.stage][refused.target] = CLOSED
         for other in self.attempts.values():
             if other.silent and (other.stage, other.target) == (refused.stage, refused.target):
                 self._give_up(other, TARGET_REFUSED, commands)
@@ -229,16 +238,22 @@ class Run:
         self._start_next_path(attempt, attempt.id, now, commands)
 
     def _release_stand_ins(self, alive: int, now: float, commands: list[RunCommand]) -> None:
-        """Late life: take back what stands in for it and is not alerting, so that it can be tried later."""
-        for other in reversed(self.attempts.values()):
-            if other.state is not AttemptState.OPEN or other.milestone >= Milestone.ALERTING:
+        """Late life: take back what stands in for it and is not alerting, so that it can be tried later.
+
+        A parallel stage that stands in stays or goes as a whole: its slow phones are not cut off once another alerts.
+        """
+        attempts = self.attempts.values()
+        staying = {a.stage for a in attempts if a.is_alerting and self.plan.stages[a.stage].mode is Mode.PARALLEL}
+        staying.discard(self.attempts[alive].stage)
+        for other in reversed(attempts):
+            if other.state is not AttemptState.OPEN or other.is_alerting or other.stage in staying:
                 continue
             if self._stands_in_for(other, alive) and other.trial < MAX_TRIALS:
                 self._give_up(other, HEDGE_RELEASED, commands)
-                self.cursors[other.stage][other.target] = other.cursor
-        while self.stage > 0 and not any(self.cursors[self.stage]):
-            self.stage -= 1
-            self.opened.pop()
+                if self.cursors[other.stage][other.target] != CLOSED:
+                    self.cursors[other.stage][other.target] = other.cursor
+                if not any(a.state is AttemptState.OPEN and a.stage == other.stage for a in attempts):
+                    self.opened[other.stage] = inf
         self._schedule_join(now)
 
     def _stands_in_for(self, attempt: Attempt, number: int) -> bool:
@@ -279,7 +294,7 @@ class Run:
                 self._doubt(attempt, now, commands)
         if self.next_join <= now:
             self.next_join = inf
-            self._start_next_target(0, now, commands)
+            self._start_targets(self.stage, 0, now, commands)
 
     # -- moving on
 
@@ -289,59 +304,68 @@ class Run:
             if self.hunting:
                 open_ones = (a.id for a in reversed(self.attempts.values()) if a.state is AttemptState.OPEN)
                 doubted = next(open_ones, 0)
-                if self._start_next_target(doubted, now, commands) or self._open_next_stage(doubted, now, commands):
+                if any(self._start_targets(index, doubted, now, commands) for index in range(len(self.plan.stages))):
                     continue
             if not any(attempt.state is AttemptState.OPEN for attempt in self.attempts.values()):
                 self._finish(None, EXHAUSTED if self.hunting else STOPPED, commands)
             return
 
-    def _open_next_stage(self, stands_in_for: int, now: float, commands: list[RunCommand]) -> bool:
-        if self.stage + 1 >= len(self.plan.stages):
+    def _start_targets(self, index: int, stands_in_for: int, now: float, commands: list[RunCommand]) -> bool:
+        """Start the next target of a stage whose turn is to come, all of them if it is parallel; False for none."""
+        if not self.hunting:
             return False
-        self.stage += 1
-        self.opened.append(now)
-        self._start_next_target(stands_in_for, now, commands)
-        if self.plan.stages[self.stage].mode is Mode.PARALLEL:
-            while self._start_next_target(stands_in_for, now, commands):
-                pass
-        return True
-
-    def _start_next_target(self, stands_in_for: int, now: float, commands: list[RunCommand]) -> bool:
-        """Start the first target of the current stage that is untouched, if its time has not run out."""
-        if self.stage < 0 or not self.hunting:
+        if index > self.stage:
+            self.stage = index
+            self.opened.append(now)
+        stage = self.plan.stages[index]
+        if self.opened[index] == inf:
+            self.opened[index] = now
+        elif self._is_over(index, now):
             return False
-        stage = self.plan.stages[self.stage]
-        if stage.mode is not Mode.SEQUENTIAL and self.opened[self.stage] + stage.ring <= now:
-            self.next_join = inf
-            return False
-        for index, cursor in enumerate(self.cursors[self.stage]):
-            if cursor == 0:
-                self._start(self.stage, index, stands_in_for, now, commands)
-                self._schedule_join(now)
-                return True
-        return False
+        started = False
+        for target in range(len(stage.targets)):
+            if self._is_waiting(index, target):
+                self._start(index, target, stands_in_for, now, commands)
+                started = True
+                if stage.mode is not Mode.PARALLEL:
+                    break
+        self._schedule_join(now)
+        return started
 
     def _schedule_join(self, now: float) -> None:
         """Hybrid: the n-th target joins n staggers after the stage was opened, if it has not been needed before."""
         self.next_join = inf
-        if self.stage < 0 or not self.hunting:
-            return
         stage = self.plan.stages[self.stage]
-        if stage.mode is Mode.HYBRID and 0 in self.cursors[self.stage]:
-            touched = sum(1 for cursor in self.cursors[self.stage] if cursor)
-            when = self.opened[self.stage] + stage.stagger * max(touched, 1)
+        if stage.mode is not Mode.HYBRID or not self.hunting:
+            return
+        waiting = sum(self._is_waiting(self.stage, target) for target in range(len(stage.targets)))
+        if waiting:
+            opened = self.opened[self.stage]
+            when = opened + stage.stagger * max(len(stage.targets) - waiting, 1)
             if when <= now:
                 when = now + stage.stagger
-            if when < self.opened[self.stage] + stage.ring:
+            if when < opened + stage.ring:
                 self.next_join = when
 
     def _start_next_path(self, attempt: Attempt, stands_in_for: int, now: float, commands: list[RunCommand]) -> None:
-        """Same endpoint, next trunk, if there is one, its stage is still the current one and its time is not over."""
-        stage = self.plan.stages[attempt.stage]
-        over = stage.mode is not Mode.SEQUENTIAL and self.opened[attempt.stage] + stage.ring <= now
+        """Same endpoint, next trunk, if there is one and the stage's time is not over."""
         exhausted = self.cursors[attempt.stage][attempt.target] >= len(self._target(attempt).paths)
-        if self.hunting and not over and not exhausted and attempt.stage == self.stage:
+        if self.hunting and not exhausted and not self._is_over(attempt.stage, now):
             self._start(attempt.stage, attempt.target, stands_in_for, now, commands)
+
+    def _is_over(self, index: int, now: float) -> bool:
+        """Whether the time of a stage has run out; that of a sequential one never does, its targets have their own."""
+        stage = self.plan.stages[index]
+        return stage.mode is not Mode.SEQUENTIAL and self.opened[index] + stage.ring <= now
+
+    def _is_waiting(self, stage: int, target: int) -> bool:
+        """Whether a target's turn is to come: it is untouched, or was released."""
+        paths_left = self.cursors[stage][target] < len(self.plan.stages[stage].targets[target].paths)
+        return paths_left and not self._is_open(stage, target)
+
+    def _is_open(self, stage: int, target: int) -> bool:
+        attempts = self.attempts.values()
+        return any(a.state is AttemptState.OPEN and (a.stage, a.target) == (stage, target) for a in attempts)
 
     def _start(
         self, stage_index: int, target_index: int, stands_in_for: int, now: float, commands: list[RunCommand]
@@ -408,7 +432,7 @@ class Run:
             "plan": dump_plan(self.plan),
             "attempts": [_without_infinity(asdict(attempt)) for attempt in self.attempts.values()],
             "stage": self.stage,
-            "opened": list(self.opened),
+            "opened": [None if when == inf else when for when in self.opened],
             "cursors": [list(row) for row in self.cursors],
             "next_join": None if self.next_join == inf else self.next_join,
             "lost": sorted(self.lost),
@@ -427,7 +451,8 @@ class Run:
             attempt.milestone = Milestone(attempt.milestone)
             attempt.state = AttemptState(attempt.state)
             run.attempts[attempt.id] = attempt
-        run.stage, run.opened, run.cursors = data["stage"], list(data["opened"]), [list(r) for r in data["cursors"]]
+        run.stage, run.cursors = data["stage"], [list(row) for row in data["cursors"]]
+        run.opened = [inf if when is None else when for when in data["opened"]]
         run.next_join = inf if data["next_join"] is None else data["next_join"]
         run.lost = set(data["lost"])
         run.hunting, run.finished = data["hunting"], data["finished"]

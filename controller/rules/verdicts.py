@@ -10,6 +10,9 @@ from collections.abc import Mapping
 
 from controller.types import NO_ANSWER, NO_PROGRESS, NO_REPLY, TRANSPORT_ERROR, TRUNK_DOWN, Verdict
 
+#: RFC 3261 §8.2.2.2: this request has come by another path already. Beside a sibling it proves that the sibling lives.
+MERGED = "482"
+
 DEFAULTS: Mapping[str, Verdict] = {
     # ours
     NO_REPLY: Verdict.NEXT_PATH,
@@ -26,7 +29,7 @@ DEFAULTS: Mapping[str, Verdict] = {
     "404": Verdict.NEXT_TARGET,
     "410": Verdict.NEXT_TARGET,
     "480": Verdict.NEXT_TARGET,
-    "482": Verdict.NEXT_TARGET,
+    MERGED: Verdict.NEXT_TARGET,
     "486": Verdict.NEXT_TARGET,
     "487": Verdict.NEXT_TARGET,
 }

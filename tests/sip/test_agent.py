@@ -6,8 +6,7 @@ import pytest
 
 from controller.engine import Engine
 from controller.types import Chain, Dialplan, Listen, Path, Route, Stage, Target, Trunk
-from sip.agent import Agent
-from sip.agent_script import CallState, Script
+from sip.agent import Agent, CallState, Script
 from sip.element import Element
 from sip.endpoint import Core
 from sip.seal import KEY_BYTES, Seal
@@ -254,6 +253,15 @@ def test_the_same_call_by_another_path_is_merged_or_rings_again() -> None:
         del link
 
 
+def test_each_user_behind_an_agent_can_have_a_script_of_its_own() -> None:
+    alice, bob, link = pair(Script(answer_after=0.0))
+    bob.scripts["200"] = Script(ring_after=None, reject=486)
+    calls = [alice.place_call(f"sip:{user}@127.0.0.2", BOB, 0.0) for user in ("100", "200")]
+    link.run(1.0)
+    assert [alice.find(call).status for call in calls] == [200, 486]
+    assert [call.user for call in bob.calls] == ["100", "200"]
+
+
 def test_options_are_answered_as_the_script_says() -> None:
     _, bob, _ = pair()
     lines = "OPTIONS sip:127.0.0.2 SIP/2.0|Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK{}|From: <sip:a@b>;tag=1|"
@@ -285,7 +293,7 @@ def test_a_caller_learns_that_nobody_is_there() -> None:
 
 
 def test_a_second_answer_is_acked_and_hung_up() -> None:
-    alice, bob, link = pair(Script(answer_after=0.0))
+    alice, _, link = pair(Script(answer_after=0.0))
     call = dial(alice, link)
     link.run(1.0)
     answer = next(data for _, hop, data in link.sent if hop == BOB and data.startswith(b"SIP/2.0 200"))

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.sipp.ladder import Message, parameter
-from tests.sipp.matrix import CLOSED, Case
+from tests.sipp.matrix import Case
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 Ladders = Mapping[str, Sequence[Message]]  # phone -> its messages, in order
@@ -164,7 +164,7 @@ def _audit_refusal(messages: Sequence[Message]) -> Iterator[str]:
 
 
 def _audit_answer(messages: Sequence[Message], *, is_winner: bool) -> Iterator[str]:
-    """RFC 3261 §13.2.2.4: who answered gets an ACK and a BYE: the winner from the caller, anybody else from the proxy."""
+    """RFC 3261 §13.2.2.4: who answered gets ACK and BYE: the winner from the caller, others from the proxy."""
     invite = _invite(messages)
     answers = [message for message in _responses(messages, "INVITE", received=False) if message.status == 200]
     if not answers or not invite:
@@ -212,8 +212,3 @@ def _own_tag(messages: Sequence[Message]) -> str:
 
 def _to_tag(message: Message) -> str:
     return parameter(message.first("to"), "tag")
-
-
-def observable(case: Case) -> list[str]:
-    """The phones that are there to be rung."""
-    return [phone for phone, scenario in case.phones.items() if scenario != CLOSED]

@@ -43,6 +43,11 @@ class Case:
     repeats: int | None = None  # the caller must hear this final status more than once
     within: float = 12.0  # seconds; a safety limit, never the point of a case
 
+    @property
+    def observable(self) -> list[str]:
+        """The phones that are there to be rung."""
+        return [phone for phone, scenario in self.phones.items() if scenario != CLOSED]
+
     def endpoint_of(self, phone: str) -> str:
         """The endpoint that this phone belongs to."""
         return next(name for name, phones in self.endpoints.items() if phone in phones)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import socket
 import subprocess
 from dataclasses import dataclass, field
@@ -175,6 +176,10 @@ class Sipp:
         self._process.terminate()
         self._process.wait(self.limit)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal: SIGKILL closes its ports, SIGSTOP makes it fall silent."""
+        self._process.send_signal(number)
+
     def messages(self) -> list[Message]:
         """What it sent and received so far."""
         return read_log(self.log, self.who)
@@ -185,5 +190,5 @@ class Sipp:
             file.read_text(encoding="latin-1") for kind in ("errors", "log") if (file := self._file(kind)).exists()
         ]
         out = (self.folder / f"{self.who}.out").read_text(encoding="latin-1")
-        texts += [line for line in out.splitlines() if "rror" in line]
+        texts += [line for line in out.splitlines() if "rror" in line and "UDP errors" not in line]
         return "\n".join(text.strip() for text in texts if text.strip())

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.sipp.audit import audit, observable
+from tests.sipp.audit import audit
 from tests.sipp.daemon import Daemon, DaemonError, Event
 from tests.sipp.ladder import print_ladder
 from tests.sipp.matrix import Case, write_dialplan
@@ -66,7 +66,7 @@ def _run_case(
     with ExitStack() as stack:
         try:
             phones = {}
-            for phone in observable(case):
+            for phone in case.observable:
                 sipp = Sipp(
                     phone, read_script(case.phones[phone]), home, ports, case.within, port=numbers[case.name, phone]
                 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sip import builder
-from sip.agent_script import AgentCall
+from sip.agent.script import AgentCall
 from sip.headers import MAGIC_COOKIE, find_uri
 from sip.message import Request, Response, canonical_name
 from sip.transaction import Hop

@@ -1,10 +1,8 @@
-"""A scripted SIP user agent: phones, PBXs and carriers for tests of dialplans, in virtual time or on real sockets.
+"""The user agent itself: what it does with what comes, as its script says or a caller's orders.
 
-Sans-IO with the contract of `sip.endpoint.Core`: `receive`, `unreachable`, `next_deadline`, `handle_timer` and
-``outbox``. As a callee it follows its `Script`, which may be replaced at any time; as a caller it does what it is told
-(`place_call`, `cancel`, `hang_up`, `reinvite`). It writes all it sees and does to ``events``. Deterministic: tags and
-branches come from its name and a counter. It keeps the rules of a UA (RFC 3261 §8, §9, §12-§15) except where its script
-breaks them. No media, no authentication, no strict routing.
+As a callee it follows its `Script`, which may be replaced at any time; as a caller it does what it is told (`place_call`,
+`cancel`, `hang_up`, `reinvite`). Deterministic: tags and branches come from its name and a counter. It keeps the rules of
+a UA (RFC 3261 §8, §9, §12-§15) except where its script breaks them. No media, no authentication, no strict routing.
 """
 
 from __future__ import annotations
@@ -13,9 +11,9 @@ import re
 from dataclasses import replace
 
 from sip import builder
-from sip.agent_journal import Journal
-from sip.agent_messages import Composer, enter_dialog, open_dialog
-from sip.agent_script import AgentCall, CallState, Script
+from sip.agent.journal import Journal
+from sip.agent.messages import Composer, enter_dialog, open_dialog
+from sip.agent.script import AgentCall, CallState, Script
 from sip.errors import RemoteProtocolError
 from sip.headers import find_uri
 from sip.layer import TransactionLayer
@@ -43,6 +41,7 @@ class Agent(Journal):
         super().__init__(name)
         self.local = local
         self.script = script or Script()
+        self.scripts: dict[str, Script] = {}  # of single users behind it; theirs goes before ``script``
         self.dead = False  # see `die`
         self.outbox: list[tuple[bytes, Hop]] = []
         self._timing = timing
@@ -206,13 +205,13 @@ class Agent(Journal):
     # -- requests
 
     def _on_invite(self, transaction: Transaction, request: Request, now: float) -> None:
-        script, arm = self.script, self._deadlines.arm
+        user, arm = parse_uri(request.uri).user, self._deadlines.arm
+        script = self.scripts.get(user, self.script)
         if script.refuse_merged and any(_is_same(call.invite, request) for call in self._live.values()):
             self._note(now, request.call_id, "merged")
             self._layer.respond(transaction, self._compose.response(request, 482), now)
             return
-        user, tag = parse_uri(request.uri).user, self._compose.number("tag")
-        call = AgentCall(request.call_id, user, True, script, request, tag, now)
+        call = AgentCall(request.call_id, user, True, script, request, self._compose.number("tag"), now)
         open_dialog(call, request)
         call.transaction = transaction
         self._keep(call, now, "invited")

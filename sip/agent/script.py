@@ -1,6 +1,6 @@
 """The vocabulary of the scripted user agent: how it shall behave, and what it writes down.
 
-Owns plain data only. `sip.agent` is the one that acts.
+Owns plain data only. `sip.agent.user_agent` is the one that acts.
 """
 
 from __future__ import annotations

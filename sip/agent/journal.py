@@ -1,11 +1,11 @@
 """What a scripted user agent remembers: its calls, and all that happened in them.
 
-Owns the books only; `sip.agent` writes them, tests and demos read them.
+Owns the books only; `sip.agent.user_agent` writes them, tests and demos read them.
 """
 
 from __future__ import annotations
 
-from sip.agent_script import AgentCall, AgentEvent, CallState
+from sip.agent.script import AgentCall, AgentEvent, CallState
 
 
 class Journal:

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from controller.rules.plan import LEAST_HEDGE, make_plan
+from controller.types import (
+    Chain,
+    Dialplan,
+    HealthView,
+    Milestone,
+    Mode,
+    Plan,
+    Skipped,
+    Stage,
+    TargetState,
+    TrunkHealth,
+    Verdict,
+)
+from tests.playbook import stage
+
+DIALPLAN = Dialplan("v7", (), {}, {}, {}, causes={"603": Verdict.STOP})
+DOWN = TrunkHealth(TargetState.DOWN, 5.0, "PROBE_TIMEOUT")
+
+
+def view(**states: TargetState | TrunkHealth) -> HealthView:
+    return HealthView(
+        1, {name: state if isinstance(state, TrunkHealth) else TrunkHealth(state) for name, state in states.items()}
+    )
+
+
+def planned(health: HealthView, *stages: str | Stage) -> Plan:
+    chain = Chain("sales", tuple(stage(each) if isinstance(each, str) else each for each in stages))
+    return make_plan(DIALPLAN, chain, health)
+
+
+def paths_of(plan: Plan) -> list[list[list[str]]]:
+    return [[[path.name for path in target.paths] for target in each.targets] for each in plan.stages]
+
+
+def test_a_healthy_chain_is_planned_as_it_is_written() -> None:
+    written = stage("anna/t1,t2 | ben/t2", mode=Mode.HYBRID, ring=9.0)
+    plan = planned(view(t1=TargetState.UP, t2=TargetState.UP), written)
+    assert plan.stages == (written,)
+    assert (plan.chain, plan.version, plan.until, plan.skipped, plan.panic) == (
+        "sales",
+        "v7",
+        Milestone.ANSWERED,
+        (),
+        False,
+    )
+    assert plan.causes == {"603": Verdict.STOP}
+
+
+def test_only_down_is_routed_around() -> None:
+    for state in TargetState:
+        plan = planned(view(t1=state), "anna/t1,t2")
+        names = ["anna via t2"] if state is TargetState.DOWN else ["anna via t1", "anna via t2"]
+        assert paths_of(plan) == [[names]], state
+
+
+def test_a_trunk_that_nobody_watches_is_tried() -> None:
+    assert paths_of(planned(HealthView(), "anna/t1")) == [[["anna via t1"]]]
+
+
+def test_what_is_left_out_is_said_with_its_reason() -> None:
+    plan = planned(view(t1=DOWN), "anna/t1,t2")
+    assert plan.skipped == (Skipped("anna via t1", "t1 is down (PROBE_TIMEOUT)"),)
+
+
+def test_a_target_without_a_living_path_is_left_out() -> None:
+    plan = planned(view(t1=DOWN), "anna/t1 | ben/t2")
+    assert paths_of(plan) == [[["ben via t2"]]]
+
+
+def test_a_stage_without_a_target_is_left_out() -> None:
+    kept = stage("ben/t2", ring=7.0)
+    plan = planned(view(t1=DOWN), "anna/t1", kept)
+    assert plan.stages == (kept,)
+    assert plan.skipped == (Skipped("anna via t1", "t1 is down (PROBE_TIMEOUT)"),)
+
+
+def test_when_nothing_looks_alive_health_is_ignored() -> None:
+    plan = planned(view(t1=DOWN, t2=DOWN), "anna/t1,t2", "ben/t2")
+    assert plan.panic
+    assert paths_of(plan) == [[["anna via t1", "anna via t2"]], [["ben via t2"]]]
+    assert len(plan.skipped) == 3, "the reasons stay on record"
+
+
+def test_one_living_path_is_enough_to_believe_in_health() -> None:
+    plan = planned(view(t1=DOWN), "anna/t1", "ben/t2")
+    assert not plan.panic
+
+
+def test_settings_of_a_stage_survive_the_loss_of_a_target() -> None:
+    written = stage("anna/t1 | ben/t2", mode=Mode.HYBRID, ring=9.0, stagger=2.0, hedge=None)
+    (kept,) = planned(view(t1=DOWN), written).stages
+    assert (kept.mode, kept.ring, kept.stagger, kept.hedge) == (Mode.HYBRID, 9.0, 2.0, None)
+
+
+def test_hedges_follow_what_was_measured() -> None:
+    health = view(t1=TrunkHealth(TargetState.UP, hedge=0.6), t3=TrunkHealth(TargetState.UP, hedge=0.9))
+    assert planned(health, "anna/t1,t2").hedges == {"t1": 0.6}, "t2 was never measured, t3 is not used"
+
+
+def test_a_hedge_never_comes_before_a_phone_may_answer() -> None:
+    assert planned(view(t1=TrunkHealth(TargetState.UP, hedge=0.01)), "anna/t1").hedges == {"t1": LEAST_HEDGE}
+
+
+def test_the_same_chain_and_view_give_the_same_plan() -> None:
+    health = view(t1=DOWN, t2=TrunkHealth(TargetState.UP, hedge=0.5))
+    assert planned(health, "anna/t1,t2", "ben/t2") == planned(health, "anna/t1,t2", "ben/t2")
