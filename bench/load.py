@@ -168,7 +168,9 @@ def main() -> int:
         return 2
     echo = echo_load(2000)
     per_call, good, bad, again = call_load(options.rate, options.seconds)
-    print(f"calls       {good} good, {bad} failed, {again} retransmissions at {options.rate} calls/s for {options.seconds} s")
+    print(
+        f"calls       {good} good, {bad} failed, {again} retransmissions at {options.rate} calls/s for {options.seconds} s"
+    )
     print(f"daemon      {per_call * 1e6:6.0f} us CPU per call (everything: pump, engine, log)")
     print(f"bare echo   {echo * 1e6:6.0f} us CPU for {DATAGRAMS_IN} datagrams in and out")
     print(f"ratio       {per_call / echo:6.1f}")

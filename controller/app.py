@@ -17,7 +17,7 @@ from pathlib import Path
 from controller import clock
 from controller.engine import Engine
 from controller.keys import KeyFileError, load_keys
-from controller.log import Log, LineWriter, log_news, open_log
+from controller.log import LineWriter, Log, log_news, open_log
 from controller.types import Dialplan, Listen, Trunk
 from sip.element import Element
 from sip.endpoint import UdpEndpoint, open_udp
@@ -153,7 +153,7 @@ def _resolve(trunk: Trunk, listen: Listen) -> Hop:
 
 def advertised_host(listen: Listen, hops: dict[str, Hop]) -> str:
     """The address that peers can answer to: that of the listener, or of the interface towards the first trunk."""
-    if listen.host not in ("0.0.0.0", "::"):  # noqa: S104  # recognised here, not bound
+    if listen.host not in ("0.0.0.0", "::"):  # recognised here, not bound
         return listen.host
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     towards = next(iter(hops.values()), None)

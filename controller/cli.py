@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -80,7 +79,6 @@ def check(
     else:
         if loaded.diagnostics:
             typer.echo(render(loaded.diagnostics, loaded.sources))
-            typer.echo()
         if loaded.dialplan is not None:
             print_summary(loaded.dialplan, Console(highlight=False))
         else:
@@ -110,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

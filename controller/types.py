@@ -65,6 +65,7 @@ HEDGE_RELEASED = "HEDGE_RELEASED"  # the silent attempt it stood in for came to 
 COMPLETED_ELSEWHERE = "COMPLETED_ELSEWHERE"  # another attempt won
 WITHDRAWN = "WITHDRAWN"  # the caller (sender) gave up
 EXHAUSTED = "EXHAUSTED"  # the chain has nobody left to try
+NO_ROUTE = "NO_ROUTE"  # nobody here owns the called number
 STOPPED = "STOPPED"  # a stop verdict ended the hunt
 
 # --------------------------------------------------------------------------- configuration, compiled

@@ -221,6 +221,7 @@ class Playbook:
 
     def __bool__(self) -> bool:
         """Play the book. Raises `Mismatch`."""
+        __tracebackhide__ = True  # the difference says it all
         self._played = True
         expected: list[str] = []
         got: list[str] = []

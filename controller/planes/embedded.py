@@ -14,6 +14,7 @@ from typing import Any
 from controller.switchboard import Switchboard
 from controller.types import (
     COMPLETED_ELSEWHERE,
+    NO_ROUTE,
     TRANSPORT_ERROR,
     WITHDRAWN,
     AttemptFailed,
@@ -188,6 +189,8 @@ class EmbeddedPlane:
         commands = self._switchboard.begin(offer, self._view, now)
         if commands is None:
             self._answer(transaction, 404, now)
+            version = self._switchboard.dialplan.version
+            self.records.append(CallRecord(offer, "", 404, None, NO_ROUTE, 0.0, [], (), panic=False, version=version))
             return
         context = ResponseContext(self._layer, transaction, self._element)
         transaction.user = context

@@ -7,7 +7,8 @@ from controller.types import NO_ANSWER, NO_PROGRESS, NO_REPLY, TRANSPORT_ERROR, 
 
 
 @pytest.mark.parametrize(
-    "cause", [NO_REPLY, NO_PROGRESS, TRANSPORT_ERROR, TRUNK_DOWN, "401", "403", "407", "408", "500", "502", "503", "504"]
+    "cause",
+    [NO_REPLY, NO_PROGRESS, TRANSPORT_ERROR, TRUNK_DOWN, "401", "403", "407", "408", "500", "502", "503", "504"],
 )
 def test_a_broken_way_leads_to_the_next_path(cause: str) -> None:
     assert judge(cause, {}) is Verdict.NEXT_PATH

@@ -53,7 +53,23 @@ def test_what_is_no_via_says_so(value: str) -> None:
 
 _VIA_PARTS = st.lists(
     st.sampled_from(
-        ["branch=", "Branch=", "rport", "received=", "z9hG4bK", ";", ";", ":", "5060", "69999", "h", "[::1]", "=", '"', " "]
+        [
+            "branch=",
+            "Branch=",
+            "rport",
+            "received=",
+            "z9hG4bK",
+            ";",
+            ";",
+            ":",
+            "5060",
+            "69999",
+            "h",
+            "[::1]",
+            "=",
+            '"',
+            " ",
+        ]
         + ["é", "٥", ".", "\t", "%", "x="]
     ),
     max_size=12,
@@ -64,15 +80,15 @@ _VIA_PARTS = st.lists(
 @example("h", ":69999;branch=b")
 @example("h", ";Branch=a;branch=b")
 @example("h", ";branch=")
-def test_the_quick_way_to_read_a_via_reads_the_same(host: str, rest: str) -> None:
+def test_space_in_front_of_a_via_changes_nothing(host: str, rest: str) -> None:
     def read(value: str) -> Via | None:
         try:
             return parse_via(value)
         except RemoteProtocolError:
             return None
 
-    plain = f"SIP/2.0/UDP {host}{rest}"
-    assert read(plain) == read(f" {plain}")  # white space in front takes the slow way
+    value = f"SIP/2.0/UDP {host}{rest}"
+    assert read(value) == read(f" {value}")  # whatever short cut there is for the usual spelling
 
 
 @pytest.mark.parametrize(
@@ -96,7 +112,9 @@ def test_parts_of_a_cseq(value: str, expected: tuple[int, str]) -> None:
     assert parse_cseq(value) == expected
 
 
-@pytest.mark.parametrize("value", ["", "7", "INVITE", "-1 INVITE", "2147483648 INVITE", "7 IN VITE", "7INVITE", "٧ ACK"])
+@pytest.mark.parametrize(
+    "value", ["", "7", "INVITE", "-1 INVITE", "2147483648 INVITE", "7 IN VITE", "7INVITE", "٧ ACK"]
+)
 def test_what_is_no_cseq_says_so(value: str) -> None:
     with pytest.raises(RemoteProtocolError):
         parse_cseq(value)
@@ -172,7 +190,14 @@ def test_splitting_loses_nothing_but_space(value: str) -> None:
 def test_a_value_as_long_as_a_datagram_is_read_in_one_go(filler: str) -> None:
     long = filler * (60_000 // len(filler))
     for read in (parse_via, parse_cseq, find_tag, find_uri, split_values):
-        for value in (long, f"{long}(", f"SIP/2.0/UDP h{long}(", f"SIP/2.0/UDP h:1{long}(", f"1{long}(", f"<sip:a>{long}("):
+        for value in (
+            long,
+            f"{long}(",
+            f"SIP/2.0/UDP h{long}(",
+            f"SIP/2.0/UDP h:1{long}(",
+            f"1{long}(",
+            f"<sip:a>{long}(",
+        ):
             try:
                 read(value)
             except RemoteProtocolError:

@@ -1,0 +1,11 @@
+"""`python -m bench`: all benchmarks, one after the other; 1 if one of them found a fault."""
+
+from __future__ import annotations
+
+import sys
+
+from bench import engine, load
+
+if __name__ == "__main__":
+    engine.main()
+    sys.exit(load.main())

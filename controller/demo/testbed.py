@@ -1,0 +1,209 @@
+"""The testbed: the daemon and the boxes together, calls through them, and what both sides say about each call.
+
+Owns waiting (until something happened, never longer than said) and the gathering of evidence: the caller's and the
+callee's own journals, and the daemon's log. Must not judge; that is the story's part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path as File
+
+from controller import clock
+from controller.config import load, render
+from controller.demo.boxes import Box
+from controller.demo.daemon import Daemon, DemoError, Line
+from controller.demo.ports import move_ports
+from controller.types import Dialplan, Path
+from sip.agent import AgentCall, CallState, Script
+from sip.transaction import Hop
+from sip.uri import parse_uri
+
+START = 20.0  # seconds a daemon may take until it is ready: a busy machine is no failure
+PATIENCE = 60.0  # seconds until the caller gives up, more than the demo's chain can take
+DID = "+15557000"
+
+#: How the people and services behave, by endpoint; others answer like a person.
+PERSON = Script(answer_after=0.3)
+HABITS = {"front-desk": Script(answer_after=0.2), "answering": Script(answer_after=0.02)}
+
+
+@dataclass(slots=True)
+class TrunkSign:
+    """The last thing the daemon said about a trunk."""
+
+    state: str = "unknown"
+    why: str = ""
+    at: float = 0.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """All that is known about one call."""
+
+    call: AgentCall  # as the caller saw it
+    record: Line | None = None  # as the daemon wrote it down
+    rung: list[tuple[Path, AgentCall]] = field(default_factory=list)  # as the phones saw it, in order
+
+
+class Testbed:
+    """See the top of the file."""
+
+    def __init__(self, dialplan: Dialplan, file: File, on_trunk: Callable[[str, TrunkSign], None]) -> None:
+        self.dialplan = dialplan
+        self.file = file
+        self.signs = {name: TrunkSign() for name in dialplan.trunks}
+        self.boxes: dict[str, Box] = {}
+        self.daemon = Daemon(self._on_line)
+        self._paths = {(path.trunk, parse_uri(path.address).user): path for path in _paths(dialplan)}
+        self._records: dict[str, Line] = {}  # by Call-ID
+        self._changed = asyncio.Event()
+        self._on_trunk = on_trunk
+        self._ready = False
+        listen = dialplan.listen[0]
+        self.listen = Hop(listen.host, listen.port)
+        self._caller: Box
+
+    def open_boxes(self, stack: ExitStack) -> None:
+        """Bind everybody's sockets."""
+        for name, trunk in self.dialplan.trunks.items():
+            box = self.boxes[name] = Box(name, Hop(trunk.host, trunk.port), self.note_change)
+            stack.callback(box.close)
+        for path in self._paths.values():
+            self.boxes[path.trunk].install(parse_uri(path.address).user, HABITS.get(path.endpoint, PERSON))
+        self._caller = Box("caller", Hop(self.listen.host, 0), self.note_change)
+        stack.callback(self._caller.close)
+
+    def reaches(self, trunk: str) -> list[str]:
+        """Who is behind a trunk."""
+        return [path.endpoint for path in self._paths.values() if path.trunk == trunk]
+
+    def set_habit(self, endpoint: str, script: Script | None = None) -> None:
+        """Change how somebody behaves, on all trunks; None: as usual."""
+        for path in self._paths.values():
+            if path.endpoint == endpoint:
+                usual = HABITS.get(endpoint, PERSON)
+                self.boxes[path.trunk].install(parse_uri(path.address).user, script or usual)
+
+    # -- waiting
+
+    def note_change(self) -> None:
+        """Something may have happened."""
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], bool], within: float) -> bool:
+        """Wait for something to become true; False if it did not in time.
+
+        Raises `DemoError` when the daemon is gone.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while not condition():
+                    self.daemon.check()
+                    self._changed.clear()
+                    await self._changed.wait()
+        self.daemon.check()
+        return condition()
+
+    async def until_ready(self) -> None:
+        """Wait for the daemon to listen, and to have found every trunk alive."""
+        everybody = self.signs.values()
+        if not await self.until(lambda: self._ready and all(sign.state == "up" for sign in everybody), START):
+            raise DemoError(f"the daemon is not ready after {START:.0f} s; is this machine very busy?")
+
+    # -- calls
+
+    async def call(self, on_settled: Callable[[Outcome], None], talk: float) -> Outcome:
+        """One call from the first INVITE to the last answer; ``on_settled`` is told once it is answered or refused."""
+        caller = self._caller.agent
+        uri = f"sip:{DID}@{self.listen.host}:{self.listen.port}"
+        call_id = caller.place_call(uri, self.listen, clock.monotonic())
+        call = caller.find(call_id)
+        self._caller.pump()
+        if not await self.until(lambda: bool(call.status), PATIENCE):
+            caller.cancel(call, clock.monotonic())
+            self._caller.pump()
+        await self.until(lambda: call_id in self._records, within=2.0)
+        await self.until(lambda: any(rung.acked for _, rung in self._rung(call_id)) or call.status != 200, within=2.0)
+        outcome = Outcome(call, self._records.pop(call_id, None), self._rung(call_id))
+        on_settled(outcome)
+        if call.state is CallState.ANSWERED:
+            await self.until(lambda: call.state is CallState.ENDED, within=talk)
+            caller.hang_up(call, clock.monotonic())
+            self._caller.pump()
+            await self.until(lambda: any(what.startswith("bye") for what in caller.story(call)), within=2.0)
+        return outcome
+
+    def story(self, call: AgentCall) -> list[str]:
+        """What the caller's journal says about a call."""
+        return self._caller.agent.story(call)
+
+    def _rung(self, call_id: str) -> list[tuple[Path, AgentCall]]:
+        found = [
+            (self._paths[name, call.user], call)
+            for name, box in self.boxes.items()
+            for call in reversed(box.agent.calls)
+            if call.id == call_id and (name, call.user) in self._paths
+        ]
+        return sorted(found, key=lambda item: item[1].started)
+
+    # -- what the daemon says
+
+    def _on_line(self, line: Line) -> None:
+        event = line.get("event")
+        if event == "ready":
+            self._ready = True
+        elif event == "trunk" and line.get("trunk") in self.signs:
+            name = line["trunk"]
+            sign = self.signs[name] = TrunkSign(str(line["new"]), str(line["why"]), clock.monotonic())
+            self._on_trunk(name, sign)
+        elif event == "call":
+            self._records[str(line["call"]).partition(";")[0]] = line
+        self.note_change()
+
+
+@asynccontextmanager
+async def open_testbed(
+    file: File, folder: File, on_trunk: Callable[[str, TrunkSign], None]
+) -> AsyncIterator[Testbed]:
+    """Everything up and running, and gone afterwards. ``folder`` is for the daemon's keys.
+
+    Raises `DemoError`.
+    """
+    dialplan, used = _load_with_free_ports(file, folder)
+    testbed = Testbed(dialplan, used, on_trunk)
+    with ExitStack() as stack:
+        testbed.open_boxes(stack)
+        try:
+            await testbed.daemon.start(used, folder)
+            await testbed.until_ready()
+            yield testbed
+        finally:
+            await testbed.daemon.stop()
+
+
+def _load_with_free_ports(file: File, folder: File) -> tuple[Dialplan, File]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DemoError(f"{file}: {error.strerror}; run the demo from the project's own folder") from error
+    moved = move_ports(text)
+    if moved is None:
+        raise DemoError("no free block of UDP ports on 127.0.0.1; end a demo that is still running and try again")
+    if moved != text:
+        file = folder / file.name
+        file.write_text(moved, encoding="utf-8")
+    loaded = load(file)
+    if loaded.dialplan is None:
+        raise DemoError(render(loaded.diagnostics, loaded.sources))
+    return loaded.dialplan, file
+
+
+def _paths(dialplan: Dialplan) -> Iterator[Path]:
+    for chain in dialplan.chains.values():
+        for stage in chain.stages:
+            for target in stage.targets:
+                yield from target.paths

@@ -1,0 +1,76 @@
+"""``docs/dialplan.md`` knows the whole language: no key, reserved key, code or default without its line."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from controller.config import model
+from controller.config.duration import show_duration
+from controller.types import Probe, Stage
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = (ROOT / "docs" / "dialplan.md").read_text(encoding="utf-8")
+HEADINGS = {
+    model.FileModel: "## Sections",
+    model.ListenModel: "### `listen`",
+    model.DefaultsModel: "### `defaults`",
+    model.TrunkModel: "### `trunks`",
+    model.ProbeModel: "### `probes`",
+    model.EndpointModel: "### `endpoints`",
+    model.StageModel: "### `chains`",
+    model.RouteModel: "### `routes`",
+}
+RESERVED = {
+    model.FileModel: "top",
+    model.ListenModel: "`listen`",
+    model.DefaultsModel: "`defaults`",
+    model.TrunkModel: "trunk",
+    model.ProbeModel: "probe",
+    model.EndpointModel: "endpoint",
+    model.StageModel: "stage",
+    model.RouteModel: "route",
+}
+
+
+def rows(heading: str) -> Iterator[tuple[list[str], str]]:
+    """The keys of each table row below a heading, and the row."""
+    section = re.split(r"\n#+ ", REFERENCE.split(f"\n{heading}\n")[1])[0]
+    for line in section.splitlines():
+        if line.startswith("| `"):
+            yield re.findall(r"`([^`]+)`", line.split("|")[1]), line
+
+
+@pytest.mark.parametrize("section", HEADINGS, ids=lambda section: section.__name__)
+def test_every_key_has_its_row_and_no_other(section: type[model.Section]) -> None:
+    keys = {field.alias or name for name, field in section.model_fields.items()}
+    documented = {key for names, _ in rows(HEADINGS[section]) for key in names}
+    verdicts = {"next-path", "next-target", "stop"} if section is model.DefaultsModel else set()
+    assert documented == keys | verdicts
+
+
+@pytest.mark.parametrize("section", RESERVED, ids=lambda section: section.__name__)
+def test_every_reserved_key_is_listed_where_it_stands(section: type[model.Section]) -> None:
+    table = REFERENCE.split("\n## Reserved keys\n")[1]
+    row = next(line for line in table.splitlines() if line.startswith(f"| {RESERVED[section]} |"))
+    assert set(re.findall(r"`([^`]+)`", row.split("|")[2])) == set(section.RESERVED)
+
+
+def test_every_code_is_listed() -> None:
+    sources = (ROOT / "controller" / "config").glob("*.py")
+    codes = {code for path in sources for code in re.findall(r'"([A-Z][A-Z_0-9]{2,})"', path.read_text())}
+    assert codes == set(re.findall(r"`([A-Z][A-Z_0-9]{2,})`", REFERENCE))
+
+
+def test_defaults_are_those_of_the_vocabulary() -> None:
+    stage = {field.name: field.default for field in fields(Stage)}
+    probe = Probe()
+    expected = {name: show_duration(stage[name]) for name in ("ring", "no_reply", "no_progress", "stagger")}
+    expected |= {name: show_duration(getattr(probe, name)) for name in ("every", "burst", "timeout")}
+    written = {keys[0]: row for heading in ("### `defaults`", "### `probes`") for keys, row in rows(heading)}
+    for key, value in expected.items():
+        assert f"| `{value}` |" in written[key]
+    assert f"| `auto` ({probe.misses}) |" in written["misses"]
+    assert f"| `{probe.rise}` |" in written["rise"]

@@ -1,0 +1,118 @@
+"""The commands: exit codes, words on the right stream, and a bad file that never starts the daemon."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from controller import __version__
+from controller.cli import FINDINGS, OK, UNREACHABLE, USAGE, cli
+
+GOOD = """\
+version: 1
+listen: [{udp: "127.0.0.1:0"}]
+trunks:
+  pbx: {uri: "sip:127.0.0.1:5071", probe: off}
+  carrier: {uri: "sip:127.0.0.1:5072", carrier: b}
+endpoints:
+  desk: {user: "100", via: [pbx, carrier]}
+  answering: {number: "+15550199", via: [carrier], live: true}
+chains:
+  main:
+    - ring: [desk]
+      for: 10s
+    - ring: [answering]
+routes:
+  - {did: "+15557000", chain: main}
+"""
+BAD = GOOD.replace("ring: [desk]", "ring: [dsk]").replace("10s", "10").replace("probe: off", "prob: off")
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    file = tmp_path / "good.yaml"
+    file.write_text(GOOD)
+    return file
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    file = tmp_path / "bad.yaml"
+    file.write_text(BAD)
+    return file
+
+
+def test_version_is_printed() -> None:
+    result = CliRunner().invoke(cli, ["--version"])
+    assert (result.exit_code, result.output) == (OK, f"callward {__version__}\n")
+
+
+def test_check_prints_what_the_dialplan_promises(good: Path) -> None:
+    result = CliRunner().invoke(cli, ["check", str(good)])
+    assert result.exit_code == OK
+    assert "1 route, 1 chain, 2 trunks" in result.output
+    lines = {line.split()[0]: line.split() for line in result.output.splitlines() if line.strip()}
+    assert lines["carrier"][1:] == ["udp:127.0.0.1:5072", "250", "ms", "800", "ms"]
+    assert lines["pbx"][1:] == ["udp:127.0.0.1:5071", "never", "calls", "only"]
+
+
+def test_check_says_everything_at_once_with_places(bad: Path) -> None:
+    result = CliRunner().invoke(cli, ["check", str(bad)])
+    assert result.exit_code == FINDINGS
+    assert f"{bad}:4:36: unknown key 'prob'" in result.output
+    assert f"{bad}:11:14: unknown endpoint 'dsk' in chain 'main', stage 1" in result.output
+    assert f"{bad}:12:12: duration needs a unit in chain 'main', stage 1, key 'for'" in result.output
+    assert "3 errors; callward will not start with this file" in result.output
+
+
+def test_check_as_json_is_one_document(good: Path, bad: Path) -> None:
+    document = json.loads(CliRunner().invoke(cli, ["check", "--json", str(good)]).output)
+    assert document["findings"] == []
+    assert document["summary"]["trunks"][1]["detection"] == pytest.approx(0.8)
+    document = json.loads(CliRunner().invoke(cli, ["check", "--json", str(bad)]).output)
+    assert document["summary"] is None
+    assert len(document["findings"]) == 3
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as an operator runs it."""
+    command = [sys.executable, "-m", "controller.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_bad_file_never_starts_the_daemon(bad: Path, tmp_path: Path) -> None:
+    result = run("run", str(bad), "--state-dir", str(tmp_path / "state"))
+    assert result.returncode == FINDINGS
+    assert result.stderr.count("bad.yaml:") == 3
+    assert result.stderr.endswith("callward was not started\n")
+    assert "ready" not in result.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_missing_file_is_a_finding_not_a_traceback(tmp_path: Path) -> None:
+    result = run("run", str(tmp_path / "none.yaml"))
+    assert result.returncode == FINDINGS
+    assert "none.yaml" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_state_that_cannot_be_kept_is_unreachable(good: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run("run", str(good), "--state-dir", str(tmp_path / "file" / "state"))
+    assert result.returncode == UNREACHABLE
+    assert "give --state-dir a folder" in result.stderr
+
+
+def test_wrong_usage_has_its_own_exit_code() -> None:
+    assert run("chek").returncode == USAGE
+
+
+def test_rotated_keys_are_said(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["rotate-keys", "--state-dir", str(tmp_path)])
+    assert result.exit_code == OK
+    assert "key 2 seals from the next start on" in result.output

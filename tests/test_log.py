@@ -1,0 +1,63 @@
+"""The log: JSON lines, masked callers, and a reader that is stuck costs no call anything."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+
+from controller.log import BACKLOG, LineWriter, call_fields, log_news, mask_number, open_log
+from controller.types import AttemptRecord, CallRecord, Offer, Skipped, TargetState, Transition
+
+RECORD = CallRecord(
+    offer=Offer("id-1", "+15557000", "+15558675309"),
+    chain="sales",
+    status=200,
+    winner="desk via pbx",
+    cause="",
+    seconds=0.12345,
+    attempts=[AttemptRecord("desk via pbx", 0.0, "answered", "")],
+    skipped=(Skipped("desk via carrier", "carrier is down (PROBE_TIMEOUT)"),),
+    panic=False,
+    version="abc",
+)
+
+
+def test_each_event_is_one_json_line_in_order() -> None:
+    stream = io.StringIO()
+    log, writer = open_log(stream)
+    log_news(log, RECORD)
+    log_news(log, Transition("carrier", TargetState.UP, TargetState.DOWN, 1.0, "PROBE_TIMEOUT", "8 probes unanswered"))
+    writer.close()
+    call, trunk = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (call["event"], call["winner"], call["seconds"]) == ("call", "desk via pbx", 0.123)
+    assert (trunk["event"], trunk["new"], trunk["code"]) == ("trunk", "down", "PROBE_TIMEOUT")
+
+
+def test_callers_number_is_masked() -> None:
+    assert call_fields(RECORD)["caller"] == "…09"
+    assert "+15558675309" not in json.dumps(call_fields(RECORD))
+    assert mask_number("100") == "…"
+
+
+class StuckStream(io.StringIO):
+    """A stream whose reader has gone to sleep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wake = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.wake.wait()
+        return super().write(text)
+
+
+def test_stuck_reader_costs_lines_and_nothing_else() -> None:
+    stream = StuckStream()
+    writer = LineWriter(stream)
+    for number in range(3 * BACKLOG):
+        writer.msg(str(number))  # would block here if it could
+    assert writer.dropped >= BACKLOG
+    stream.wake.set()
+    writer.close()
+    assert len(stream.getvalue().splitlines()) == 3 * BACKLOG - writer.dropped
