@@ -102,6 +102,23 @@ def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     )
 
 
+@cli.command()
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="tell the story once and end; exit code 1 if it went wrong")
+    ] = False,
+) -> None:
+    """Show a call that fails over, with the real daemon and simulated carriers on this machine."""
+    from controller.demo import DemoError, run_demo
+
+    try:
+        well = run_demo(once=once)
+    except DemoError as error:
+        typer.echo(f"the demo cannot go on: {error}", err=True)
+        well = False
+    raise typer.Exit(OK if well else FINDINGS)
+
+
 def main() -> None:
     """Entry point of the `callward` command."""
     cli()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sip.errors import RemoteProtocolError
-from sip.headers import find_uri
+from sip.headers import MAX_CSEQ, find_uri
 from sip.message import Message, Request, Response
 from sip.uri import find_param
 
@@ -135,7 +135,7 @@ def make_glare_ack(answer: Response, invite: Request, via: str, is_own: Callable
 
 def make_glare_bye(answer: Response, invite: Request, via: str, is_own: Callable[[str], bool]) -> Request:
     """The BYE that follows `make_glare_ack`."""
-    return _in_early_dialog("BYE", invite.cseq[0] + GLARE_CSEQ_STEP, answer, invite, via, is_own)
+    return _in_early_dialog("BYE", min(invite.cseq[0] + GLARE_CSEQ_STEP, MAX_CSEQ), answer, invite, via, is_own)
 
 
 def _in_early_dialog(

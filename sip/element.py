@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from sip.errors import RemoteProtocolError
 from sip.headers import MAGIC_COOKIE, Via, find_uri, split_values
-from sip.message import Request
+from sip.message import Message, Request, Response
 from sip.seal import Seal
 from sip.transaction import Hop
 from sip.uri import Uri, parse_uri
@@ -54,6 +54,7 @@ class Element:
         host = f"[{local.host}]" if ":" in local.host else local.host
         self.address = f"{host}:{local.port}"
         self._via_prefix = f"SIP/2.0/{local.transport.upper()} {self.address};branch="
+        self._sent_by = (host.lower(), local.port)
 
     # -- branches and tags
 
@@ -63,19 +64,33 @@ class Element:
         ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path.
         """
         marked = f"{path_tag}-{trial}"
-        return f"{self._via_prefix}{_MARK}{marked}-{self._mac(f'{request.via.branch}|{request.call_id}|{marked}')}"
+        return f"{self._via_prefix}{_MARK}{marked}-{self._branch_mac(request, request.via, marked)}"
 
     def path_tag_of(self, path_name: str) -> str:
         """A short stable name of a path for its branch ids; computed at load time."""
         return self._mac(f"path|{path_name}")[:8].replace("-", "_")
 
-    def made_branch(self, via: Via, upstream: Via, call_id: str) -> bool:
-        """Whether ``via`` is one of ours, put on top of ``upstream`` in this life or an earlier one."""
-        if not via.branch.startswith(_MARK) or via.sent_by != (self.local.host, self.local.port):
+    def made_branch(self, via: Via, upstream: Via, response: Response) -> bool:
+        """Whether ``via``, the top one of ``response``, is ours, put above ``upstream`` in this life or another."""
+        branch = via.branch
+        if not branch.startswith(_MARK) or via.sent_by != self._sent_by:
             return False
         # the MAC may itself hold "-", but its length is fixed
-        marked, mac = via.branch[len(_MARK) : -_MAC_CHARS - 1], via.branch[-_MAC_CHARS:]
-        return hmac.compare_digest(mac.encode(), self._mac(f"{upstream.branch}|{call_id}|{marked}").encode())
+        marked, dash, mac = (
+            branch[len(_MARK) : -_MAC_CHARS - 1],
+            branch[-_MAC_CHARS - 1 : -_MAC_CHARS],
+            branch[-_MAC_CHARS:],
+        )
+        if dash != "-":
+            return False
+        return hmac.compare_digest(
+            mac.encode("utf-8", "surrogateescape"), self._branch_mac(response, upstream, marked).encode()
+        )
+
+    def _branch_mac(self, message: Message, upstream: Via, marked: str) -> str:
+        # Everything that tells one upstream transaction from another, also of peers of RFC 2543 without a branch.
+        sender = f"{upstream.branch}|{upstream.host.lower()}:{upstream.port}"
+        return self._mac(f"{sender}|{message.call_id}|{message.cseq[0]}|{marked}")
 
     def to_tag_for(self, request: Request) -> str:
         """The To tag of our own responses to this request."""

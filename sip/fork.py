@@ -86,17 +86,19 @@ class Branch:
         "done",
         "id",
         "patience",
+        "request",
         "status",
         "transaction",
     )
 
-    def __init__(self, context: ResponseContext, branch_id: int) -> None:
+    def __init__(self, context: ResponseContext, branch_id: int, request: Request) -> None:
         self.context = context
         self.id = branch_id
+        self.request: Request | None = request  # until there is nothing left to cancel or to release
         self.transaction: Transaction | None = None
         self.status = 0  # the highest provisional so far, then the final
         self.done = False  # a final has come, or none will
-        self.answer: Response | None = None  # its 2xx
+        self.answer: Response | None = None  # its 2xx, until it is passed on
         self.cancel_wanted = False
         self.cancel_reason: str | None = None
         self.patience: list[Any] | None = None  # Timer C, or the wait for the final of a cancelled branch
@@ -144,7 +146,7 @@ class ResponseContext:
 
     def add_branch(self, branch_id: int, request: Request, hop: Hop, now: float) -> None:
         """Forward ``request`` on a new branch; its top Via is ours already."""
-        branch = Branch(self, branch_id)
+        branch = Branch(self, branch_id, request)
         self.branches[branch_id] = branch
         branch.transaction = self._layer.request(request, hop, now, branch)
 
@@ -165,31 +167,31 @@ class ResponseContext:
         branch = self.branches.get(branch_id)
         if branch is None or branch.answer is None or self.final:
             return False
-        self.final = branch.answer.status
         self.winner = branch_id
-        self._layer.respond(self.upstream, builder.forward_response(branch.answer), now)
+        self._send_final(builder.forward_response(branch.answer), now)
+        branch.answer = branch.request = None
         return True
 
-    def respond(self, status: int, to_tag: str, now: float, reason: str = "") -> bool:
-        """Send a final of our own upstream. False if one was sent before."""
-        if self.final:
+    def respond(self, status: int, now: float, *extra: str) -> bool:
+        """Send a final of our own upstream, with ``extra`` header lines. False if one was sent before."""
+        request = self.upstream.request
+        if self.final or request is None:
             return False
-        self.final = status
-        response = builder.make_response(self.upstream.request, status, to_tag, reason)
-        self._layer.respond(self.upstream, response, now)
+        tag = self._element.to_tag_for(request)
+        self._send_final(builder.make_response(request, status, tag, extra=extra), now)
         return True
 
-    def respond_best(self, to_tag: str, now: float) -> bool:
+    def respond_best(self, now: float) -> bool:
         """Send the best of the responses that failed branches gave; 480 when there is none fit to pass on."""
-        best = self._best
-        if isinstance(best, int):
-            return self.respond(best or 480, to_tag, now)
-        if best.status == 503:  # §16.7 step 6: our caller must not think that *we* are overloaded
-            return self.respond(500, to_tag, now)
         if self.final:
             return False
-        self.final = best.status
-        self._layer.respond(self.upstream, builder.forward_response(best), now)
+        best = self._best
+        status = best if isinstance(best, int) else best.status
+        if status == 503:  # §16.7 step 6: our caller must not think that *we* are overloaded
+            return self.respond(500, now)
+        if isinstance(best, int):
+            return self.respond(best or 480, now)
+        self._send_final(builder.forward_response(best), now)
         return True
 
     # -- events of the branches
@@ -236,32 +238,31 @@ class ResponseContext:
 
     def _handle_answer(self, branch: Branch, response: Response, now: float) -> list[ForkEvent]:
         self._disarm(branch)
-        first = branch.answer is None
+        first = not branch.done
         branch.done = True
         branch.status = response.status
-        branch.answer = response
         if not self.final:
+            branch.answer = response
             return [BranchAnswered(self, branch.id)] if first else []
         if self.winner == branch.id:  # a retransmission: the caller's ACK was lost, or is on its way
             self._layer.respond(self.upstream, builder.forward_response(response), now)
             return []
-        if branch.transaction is None or branch.transaction.request.method != "INVITE":
+        if branch.request is None or branch.request.method != "INVITE":
             return []
-        self._release(branch, response, now, bye=first)
+        self._release(branch, branch.request, response, now, bye=first)
         return [BranchReleased(self, branch.id)] if first else []
 
-    def _release(self, branch: Branch, answer: Response, now: float, *, bye: bool) -> None:
+    def _release(self, branch: Branch, invite: Request, answer: Response, now: float, *, bye: bool) -> None:
         """ACK each 2xx of a loser, and hang up once (glare)."""
         if branch.transaction is None:
             return
-        invite, hop = branch.transaction.request, branch.transaction.hop
-        own = self._element.is_own
+        element, hop = self._element, branch.transaction.hop
         try:
-            ack = builder.make_glare_ack(answer, invite, self._element.via_for(invite, "ACK"), own)
-            self._layer.send_stateless(ack, self._element.next_hop(ack) or hop)
+            ack = builder.make_glare_ack(answer, invite, element.via_for(invite, "ACK"), element.is_own)
+            self._layer.send_stateless(ack, element.next_hop(ack) or hop)
             if bye:
-                goodbye = builder.make_glare_bye(answer, invite, self._element.via_for(invite, "BYE"), own)
-                self._layer.request(goodbye, self._element.next_hop(goodbye) or hop, now, None)
+                goodbye = builder.make_glare_bye(answer, invite, element.via_for(invite, "BYE"), element.is_own)
+                self._layer.request(goodbye, element.next_hop(goodbye) or hop, now, None)
         except RemoteProtocolError:
             return  # a 2xx without usable addresses cannot be acknowledged; its sender times out by itself
 
@@ -273,9 +274,15 @@ class ResponseContext:
         if not branch.cancel_wanted:
             self._consider(best)
         branch.status = status
+        branch.request = None
         return [BranchFailed(self, branch.id, status, local)]
 
     # -- inside
+
+    def _send_final(self, response: Response, now: float) -> None:
+        self.final = response.status
+        self._best = 0
+        self._layer.respond(self.upstream, response, now)
 
     def _consider(self, response: Response | int) -> None:
         status = response if isinstance(response, int) else response.status
@@ -288,9 +295,9 @@ class ResponseContext:
             self._best = 0 if rank in _NOT_FOR_THE_CALLER else response
 
     def _send_cancel(self, branch: Branch, now: float) -> None:
-        if branch.transaction is None:
+        invite = branch.request
+        if branch.transaction is None or invite is None:
             return
-        invite = branch.transaction.request
         if invite.method == "INVITE":  # §9.1: no other request is cancelled
             cancel = builder.make_cancel(invite, branch.cancel_reason)
             self._layer.request(cancel, branch.transaction.hop, now, None)

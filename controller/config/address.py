@@ -16,7 +16,7 @@ DEFAULT_PORT = 5060  # RFC 3261 §19.1.2
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
-_LIKE_HOST_PORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?")
+_LIKE_HOST_PORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,60}(?::[0-9]{1,5})?")
 _LIKE_IPV4 = re.compile(r"[0-9.]+")
 _HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
 _USER = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,;?/-]|%[0-9A-Fa-f]{2})+")  # RFC 3261 §25.1: user
@@ -73,7 +73,7 @@ def parse_listen(text: str) -> HostPort:
         raise Mistake("BAD_LISTEN", "an address to listen on needs a host", f'write "0.0.0.0:{text}"')
     where = _parse_host_port(text, shape)
     host = _check_host(where.host, shape)
-    if not _is_ip(host):
+    if ip_version(host) is None:
         hint = "write the IP address of one of this machine's interfaces, or 0.0.0.0 for all"
         raise Mistake("BAD_LISTEN", f"an address to listen on must be an IP literal, not {quoted(host)}", hint)
     if where.port is None:
@@ -92,7 +92,7 @@ def _parse_host_port(text: str, shape: str) -> _Written:
     match = _HOST_PORT.fullmatch(text)
     if match is not None:
         return _Written(match[1], int(match[2]) if match[2] else None)
-    if _is_ip(text):
+    if ip_version(text) == 6:
         raise Mistake("BAD_HOST", "an IPv6 address stands in brackets", f"write [{text}]")
     raise Mistake("BAD_HOST", f"{quoted(text)} is not a host and port", shape)
 
@@ -102,11 +102,11 @@ def _check_host(written: str, shape: str) -> str:
         raise Mistake("BAD_HOST", "the host is missing", shape)
     if written.startswith("["):
         bare = written[1:-1]
-        if ":" not in bare or not _is_ip(bare):
+        if ip_version(bare) != 6:
             raise Mistake("BAD_HOST", f"{quoted(written)} is not an IPv6 address", "brackets hold an IPv6 address")
         return bare
     if _LIKE_IPV4.fullmatch(written):
-        if not _is_ip(written):
+        if ip_version(written) is None:
             hint = "an IPv4 address is four numbers from 0 to 255, without leading zeros"
             raise Mistake("BAD_HOST", f"{quoted(written)} is not an IPv4 address", hint)
     elif len(written) > 253 or not _NAME.fullmatch(written):
@@ -114,14 +114,14 @@ def _check_host(written: str, shape: str) -> str:
     return written
 
 
-def _is_ip(text: str) -> bool:
-    if "%" in text:  # a zone is of this machine only: it has no place in a URI (RFC 4007 §11.2)
-        return False
+def ip_version(host: str) -> int | None:
+    """4 or 6 for an IP literal (without brackets), None for anything else."""
+    if "%" in host:  # a zone is of this machine only: it has no place in a URI (RFC 4007 §11.2)
+        return None
     try:
-        ipaddress.ip_address(text)
+        return ipaddress.ip_address(host).version
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _check_param(param: str) -> None:

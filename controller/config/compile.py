@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from controller.config.address import HostPort, in_uri
+from controller.config.address import HostPort, in_uri, ip_version
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.model import EndpointModel, FileModel, ProbeModel, StageModel
 from controller.config.names import Names
@@ -66,13 +66,10 @@ class _Compiler:
         return tuple(listen)
 
     def trunks(self, listen: tuple[Listen, ...]) -> dict[str, Trunk]:
-        ours = {(address.host, address.port): address for address in listen}
         trunks = {}
         for name, model in self.file.trunks.items():
-            if model.uri in ours and "uri" in model.model_fields_set:
-                message = f"trunk {quoted(name)} leads back to the address we listen on"
-                hint = f"write the other side's address: calls would run in a circle ({ours[model.uri].where})"
-                self.report.error(self.at("trunks", name, "uri"), "LOOP", message, hint)
+            if "uri" in model.model_fields_set:
+                self.check_reach(name, model.uri, listen)
             trunks[name] = Trunk(
                 name,
                 model.uri.host,
@@ -84,6 +81,21 @@ class _Compiler:
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)
         return trunks
+
+    def check_reach(self, name: str, uri: HostPort, listen: tuple[Listen, ...]) -> None:
+        """Calls leave by the sockets they come in by: one of them must reach the trunk, and none be it."""
+        at = self.at("trunks", name, "uri")
+        for ours in listen:
+            if uri == (ours.host, ours.port):
+                message = f"trunk {quoted(name)} leads back to the address we listen on"
+                hint = f"write the other side's address: calls would run in a circle ({ours.where})"
+                self.report.error(at, "LOOP", message, hint)
+        family = ip_version(uri.host)  # of a DNS name nothing is known here, nor of a listener that is wrong itself
+        all_known = listen and len(listen) == len(self.file.listen)
+        if family and all_known and family not in {ip_version(ours.host) for ours in listen}:
+            message = f"trunk {quoted(name)} has an IPv{family} address, and nothing listens on IPv{family}"
+            hint = f"listen on an IPv{family} address, or write one of the other kind here"
+            self.report.error(at, "NO_LISTENER", message, hint)
 
     def probe(self, trunk: str, name: str | None) -> Probe | None:
         if name == OFF:

@@ -58,12 +58,12 @@ _USERS = {
 def warn_shared_domain(dialplan: Dialplan, chain: Chain, at: Node, report: Report) -> None:
     """A chain whose ways all share a carrier or a trunk ends with it."""
     trunks = {path.trunk for stage in chain.stages for target in stage.targets for path in target.paths}
-    domains = {dialplan.trunks[trunk].carrier or trunk for trunk in trunks}
-    if len(domains) != 1 or len({bool(dialplan.trunks[trunk].carrier) for trunk in trunks}) != 1:
+    carriers = {trunk: dialplan.trunks[trunk].carrier for trunk in trunks}
+    domains = {("carrier", carrier) if carrier else ("trunk", trunk) for trunk, carrier in carriers.items()}
+    if len(domains) > 1:
         return
-    carrier = dialplan.trunks[min(trunks)].carrier
-    shared = f"carrier {quoted(carrier)}" if carrier else f"trunk {quoted(min(trunks))}"
-    message = f"all of chain {quoted(chain.name)} hangs on {shared}"
+    ((kind, name),) = domains
+    message = f"all of chain {quoted(chain.name)} hangs on {kind} {quoted(name)}"
     report.warning(at, "SHARED_DOMAIN", message, "give a target a second way, over another carrier or trunk")
 
 

@@ -220,7 +220,7 @@ class _Composer:
             name = quoted("*" + anchor)
             if any(anchor == opened.anchor for opened in self._open):
                 raise _Refused(at, "BAD_ALIAS", f"alias {name} repeats what it stands in", "remove it")
-            raise _Refused(at, "BAD_ALIAS", f"alias {name} has no anchor", f"define &{printable(anchor)} above it")
+            raise _Refused(at, "BAD_ALIAS", f"alias {name} has no anchor", f"define {quoted('&' + anchor)} above it")
         self._repeated += node.size
         if self._repeated > MAX_REPEATED:
             raise _Refused(at, "ALIAS_BOMB", f"aliases repeat more than {MAX_REPEATED} values", "write them out")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -49,6 +50,7 @@ _HOW_TO_WRITE = {
     "a list": "write [VALUE, ...], or '- VALUE' on lines of their own",
     "a single value": "write one word, number or time",
 }
+_WORD = re.compile(r"[\w.-]{1,64}")
 
 
 def validate(root: Node, report: Report) -> FileModel:
@@ -161,8 +163,9 @@ def _explain_kind(root: MapNode, loc: Loc, expected: str, report: Report) -> Non
     if isinstance(node, ScalarNode) and node.is_blank:
         _explain_blank(root, loc, report)
     else:
-        one_word = expected == "a list" and isinstance(node, ScalarNode) and node.text.isprintable()
-        hint = f"write [{node.text}]" if one_word and isinstance(node, ScalarNode) else _HOW_TO_WRITE[expected]
+        hint = _HOW_TO_WRITE[expected]
+        if expected == "a list" and isinstance(node, ScalarNode) and _WORD.fullmatch(node.text):
+            hint = f"write [{node.text}]"
         message = f"{describe(root, loc)} must be {expected}, not {_kind(node)}"
         report.error(node, "WRONG_KIND", message, hint)
 
@@ -217,23 +220,22 @@ def _model(owner: Loc) -> type[Section]:
 
 def _cut(root: MapNode, details: list[ErrorDetails]) -> None:
     """Cut all that is wrong out of the nodes."""
-    doomed: dict[int, tuple[Node, set[int]]] = {}
+    doomed: dict[int, tuple[Node, set[int | str]]] = {}
     for detail in details:
-        loc = detail["loc"]
-        if detail["type"] == "missing":
-            continue
-        parent = find(root, loc[:-1])
-        doomed.setdefault(id(parent), (parent, set()))[1].add(id(find(root, loc)))
-    for parent, children in doomed.values():
-        _remove(parent, children)
+        if detail["type"] != "missing":
+            *owner, step = detail["loc"]
+            parent = find(root, tuple(owner))
+            doomed.setdefault(id(parent), (parent, set()))[1].add(step)
+    for parent, steps in doomed.values():
+        _remove(parent, steps)
 
 
-def _remove(parent: Node, children: set[int]) -> None:
+def _remove(parent: Node, steps: set[int | str]) -> None:
     if isinstance(parent, ListNode):
-        kept = [index for index, item in enumerate(parent.items) if id(item) not in children]
-        parent.numbers = [parent.numbers[index] if parent.numbers else index + 1 for index in kept]
+        kept = [index for index in range(len(parent.items)) if index not in steps]
+        parent.numbers = [index + 1 for index in kept]
         parent.items = [parent.items[index] for index in kept]
     elif isinstance(parent, MapNode):
-        for key in [key for key, value in parent.entries.items() if id(value) in children]:
+        for key in parent.entries.keys() & steps:
             parent.lost.add(key)
             del parent.entries[key]

@@ -11,6 +11,7 @@ import asyncio
 import signal
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from controller.demo.daemon import DemoError
 from controller.demo.live import go_on
@@ -35,8 +36,16 @@ async def _run(once: bool) -> bool:
     loop, screen = asyncio.get_running_loop(), Screen()
     ourselves = asyncio.current_task()
     assert ourselves is not None
+    crashes: list[BaseException] = []
+
+    def give_up(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        crashes.append(context.get("exception") or RuntimeError(context["message"]))
+        ourselves.cancel()
+
+    loop.set_exception_handler(give_up)  # a callback that failed must not leave a demo that waits for ever
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, ourselves.cancel)
+    well: bool | None = None
     try:
         with tempfile.TemporaryDirectory(prefix="callward-demo-") as folder:
             async with open_testbed(DIALPLAN, Path(folder), screen.show_trunk) as testbed:
@@ -46,5 +55,8 @@ async def _run(once: bool) -> bool:
                     await go_on(testbed, screen)
                 return well
     except asyncio.CancelledError:
+        if crashes:
+            raise crashes[0] from None
         screen.say("stopped")
-        return not once  # a signal is how the long demo ends, but the story was not told to its end
+        # a signal is how the long demo ends, but a story that is to be told once was not told to its end
+        return not once if well is None else well

@@ -69,8 +69,12 @@ class Daemon(asyncio.SubprocessProtocol):
     def check(self) -> None:
         """Raise `DemoError` if it is no more."""
         if self._gone.is_set() and self._transport is not None:
-            said = "\n".join(self._complaints) or "it said nothing"
-            raise DemoError(f"the daemon ended with exit code {self._transport.get_returncode()}:\n{said}")
+            raise DemoError(f"the daemon ended with exit code {self._transport.get_returncode()}{self.complaints}")
+
+    @property
+    def complaints(self) -> str:
+        """What it said that was no log line, for the end of a message."""
+        return "".join(f"\n    {line}" for line in self._complaints)
 
     # -- what asyncio tells
 

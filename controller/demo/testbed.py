@@ -110,9 +110,15 @@ class Testbed:
 
     async def until_ready(self) -> None:
         """Wait for the daemon to listen, and to have found every trunk alive."""
-        everybody = self.signs.values()
-        if not await self.until(lambda: self._ready and all(sign.state == "up" for sign in everybody), START):
-            raise DemoError(f"the daemon is not ready after {START:.0f} s; is this machine very busy?")
+
+        def missing() -> list[str]:
+            return [f"{name} is {sign.state}" for name, sign in self.signs.items() if sign.state != "up"]
+
+        if not await self.until(lambda: self._ready and not missing(), START):
+            what = f"is listening, but {', '.join(missing())}" if self._ready else "is not ready"
+            raise DemoError(
+                f"the daemon {what} after {START:.0f} s; is this machine very busy?{self.daemon.complaints}"
+            )
 
     # -- calls
 
@@ -141,6 +147,13 @@ class Testbed:
         """What the caller's journal says about a call."""
         return self._caller.agent.story(call)
 
+    def forget_calls(self) -> None:
+        """Clear everybody's books: the long demo has no end."""
+        for box in (self._caller, *self.boxes.values()):
+            box.agent.calls.clear()
+            box.agent.events.clear()
+        self._records.clear()
+
     def _rung(self, call_id: str) -> list[tuple[Path, AgentCall]]:
         found = [
             (self._paths[name, call.user], call)
@@ -166,9 +179,7 @@ class Testbed:
 
 
 @asynccontextmanager
-async def open_testbed(
-    file: File, folder: File, on_trunk: Callable[[str, TrunkSign], None]
-) -> AsyncIterator[Testbed]:
+async def open_testbed(file: File, folder: File, on_trunk: Callable[[str, TrunkSign], None]) -> AsyncIterator[Testbed]:
     """Everything up and running, and gone afterwards. ``folder`` is for the daemon's keys.
 
     Raises `DemoError`.

@@ -38,7 +38,7 @@ from controller.types import (
 from sip import builder
 from sip.element import Element, Refusal
 from sip.errors import RemoteProtocolError
-from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, ForkEvent, ResponseContext
+from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, BranchReleased, ForkEvent, ResponseContext
 from sip.headers import find_uri, parse_via
 from sip.layer import TransactionLayer, reply_hop
 from sip.message import Request
@@ -253,19 +253,21 @@ class EmbeddedPlane:
         return builder.forward_request(request, request.uri, via, strip_route=True)
 
     def _answer(self, transaction: Transaction, status: int, now: float, *extra: str) -> None:
-        tag = self._element.to_tag_for(transaction.request)
-        self._layer.respond(transaction, builder.make_response(transaction.request, status, tag, extra=extra), now)
+        ResponseContext(self._layer, transaction, self._element).respond(status, now, *extra)
 
     # -- responses
 
     def _on_fork_event(self, event: ForkEvent, now: float) -> None:
         context = event.context
         call = context.user
-        if not isinstance(call, _Call):
+        if isinstance(event, BranchReleased):
+            self.counters["glare"] += 1
+            return
+        if not isinstance(call, _Call):  # within a dialog, or a call that is decided
             if isinstance(event, BranchAnswered):
                 context.respond_with(event.branch, now)
             elif isinstance(event, BranchFailed):
-                context.respond_best(self._element.to_tag_for(context.upstream.request), now)
+                context.respond_best(now)
             return
         attempt = call.attempts[event.branch]
         if isinstance(event, BranchFailed):
@@ -280,10 +282,8 @@ class EmbeddedPlane:
             alerting = 180 <= event.status < 190
             milestone = Milestone.ALERTING if alerting else Milestone.ACCEPTED
             self._tell(call, AttemptProgressed(event.branch, milestone), now)
-        elif isinstance(event, BranchAnswered):
-            self._tell(call, AttemptProgressed(event.branch, Milestone.ANSWERED), now)
         else:
-            self.counters["glare"] += 1
+            self._tell(call, AttemptProgressed(event.branch, Milestone.ANSWERED), now)
 
     def _note_life(self, attempt: _Attempt, now: float) -> None:
         if not attempt.heard:
@@ -296,7 +296,7 @@ class EmbeddedPlane:
             vias = [parse_via(value) for value in event.response.get_all("via")[:2]]
         except RemoteProtocolError:
             return
-        if len(vias) > 1 and self._element.made_branch(vias[0], vias[1], event.response.call_id):
+        if len(vias) > 1 and self._element.made_branch(vias[0], vias[1], event.response):
             self.counters["past_life"] += 1
             self._layer.send_stateless(builder.forward_response(event.response), reply_hop(vias[1]))
         else:
@@ -337,15 +337,15 @@ class EmbeddedPlane:
 
     def _finish(self, call: _Call, command: Finish, now: float) -> None:
         context = call.context
-        tag = self._element.to_tag_for(context.upstream.request)
         if command.winner is not None:
             context.respond_with(command.winner, now)
         elif command.cause == WITHDRAWN:
-            context.respond(487, tag, now)
+            context.respond(487, now)
         else:
-            context.respond_best(tag, now)
+            context.respond_best(now)
         self._record(call, command, now)
         self._calls.pop(call.offer.id, None)
+        context.user = None  # what its losers still have to say is the fork's business alone
 
     def _record(self, call: _Call, command: Finish, now: float) -> None:
         run = self._switchboard.close(call.offer.id)

@@ -348,10 +348,13 @@ class Run:
                 self.next_join = when
 
     def _start_next_path(self, attempt: Attempt, stands_in_for: int, now: float, commands: list[RunCommand]) -> None:
-        """Same endpoint, next trunk, if there is one and the stage's time is not over."""
-        exhausted = self.cursors[attempt.stage][attempt.target] >= len(self._target(attempt).paths)
-        if self.hunting and not exhausted and not self._is_over(attempt.stage, now):
-            self._start(attempt.stage, attempt.target, stands_in_for, now, commands)
+        """Same endpoint, next trunk: if there is one, none gives hope, and the stage's time is not over."""
+        stage, target = attempt.stage, attempt.target
+        if not self.hunting or self.cursors[stage][target] >= len(self._target(attempt).paths):
+            return
+        hopeful = any(a.gives_hope and (a.stage, a.target) == (stage, target) for a in self.attempts.values())
+        if not hopeful and not self._is_over(stage, now):
+            self._start(stage, target, stands_in_for, now, commands)
 
     def _is_over(self, index: int, now: float) -> bool:
         """Whether the time of a stage has run out; that of a sequential one never does, its targets have their own."""

@@ -155,7 +155,7 @@ class Agent(Journal):
             return
         call.status, call.state, call.answered = 200, CallState.ANSWERED, now
         self._note(now, call.id, "answered")
-        self._accept(call, call.transaction, now)
+        self._accept(call, call.transaction, call.invite, now)
 
     def reject(self, call: AgentCall | str, status: int, now: float) -> None:
         """A final that is no 2xx."""
@@ -265,7 +265,7 @@ class Agent(Journal):
         elif request.method == "INVITE":
             call.target = find_uri(request.require("contact"))
             self._note(now, call.id, "reinvited")
-            self._accept(call, transaction, now)
+            self._accept(call, transaction, request, now)
         else:
             if request.method == "BYE":
                 call.reason = request.get("reason") or ""
@@ -288,10 +288,10 @@ class Agent(Journal):
     def _on_hang_up(self, now: float, call: AgentCall) -> None:
         self.hang_up(call, now)
 
-    def _accept(self, call: AgentCall, transaction: Transaction, now: float) -> None:
-        response, timing = self._compose.response(transaction.request, 200, call.tag), self._layer.timing
+    def _accept(self, call: AgentCall, transaction: Transaction, invite: Request, now: float) -> None:
+        response, timing = self._compose.response(invite, 200, call.tag), self._layer.timing
         self._layer.respond(transaction, response, now)
-        call.unacked = transaction.request.cseq[0]
+        call.unacked = invite.cseq[0]
         again = (call, call.unacked, response.encode(), transaction.hop, now + timing.t1x64)
         self._deadlines.arm(now + timing.t1, self._repeat, timing.t1, *again)
 

@@ -7,7 +7,7 @@ from controller.types import Dialplan
 
 SAMPLE = """\
 version: 1
-listen: [{udp: "127.0.0.1:5060"}]
+listen: [{udp: "127.0.0.1:5060"}, {udp: "[::1]:5060"}]
 defaults: {ring: 20s, no_reply: 2s, no_progress: 8s, stagger: 5s, hedge: auto, causes: {603: next-target}}
 trunks:
   carrier-a: {uri: "sip:192.0.2.10:5071", carrier: a, probe: fast}

@@ -24,6 +24,7 @@ def test_listen_addresses_keep_their_order_and_line() -> None:
         Listen("::1", 5062, where="acme.yaml:2"),
         Listen("0.0.0.0", 0, where="acme.yaml:2"),
         Listen("127.0.0.1", 5060, where="acme.yaml:2"),
+        Listen("::1", 5060, where="acme.yaml:2"),
     )
 
 
@@ -155,3 +156,14 @@ def test_wrong_name_behind_an_alias_is_found_for_each_who_uses_it_and_placed_at_
         (12, "unknown trunk 'carrier-z' in endpoint 'anna-mobile'"),
         (12, "unknown trunk 'carrier-z' in endpoint 'answering'"),
     ]
+
+
+def test_value_shared_by_an_alias_is_cut_only_where_it_is_wrong() -> None:
+    text = bend(("for: 10s", "for: &time 5s\n      mode: *time"))
+    assert codes(text) == ["TIMER_ORDER", "BAD_CHOICE"]
+
+
+def test_ipv6_trunk_needs_an_ipv6_listener_and_the_other_way_round() -> None:
+    assert codes(bend((', {udp: "[::1]:5060"}', ""))) == ["NO_LISTENER"]
+    assert codes(bend(('{udp: "127.0.0.1:5060"}, ', ""))) == ["NO_LISTENER"]
+    assert codes(bend(('{udp: "127.0.0.1:5060"}', '{udp: "127.0.0.1"}'))) == ["BAD_LISTEN"]

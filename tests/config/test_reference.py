@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from controller.config import model
 from controller.config.duration import show_duration
-from controller.types import Probe, Stage
+from controller.rules.verdicts import judge
+from controller.types import Probe, Stage, Verdict
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "dialplan.md").read_text(encoding="utf-8")
@@ -65,7 +67,7 @@ def test_every_code_is_listed() -> None:
 
 
 def test_defaults_are_those_of_the_vocabulary() -> None:
-    stage = {field.name: field.default for field in fields(Stage)}
+    stage: dict[str, Any] = {field.name: field.default for field in fields(Stage)}
     probe = Probe()
     expected = {name: show_duration(stage[name]) for name in ("ring", "no_reply", "no_progress", "stagger")}
     expected |= {name: show_duration(getattr(probe, name)) for name in ("every", "burst", "timeout")}
@@ -74,3 +76,12 @@ def test_defaults_are_those_of_the_vocabulary() -> None:
         assert f"| `{value}` |" in written[key]
     assert f"| `auto` ({probe.misses}) |" in written["misses"]
     assert f"| `{probe.rise}` |" in written["rise"]
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_verdicts_without_causes_are_those_of_the_rules(verdict: Verdict) -> None:
+    row = next(row for keys, row in rows("### `defaults`") if keys == [verdict.value])
+    by_default = row.split("|")[3]
+    statuses = re.findall(r"\b[3-6]\d\d\b", by_default) + [f"{digit}99" for digit in re.findall(r"(\d)xx", by_default)]
+    assert statuses
+    assert {judge(status, {}) for status in statuses} == {verdict}

@@ -80,8 +80,7 @@ def _run_case(
             parties.append(sipp)
             caller = stack.enter_context(sipp)
             problems += _finish(case, caller, phones)
-            if case.chain:
-                daemon.wait_for(lambda event: _is_record(event, case), "the record of the call")
+            daemon.wait_for(lambda event: _is_record(event, case), "the record of the call")
         except (SippError, DaemonError) as error:
             problems.append(str(error))
     messages = {sipp.who: sipp.messages() for sipp in parties}

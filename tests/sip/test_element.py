@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import pytest
+
+from sip import builder
+from sip.element import Element, Refusal, SealedRoute
+from sip.headers import Via, find_uri, parse_via
+from sip.message import Request, Response
+from sip.transaction import Hop
+from sip.uri import parse_uri
+from tests.sip.wire import CALLER, LOCAL, answer, answered, make_element, parsed, request
+
+US = Hop("2001:db8::1", 5060)
+
+
+def branch_of(element: Element, invite: Request, path: str = "a", trial: int = 1) -> str:
+    return parse_via(element.via_for(invite, element.path_tag_of(path), trial)).branch
+
+
+def forward(element: Element, invite: Request, path: str = "a", trial: int = 1) -> Request:
+    return builder.forward_request(invite, "sip:b@h", element.via_for(invite, element.path_tag_of(path), trial))
+
+
+def comes_back(element: Element, response: Response) -> bool:
+    top, below = (parse_via(value) for value in response.get_all("via")[:2])
+    return element.made_branch(top, below, response)
+
+
+# --------------------------------------------------------------------------- branches
+
+
+def test_our_via_says_where_we_are() -> None:
+    via = parse_via(make_element().via_for(parsed(request()), "tag"))
+    assert (via.transport, via.sent_by) == ("UDP", (LOCAL.host, LOCAL.port))
+    assert via.branch.startswith("z9hG4bK")
+    via = parse_via(make_element(US).via_for(parsed(request()), "tag"))
+    assert via.sent_by == ("[2001:db8::1]", 5060)
+
+
+def test_another_life_gives_the_same_branch_to_the_same_invite() -> None:
+    one, other = make_element(), make_element()
+    assert branch_of(one, parsed(request())) == branch_of(other, parsed(request()))
+
+
+def test_a_branch_fits_into_a_via_whatever_the_path_is_called() -> None:
+    for name in ("front-desk via hq-pbx", "Ünïcode; via=x", "a" * 300):
+        assert parse_via(make_element().via_for(parsed(request()), make_element().path_tag_of(name))).params.count(";") == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"path": "b"},
+        {"trial": 2},
+        {"branch": "z9hG4bK-caller-2"},
+        {"call_id": "call-2"},
+        {"cseq": 8, "branch": ""},  # a peer of RFC 2543 gives no branch: its next request must not be taken for this one
+        {"via": "SIP/2.0/UDP 192.0.2.2:5070"},  # another peer with the same branch
+        {"via": "SIP/2.0/UDP 192.0.2.1:5071"},
+    ],
+)
+def test_whatever_makes_it_another_request_gives_another_branch(other: dict[str, object]) -> None:
+    element = make_element()
+    path, trial = str(other.pop("path", "a")), int(str(other.pop("trial", 1)))
+    same = {"branch": other["branch"]} if "branch" in other and not other["branch"] else {}
+    assert branch_of(element, parsed(request(**other)), path, trial) != branch_of(element, parsed(request(**same)))
+
+
+def test_a_thousand_paths_and_trials_give_a_thousand_branches() -> None:
+    element, invite = make_element(), parsed(request())
+    branches = {branch_of(element, invite, f"path {path}", trial) for path in range(200) for trial in range(1, 6)}
+    assert len(branches) == 1000
+
+
+def test_another_key_gives_another_branch() -> None:
+    assert branch_of(make_element(), parsed(request())) != branch_of(make_element(key=b"x" * 32), parsed(request()))
+
+
+@pytest.mark.parametrize("local", [LOCAL, US, Hop("192.0.2.10", 5099)])
+@pytest.mark.parametrize("options", [{}, {"branch": ""}, {"rport": True}, {"via": "SIP/2.0/UDP [2001:DB8::9]:5070"}])
+def test_a_response_to_a_past_life_is_recognised(local: Hop, options: dict[str, object]) -> None:
+    sent = forward(make_element(local), parsed(request(**options)))
+    for status in (100, 180, 200, 486):
+        assert comes_back(make_element(local), answered(answer(sent, status)))
+
+
+def test_every_change_of_our_branch_is_refused() -> None:
+    element = make_element()
+    response = answered(answer(forward(element, parsed(request())), 200))
+    top, below = (parse_via(value) for value in response.get_all("via"))
+
+    def is_ours(branch: str) -> bool:
+        return element.made_branch(Via(top.transport, top.host, top.port, f";branch={branch}", branch), below, response)
+
+    branch = top.branch
+    assert is_ours(branch)
+    for index, was in enumerate(branch):
+        for letter in "Aa0-_z1\xe9\udcff":
+            if letter != was:
+                assert not is_ours(branch[:index] + letter + branch[index + 1 :])
+        assert not is_ours(branch[:index] + branch[index + 1 :])
+        assert not is_ours(branch[:index])
+    for more in ("A", "-", "\udcff"):
+        assert not is_ours(branch + more)
+
+
+def test_a_branch_of_ours_is_worth_nothing_elsewhere() -> None:
+    element = make_element()
+    invite = parsed(request())
+    response = answered(answer(forward(element, invite), 200))
+    for options in ({"call_id": "call-2"}, {"cseq": 8}, {"branch": "z9hG4bK-other"}, {"via": "SIP/2.0/UDP 203.0.113.9"}):
+        foreign = answered(answer(forward(element, parsed(request(**options))), 200))
+        foreign.replace_first_value("via", response.get_all("via")[0])
+        assert not comes_back(element, foreign)
+
+
+def test_a_branch_of_another_element_is_not_ours() -> None:
+    response = answered(answer(forward(make_element(), parsed(request())), 200))
+    assert not comes_back(make_element(key=b"x" * 32), response)
+    assert not comes_back(make_element(Hop("192.0.2.10", 5061)), response)
+    assert not comes_back(make_element(Hop("192.0.2.11", 5060)), response)
+
+
+# --------------------------------------------------------------------------- tags
+
+
+def test_our_to_tag_is_the_same_in_another_life_and_for_the_cancel() -> None:
+    element = make_element()
+    tag = element.to_tag_for(parsed(request()))
+    assert tag == make_element().to_tag_for(parsed(request()))
+    assert tag == element.to_tag_for(parsed(request("CANCEL")))
+    assert tag != element.to_tag_for(parsed(request(branch="z9hG4bK-caller-2")))
+    assert len(tag) >= 6  # §19.3: at least 32 bits
+
+
+# --------------------------------------------------------------------------- Record-Route
+
+
+def in_dialog(route: str, **options: object) -> Request:
+    return parsed(request("BYE", **{"to_tag": "callee", **options}, extra=[f"Route: {route}"]))
+
+
+def recorded(local: Hop = LOCAL, caller_tag: str = "caller") -> str:
+    return f"<{make_element(local).record_route_uri('call-1@192.0.2.1', caller_tag, 'carrier-a')}>"
+
+
+@pytest.mark.parametrize("local", [LOCAL, US])
+def test_our_record_route_is_opened_in_another_life(local: Hop) -> None:
+    bye = in_dialog(recorded(local) + ", <sip:next;lr>")
+    assert make_element(local).open_route(bye) == SealedRoute("caller", "carrier-a")
+
+
+def test_our_record_route_is_a_loose_router() -> None:
+    uri = parse_uri(find_uri(recorded()))
+    assert uri.param("lr") == ""
+    assert make_element().owns(uri)
+
+
+def test_the_same_invite_gets_the_same_record_route_in_another_life() -> None:
+    assert recorded() == recorded()
+
+
+def test_both_sides_may_speak_in_the_dialog() -> None:
+    assert make_element().open_route(in_dialog(recorded(), caller_tag=";tag=callee", to_tag="caller")) is not None
+    swapped = make_element().open_route(in_dialog(recorded(), caller_tag=";tag=callee", to_tag="caller"))
+    assert swapped == SealedRoute("caller", "carrier-a")
+
+
+def test_a_caller_without_a_tag_is_a_caller_as_well() -> None:
+    bye = in_dialog(recorded(caller_tag=""), caller_tag="")
+    assert make_element().open_route(bye) == SealedRoute("", "carrier-a")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"call_id": "call-2"}, "another call"),
+        ({"caller_tag": ";tag=stranger"}, "a forged From tag"),
+        ({"caller_tag": "", "to_tag": "stranger"}, "a forged To tag"),
+    ],
+)
+def test_a_seal_opens_for_its_own_dialog_only(options: dict[str, object], why: str) -> None:
+    assert make_element().open_route(in_dialog(recorded(), **options)) is Refusal.BROKEN_SEAL, why
+
+
+def test_every_change_of_the_seal_is_refused() -> None:
+    route = recorded()
+    sealed = route.index("cw=") + 3
+    for index in range(sealed, len(route) - 1):
+        for letter in "Aa0-_":
+            if letter != route[index]:
+                changed = route[:index] + letter + route[index + 1 :]
+                assert make_element().open_route(in_dialog(changed)) is Refusal.BROKEN_SEAL
+        assert make_element().open_route(in_dialog(route[:index] + ">")) is Refusal.BROKEN_SEAL
+
+
+@pytest.mark.parametrize(
+    "route", ["<sip:192.0.2.10:5060;lr>", "<sip:192.0.2.10;lr;cw>", "<sip:192.0.2.10;lr;cw=>", "<sip:192.0.2.10;cw=k1.A>"]
+)
+def test_a_route_to_us_without_a_seal_is_refused(route: str) -> None:
+    assert make_element().open_route(in_dialog(route)) is Refusal.BROKEN_SEAL
+
+
+def test_a_route_to_somebody_else_is_not_ours() -> None:
+    foreign = recorded().replace("192.0.2.10", "192.0.2.11")
+    assert make_element().open_route(in_dialog(f"{foreign}, {recorded()}")) is Refusal.NOT_OURS
+    assert make_element().open_route(parsed(request("BYE", to_tag="callee"))) is Refusal.NOT_OURS
+
+
+def test_another_key_does_not_open_the_route() -> None:
+    assert make_element(seal_key=b"x" * 32).open_route(in_dialog(recorded())) is Refusal.BROKEN_SEAL
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("sip:192.0.2.10", True),
+        ("sip:x@192.0.2.10:5060;lr", True),
+        ("sip:192.0.2.10:5061", False),
+        ("sip:192.0.2.1", False),
+        ("tel:+1", False),
+        ("", False),
+        ("sip:192.0.2.10:x", False),
+    ],
+)
+def test_what_points_at_us(text: str, ours: bool) -> None:
+    assert make_element().is_own(text) == ours
+
+
+def test_what_points_at_us_over_ipv6() -> None:
+    assert make_element(US).is_own("sip:[2001:DB8::1]:5060;lr")
+
+
+# --------------------------------------------------------------------------- next hops
+
+
+@pytest.mark.parametrize(
+    ("uri", "hop"),
+    [
+        ("sip:b@192.0.2.21", Hop("192.0.2.21", 5060)),
+        ("sip:b@192.0.2.21:5070;transport=UDP", Hop("192.0.2.21", 5070)),
+        ("sip:b@[2001:db8::2]", Hop("2001:db8::2", 5060)),
+        ("sip:b@pbx.example:5070", Hop("192.0.2.33", 5070)),
+        ("sip:b@PBX.example", Hop("192.0.2.33", 5060)),
+        ("sip:b@unknown.example", None),
+        ("sip:b@192.0.2.21;transport=tcp", None),
+        ("sips:b@192.0.2.21", None),
+    ],
+)
+def test_where_a_uri_leads(uri: str, hop: Hop | None) -> None:
+    element = make_element(**{"pbx.example": "192.0.2.33"})
+    assert element.next_hop(parsed(request("BYE", uri))) == hop
+    assert element.next_hop(parsed(request("BYE", "sip:elsewhere", extra=[f"Route: <{uri}>,<sip:last>"]))) == hop
+
+
+def test_the_caller_is_reached_by_its_address() -> None:
+    assert make_element().hop_of(parse_uri("sip:192.0.2.1:5070")) == CALLER
