@@ -19,6 +19,7 @@ from sip.transaction import Hop
 
 DRAIN = 32  # datagrams a turn: enough to amortise the loop, few enough to keep timers on time
 _BUFFER = 1 << 16
+_QUOTED = 2048  # bytes of our packet that we want back: its Via is near the top
 _SOCKET_BUFFER = 1 << 22  # a burst of calls during a short stall must not be dropped by the kernel
 # Linux, <linux/in.h>, <linux/in6.h>, <linux/errqueue.h>; the socket module does not name them in Python 3.11.
 _IP_RECVERR = 11
@@ -91,13 +92,14 @@ class UdpEndpoint:
     def _on_readable(self) -> None:
         core = self._core
         sock, view = self._sock, self._view
-        for _ in range(DRAIN):
+        for turn in range(DRAIN):
             if core is None:
                 return
             try:
                 size, source = sock.recvfrom_into(view)
             except BlockingIOError:
-                self._drain_errors()
+                if turn == 0:  # woken, and yet nothing to read: it was the error queue
+                    self._drain_errors()
                 break
             except OSError:
                 self._drain_errors()
@@ -159,7 +161,7 @@ class UdpEndpoint:
         found = False
         for _ in range(DRAIN):
             try:
-                quoted, control, _, peer = self._sock.recvmsg(_BUFFER, 512, socket.MSG_ERRQUEUE)
+                quoted, control, _, peer = self._sock.recvmsg(_QUOTED, 512, socket.MSG_ERRQUEUE)
             except OSError:
                 break
             found = True

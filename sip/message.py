@@ -11,26 +11,34 @@ from abc import ABC, abstractmethod
 from sip.errors import RemoteProtocolError
 from sip.headers import COMPACT, Via, find_tag, parse_cseq, parse_via, split_values
 
-# Spelling -> canonical lower-case name, so that the usual spellings cost one dictionary look-up.
-CANONICAL: dict[str, str] = {
-    name: name.lower()
+class _Names(dict[str, str]):
+    """``"Via:"`` as it stands at the start of a line -> ``"via"``: one look-up for the usual spellings.
+
+    Others are worked out each time and not kept: a peer must not be able to make it grow.
+    """
+
+    def __missing__(self, start: str) -> str:
+        name = start[:-1].strip().lower()
+        if not name:
+            raise RemoteProtocolError("a header line without a name")
+        return COMPACT.get(name, name)
+
+
+HEADER_NAMES = _Names(
+    (f"{name}:", name.lower())
     for name in (
         "Via From To Call-ID CSeq Max-Forwards Contact Content-Type Content-Length Route Record-Route Allow Supported "
         "Require User-Agent Server Accept Session-Expires Min-SE P-Asserted-Identity Reason RSeq RAck Event Expires "
         "Authorization WWW-Authenticate Proxy-Authorization Proxy-Authenticate Privacy Diversion History-Info "
         "Content-Disposition Content-Encoding Allow-Events Subject Date Warning Retry-After P-Preferred-Identity"
     ).split()
-}
-CANONICAL.update(COMPACT)
+)
+HEADER_NAMES.update({f"{short}:": name for short, name in COMPACT.items()})
 
 
 def canonical_name(raw: str) -> str:
     """The lower-case long form of a header name as it was written."""
-    known = CANONICAL.get(raw)
-    if known is not None:
-        return known
-    name = raw.strip().lower()
-    return COMPACT.get(name, name)
+    return HEADER_NAMES[f"{raw}:"]
 
 
 class Message(ABC):

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 
 from sip.errors import RemoteProtocolError
-from sip.message import CANONICAL, Message, Request, Response, canonical_name
+from sip.message import HEADER_NAMES, Message, Request, Response
 
 MAX_HEADERS = 256  # a real INVITE has 15 to 40; Kamailio's default limit is of the same order
 _TOKEN = re.compile(r"[A-Za-z0-9!%*_+`'~.\-]+\Z")
 _STATUS = re.compile(r"[1-6][0-9][0-9]\Z")
-_MANDATORY = ("via", "from", "to", "call-id", "cseq")  # RFC 3261 §8.1.1, less Max-Forwards, which we may add
+_MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))  # RFC 3261 §8.1.1, less Max-Forwards, which we may add
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
 
 
@@ -32,12 +32,7 @@ def parse_message(data: bytes) -> Request | Response:
         lines = _unfold(lines)
     if len(lines) > MAX_HEADERS:
         raise RemoteProtocolError(f"more than {MAX_HEADERS} header lines", status=513)
-    names: list[str] = []
-    for line in lines:
-        raw, colon, _ = line.partition(":")
-        if not colon or not raw:
-            raise RemoteProtocolError(f"not a header line: {line[:60]!r}")
-        names.append(CANONICAL.get(raw) or canonical_name(raw))
+    names = [HEADER_NAMES[line[: line.find(":") + 1]] for line in lines]
     message = _parse_start(start, names, lines)
     message.body = _cut_body(message, body)
     return message
@@ -48,13 +43,14 @@ def validate(message: Request | Response) -> None:
 
     Raises `RemoteProtocolError` with the status that a request deserves.
     """
-    count = message.names.count
-    for name in _MANDATORY:
-        if not count(name):
-            raise RemoteProtocolError(f"no {name.title()} header")
-    for name in _SINGLE:
-        if count(name) > 1:
-            raise RemoteProtocolError(f"more than one {name.title()} header")
+    names = message.names
+    different = set(names)
+    if not different >= _MANDATORY:
+        raise RemoteProtocolError(f"no {min(_MANDATORY - different).title()} header")
+    if len(different) < len(names):
+        for name in _SINGLE:
+            if names.count(name) > 1:
+                raise RemoteProtocolError(f"more than one {name.title()} header")
     _, method = message.cseq
     if isinstance(message, Request):
         if method != message.method:

@@ -52,16 +52,14 @@ class _Compiler:
     # ----------------------------------------------------------------- sections
 
     def listen(self) -> tuple[Listen, ...]:
-        seen: dict[HostPort, Node] = {}
         listen = []
         for index, model in enumerate(self.file.listen):
             at = self.at("listen", index, "udp")
             if not model.model_fields_set:
                 continue
-            if model.udp in seen:
-                hint = f"first at {seen[model.udp]}: remove one of the two"
-                self.report.error(at, "DUPLICATE", f"duplicate address {_show(model.udp)} in 'listen'", hint)
-            seen.setdefault(model.udp, at)
+            if index:
+                hint = "keep the first and remove this one; 0.0.0.0 listens on all addresses of this machine"
+                self.report.error(at, "ONE_LISTENER", "this version listens on one address only", hint)
             listen.append(Listen(model.udp.host, model.udp.port, where=self.where(at)))
         return tuple(listen)
 

@@ -17,20 +17,32 @@ def detection_time(probe: Probe) -> float:
     return probe.every + probe.timeout + (probe.misses - 1) * probe.burst
 
 
-def longest_stage(stage: Stage) -> float:
-    """Seconds after which a stage is over at the latest."""
+def ringing_time(stage: Stage) -> float:
+    """Seconds that a stage takes when everybody's phone rings and nobody answers."""
     return stage.ring * len(stage.targets) if stage.mode is Mode.SEQUENTIAL else stage.ring
 
 
 def stage_starts(chain: Chain) -> list[float]:
-    """For each stage, the seconds after which it begins at the latest."""
+    """For each stage, the seconds after which it begins when every phone before it rings and nobody answers."""
     starts, start = [], 0.0
     for stage in chain.stages:
         starts.append(start)
-        start += longest_stage(stage)
+        start += ringing_time(stage)
     return starts
 
 
 def worst_wait(chain: Chain) -> float:
-    """Seconds that a caller waits at most until the chain is exhausted: every target rings and nobody answers."""
-    return sum(longest_stage(stage) for stage in chain.stages)
+    """Seconds that a caller waits at most until the chain is exhausted.
+
+    In a sequential stage each target rings its whole turn, after every other path to it was heard of but brought no
+    ringing for ``no_progress``. The other modes end together, ``ring`` after the stage began.
+    """
+    return sum(
+        ringing_time(stage)
+        + (
+            sum(len(target.paths) - 1 for target in stage.targets) * stage.no_progress
+            if stage.mode is Mode.SEQUENTIAL
+            else 0
+        )
+        for stage in chain.stages
+    )

@@ -31,16 +31,16 @@ HELP = {
 
 async def go_on(testbed: Testbed, screen: Screen) -> None:
     """Run until cancelled."""
-    await _Live(testbed, screen).run()
+    await LiveDemo(testbed, screen).run()
 
 
-class _Live:
-    """The state of it."""
+class LiveDemo:
+    """What is typed meets what is called."""
 
     def __init__(self, testbed: Testbed, screen: Screen) -> None:
         self._testbed = testbed
         self._screen = screen
-        self._keyboard = Keyboard(self._on_line, self._refresh)
+        self.keyboard = Keyboard(self._on_line, self._refresh)
         self._calls = 0
         self._wanted = False  # a call was asked for
         self._commands: dict[str, Callable[[], None]] = {
@@ -59,9 +59,9 @@ class _Live:
         """Until cancelled."""
         screen = self._screen
         screen.show_beginning(EVERY)
-        self._keyboard.open()
+        self.keyboard.open()
         try:
-            with screen.open_board(self._testbed, self._keyboard):
+            with screen.open_board(self._testbed, self.keyboard):
                 self._tick()
                 while True:
                     await self._testbed.until(lambda: self._wanted, within=EVERY)
@@ -70,7 +70,7 @@ class _Live:
                     await self._testbed.call(self._show_call, TALK)
                     self._testbed.forget_calls()
         finally:
-            self._keyboard.close()
+            self.keyboard.close()
 
     def _show_call(self, outcome: Outcome) -> None:
         self._screen.show_line_of_call(self._calls, outcome)

@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +25,7 @@ from controller.demo.testbed import Outcome, Testbed, TrunkSign
 from sip.builder import REASONS
 
 WIDTH = 100
+PATH_WIDTH = 25  # "anna-mobile via carrier-a"
 PROMPT = "kill, silence or revive a trunk · call · status · help · quit"
 
 #: What became of an attempt, by its cause in the daemon's log.
@@ -121,7 +123,7 @@ class Screen:
         self.console.print(
             Text.assemble(
                 (f"{len(answered)} of {len(outcomes)} calls answered", "bold green"),
-                f" where they should be. Longest wait until a phone rang: {_ms(max(rang, default=0.0))}.",
+                f" where they should be; the slowest rang after {_ms(max(rang, default=0.0))}",
             )
         )
 
@@ -143,17 +145,18 @@ class Screen:
     def show_line_of_call(self, number: int, outcome: Outcome) -> None:
         """A call in a line, and a line for each attempt that failed."""
         record, call = outcome.record or {}, outcome.call
+        winner = record.get("winner")
         if call.status == 200 and call.answered is not None and call.rang is not None:
-            who = Text(f"{record.get('winner', 'somebody')}", "green")
-            who.append(f"   rang after {_ms(call.rang - call.started)}", "none")
-            what = who.append(f", answered after {_ms(call.answered - call.started)}", "none")
+            rang, answered = _ms(call.rang - call.started), _ms(call.answered - call.started)
+            what = Text.assemble(
+                (f"{winner or 'somebody':<{PATH_WIDTH}}", "green"), f"  rang {rang}, answered {answered}"
+            )
         else:
-            what = _ending(outcome)[2]
+            what = Text("nobody answered: the caller ").append(_ending(outcome)[2])
         self._log(f"call {number}", what)
         for attempt in record.get("attempts", ()):
-            if attempt["path"] != record["winner"]:
-                line = Text(f"{attempt['path']}   ", "dim").append(_fate(attempt, record["winner"]))
-                self.console.print(Text(" " * 23).append(line))
+            if attempt["path"] != winner:
+                self._log("", Text(f"{attempt['path']:<{PATH_WIDTH}}  ", "dim").append(_fate(attempt, winner)))
         self.refresh_board()
 
     def show_typed(self, line: str) -> None:
@@ -162,14 +165,12 @@ class Screen:
 
     def show_mistake(self, text: str) -> None:
         """A command that cannot be obeyed."""
-        self.console.print(Text(" " * 23 + text, "yellow"))
+        self._log("", Text(text, "yellow"))
 
     def show_help(self, commands: Mapping[str, str]) -> None:
         """What can be typed."""
-        table = _grid((21, 15, 0))
         for command, meaning in commands.items():
-            table.add_row("", command, Text(meaning, "dim"))
-        self.console.print(table)
+            self._log("", Text.assemble(f"{command:<15}", (meaning, "dim")))
 
     def show_status(self, testbed: Testbed) -> None:
         """The board, once."""
@@ -206,8 +207,11 @@ class Screen:
             self._board.refresh()
 
     def _log(self, who: str, what: Text) -> None:
+        """A line below the story; without ``who`` it belongs to the one before."""
         moment = datetime.fromtimestamp(clock.epoch(), UTC).astimezone().strftime("%H:%M:%S")
-        self.console.print(Text.assemble((f"  {moment}", "dim"), f"  {who:<11}").append(what))
+        table = _grid((8, 9, 0), right=0)
+        table.add_row(Text(moment if who else "", "dim"), who, what)
+        self.console.print(Padding(table, (0, 0, 0, 2), expand=False))
 
 
 def _trunks(testbed: Testbed) -> Table:
@@ -265,7 +269,7 @@ def _duration(seconds: float) -> str:
 
 def _timeline() -> Table:
     """Columns: when, who, what."""
-    return _grid((10, 25, 0), right=0)
+    return _grid((10, PATH_WIDTH, 0), right=0)
 
 
 def _grid(widths: tuple[int, ...], right: int | None = None) -> Table:

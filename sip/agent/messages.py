@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sip import builder
 from sip.agent.script import AgentCall
 from sip.headers import MAGIC_COOKIE, find_uri
-from sip.message import Request, Response, canonical_name
+from sip.message import Request, Response
 from sip.transaction import Hop
 from sip.uri import parse_uri
 
@@ -84,7 +84,7 @@ class Composer:
             *(("Content-Type: application/sdp",) if body else ()),
             f"Content-Length: {len(body)}",
         ]
-        return Request(method, uri, [canonical_name(line.partition(":")[0]) for line in lines], lines, body)
+        return Request(method, uri, [line.partition(":")[0].lower() for line in lines], lines, body)
 
 
 def enter_dialog(call: AgentCall, answer: Response) -> None:

@@ -7,12 +7,12 @@ from controller.types import Dialplan
 
 SAMPLE = """\
 version: 1
-listen: [{udp: "127.0.0.1:5060"}, {udp: "[::1]:5060"}]
+listen: [{udp: "127.0.0.1:5060"}]
 defaults: {ring: 20s, no_reply: 2s, no_progress: 8s, stagger: 5s, hedge: auto, causes: {603: next-target}}
 trunks:
   carrier-a: {uri: "sip:192.0.2.10:5071", carrier: a, probe: fast}
   carrier-b: {uri: "sip:sbc.carrier-b.example;transport=UDP", carrier: b, probe: off}
-  hq-pbx:    {uri: "sip:[2001:db8::30]:5081"}
+  hq-pbx:    {uri: "sip:192.0.2.30:5081"}
 probes:
   fast: {every: 250ms, burst: 50ms, timeout: 200ms, misses: auto, rise: 2}
 endpoints:

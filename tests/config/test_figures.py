@@ -16,6 +16,12 @@ def test_first_miss_counts_as_one_of_the_misses() -> None:
 def test_sequential_stage_lasts_a_turn_for_each_target_others_once() -> None:
     chain = compiled(SAMPLE).chains["sales"]
     assert stage_starts(chain) == [0.0, 10.0, 35.0]
-    assert worst_wait(chain) == 55.0
     chain = compiled(bend(("      mode: hybrid\n      stagger: 4s\n", ""))).chains["sales"]
-    assert worst_wait(chain) == 10.0 + 2 * 25.0 + 20.0
+    assert stage_starts(chain) == [0.0, 10.0, 60.0]
+
+
+def test_worst_wait_counts_the_paths_that_are_heard_of_but_never_ring() -> None:
+    front_desk = 8.0 + 10.0  # hq-pbx makes no progress for 8 s, then it rings for 10 s over carrier-a
+    mobiles = 25.0  # hybrid: all together
+    answering = 8.0 + 20.0
+    assert worst_wait(compiled(SAMPLE).chains["sales"]) == front_desk + mobiles + answering

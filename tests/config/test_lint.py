@@ -9,7 +9,7 @@ ONE_STAGE = bend(
     ),
     ('  front-desk:  {user: "100", via: [hq-pbx, carrier-a]}\n', ""),
     ('  anna-mobile: {number: "+15550100", via: [carrier-a], live: false}\n', ""),
-    ('  hq-pbx:    {uri: "sip:[2001:db8::30]:5081"}\n', ""),
+    ('  hq-pbx:    {uri: "sip:192.0.2.30:5081"}\n', ""),
 )
 
 
