@@ -122,6 +122,10 @@ class TransactionLayer:
         """The server transaction that a CANCEL means (RFC 3261 §9.2)."""
         return self._servers.get(_server_key(cancel, "INVITE"))
 
+    def has_server(self, via: Via, method: str) -> bool:
+        """Whether the request with this top Via came in this life and is not forgotten yet."""
+        return (via.branch, via.sent_by, method) in self._servers
+
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 

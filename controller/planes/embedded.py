@@ -291,12 +291,18 @@ class EmbeddedPlane:
             self.samples.append(Sample(attempt.path.trunk, True, "CALL_RESPONSE", now - attempt.started))
 
     def _on_stray(self, event: StrayResponse) -> None:
-        """A response to a branch of a past life goes on by its Vias alone; anything else is not ours."""
+        """A response to a branch of a past life goes on by its Vias alone; anything else is not ours.
+
+        Nor is one to a branch of this life that is over, by an ICMP error for instance: its response context has
+        spoken, or will, and no final may reach the caller past it.
+        """
         try:
             vias = [parse_via(value) for value in event.response.get_all("via")[:2]]
         except RemoteProtocolError:
             return
         if len(vias) > 1 and self._element.made_branch(vias[0], vias[1], event.response):
+            if self._layer.has_server(vias[1], event.response.cseq[1]):
+                return
             self.counters["past_life"] += 1
             self._layer.send_stateless(builder.forward_response(event.response), reply_hop(vias[1]))
         else:

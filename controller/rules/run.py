@@ -381,14 +381,14 @@ class Run:
         )
         path = target.paths[path_index]
         self.cursors[stage_index][target_index] = path_index + 1
-        place = (stage_index, target_index, path_index)
         attempt = Attempt(
             id=len(self.attempts) + 1,
             stage=stage_index,
             target=target_index,
             path=path_index,
             cursor=cursor,
-            trial=1 + sum(1 for a in self.attempts.values() if (a.stage, a.target, a.path) == place),
+            # By name: the same endpoint may stand in several stages, and two tries must not look like one on the wire.
+            trial=1 + sum(1 for a in self.attempts.values() if self._path(a).name == path.name),
             stands_in_for=stands_in_for,
             started=now,
             hedge_at=now + self._hedge_delay(stage, path),

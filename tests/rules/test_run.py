@@ -195,7 +195,7 @@ def test_the_same_endpoint_in_a_later_stage_is_another_target() -> None:
         >> fails(1, "486")
         << start(2, "ben via t2")
         >> fails(2, "486")
-        << start(3, "anna via t1")
+        << start(3, "anna via t1", trial=2)
     )
 
 

@@ -79,7 +79,7 @@ class Glass:
 
     def advance(self, until: float) -> None:
         """Let time pass, every deadline at its own instant."""
-        while (due := self.deadlines.next_deadline()) <= until:
+        while (due := self.deadlines.next_deadline()) <= until and due < inf:
             self.now = due
             self.deadlines.fire_due(due)
         if until < inf:

@@ -6,6 +6,7 @@ Everything is written out as text here, not made by `sip.builder`: a fault of th
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 from sip.element import Element
@@ -98,7 +99,7 @@ def make_element(local: Hop = LOCAL, *, key: bytes = BRANCH_KEY, seal_key: bytes
 
 def run_until(deadlines: Deadlines, now: float, until: float) -> float:
     """Fire every deadline up to ``until``, each at its own time; gives back ``until``."""
-    while (due := deadlines.next_deadline()) <= until:
+    while (due := deadlines.next_deadline()) <= until and due < inf:
         now = max(now, due)
         deadlines.fire_due(now)
     return until

@@ -164,14 +164,18 @@ def _audit_refusal(messages: Sequence[Message]) -> Iterator[str]:
 
 
 def _audit_answer(messages: Sequence[Message], *, is_winner: bool) -> Iterator[str]:
-    """RFC 3261 §13.2.2.4: who answered gets ACK and BYE: the winner from the caller, others from the proxy."""
+    """RFC 3261 §13.2.2.4: who answered gets ACK and BYE: the winner from the caller, others from the proxy.
+
+    A winner may hang up first, and then gets no BYE.
+    """
     invite = _invite(messages)
     answers = [message for message in _responses(messages, "INVITE", received=False) if message.status == 200]
     if not answers or not invite:
         return
     hops = 2 if is_winner else 1
     tags = (parameter(invite.first("from"), "tag"), _to_tag(answers[0]))
-    for method in ("ACK", "BYE"):
+    hung_up_itself = any(_requests(messages, "BYE", received=False))
+    for method in ("ACK",) if hung_up_itself else ("ACK", "BYE"):
         requests = [*_requests(messages, method)]
         if not requests:
             yield f"answered, and got no {method}"

@@ -22,7 +22,7 @@ from tests.sipp.process import HOST, Ports, Sipp, read_script
 pytestmark = pytest.mark.sipp
 
 #: Scenarios that this file runs outside the matrix.
-USED = frozenset(("uac-answered", "uac-survive", "uas-ring-then-answer"))
+USED = frozenset(("uac-answered", "uac-survive", "uas-options-flap", "uas-ring-then-answer"))
 
 DIALPLAN = """\
 version: 1
@@ -89,6 +89,17 @@ def test_no_call_is_lost_when_the_primary_is_killed_under_load(tmp_path: Path, h
     assert winners == {"desk via primary", "answering via secondary"}
     moved = [record for record in records if len(record["attempts"]) > 1]
     assert moved, "some calls must have met the dying trunk"
+
+
+def test_flapping_trunk_goes_down_and_comes_back_for_as_long_as_it_flaps(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, 6000, probed=True)
+    with scene.sipp("flapping", "uas-options-flap", port=scene.primary), scene.daemon() as daemon:
+
+        def states() -> list[object]:
+            return [event["new"] for event in daemon.events if event.get("trunk") == "primary"]
+
+        daemon.wait_for(lambda _: states().count("down") == 2 and states()[-1] == "up", "two rounds")
+    assert states()[:7] == ["up", "suspect", "down", "up", "suspect", "down", "up"]
 
 
 def test_calls_that_are_up_survive_the_daemon(tmp_path: Path) -> None:
