@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import engine, load
+from bench import engine, load, micro
 
 if __name__ == "__main__":
+    micro.main()
     engine.main()
     sys.exit(load.main())

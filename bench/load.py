@@ -1,7 +1,7 @@
 """CPU per proxied call and a clean rate over real sockets: SIPp, the daemon, SIPp; beside it a bare UDP echo.
 
 `python -m bench.load [--rate 600] [--seconds 20]`. The daemon's CPU is read from /proc, so it counts everything: the
-pump, the engine, the log. The echo is the floor: the same number of datagrams, received and sent by `add_reader`.
+pump, the engine, the log. The echo is the floor: as many datagrams, received and sent with `add_reader` and nothing done to them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -20,10 +21,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "sipp-scenarios"
-DATAGRAMS_IN, DATAGRAMS_OUT = 6, 7  # of one proxied call
+DATAGRAMS_IN = 6  # of one proxied call; it sends 7
 DIALPLAN = """\
 version: 1
 listen: [{{udp: "127.0.0.1:{proxy}"}}]
@@ -115,46 +117,55 @@ def _count(text: str, pattern: str) -> int:
     return int(found[-1]) if found else 0
 
 
-def echo_load(calls: int) -> float:
-    """CPU seconds per call of a bare echo that receives and sends as many datagrams, 900 bytes each."""
+def echo_load(rate: int, seconds: int) -> float:
+    """CPU seconds that a bare echo spends on as many datagrams as one call has, at the same rate, 900 bytes each.
 
-    async def serve() -> float:
-        loop = asyncio.get_running_loop()
-        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        for sock in (server, client):
-            sock.bind(("127.0.0.1", 0))
-            sock.setblocking(False)
-        done, seen, spent = loop.create_future(), 0, 0.0
-        payload = b"x" * 900
-
-        def on_server() -> None:
-            nonlocal seen, spent
-            begun = time.thread_time()
-            data, peer = server.recvfrom(2048)
-            server.sendto(data, peer)
-            spent += time.thread_time() - begun
-
-        def on_client() -> None:
-            nonlocal seen
+    The echo is a process of its own, as the daemon is: waking up the other side is part of what a datagram costs.
+    """
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=_echo, args=(theirs,))
+    server.start()
+    number = rate * seconds * DATAGRAMS_IN
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(10)
+        client.connect(("127.0.0.1", ours.recv()))
+        begun = time.monotonic()
+        for index in range(number):
+            client.send(b"x" * 900)
             client.recv(2048)
-            seen += 1
-            if seen == calls * DATAGRAMS_IN:
-                done.set_result(None)
+            while time.monotonic() - begun < index / (rate * DATAGRAMS_IN):
+                time.sleep(0.0001)
+        client.send(b"")
+        spent: float = ours.recv()
+    server.join(10)
+    return spent / (rate * seconds)
+
+
+def _echo(pipe: Connection) -> None:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+    pipe.send(sock.getsockname()[1])
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+
+        def on_readable() -> None:
+            data, peer = sock.recvfrom(2048)
+            if data:
+                sock.sendto(data, peer)
             else:
-                client.sendto(payload, server.getsockname())
+                loop.remove_reader(sock)
+                done.set_result(None)
 
-        loop.add_reader(server, on_server)
-        loop.add_reader(client, on_client)
-        client.sendto(payload, server.getsockname())
+        loop.add_reader(sock, on_readable)
         await done
-        loop.remove_reader(server)
-        loop.remove_reader(client)
-        server.close()
-        client.close()
-        return spent
 
-    return asyncio.run(serve()) / calls
+    begun = time.process_time()
+    asyncio.run(serve())
+    pipe.send(time.process_time() - begun)
+    sock.close()
 
 
 def main() -> int:
@@ -166,13 +177,15 @@ def main() -> int:
     if shutil.which("sipp") is None:
         print("bench.load needs SIPp: apt-get install sip-tester")
         return 2
-    echo = echo_load(2000)
+    echo = echo_load(options.rate, 3)
     per_call, good, bad, again = call_load(options.rate, options.seconds)
     print(
         f"calls       {good} good, {bad} failed, {again} retransmissions at {options.rate} calls/s for {options.seconds} s"
     )
     print(f"daemon      {per_call * 1e6:6.0f} us CPU per call (everything: pump, engine, log)")
-    print(f"bare echo   {echo * 1e6:6.0f} us CPU for {DATAGRAMS_IN} datagrams in and out")
+    print(
+        f"bare echo   {echo * 1e6:6.0f} us CPU for {DATAGRAMS_IN} datagrams in and out, at the same rate, in a process of its own"
+    )
     print(f"ratio       {per_call / echo:6.1f}")
     return 1 if bad else 0
 

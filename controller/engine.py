@@ -44,6 +44,7 @@ class Engine:
         self.board = Board(dialplan.trunks.values(), now)
         self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing)
         self.plane.epoch_offset = epoch_offset
+        self.plane.past_until = now + (timing or Timing()).timer_c  # RFC 3261 §16.6 step 11: nothing rings for longer
         self.prober = Prober(self.board, hops, element.local, token)
         self.outbox = self.plane.outbox
         self.news: list[CallRecord | Transition] = []

@@ -128,21 +128,19 @@ def forward_response(response: Response) -> Response:
     return forwarded
 
 
-def make_glare_ack(answer: Response, invite: Request, via: str, is_own: Callable[[str], bool]) -> Request:
+def make_glare_ack(answer: Response, via: str, is_own: Callable[[str], bool]) -> Request:
     """The ACK that releases a loser whose 2xx came too late (we act for the caller, RFC 3261 §13.2.2.4)."""
-    return _in_early_dialog("ACK", invite.cseq[0], answer, invite, via, is_own)
+    return _in_early_dialog("ACK", answer.cseq[0], answer, via, is_own)
 
 
-def make_glare_bye(answer: Response, invite: Request, via: str, is_own: Callable[[str], bool]) -> Request:
+def make_glare_bye(answer: Response, via: str, is_own: Callable[[str], bool]) -> Request:
     """The BYE that follows `make_glare_ack`."""
-    return _in_early_dialog("BYE", min(invite.cseq[0] + GLARE_CSEQ_STEP, MAX_CSEQ), answer, invite, via, is_own)
+    return _in_early_dialog("BYE", min(answer.cseq[0] + GLARE_CSEQ_STEP, MAX_CSEQ), answer, via, is_own)
 
 
-def _in_early_dialog(
-    method: str, cseq: int, answer: Response, invite: Request, via: str, is_own: Callable[[str], bool]
-) -> Request:
-    contact = answer.get("contact")
-    uri = find_uri(contact) if contact else invite.uri
+def _in_early_dialog(method: str, cseq: int, answer: Response, via: str, is_own: Callable[[str], bool]) -> Request:
+    # A 2xx without Contact is broken; whoever it comes from at least knows itself as To.
+    uri = find_uri(answer.get("contact") or answer.require("to"))
     recorded = answer.get_all("record-route")
     # Only what lies between us and the loser is our route: the part above our own entry, nearest first (§12.1.2).
     ours = next((index for index, value in enumerate(recorded) if is_own(find_uri(value))), len(recorded))

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import base64
 import hmac
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 
 from sip.errors import RemoteProtocolError
 from sip.headers import MAGIC_COOKIE, Via, find_uri, split_values
 from sip.message import Message, Request, Response
 from sip.seal import Seal
 from sip.transaction import Hop
-from sip.uri import Uri, parse_uri
+from sip.uri import Uri, is_address, parse_uri
 
 _MARK = f"{MAGIC_COOKIE}cw-"
 _MAC_CHARS = 22  # 132 bits of a SHA-256 HMAC in base64
@@ -58,10 +56,11 @@ class Element:
 
     # -- branches and tags
 
-    def via_for(self, request: Request, path_tag: str, trial: int = 1) -> str:
+    def via_for(self, request: Message, path_tag: str, trial: int = 1) -> str:
         """Our Via for ``request`` forwarded on this path: the same input gives the same branch in any life.
 
-        ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path.
+        ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path. A response may
+        stand for the request that it answers.
         """
         marked = f"{path_tag}-{trial}"
         return f"{self._via_prefix}{_MARK}{marked}-{self._branch_mac(request, request.via, marked)}"
@@ -146,7 +145,7 @@ class Element:
         if uri.scheme != "sip":
             return None
         host = self._names.get(uri.host, uri.host)
-        if not _is_address(host):
+        if not is_address(host):
             return None
         transport = (uri.param("transport") or "udp").lower()
         return Hop(host, uri.port or 5060, transport) if transport == self.local.transport else None
@@ -154,12 +153,3 @@ class Element:
     def _mac(self, text: str) -> str:
         digest = hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), "sha256")
         return base64.urlsafe_b64encode(digest)[:_MAC_CHARS].decode()
-
-
-@lru_cache(4096)
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -91,10 +91,16 @@ class UdpEndpoint:
 
     def _on_readable(self) -> None:
         core = self._core
+        if core is None:
+            return
+        try:
+            self._drain(core)
+        finally:  # a fault of ours in one call must not stop the clock of all others
+            self.pump()
+
+    def _drain(self, core: Core) -> None:
         sock, view = self._sock, self._view
         for turn in range(DRAIN):
-            if core is None:
-                return
             try:
                 size, source = sock.recvfrom_into(view)
             except BlockingIOError:
@@ -107,13 +113,17 @@ class UdpEndpoint:
             self.counters["received"] += 1
             core.receive(bytes(view[:size]), Hop(source[0], source[1]), self._clock())
             self._flush()
-        self.pump()
+            if self._core is None:  # closed meanwhile
+                break
 
     def _on_timer(self) -> None:
         self._timer = None
         self._armed_for = inf
-        if self._core is not None:
+        if self._core is None:
+            return
+        try:
             self._core.handle_timer(self._clock())
+        finally:
             self.pump()
 
     def _arm(self) -> None:

@@ -86,6 +86,7 @@ class Branch:
         "done",
         "id",
         "patience",
+        "released",
         "request",
         "status",
         "transaction",
@@ -94,11 +95,12 @@ class Branch:
     def __init__(self, context: ResponseContext, branch_id: int, request: Request) -> None:
         self.context = context
         self.id = branch_id
-        self.request: Request | None = request  # until there is nothing left to cancel or to release
+        self.request: Request | None = request  # until there is nothing left to cancel
         self.transaction: Transaction | None = None
         self.status = 0  # the highest provisional so far, then the final
         self.done = False  # a final has come, or none will
-        self.answer: Response | None = None  # its 2xx, until it is passed on
+        self.answer: Response | None = None  # its first 2xx, until it is passed on
+        self.released: tuple[str, ...] = ()  # To tags of those that answered in vain; behind a fork there may be several
         self.cancel_wanted = False
         self.cancel_reason: str | None = None
         self.patience: list[Any] | None = None  # Timer C, or the wait for the final of a cancelled branch
@@ -113,6 +115,7 @@ class ResponseContext:
         "_element",
         "_layer",
         "_relay",
+        "_winner_tag",
         "branches",
         "final",
         "upstream",
@@ -141,6 +144,7 @@ class ResponseContext:
         self.branches: dict[int, Branch] = {}
         self.final = 0  # status of the final sent upstream, 0 while open
         self.winner: int | None = None
+        self._winner_tag = ""  # one branch may bring several dialogs; the caller gets one
 
     # -- commands
 
@@ -157,7 +161,7 @@ class ResponseContext:
             return
         branch.cancel_wanted = True
         branch.cancel_reason = reason
-        if not self.final:  # given up: silence counts as 408, ringing without an answer as 480
+        if not self.final and not self._relay:  # given up: silence counts as 408, ringing without an answer as 480
             self._consider(480 if branch.status >= 180 else 408)
         if branch.status:
             self._send_cancel(branch, now)
@@ -167,9 +171,9 @@ class ResponseContext:
         branch = self.branches.get(branch_id)
         if branch is None or branch.answer is None or self.final:
             return False
-        self.winner = branch_id
+        self.winner, self._winner_tag = branch_id, branch.answer.to_tag
         self._send_final(builder.forward_response(branch.answer), now)
-        branch.answer = branch.request = None
+        branch.answer = None
         return True
 
     def respond(self, status: int, now: float, *extra: str) -> bool:
@@ -241,27 +245,34 @@ class ResponseContext:
         first = not branch.done
         branch.done = True
         branch.status = response.status
+        branch.request = None
         if not self.final:
-            branch.answer = response
+            if first:
+                branch.answer = response
             return [BranchAnswered(self, branch.id)] if first else []
-        if self.winner == branch.id:  # a retransmission: the caller's ACK was lost, or is on its way
+        tag = response.to_tag
+        if self.winner == branch.id and tag == self._winner_tag:
+            # a retransmission: the caller's ACK was lost, or is on its way
             self._layer.respond(self.upstream, builder.forward_response(response), now)
             return []
-        if branch.request is None or branch.request.method != "INVITE":
+        if response.cseq[1] != "INVITE":
             return []
-        self._release(branch, branch.request, response, now, bye=first)
+        first = tag not in branch.released
+        if first:
+            branch.released += (tag,)
+        self._release(branch, response, now, bye=first)
         return [BranchReleased(self, branch.id)] if first else []
 
-    def _release(self, branch: Branch, invite: Request, answer: Response, now: float, *, bye: bool) -> None:
+    def _release(self, branch: Branch, answer: Response, now: float, *, bye: bool) -> None:
         """ACK each 2xx of a loser, and hang up once (glare)."""
         if branch.transaction is None:
             return
-        element, hop = self._element, branch.transaction.hop
+        element, hop, number = self._element, branch.transaction.hop, branch.released.index(answer.to_tag) + 1
         try:
-            ack = builder.make_glare_ack(answer, invite, element.via_for(invite, "ACK"), element.is_own)
+            ack = builder.make_glare_ack(answer, element.via_for(answer, "ACK", number), element.is_own)
             self._layer.send_stateless(ack, element.next_hop(ack) or hop)
             if bye:
-                goodbye = builder.make_glare_bye(answer, invite, element.via_for(invite, "BYE"), element.is_own)
+                goodbye = builder.make_glare_bye(answer, element.via_for(answer, "BYE", number), element.is_own)
                 self._layer.request(goodbye, element.next_hop(goodbye) or hop, now, None)
         except RemoteProtocolError:
             return  # a 2xx without usable addresses cannot be acknowledged; its sender times out by itself
@@ -271,7 +282,7 @@ class ResponseContext:
             return []
         self._disarm(branch)
         branch.done = True
-        if not branch.cancel_wanted:
+        if self._relay or not branch.cancel_wanted:  # of a relayed request the caller hears its own 487
             self._consider(best)
         branch.status = status
         branch.request = None

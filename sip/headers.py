@@ -43,6 +43,7 @@ _VIA = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9!%*_+`'~.\-]+)\s*\Z")
+_BRANCH = re.compile(r";\s*branch\s*=\s*([^;,\s]*)", re.IGNORECASE)
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 MAX_CSEQ = 2**31 - 1  # RFC 3261 §8.1.1.5: less than 2**31
 
@@ -73,7 +74,14 @@ def parse_via(value: str) -> Via:
     number = int(port) if port else 0
     if number > 65535:
         raise RemoteProtocolError(f"Via with port {number}")
-    return Via(transport.upper(), host, number, params, find_param(params, "branch") or "")
+    return Via(transport.upper(), host, number, params, _find_branch(params))
+
+
+def _find_branch(params: str) -> str:
+    if '"' in params:  # a quoted parameter, rare: it may hold ";branch="
+        return find_param(params, "branch") or ""
+    match = _BRANCH.search(params)
+    return match[1] if match else ""
 
 
 def parse_cseq(value: str) -> tuple[int, str]:

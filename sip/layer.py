@@ -27,6 +27,14 @@ from sip.transaction import (
     StrayResponse,
     Transaction,
 )
+from sip.uri import find_param, is_address, split_params
+
+
+#: What may wait for an answer under one branch; an ICMP error tells the branch only.
+_METHODS = (
+    "INVITE", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO", "REFER", "NOTIFY", "MESSAGE", "OPTIONS", "SUBSCRIBE",
+    "PUBLISH", "REGISTER",
+)  # fmt: skip
 
 
 class TransactionLayer:
@@ -87,7 +95,7 @@ class TransactionLayer:
         True if a client transaction was waiting for an answer and is ended by it.
         """
         hit = False
-        for method in ("INVITE", "CANCEL", "BYE", "ACK"):
+        for method in _METHODS:
             transaction = self._clients.get((branch, method))
             if transaction is not None:
                 hit |= transaction.handle(Input.TRANSPORT_ERROR, now)
@@ -176,41 +184,40 @@ class TransactionLayer:
 
 
 def mark_source(request: Request, source: Hop) -> Hop:
-    """Note in the top Via where the request came from (RFC 3261 §18.2.1, RFC 3581); returns where responses go."""
+    """Note in the top Via where the request came from (RFC 3261 §18.2.1, RFC 3581); returns where responses go.
+
+    What the sender itself wrote as ``received`` or as the value of ``rport`` goes: the address it has here is ours to say.
+    """
     via = request.via
-    params = via.params
-    host = via.host.strip("[]")
-    wants_rport = "rport" in params and _has_bare_rport(params)
-    if wants_rport:
-        params = _fill_rport(params, source.port)
-    if host != source.host or wants_rport:
+    params, lower = via.params, via.params.lower()
+    wants_rport = False
+    if "rport" in lower or "received" in lower:
+        parts = []
+        for part in split_params(params):
+            name = part.partition("=")[0].strip().lower()
+            if name == "rport":
+                wants_rport = True
+                parts.append(f"rport={source.port}")
+            elif name != "received":
+                parts.append(part)
+        params = ";".join(parts)
+    if via.host.strip("[]") != source.host or wants_rport:
         params += f";received={source.host}"
-    if params is not via.params:
+    if params != via.params:
         shown = f"{via.host}:{via.port}" if via.port else via.host
         request.replace_first_value("via", f"SIP/2.0/{via.transport} {shown}{params}")
     return Hop(source.host, source.port if wants_rport else via.sent_by[1], source.transport)
 
 
-def reply_hop(via: Via, transport: str = "udp") -> Hop:
-    """Where a response with this Via on top goes, by what the Via says alone (RFC 3261 §18.2.2)."""
-    received = rport = ""
-    for part in via.params.split(";"):
-        name, _, value = part.partition("=")
-        name = name.strip().lower()
-        if name == "received":
-            received = value.strip().strip("[]")
-        elif name == "rport":
-            rport = value.strip()
-    port = int(rport) if rport.isdigit() and int(rport) < 65536 else via.sent_by[1]
-    return Hop(received or via.host.strip("[]"), port, transport)
+def reply_hop(via: Via, transport: str = "udp") -> Hop | None:
+    """Where a response with this Via on top goes, by what the Via says alone (RFC 3261 §18.2.2).
 
-
-def _has_bare_rport(params: str) -> bool:
-    return any(part.strip().lower() == "rport" for part in params.split(";"))
-
-
-def _fill_rport(params: str, port: int) -> str:
-    return ";".join(f"rport={port}" if part.strip().lower() == "rport" else part for part in params.split(";"))
+    None for a host name: nothing is looked up on the call path.
+    """
+    host = (find_param(via.params, "received") or via.host).strip("[]")
+    rport = find_param(via.params, "rport") or ""
+    known = rport.isascii() and rport.isdigit() and 0 < int(rport) < 65536
+    return Hop(host, int(rport) if known else via.sent_by[1], transport) if is_address(host) else None
 
 
 def _server_key(request: Request, method: str) -> tuple[Any, ...]:

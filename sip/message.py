@@ -6,8 +6,6 @@ it came, in its place; that is what makes a proxy transparent and fast. Must not
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
 from sip.errors import RemoteProtocolError
 from sip.headers import COMPACT, Via, find_tag, parse_cseq, parse_via, split_values
 
@@ -41,7 +39,7 @@ def canonical_name(raw: str) -> str:
     return HEADER_NAMES[f"{raw}:"]
 
 
-class Message(ABC):
+class Message:
     """What requests and responses share. ``names[i]`` is the canonical name of ``lines[i]``."""
 
     __slots__ = ("_call_id", "_cseq", "_via", "body", "lines", "names")
@@ -61,14 +59,17 @@ class Message(ABC):
     # -- reading
 
     @property
-    @abstractmethod
     def start_line(self) -> str:
-        """The first line, without its line end."""
+        """The first line, without its line end; requests and responses have their own."""
+        return ""
 
     def get(self, name: str) -> str | None:
         """The value of the first line of this header (canonical name), unfolded, or None."""
-        names = self.names
-        return _value(self.lines[names.index(name)]) if name in names else None
+        try:
+            index = self.names.index(name)
+        except ValueError:
+            return None
+        return _value(self.lines[index])
 
     def get_all(self, name: str) -> list[str]:
         """All values of this header in order, comma-separated lists taken apart."""

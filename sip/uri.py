@@ -5,8 +5,10 @@ Must not resolve names or normalise: what is forwarded is the text that was rece
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from sip.errors import RemoteProtocolError
@@ -94,3 +96,13 @@ def split_params(params: str) -> list[str]:
             start = index + 1
     parts.append(params[start:])
     return parts
+
+
+@lru_cache(4096)
+def is_address(host: str) -> bool:
+    """Whether this is an IP address, without brackets, and no name that would have to be looked up."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -43,7 +43,14 @@ from sip.headers import find_uri, parse_via
 from sip.layer import TransactionLayer, reply_hop
 from sip.message import Request
 from sip.timing import Deadlines, Timing
-from sip.transaction import Hop, RequestReceived, StrayResponse, Transaction, TransactionEnded
+from sip.transaction import (
+    NON_INVITE_SERVER,
+    Hop,
+    RequestReceived,
+    StrayResponse,
+    Transaction,
+    TransactionEnded,
+)
 from sip.uri import parse_uri
 
 ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE"
@@ -96,6 +103,7 @@ class EmbeddedPlane:
         self._path_tags: dict[str, str] = {}
         self._view = HealthView()
         self.epoch_offset = 0.0  # epoch seconds minus `now`
+        self.past_until = inf  # until when what rang in a past life may still answer
         self.samples: list[Sample] = []
         self.strays: list[StrayResponse] = []
         self.records: list[CallRecord] = []
@@ -142,7 +150,7 @@ class EmbeddedPlane:
                 if isinstance(event, RequestReceived):
                     self._on_request(event, now)
                 elif isinstance(event, StrayResponse):
-                    self._on_stray(event)
+                    self._on_stray(event, now)
                 elif isinstance(event.user, Branch):
                     for fork_event in event.user.context.handle(event.user, event, now):
                         self._on_fork_event(fork_event, now)
@@ -176,11 +184,14 @@ class EmbeddedPlane:
     def _on_invite(self, transaction: Transaction, request: Request, now: float) -> None:
         self._layer.respond(transaction, builder.make_response(request, 100), now)
         uri = parse_uri(request.uri)
-        if request.get("max-forwards") == "0":
+        if request.get("max-forwards") in ("0", "00", "000"):
             self._answer(transaction, 483, now)
             return
+        offer_id = f"{request.call_id};{request.via.branch}"
+        while offer_id in self._calls:  # RFC 3261 §17.2.3 tells transactions apart by their senders as well
+            offer_id += "+"
         offer = Offer(
-            id=f"{request.call_id};{request.via.branch}",
+            id=offer_id,
             did=uri.user,
             caller=parse_caller(request),
             moment=now + self.epoch_offset,
@@ -267,7 +278,12 @@ class EmbeddedPlane:
             if isinstance(event, BranchAnswered):
                 context.respond_with(event.branch, now)
             elif isinstance(event, BranchFailed):
-                context.respond_best(now)
+                upstream = context.upstream
+                if event.local and event.status == 408 and upstream.table is NON_INVITE_SERVER:
+                    self._layer.forget(upstream)  # RFC 4320 §4.2: its sender has timed out as well, so no 408
+                    upstream.user = None
+                else:
+                    context.respond_best(now)
             return
         attempt = call.attempts[event.branch]
         if isinstance(event, BranchFailed):
@@ -290,10 +306,10 @@ class EmbeddedPlane:
             attempt.heard = True
             self.samples.append(Sample(attempt.path.trunk, True, "CALL_RESPONSE", now - attempt.started))
 
-    def _on_stray(self, event: StrayResponse) -> None:
+    def _on_stray(self, event: StrayResponse, now: float) -> None:
         """A response to a branch of a past life goes on by its Vias alone; anything else is not ours.
 
-        Nor is one to a branch of this life that is over, by an ICMP error for instance: its response context has
+        Nor is one to a branch of this life that is over (by an ICMP error, by its timer): its response context has
         spoken, or will, and no final may reach the caller past it.
         """
         try:
@@ -301,10 +317,12 @@ class EmbeddedPlane:
         except RemoteProtocolError:
             return
         if len(vias) > 1 and self._element.made_branch(vias[0], vias[1], event.response):
-            if self._layer.has_server(vias[1], event.response.cseq[1]):
+            if now > self.past_until or self._layer.has_server(vias[1], event.response.cseq[1]):
                 return
-            self.counters["past_life"] += 1
-            self._layer.send_stateless(builder.forward_response(event.response), reply_hop(vias[1]))
+            hop = reply_hop(vias[1])
+            if hop is not None:
+                self.counters["past_life"] += 1
+                self._layer.send_stateless(builder.forward_response(event.response), hop)
         else:
             self.strays.append(event)
 

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 from controller.types import CallRecord
 from sip.agent import AgentCall, CallState
 from sip.builder import GLARE_CSEQ_STEP
 from sip.transaction import Hop
 from tests.sim.ladder import Said
-from tests.sim.network import Packet
+from tests.sim.network import Fate, Packet
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 TIMER_B = 32.0  # 64 x T1: what comes after so long finds no transaction any more
@@ -47,6 +48,7 @@ def audit(case: Case) -> list[str]:
         *_check_cancels(case, said),
         *_check_callees(case, said),
         *_check_answers(case, said),
+        *_check_timeouts(case, said),
         *_check_records(case, said),
     ]
 
@@ -96,7 +98,9 @@ def _check_callees(case: Case, said: list[Said]) -> Iterable[str]:
         branch = callee.invite.via.branch
         own = [each for each in said if each.branch == branch]
         if callee.state is CallState.ANSWERED:
-            yield f"{callee.user} is left talking (branch {branch})"
+            goodbyes = [each for each in said if each.is_request("BYE") and each.to_tag == callee.tag]
+            if not goodbyes or any(each.delivered and each.packet.source == case.engine for each in goodbyes):
+                yield f"{callee.user} is left talking (branch {branch})"
         elif _could_not_know(case, own):
             continue
         else:
@@ -106,36 +110,51 @@ def _check_callees(case: Case, said: list[Said]) -> Iterable[str]:
 def _could_not_know(case: Case, own: list[Said]) -> bool:
     """Whether no CANCEL reached this branch, and none could have been sent or all that were sent got lost."""
     cancels = [each for each in own if each.is_request("CANCEL")]
-    if any(each.delivered for each in cancels):
-        return False
     if cancels:
-        return True
-    began = min(each.packet.sent for each in own if each.is_request("INVITE"))
+        return not any(each.delivered for each in cancels)
+    return _over_unheard(case, own) < inf
+
+
+def _over_unheard(case: Case, own: list[Said]) -> float:
+    """When we had to give a branch up without having heard anything: timer B, or an ICMP error; infinity for never.
+
+    What comes later meets no transaction any more, and RFC 3261 knows no way to cancel it.
+    """
+    sent = [each.packet for each in own if each.packet.source == case.engine and each.is_request("INVITE")]
     heard = [each.packet.arrives for each in own if each.packet.target == case.engine and each.delivered]
-    return not any(when < began + TIMER_B for when in heard)
+    over = min([sent[0].sent + TIMER_B, *(packet.arrives for packet in sent if packet.fate is Fate.REFUSED)])
+    return over if min(heard, default=inf) > over else inf
 
 
 def _check_answers(case: Case, said: list[Said]) -> Iterable[str]:
     """Every 2xx from below either is the caller's, or is released by ACK and one BYE."""
     given = {each.to_tag for each in _from(case, said, case.caller_hop) if _is_answer(each)}
-    answered: dict[str, float] = {}
+    answered: dict[str, str] = {}  # To tag -> branch
     for each in said:
         if each.packet.target == case.engine and each.delivered and _is_answer(each):
-            answered.setdefault(each.to_tag, each.packet.arrives)
+            answered.setdefault(each.to_tag, each.branch)
     released: dict[str, set[str]] = {}
     for each in said:
         ours = each.packet.source == case.engine and each.is_request("BYE") and each.cseq > GLARE_CSEQ_STEP
         if ours:
             released.setdefault(each.to_tag, set()).add(each.branch)
     acked = {each.to_tag for each in said if each.packet.source == case.engine and each.is_request("ACK")}
-    for tag in answered:
+    for tag, branch in answered.items():
+        own = [each for each in said if each.branch == branch]
         if tag in given:
             if tag in released:
                 yield f"the answer {tag} was given to the caller and released as well"
-        elif tag not in acked or len(released.get(tag, ())) != 1:
+        elif (tag not in acked or len(released.get(tag, ())) != 1) and _over_unheard(case, own) == inf:
             yield f"the answer {tag} is nobody's: acked {tag in acked}, BYEs {len(released.get(tag, ()))}"
     for tag in given - answered.keys():
         yield f"the caller was given an answer {tag} that nobody sent"
+
+
+def _check_timeouts(case: Case, said: list[Said]) -> Iterable[str]:
+    """RFC 4320 §4.2: a 408 to anything but an INVITE only comes when nobody waits for it any more."""
+    for each in said:
+        if each.packet.source == case.engine and each.status == 408 and each.method != "INVITE":
+            yield f"408 to a {each.method} at {each.packet.sent:.3f}"
 
 
 def _check_records(case: Case, said: list[Said]) -> Iterable[str]:

@@ -15,6 +15,7 @@ from tests.sim.network import Link, Port
 from tests.sim.world import World
 
 ANCHOR = "tz"  # the trunk of the last stage
+OLD = 200.0  # the engine is no newborn: what it does not know is not of a past life
 MODES = (Mode.SEQUENTIAL, Mode.PARALLEL, Mode.HYBRID)
 
 #: How a network may be: an office, an ocean, a bad line, a storm.
@@ -43,6 +44,7 @@ def make_chaos(seed: int, line: str | None = None, *, faults: bool = True) -> Ch
     line = line or dice.choice(list(LINKS))
     healthy = dice.random() < 0.8
     world = World(*_chain(dice), seed=seed, link=LINKS[line])
+    world.run_until(OLD)
     for user in ("anna", "ben", "carla", "dora"):
         world.behave(user, _person(dice))
     anchor = world.trunks[ANCHOR]
@@ -54,7 +56,7 @@ def make_chaos(seed: int, line: str | None = None, *, faults: bool = True) -> Ch
     call = world.call()
     cancels = dice.random() < 0.25
     if cancels:
-        world.at(_moment(dice), world.cancel, call)
+        world.at(world.now + _moment(dice), world.cancel, call)
     return Chaos(world, call, line, cancels, healthy)
 
 
@@ -89,11 +91,16 @@ def _person(dice: random.Random) -> Script:
 
 def _break(world: World, trunk: str, dice: random.Random) -> None:
     """A fault that is there from the start, comes or goes during the call."""
-    fault = dice.choice((Port.GONE, Port.GONE, Port.CLOSED))
     begins, ends = dice.choice(((0.0, 0.0), (0.0, _moment(dice)), (_moment(dice), 0.0)))
-    world.at(begins, world.set_port, trunk, fault)
+    fault = dice.choice((Port.GONE, Port.GONE, Port.CLOSED, Port.DEAF, None))
+    if fault is None:
+        world.at(world.now + begins, world.crash, trunk)
+        if ends:
+            world.at(world.now + ends, world.restart, trunk)
+        return
+    world.at(world.now + begins, world.set_port, trunk, fault)
     if ends:
-        world.at(ends, world.set_port, trunk, Port.OPEN)
+        world.at(world.now + ends, world.set_port, trunk, Port.OPEN)
 
 
 def _moment(dice: random.Random) -> float:

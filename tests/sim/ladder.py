@@ -21,7 +21,7 @@ _CALL_ID = re.compile(rb"^Call-ID: (.*?)\r$", re.MULTILINE)
 def call_id_of(data: bytes) -> str:
     """The Call-ID of a datagram, "" where there is none."""
     match = _CALL_ID.search(data)
-    return match[1].decode() if match else ""
+    return match[1].decode("latin-1") if match else ""
 
 
 class Said:
@@ -29,7 +29,7 @@ class Said:
 
     def __init__(self, packet: Packet) -> None:
         self.packet = packet
-        self.start = packet.data.partition(b"\r\n")[0].decode()
+        self.start = packet.data.partition(b"\r\n")[0].decode("latin-1")
 
     @cached_property
     def headers(self) -> dict[str, str]:
@@ -37,7 +37,7 @@ class Said:
         found: dict[str, str] = {}
         head = self.packet.data.partition(b"\r\n\r\n")[0] + b"\r\n"
         for name, value in _HEADER.findall(head):
-            found.setdefault(name.decode().lower(), value.decode())
+            found.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
         return found
 
     @cached_property

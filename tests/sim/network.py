@@ -56,8 +56,9 @@ class Port(StrEnum):
     """What becomes of packets to an address."""
 
     OPEN = "open"
-    CLOSED = "closed"  # refused, and the sender is told
-    GONE = "gone"  # swallowed: the line is cut, the power is off
+    CLOSED = "closed"  # refused, and the sender is told: nobody listens, or a firewall says so
+    DEAF = "deaf"  # swallowed; what it sends itself arrives
+    GONE = "gone"  # swallowed, and so is what it sends: the line is cut
 
 
 class Fate(StrEnum):
@@ -164,7 +165,9 @@ class Network:
             delay += link.held
         self.packets += 1
         packet = Packet(self.packets, self.now, self.now + delay, source, target, data)
-        if link.loss and self._dice.random() < link.loss:
+        if self.ports.get(source) is Port.GONE:
+            packet.fate = Fate.SWALLOWED
+        elif link.loss and self._dice.random() < link.loss:
             packet.fate = Fate.LOST
         else:
             self.at(packet.arrives, self._arrive, packet)
@@ -175,7 +178,7 @@ class Network:
         target = packet.target
         port = self.ports.get(target, Port.OPEN)
         core = self._cores.get(target)
-        if core is None or port is Port.GONE:
+        if core is None or port is Port.GONE or port is Port.DEAF:
             packet.fate = Fate.SWALLOWED
         elif port is Port.CLOSED:
             packet.fate = Fate.REFUSED

@@ -19,8 +19,8 @@ def test_every_call_keeps_every_invariant(line: str) -> None:
             wanted += 1
             answered += chaos.world.status(chaos.call) == 200
     if LINKS[line].loss:
-        # Three INVITEs go out before no_reply; 20 % loss each way fails one try in 20 for good.
-        assert answered >= 0.9 * wanted
+        # Three INVITEs go out before no_reply; 20 % loss each way lets one such attempt in 20 fail.
+        assert answered >= 0.98 * wanted, f"{answered} of {wanted}"
     else:
         assert answered == wanted, f"{answered} of {wanted} answered although somebody would"
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import random
 from math import inf
 
+import pytest
+
 from sip.transaction import Hop
 from tests.sim.network import Fate, Link, Network, Packet, Port
 
@@ -96,14 +98,25 @@ def test_a_closed_port_sends_the_start_of_the_packet_back() -> None:
     assert a.refused == [(0.04, b"y" * 520, B)]
 
 
-def test_a_black_hole_says_nothing() -> None:
+@pytest.mark.parametrize("port", [Port.GONE, Port.DEAF])
+def test_a_black_hole_says_nothing(port: Port) -> None:
     network, a, b = pair(Link())
     seen: list[Packet] = []
     network.on_packet = seen.append
-    network.ports[B] = Port.GONE
+    network.ports[B] = port
     send(network, a)
     network.run_until(1.0)
     assert (b.got, a.refused, seen[0].fate) == ([], [], Fate.SWALLOWED)
+
+
+@pytest.mark.parametrize(("port", "arrives"), [(Port.GONE, False), (Port.DEAF, True), (Port.CLOSED, True)])
+def test_a_line_that_is_cut_is_cut_both_ways(port: Port, arrives: bool) -> None:
+    network, a, b = pair(Link())
+    network.ports[B] = port
+    b.outbox.append((b"z", A))
+    network.settle(B)
+    network.run_until(1.0)
+    assert bool(a.got) is arrives
 
 
 def test_nobody_at_an_address_is_a_black_hole() -> None:

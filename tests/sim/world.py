@@ -104,6 +104,17 @@ class World:
         """Close, cut off or open a trunk."""
         self.network.ports[self.hops[trunk]] = port
 
+    def crash(self, trunk: str) -> None:
+        """Whoever is behind a trunk loses everything and its port closes."""
+        self.trunks[trunk].die(self.now)
+        self.set_port(trunk, Port.CLOSED)
+        self.network.settle(self.hops[trunk])
+
+    def restart(self, trunk: str) -> None:
+        """The end of `crash`."""
+        self.trunks[trunk].revive(self.now)
+        self.set_port(trunk, Port.OPEN)
+
     def set_link(self, trunk: str, link: Link) -> None:
         """How packets between us and a trunk fare."""
         self.network.connect(ENGINE, self.hops[trunk], link)

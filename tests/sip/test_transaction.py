@@ -233,6 +233,8 @@ DEVIATIONS: dict[tuple[str, State, Input], Row | None] = {
     ("INVITE client", S.PROCEEDING, I.ABANDON): Row(OVER, "", "timeout"),
     # The final was passed on before: that its ACK could not be delivered is nothing the user can act upon.
     ("INVITE client", S.COMPLETED, I.TRANSPORT_ERROR): Row(OVER),
+    # A copy of the INVITE that was overtaken by its ACK: the figure is silent, it must not start anything.
+    ("INVITE server", S.CONFIRMED, I.REQUEST): Row(S.CONFIRMED, "", "", "I"),
     # Nothing feeds transport errors to server transactions: an ICMP error quotes the branch of a request of ours.
     ("INVITE server", S.PROCEEDING, I.TRANSPORT_ERROR): None,
     ("INVITE server", S.ACCEPTED, I.TRANSPORT_ERROR): None,
@@ -485,9 +487,9 @@ class Machine(RuleBasedStateMachine):
 
     def since(self, *states: State) -> tuple[float, float]:
         """From when to when the machine was in these states (one stretch)."""
-        start = next((when for when, state in self.history if state in states), inf)
-        end = next((when for when, state in self.history if when >= start and state not in states), inf)
-        return start, end
+        after = iter(self.history)
+        start = next((when for when, state in after if state in states), inf)
+        return start, next((when for when, state in after if state not in states), inf)
 
     def finish(self) -> None:
         """Whatever the user must do so that time alone ends it."""
@@ -510,9 +512,9 @@ class Machine(RuleBasedStateMachine):
 
 
 def doubling(start: float, end: float, cap: float = inf) -> list[float]:
-    """T1, 2 x T1, 4 x T1 ... after ``start``, no interval above ``cap``."""
+    """T1, 2 x T1, 4 x T1 ... after ``start``, no interval above ``cap``. What comes at ``end`` came after the timer."""
     times_, interval, when = [], T1, start + T1
-    while when < end:
+    while when <= end:
         times_.append(when)
         interval = min(interval * 2, cap)
         when += interval
@@ -575,9 +577,9 @@ class NonInviteClient(Machine):
         proceeding = self.since(State.PROCEEDING)[0]
         _, end = self.since(State.TRYING, State.PROCEEDING)
         expected_, interval, when = [0.0], T1, T1
-        while when < end:
+        while when <= end:
             expected_.append(when)
-            interval = T2 if when >= proceeding else min(interval * 2, T2)
+            interval = T2 if when > proceeding else min(interval * 2, T2)
             when += interval
         assert [when for when, _ in self.glass.sent] == expected_
 

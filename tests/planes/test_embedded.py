@@ -1,0 +1,423 @@
+"""The embedded plane, datagram by datagram."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.types import (
+    EXHAUSTED,
+    NO_ROUTE,
+    TRANSPORT_ERROR,
+    WITHDRAWN,
+    Mode,
+    Sample,
+)
+from sip.message import Request, Response
+from sip.transaction import Hop
+from tests.planes.bench import T1, T2, T3, Bench, dialplan, requests, statuses
+from tests.playbook import stage
+from tests.sip import wire
+from tests.sip.wire import CALLER
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+
+
+def established(bench: Bench) -> tuple[Request, Response]:
+    """Call, answer; returns the INVITE that anna got and the 200 that the caller got."""
+    (invite,) = requests(bench.call())
+    ((final, _),) = bench.answer(invite, 200, extra=["Contact: <sip:anna@192.0.2.21:5060>"])
+    assert isinstance(final, Response)
+    return invite, final
+
+
+# --------------------------------------------------------------------------- a new call
+
+
+def test_a_call_is_acknowledged_and_forwarded_at_once() -> None:
+    sent = Bench().call(extra=["X-Odd :  as it is"])
+    assert statuses(sent) == [100]
+    (invite,) = requests(sent)
+    assert sent[1][1] == T1
+    assert invite.uri == "sip:anna@t1.example"
+    assert invite.get("max-forwards") == "69"
+    assert "X-Odd :  as it is" in invite.lines
+    assert len(invite.get_all("via")) == 2
+    (route,) = invite.get_all("record-route")
+    assert route.startswith("<sip:192.0.2.10:5060;lr;cw=")
+
+
+def test_a_preloaded_route_does_not_lead_past_the_chain() -> None:
+    sent = Bench().call(extra=["Route: <sip:203.0.113.66;lr>", "Route: <sip:203.0.113.67;lr>"])
+    (invite,) = requests(sent)
+    assert invite.get("route") is None
+    assert [hop for message, hop in sent if isinstance(message, Request)] == [T1]
+
+
+def test_a_number_that_nobody_owns_is_refused() -> None:
+    bench = Bench()
+    assert statuses(bench.call(uri="sip:+4930123@192.0.2.10")) == [100, 404]
+    assert (bench.record.status, bench.record.cause, bench.record.attempts) == (404, NO_ROUTE, [])
+
+
+@pytest.mark.parametrize("hops", ["0", "00", "000"])
+def test_a_call_without_hops_left_is_refused_and_forgotten(hops: str) -> None:
+    bench = Bench()
+    assert statuses(bench.call(hops=hops)) == [100, 483]
+    assert (len(bench.plane), bench.switchboard.runs) == (0, {})
+
+
+def test_a_scheme_that_we_do_not_know_is_refused() -> None:
+    bench = Bench()
+    assert statuses(bench.call(uri="mailto:sales@example.com")) == [100, 416]
+    assert len(bench.plane) == 0
+
+
+def test_an_invite_that_comes_again_is_one_call() -> None:
+    bench = Bench()
+    bench.call()
+    assert statuses(again := bench.call()) == [100]
+    assert not requests(again)
+    assert len(bench.plane) == 1
+
+
+def test_the_same_branch_of_two_senders_is_two_calls() -> None:
+    """RFC 3261 §17.2.3: the branch alone does not make the transaction."""
+    bench = Bench()
+    (one,) = requests(bench.call())
+    (other,) = requests(bench.call(via="SIP/2.0/UDP 192.0.2.99:5070"))
+    assert len(bench.plane) == 2
+    assert one.via.branch != other.via.branch
+    bench.answer(one, 486)
+    bench.answer(other, 486)
+    assert len(bench.plane) == 0
+    assert len(bench.plane.records) == 2
+
+
+def test_a_peer_of_rfc_2543_without_branches_may_call_twice_in_one_call_id() -> None:
+    bench = Bench()
+    bench.call(branch="", uri="sip:+15557000@192.0.2.10")
+    bench.call(branch="", uri="sip:+15557000@192.0.2.10:5060")
+    assert len(bench.plane) == 2
+    bench.wait_until(100.0)
+    assert len(bench.plane) == 0
+
+
+# --------------------------------------------------------------------------- other requests
+
+
+def test_an_options_is_answered() -> None:
+    assert statuses(Bench().receive(wire.request("OPTIONS"))) == [200]
+
+
+def test_a_method_for_nobody_is_not_allowed() -> None:
+    ((refusal, _),) = Bench().receive(wire.request("PUBLISH"))
+    assert isinstance(refusal, Response)
+    assert refusal.status == 405
+    assert "INVITE" in (refusal.get("allow") or "")
+
+
+def test_a_bye_without_our_route_is_of_no_call() -> None:
+    assert statuses(Bench().receive(wire.request("BYE", to_tag="x"))) == [481]
+
+
+def test_a_bye_with_a_forged_route_is_refused() -> None:
+    bench = Bench()
+    forged = wire.request("BYE", to_tag="x", extra=["Route: <sip:192.0.2.10:5060;lr;cw=1.Zm9yZ2Vk>"])
+    assert statuses(bench.receive(forged)) == [403]
+    assert bench.plane.counters["refused_routes"] == 1
+
+
+def test_an_ack_that_we_cannot_vouch_for_is_dropped() -> None:
+    assert Bench().receive(wire.request("ACK", to_tag="x")) == []
+
+
+# --------------------------------------------------------------------------- progress and answers
+
+
+def test_ringing_is_passed_on_and_trying_is_not() -> None:
+    bench = Bench()
+    (invite,) = requests(bench.call())
+    assert bench.answer(invite, 100) == []
+    assert statuses(bench.answer(invite, 180)) == [180]
+    assert statuses(bench.answer(invite, 183)) == [183]
+
+
+def test_an_answer_is_passed_on_with_the_callees_tag() -> None:
+    bench = Bench()
+    (invite,) = requests(bench.call())
+    ((final, hop),) = bench.answer(invite, 200, to_tag="anna")
+    assert isinstance(final, Response)
+    assert (final.status, final.to_tag, hop[:2]) == (200, "anna", CALLER[:2])
+    assert len(final.get_all("via")) == 1
+    assert (bench.record.status, bench.record.winner, bench.record.cause) == (200, "anna via t1", "")
+    assert len(bench.plane) == 0
+
+
+def test_a_broken_trunk_moves_the_call_on() -> None:
+    bench = Bench()
+    (invite,) = requests(bench.call())
+    sent = bench.answer(invite, 503)
+    assert [message.method for message, _ in sent if isinstance(message, Request)] == ["ACK", "INVITE"]
+    assert sent[-1][1] == T2
+    assert statuses(sent) == []
+
+
+def test_the_record_tells_the_whole_story() -> None:
+    bench = Bench(stage("anna/t1,t2 | ben/t3"))
+    (first,) = requests(bench.call())
+    bench.now = 0.1
+    (second,) = requests(bench.answer(first, 503))
+    bench.now = 1.0
+    bench.answer(second, 180, T2)
+    bench.now = 3.0
+    (third,) = requests(bench.answer(second, 486, T2))
+    bench.now = 4.5
+    bench.answer(third, 404, T3)
+    record = bench.record
+    assert (record.chain, record.status, record.winner, record.cause) == ("sales", 486, None, EXHAUSTED)
+    assert (record.seconds, record.version, record.offer.did, record.offer.caller) == (4.5, "v1", "+15557000", "alice")
+    assert [(a.path, a.started, a.milestone, a.cause) for a in record.attempts] == [
+        ("anna via t1", 0.0, "none", "503"),
+        ("anna via t2", 0.1, "alerting", "486"),
+        ("ben via t3", 3.0, "none", "404"),
+    ]
+
+
+def test_losers_are_cancelled_with_a_reason() -> None:
+    bench = Bench(stage("anna/t1 | ben/t2", mode=Mode.PARALLEL))
+    one, other = requests(bench.call())
+    bench.answer(one, 180)
+    bench.answer(other, 180, T2)
+    (cancel,) = requests(bench.answer(one, 200), "CANCEL")
+    assert (cancel.via.branch, cancel.get("reason")) == (other.via.branch, ELSEWHERE)
+
+
+def test_a_loser_that_was_never_heard_is_cancelled_at_its_first_sign() -> None:
+    bench = Bench(stage("anna/t1 | ben/t2", mode=Mode.PARALLEL))
+    one, other = requests(bench.call())
+    assert not requests(bench.answer(one, 200), "CANCEL")
+    (cancel,) = requests(bench.answer(other, 180, T2), "CANCEL")
+    assert cancel.get("reason") == ELSEWHERE
+
+
+def test_a_second_answer_is_acknowledged_and_hung_up() -> None:
+    bench = Bench(stage("anna/t1 | ben/t2", mode=Mode.PARALLEL))
+    one, other = requests(bench.call())
+    bench.answer(one, 200)
+    sent = bench.answer(other, 200, T2, extra=["Contact: <sip:ben@192.0.2.22:5060>"])
+    assert [message.method for message, _ in sent if isinstance(message, Request)] == ["ACK", "BYE"]
+    assert statuses(sent) == []
+    assert bench.plane.counters["glare"] == 1
+
+
+# --------------------------------------------------------------------------- the caller gives up
+
+
+def test_a_caller_who_cancels_gets_487_at_once() -> None:
+    bench = Bench()
+    bench.call()
+    sent = bench.receive(wire.request("CANCEL"))
+    assert statuses(sent) == [200, 487]
+    assert not requests(sent, "CANCEL"), "nothing was heard from anna's trunk yet"
+    assert (bench.record.status, bench.record.cause) == (487, WITHDRAWN)
+
+
+def test_the_callers_reason_is_passed_on() -> None:
+    bench = Bench()
+    (invite,) = requests(bench.call())
+    bench.answer(invite, 180)
+    reason = 'SIP;cause=600;text="Busy Everywhere"'
+    (cancel,) = requests(bench.receive(wire.request("CANCEL", extra=[f"Reason: {reason}"])), "CANCEL")
+    assert cancel.get("reason") == reason
+
+
+def test_a_cancel_of_nothing_is_of_no_transaction() -> None:
+    assert statuses(Bench().receive(wire.request("CANCEL"))) == [481]
+
+
+def test_a_cancel_after_the_answer_changes_nothing() -> None:
+    bench = Bench()
+    established(bench)
+    sent = bench.receive(wire.request("CANCEL"))
+    assert statuses(sent) == [200]
+    assert not requests(sent, "CANCEL")
+
+
+# --------------------------------------------------------------------------- within a dialog
+
+
+def in_dialog(method: str, final: Response, **options: object) -> bytes:
+    """A request of the caller along the route set of the 200 that it got."""
+    routes = [f"Route: {value}" for value in final.get_all("record-route")]
+    return wire.request(
+        method, "sip:anna@192.0.2.21:5060", to_tag=final.to_tag, cseq=8, branch="z9hG4bK-2", extra=routes, **options
+    )
+
+
+def test_an_ack_follows_the_route_to_the_callee() -> None:
+    bench = Bench()
+    _, final = established(bench)
+    ((ack, hop),) = bench.receive(in_dialog("ACK", final))
+    assert isinstance(ack, Request)
+    assert (ack.method, ack.uri, ack.get("route"), hop) == ("ACK", "sip:anna@192.0.2.21:5060", None, T1)
+
+
+def test_a_bye_goes_through_in_both_directions() -> None:
+    bench = Bench()
+    invite, final = established(bench)
+    (bye,) = requests(bench.receive(in_dialog("BYE", final)), "BYE")
+    assert statuses(bench.answer(bye, 200)) == [200]
+    back = [
+        "BYE sip:alice@192.0.2.1:5070 SIP/2.0",
+        "Via: SIP/2.0/UDP 192.0.2.21:5060;branch=z9hG4bK-anna",
+        "Max-Forwards: 70",
+        f"From: {final.require('to')}",
+        f"To: {final.require('from')}",
+        f"Call-ID: {final.call_id}",
+        "CSeq: 1 BYE",
+        *(f"Route: {value}" for value in invite.get_all("record-route")),
+    ]
+    ((goodbye, hop),) = bench.receive(wire.encode(back), T1)
+    assert isinstance(goodbye, Request)
+    assert (goodbye.method, hop[:2]) == ("BYE", CALLER[:2])
+
+
+def test_another_life_passes_on_the_bye_of_a_call_that_it_never_saw() -> None:
+    _, final = established(Bench())
+    (bye,) = requests(Bench().receive(in_dialog("BYE", final)), "BYE")
+    assert bye.uri == "sip:anna@192.0.2.21:5060"
+
+
+def test_a_bye_that_nobody_answers_gets_no_408() -> None:
+    """RFC 4320 §4.2: its sender has given up by then, and a 408 would only start more of them."""
+    bench = Bench()
+    _, final = established(bench)
+    bench.receive(in_dialog("BYE", final))
+    sent = bench.wait_until(200.0)
+    assert statuses(sent) == []
+    assert len(bench.plane._layer) == 0
+
+
+def test_a_reinvite_is_relayed_and_can_be_cancelled() -> None:
+    bench = Bench()
+    _, final = established(bench)
+    (again,) = requests(bench.receive(in_dialog("INVITE", final)))
+    assert again.get("record-route") is None
+    bench.answer(again, 180)
+    cancel = wire.request("CANCEL", "sip:anna@192.0.2.21:5060", to_tag=final.to_tag, cseq=8, branch="z9hG4bK-2")
+    sent = bench.receive(cancel)
+    assert statuses(sent) == [200], "the final comes from the other side"
+    assert [each.via.branch for each in requests(sent, "CANCEL")] == [again.via.branch]
+    assert statuses(bench.answer(again, 487)) == [487]
+
+
+def test_a_reinvite_that_is_refused_keeps_its_own_final() -> None:
+    bench = Bench()
+    _, final = established(bench)
+    (again,) = requests(bench.receive(in_dialog("INVITE", final)))
+    assert statuses(bench.answer(again, 503)) == [500]
+    bench = Bench()
+    _, final = established(bench)
+    (again,) = requests(bench.receive(in_dialog("INVITE", final)))
+    assert statuses(bench.answer(again, 488)) == [488]
+
+
+# --------------------------------------------------------------------------- responses to nobody
+
+
+def test_a_response_to_a_past_life_goes_on_by_its_vias() -> None:
+    (invite,) = requests(Bench().call())
+    after_a_crash = Bench()
+    assert statuses(after_a_crash.answer(invite, 200)) == [200]
+    assert after_a_crash.plane.counters["past_life"] == 1
+
+
+def test_a_response_cannot_be_of_a_past_life_when_this_one_is_old() -> None:
+    (invite,) = requests(Bench().call())
+    old = Bench()
+    old.plane.past_until = 185.0
+    old.wait_until(185.1)
+    assert old.answer(invite, 200) == []
+
+
+def test_a_final_of_a_branch_that_is_over_does_not_reach_the_caller() -> None:
+    """The ACK to a 486 meets a closed port: the transaction ends, the 486 is repeated, the call goes on elsewhere."""
+    bench = Bench(stage("anna/t1 | ben/t2"))
+    (invite,) = requests(bench.call())
+    bench.answer(invite, 486)
+    bench.plane.unreachable(invite.via.branch, bench.now)
+    assert bench.answer(invite, 486) == []
+    assert len(bench.plane) == 1
+
+
+def test_a_forged_response_is_left_to_the_prober() -> None:
+    bench = Bench()
+    (invite,) = requests(bench.call())
+    forged = wire.answer(invite, 200).replace(invite.via.branch.encode(), b"z9hG4bKcw-forged-1-AAAAAAAAAAAAAAAAAAAAAA")
+    assert bench.receive(forged, Hop("203.0.113.66", 5060)) == []
+    assert len(bench.plane.strays) == 1
+
+
+# --------------------------------------------------------------------------- health
+
+
+def test_the_first_response_is_a_sign_of_life_with_its_latency() -> None:
+    bench = Bench()
+    (invite,) = requests(bench.call())
+    bench.now = 0.125
+    bench.answer(invite, 100)
+    bench.answer(invite, 180)
+    assert bench.plane.samples == [Sample("t1", True, "CALL_RESPONSE", 0.125)]
+
+
+def test_silence_is_a_sample_at_the_hedge() -> None:
+    bench = Bench()
+    bench.call()
+    bench.wait_until(0.25)
+    assert bench.plane.samples == [Sample("t1", False, "CALL_SILENT")]
+
+
+def test_an_unreachable_trunk_is_a_sample_and_moves_the_call() -> None:
+    bench = Bench()
+    (invite,) = requests(bench.call())
+    bench.plane.unreachable(invite.via.branch, bench.now)
+    assert bench.plane.samples == [Sample("t1", False, TRANSPORT_ERROR)]
+    assert [hop for message, hop in bench.take()] == [T2]
+
+
+def test_a_trunk_that_left_the_dialplan_fails_its_attempt() -> None:
+    bench = Bench()
+    bench.plane.swap_hops({"t2": T2})
+    sent = [*bench.call(), *bench.wait_until(0.0)]
+    assert [hop for message, hop in sent if isinstance(message, Request)] == [T2]
+
+
+def test_a_lost_trunk_moves_its_calls() -> None:
+    bench = Bench()
+    bench.call()
+    bench.plane.lose_trunk("t1", bench.now)
+    assert [hop for message, hop in bench.take()] == [T2]
+
+
+def test_a_call_keeps_its_plan_through_a_reload() -> None:
+    bench = Bench()
+    (invite,) = requests(bench.call())
+    bench.switchboard.swap(dialplan(stage("ben/t3"), version="v2"))
+    (second,) = requests(bench.answer(invite, 503))
+    assert second.uri == "sip:anna@t2.example"
+    bench.answer(second, 200, T2)
+    assert bench.record.version == "v1"
+
+
+# --------------------------------------------------------------------------- the same endpoint twice
+
+
+def test_a_phone_that_stands_in_two_stages_gets_two_branches() -> None:
+    """With one branch for both, the phone would take the second INVITE for an echo of the first."""
+    bench = Bench(stage("anna/t1"), stage("ben/t2 | anna/t1"))
+    (first,) = requests(bench.call())
+    (second,) = requests(bench.answer(first, 486))
+    (third,) = requests(bench.answer(second, 486, T2))
+    assert (first.uri, third.uri) == ("sip:anna@t1.example", "sip:anna@t1.example")
+    assert first.via.branch != third.via.branch
+    assert statuses(bench.answer(third, 200)) == [200]

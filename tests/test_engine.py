@@ -1,0 +1,266 @@
+"""The engine: who gets which sample, who is told what, and when it wants to be woken."""
+
+from __future__ import annotations
+
+import random
+from math import inf
+
+import pytest
+
+from controller.engine import Engine
+from controller.types import (
+    CallRecord,
+    Chain,
+    Dialplan,
+    Listen,
+    Probe,
+    Route,
+    TargetState,
+    Transition,
+    Trunk,
+)
+from sip.message import Request, Response
+from sip.parser import parse_message
+from sip.timing import Timing
+from sip.transaction import Hop
+from tests.planes.bench import HOPS, T1, T2, requests, statuses
+from tests.playbook import stage
+from tests.sip import wire
+
+Sent = list[tuple[Request | Response, Hop]]
+
+
+def dialplan(*texts: str, probe: Probe | None = None, version: str = "v1") -> Dialplan:
+    return Dialplan(
+        version,
+        (Listen(wire.LOCAL.host, wire.LOCAL.port),),
+        {name: Trunk(name, hop.host, hop.port, probe=probe) for name, hop in HOPS.items()},
+        {"sales": Chain("sales", tuple(stage(text) for text in texts or ("anna/t1,t2",)))},
+        {"+15557000": Route("+15557000", "sales")},
+    )
+
+
+class Driver:
+    """Drives an engine as the pump does."""
+
+    def __init__(self, plan: Dialplan, now: float = 0.0, timing: Timing | None = None) -> None:
+        dice = random.Random(7)
+        self.now = now
+        self.engine = Engine(
+            plan,
+            wire.make_element(),
+            HOPS,
+            now,
+            token=lambda: f"{dice.getrandbits(96):024x}",
+            timing=timing,
+            epoch_offset=1_763_700_000.0,
+        )
+
+    def receive(self, data: bytes, source: Hop = wire.CALLER) -> Sent:
+        self.engine.receive(data, source, self.now)
+        return self.take()
+
+    def refuse(self, data: bytes, hop: Hop) -> Sent:
+        """ICMP says that this packet could not be delivered."""
+        self.engine.unreachable(data, hop, self.now)
+        return self.take()
+
+    def run_until(self, when: float) -> Sent:
+        sent: Sent = []
+        while (due := self.engine.next_deadline()) <= when:
+            self.now = max(due, self.now)
+            self.engine.handle_timer(self.now)
+            sent += self.take()
+        self.now = when
+        return sent
+
+    def take(self) -> Sent:
+        sent = [(parse_message(data), hop) for data, hop in self.engine.outbox]
+        self.engine.outbox.clear()
+        return sent
+
+    def states(self) -> dict[str, str]:
+        return {name: str(health.state) for name, health in self.engine.board.view.trunks.items()}
+
+    def news(self) -> list[CallRecord | Transition]:
+        news, self.engine.news = self.engine.news, []
+        return news
+
+
+def answer_probes(driver: Driver, sent: Sent, *silent: Hop) -> None:
+    """Every trunk but the silent ones answers its probes."""
+    for message, hop in sent:
+        if isinstance(message, Request) and message.method == "OPTIONS" and hop not in silent:
+            driver.receive(wire.answer(message, 200), hop)
+
+
+def watch(driver: Driver, until: float, *silent: Hop) -> Sent:
+    """Let time pass while trunks answer their probes; what else was sent."""
+    others: Sent = []
+    while driver.engine.next_deadline() <= until:
+        sent = driver.run_until(max(driver.engine.next_deadline(), driver.now))
+        answer_probes(driver, sent, *silent)
+        others += [each for each in sent if not (isinstance(each[0], Request) and each[0].method == "OPTIONS")]
+    driver.run_until(until)
+    return others
+
+
+def test_without_calls_and_probes_it_never_wants_to_be_woken() -> None:
+    assert Driver(dialplan()).engine.next_deadline() == inf
+
+
+def test_it_wants_to_be_woken_for_the_earliest_of_call_and_probe() -> None:
+    driver = Driver(dialplan(probe=Probe(every=60.0)))
+    probe_at = driver.engine.next_deadline()
+    assert 0.25 < probe_at < 1.0, "no probe is due before the hedge"
+    driver.receive(wire.request())
+    assert driver.engine.next_deadline() == 0.25
+    assert [each.uri for each in requests(driver.run_until(0.25))] == ["sip:anna@t2.example"]
+    assert [each.uri for each in requests(driver.run_until(probe_at), "OPTIONS")] != []
+
+
+def test_answers_to_probes_make_trunks_up() -> None:
+    driver = Driver(dialplan(probe=Probe()))
+    watch(driver, 2.0)
+    assert driver.states() == {"t1": "up", "t2": "up", "t3": "up"}
+    assert sorted(str(item.new) for item in driver.news() if isinstance(item, Transition)) == ["up", "up", "up"]
+
+
+def test_a_trunk_that_goes_silent_goes_down_and_new_calls_avoid_it() -> None:
+    driver = Driver(dialplan(probe=Probe()))
+    watch(driver, 5.0)
+    watch(driver, 7.0, T1)
+    assert driver.states()["t1"] == "down"
+    assert [hop for message, hop in driver.receive(wire.request()) if isinstance(message, Request)] == [T2]
+
+
+def test_a_trunk_that_goes_down_moves_its_silent_calls() -> None:
+    driver = Driver(dialplan("anna/t1", "ben/t2", probe=Probe()))
+    watch(driver, 5.0)
+    (invite,) = requests(driver.receive(wire.request()))
+    driver.receive(wire.answer(invite, 100), T1)  # alive, so no hedge
+    watch(driver, 7.0, T1)
+    record = driver.engine.switchboard.runs[next(iter(driver.engine.switchboard.runs))]
+    assert [(attempt.stage, attempt.doubted) for attempt in record.attempts.values()] == [(0, True), (1, True)]
+
+
+def test_the_response_to_a_call_is_a_sample() -> None:
+    driver = Driver(dialplan())
+    (invite,) = requests(driver.receive(wire.request()))
+    driver.receive(wire.answer(invite, 100), T1)
+    assert driver.states()["t1"] == "up"
+
+
+def test_a_slow_trunk_gets_more_patience() -> None:
+    driver = Driver(dialplan())
+    (invite,) = requests(driver.receive(wire.request()))
+    driver.now = 0.2
+    driver.receive(wire.answer(invite, 100), T1)
+    assert driver.engine.board.view.trunks["t1"].hedge > 0.25
+
+
+def test_the_record_of_a_call_is_news() -> None:
+    driver = Driver(dialplan())
+    (invite,) = requests(driver.receive(wire.request()))
+    driver.receive(wire.answer(invite, 200), T1)
+    (record,) = (item for item in driver.news() if isinstance(item, CallRecord))
+    assert (record.winner, record.offer.moment) == ("anna via t1", 1_763_700_000.0)
+
+
+# --------------------------------------------------------------------------- ICMP
+
+
+def test_an_error_about_our_packet_moves_the_call() -> None:
+    driver = Driver(dialplan())
+    ((_, _), (invite, _)) = driver.receive(wire.request())
+    sent = driver.refuse(invite.encode()[:520], T1)
+    assert [hop for message, hop in sent if isinstance(message, Request)] == [T2]
+
+
+@pytest.mark.parametrize("quoted", [b"", b"INVITE sip:anna", b"Via: SIP/2.0/UDP 192.0.2.10;branch=z9hG4bK-guessed\r\n"])
+def test_a_forged_error_moves_no_call(quoted: bytes) -> None:
+    driver = Driver(dialplan())
+    driver.receive(wire.request())
+    assert driver.refuse(quoted, T1) == []
+    assert driver.states()["t1"] == "unknown"
+
+
+def test_errors_about_probes_bring_a_trunk_down() -> None:
+    driver = Driver(dialplan(probe=Probe()))
+    watch(driver, 5.0)
+    while driver.now < 6.0 and driver.states()["t1"] != "down":
+        for message, hop in driver.run_until(max(driver.engine.next_deadline(), driver.now)):
+            if hop == T1:
+                driver.refuse(message.encode(), T1)
+            else:
+                answer_probes(driver, [(message, hop)])
+    down = [item for item in driver.news() if isinstance(item, Transition) and item.new is TargetState.DOWN]
+    assert [(item.trunk, item.code) for item in down] == [("t1", "PORT_CLOSED")]
+
+
+def test_an_error_with_a_short_quote_counts_against_the_probe_under_way() -> None:
+    driver = Driver(dialplan(probe=Probe()))
+    watch(driver, 5.0)
+    watch(driver, 5.3, T1)
+    driver.refuse(b"OPTIONS ", T1)
+    assert driver.states()["t1"] == "suspect"
+
+
+# --------------------------------------------------------------------------- whatever comes
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\r\n\r\n", b"\x00" * 40, b"INVITE", b"SIP/2.0 200 OK\r\n\r\n", bytes(range(256)) * 8]
+)
+def test_garbage_is_survived(data: bytes) -> None:
+    driver = Driver(dialplan(probe=Probe()))
+    driver.receive(data)
+    driver.refuse(data, T1)
+    assert len(driver.engine.plane) == 0
+
+
+def test_an_answer_to_a_probe_from_a_stranger_is_no_sign_of_life() -> None:
+    driver = Driver(dialplan(probe=Probe()))
+    for message, hop in driver.run_until(1.0):
+        if hop == T1:
+            driver.receive(wire.answer(message, 200), Hop("203.0.113.66", 5060))
+    assert driver.states()["t1"] != "up"
+
+
+# --------------------------------------------------------------------------- reload
+
+
+def test_new_calls_follow_the_new_dialplan() -> None:
+    driver = Driver(dialplan())
+    (first,) = requests(driver.receive(wire.request()))
+    driver.engine.reload(dialplan("ben/t3", version="v2"), HOPS, driver.now)
+    (second,) = requests(driver.receive(wire.request(branch="z9hG4bK-2", call_id="call-2")))
+    assert (first.uri, second.uri) == ("sip:anna@t1.example", "sip:ben@t3.example")
+    (moved,) = requests(driver.receive(wire.answer(first, 503), T1))
+    assert moved.uri == "sip:anna@t2.example", "a call under way keeps its plan"
+
+
+def test_what_is_known_of_a_trunk_survives_a_reload() -> None:
+    driver = Driver(dialplan(probe=Probe()))
+    watch(driver, 2.0)
+    driver.engine.reload(dialplan("ben/t3", probe=Probe(), version="v2"), HOPS, driver.now)
+    assert driver.states() == {"t1": "up", "t2": "up", "t3": "up"}
+    others = watch(driver, 4.0)
+    assert others == []
+    assert driver.states() == {"t1": "up", "t2": "up", "t3": "up"}
+
+
+def test_a_call_on_a_trunk_that_left_goes_on() -> None:
+    driver = Driver(dialplan())
+    (invite,) = requests(driver.receive(wire.request()))
+    left = {"t2": T2, "t3": HOPS["t3"]}
+    driver.engine.reload(dialplan("ben/t3", version="v2"), left, driver.now)
+    assert statuses(driver.receive(wire.answer(invite, 200), T1)) == [200]
+
+
+def test_a_response_of_a_past_life_is_passed_on_for_three_minutes() -> None:
+    (invite,) = requests(Driver(dialplan()).receive(wire.request()))
+    driver = Driver(dialplan(), now=1000.0)
+    assert statuses(driver.receive(wire.answer(invite, 180), T1)) == [180]
+    driver.run_until(1186.0)
+    assert statuses(driver.receive(wire.answer(invite, 200), T1)) == []
