@@ -343,7 +343,7 @@ class AttemptRecord:
     path: str
     started: float  # seconds after the offer
     milestone: str
-    cause: str  # why it ended or was given up; "" for the winner
+    cause: str  # why it ended or was given up; "" for a winner, unless it answered after it had been given up
 
 
 @dataclass(slots=True)

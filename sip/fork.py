@@ -100,7 +100,7 @@ class Branch:
         self.status = 0  # the highest provisional so far, then the final
         self.done = False  # a final has come, or none will
         self.answer: Response | None = None  # its first 2xx, until it is passed on
-        self.released: tuple[str, ...] = ()  # To tags of those that answered in vain; behind a fork there may be several
+        self.released: tuple[str, ...] = ()  # To tags of who answered in vain; behind a fork there may be several
         self.cancel_wanted = False
         self.cancel_reason: str | None = None
         self.patience: list[Any] | None = None  # Timer C, or the wait for the final of a cancelled branch
@@ -161,7 +161,7 @@ class ResponseContext:
             return
         branch.cancel_wanted = True
         branch.cancel_reason = reason
-        if not self.final and not self._relay:  # given up: silence counts as 408, ringing without an answer as 480
+        if not self.final:  # given up: silence counts as 408, ringing without an answer as 480
             self._consider(480 if branch.status >= 180 else 408)
         if branch.status:
             self._send_cancel(branch, now)
@@ -282,7 +282,7 @@ class ResponseContext:
             return []
         self._disarm(branch)
         branch.done = True
-        if self._relay or not branch.cancel_wanted:  # of a relayed request the caller hears its own 487
+        if self._relay or not branch.cancel_wanted:  # who cancels a relayed request hears the 487 of the other side
             self._consider(best)
         branch.status = status
         branch.request = None

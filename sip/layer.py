@@ -29,7 +29,6 @@ from sip.transaction import (
 )
 from sip.uri import find_param, is_address, split_params
 
-
 #: What may wait for an answer under one branch; an ICMP error tells the branch only.
 _METHODS = (
     "INVITE", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO", "REFER", "NOTIFY", "MESSAGE", "OPTIONS", "SUBSCRIBE",

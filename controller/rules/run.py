@@ -16,11 +16,10 @@ the same at every point.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from enum import IntEnum
 from math import inf
 from typing import Any
 
+from controller.rules.attempt import Attempt, AttemptState, dump_attempt, load_attempt
 from controller.rules.plain import dump_plan, load_plan
 from controller.rules.verdicts import MERGED, judge
 from controller.types import (
@@ -58,62 +57,6 @@ from controller.types import (
 DEFAULT_HEDGE = 0.25  # `hedge: auto` on a trunk that was never measured
 MAX_TRIALS = 3  # a stand-in is released and tried again so often at most; a flapping trunk must not make it blink
 CLOSED = 1 << 30  # cursor of a target whose endpoint said no: past all of its paths, and never put back
-
-
-class AttemptState(IntEnum):
-    """Life of an attempt."""
-
-    OPEN = 0
-    GIVEN_UP = 1  # cancelled or superseded; success would be late, but still counts while the run is open
-    ENDED = 2
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One try on one path. Instants are absolute; infinity means never."""
-
-    id: int
-    stage: int
-    target: int
-    path: int
-    cursor: int  # the target's cursor before this attempt, to put it back when the attempt is released
-    trial: int  # how many times this path was tried in this run, this one included
-    stands_in_for: int  # the silent attempt this one was started beside, 0 for none
-    started: float
-    hedge_at: float
-    no_reply_at: float
-    no_progress_at: float
-    ring_at: float
-    milestone: Milestone = Milestone.NONE
-    state: AttemptState = AttemptState.OPEN
-    doubted: bool = False
-    cause: str = ""  # why it ended or was given up
-
-    @property
-    def gives_hope(self) -> bool:
-        """Whether somebody may still answer here soon."""
-        return self.state is AttemptState.OPEN and not self.doubted
-
-    @property
-    def is_alerting(self) -> bool:
-        """Open, and somebody's phone rings."""
-        return self.state is AttemptState.OPEN and self.milestone >= Milestone.ALERTING
-
-    @property
-    def silent(self) -> bool:
-        """Open, and nothing at all was heard."""
-        return self.state is AttemptState.OPEN and self.milestone is Milestone.NONE
-
-    def deadline(self) -> float:
-        """When something is due with this attempt."""
-        if self.state is not AttemptState.OPEN:
-            return inf
-        if self.milestone >= Milestone.ALERTING:
-            return self.ring_at
-        if self.milestone > Milestone.NONE:
-            return min(self.ring_at, self.no_progress_at)
-        due = min(self.ring_at, self.no_progress_at, self.no_reply_at)
-        return due if self.doubted else min(due, self.hedge_at)
 
 
 class Run:
@@ -433,7 +376,7 @@ class Run:
         """The whole state as plain data that JSON can hold: dicts, lists, strings, numbers, None for never."""
         return {
             "plan": dump_plan(self.plan),
-            "attempts": [_without_infinity(asdict(attempt)) for attempt in self.attempts.values()],
+            "attempts": [dump_attempt(attempt) for attempt in self.attempts.values()],
             "stage": self.stage,
             "opened": [None if when == inf else when for when in self.opened],
             "cursors": [list(row) for row in self.cursors],
@@ -450,9 +393,7 @@ class Run:
         """The run that `dump` described."""
         run = cls(load_plan(data["plan"]))
         for row in data["attempts"]:
-            attempt = Attempt(**_with_infinity(row))
-            attempt.milestone = Milestone(attempt.milestone)
-            attempt.state = AttemptState(attempt.state)
+            attempt = load_attempt(row)
             run.attempts[attempt.id] = attempt
         run.stage, run.cursors = data["stage"], [list(row) for row in data["cursors"]]
         run.opened = [inf if when is None else when for when in data["opened"]]
@@ -461,11 +402,3 @@ class Run:
         run.hunting, run.finished = data["hunting"], data["finished"]
         run.winner, run.cause = data["winner"], data["cause"]
         return run
-
-
-def _without_infinity(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: None if value == inf else value for name, value in row.items()}
-
-
-def _with_infinity(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: inf if value is None else value for name, value in row.items()}

@@ -20,7 +20,8 @@ import json
 from dataclasses import dataclass
 from math import inf
 
-from controller.rules.run import AttemptState, Run
+from controller.rules.attempt import AttemptState
+from controller.rules.run import Run
 from controller.rules.verdicts import MERGED, judge
 from controller.types import (
     EXHAUSTED,
@@ -97,6 +98,7 @@ class Referee:
         assert now >= self.now
         self.now = now
         self.story.append(f"{now:.3f} {event}")
+        expected: list[RunCommand] = []
         if self.twin is not None:
             self.twin = Run.load(json.loads(json.dumps(self.twin.dump(), allow_nan=False)))
             expected = self.twin.handle(event, now)

@@ -1,4 +1,7 @@
-"""Playbooks of the run: answers that come too late, or nearly. Names of people are endpoints, t1, t2 ... are trunks."""
+"""Playbooks of the run: answers that come too late, or nearly.
+
+Names of people are endpoints, t1, t2 ... are trunks.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from controller.rules.run import AttemptState, Run
+from controller.rules.attempt import AttemptState
+from controller.rules.run import Run
 from controller.types import (
     EXHAUSTED,
     HEDGE_RELEASED,
@@ -147,7 +148,7 @@ def most_deadlines(referee: Referee) -> int:
     return 5 * (len(referee.seen) + paths)
 
 
-RunMachine.TestCase.settings = settings(max_examples=max(150, settings.default.max_examples))
+RunMachine.TestCase.settings = settings(max_examples=max(150, settings().max_examples))
 test_promises = RunMachine.TestCase
 
 

@@ -1,4 +1,7 @@
-"""Playbooks of the run: health says that a trunk is down. Names of people are endpoints, t1, t2 ... are trunks."""
+"""Playbooks of the run: health says that a trunk is down.
+
+Names of people are endpoints, t1, t2 ... are trunks.
+"""
 
 from __future__ import annotations
 

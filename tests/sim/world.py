@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 from controller.engine import Engine
 from controller.types import CallRecord, Chain, Dialplan, Listen, Probe, Route, Stage, Transition, Trunk, Verdict
@@ -63,18 +62,22 @@ class World:
         self.network.on_packet = self._on_packet
         self.trunks = {name: _Trunk(name, hop, self._choose) for name, hop in self.hops.items()}
         self.caller = Agent("caller", CALLER, Script())
-        self.engine = self._engine(probe, probes or {}, causes or {})
+        self._dialplan = self._make_dialplan(probe, probes or {}, causes or {})
+        self.engine = self._make_engine()
         self.records: dict[str, list[CallRecord]] = {}  # by Call-ID
         self.transitions: list[Transition] = []
         self.packets: dict[str, list[Packet]] = {}  # by Call-ID
         self.choose: Callable[[str, str, str], Script] | None = None  # (trunk, user, Call-ID) -> how it behaves
         self._keep = keep
         self._names = {ENGINE: "callward", CALLER: "caller", **{hop: name for name, hop in self.hops.items()}}
-        for core, hop in ((self.engine, ENGINE), (self.caller, CALLER), *((t, t.local) for t in self.trunks.values())):
-            self.network.join(core, hop)
+        self.network.join(self.engine, ENGINE)
+        for agent in (self.caller, *self.trunks.values()):
+            self.network.join(agent, agent.local)
 
-    def _engine(self, probe: Probe | None, probes: Mapping[str, Probe | None], causes: Mapping[str, Verdict]) -> Engine:
-        dialplan = Dialplan(
+    def _make_dialplan(
+        self, probe: Probe | None, probes: Mapping[str, Probe | None], causes: Mapping[str, Verdict]
+    ) -> Dialplan:
+        return Dialplan(
             version="sim",
             listen=(Listen(ENGINE.host, ENGINE.port),),
             trunks={
@@ -84,9 +87,12 @@ class World:
             routes={DID: Route(DID, "sales")},
             causes=causes,
         )
-        tokens = random.Random(f"{self.seed}/tokens")
+
+    def _make_engine(self) -> Engine:
+        """An engine with the keys of this world: another one later is another life of it."""
+        tokens = random.Random(f"{self.seed}/tokens/{self.now}")
         element = Element(ENGINE, b"the branch key of simulated worlds"[:32], Seal({"1": bytes(range(32))}, "1"))
-        return Engine(dialplan, element, self.hops, 0.0, token=lambda: f"{tokens.getrandbits(96):024x}")
+        return Engine(self._dialplan, element, self.hops, self.now, token=lambda: f"{tokens.getrandbits(96):024x}")
 
     # -- what tests do
 
@@ -114,6 +120,12 @@ class World:
         """The end of `crash`."""
         self.trunks[trunk].revive(self.now)
         self.set_port(trunk, Port.OPEN)
+
+    def kill_engine(self) -> None:
+        """kill -9: the engine is gone with all it knew, and another one is there at once."""
+        self._take_news()
+        self.engine = self._make_engine()
+        self.network.join(self.engine, ENGINE)
 
     def set_link(self, trunk: str, link: Link) -> None:
         """How packets between us and a trunk fare."""
@@ -269,8 +281,3 @@ class _Trunk(Agent):
     def receive(self, data: bytes, source: Hop, now: float) -> None:
         self._choose(self, data)
         super().receive(data, source, now)
-
-
-def lossy(link: Link, loss: float) -> Link:
-    """The same link with loss."""
-    return replace(link, loss=loss)

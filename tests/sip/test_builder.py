@@ -114,7 +114,9 @@ def test_a_forwarded_request_gets_target_via_and_record_route_on_top() -> None:
     forwarded = builder.forward_request(invite, "sip:100@h", "SIP/2.0/UDP us;branch=z9hG4bKx", record_route=OWN)
     assert forwarded.encode() == (
         data.replace(b"sip:+15557000@192.0.2.10", b"sip:100@h", 1)
-        .replace(b"\r\nVia: ", b"\r\nVia: SIP/2.0/UDP us;branch=z9hG4bKx\r\nRecord-Route: %s\r\nVia: " % OWN.encode(), 1)
+        .replace(
+            b"\r\nVia: ", b"\r\nVia: SIP/2.0/UDP us;branch=z9hG4bKx\r\nRecord-Route: %s\r\nVia: " % OWN.encode(), 1
+        )
         .replace(b"Max-Forwards: 70", b"Max-Forwards: 69")
     )
     assert invite.encode() == data
@@ -192,7 +194,9 @@ def test_the_bye_counts_above_whatever_the_early_dialog_has_seen(forwarded: Requ
 
 def test_the_bye_stays_below_2_to_the_31() -> None:
     invite = parsed(request(cseq=2**31 - 1))
-    glare(builder.forward_request(invite, "sip:b", "SIP/2.0/UDP us;branch=z9hG4bKx", record_route=OWN), "Contact: <sip:b>")
+    glare(
+        builder.forward_request(invite, "sip:b", "SIP/2.0/UDP us;branch=z9hG4bKx", record_route=OWN), "Contact: <sip:b>"
+    )
 
 
 def test_the_route_is_what_lies_beyond_us_nearest_first(forwarded: Request) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,10 +14,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precon
 from sip import builder
 from sip.fork import (
     Branch,
-    BranchAnswered,
     BranchFailed,
     BranchProgressed,
-    BranchReleased,
     ForkEvent,
     ResponseContext,
 )
@@ -67,7 +66,8 @@ class Scene:
         assert isinstance(event, RequestReceived)
         assert event.transaction is not None
         self.invite = event.request
-        self.context = ResponseContext(self.layer, event.transaction, self.element, relay=self.relay)
+        kind = {"relay": True} if self.relay else {}
+        self.context = ResponseContext(self.layer, event.transaction, self.element, **kind)
         event.transaction.user = self.context
         self.branches: dict[int, Request] = {}  # as the callees got them
 
@@ -146,7 +146,7 @@ class Scene:
         elif isinstance(event, RequestReceived):
             pass  # an ACK to the 2xx: not the business of the fork
         elif isinstance(event.user, Branch):
-            self.events += self.context.handle(event.user, event, self.now)
+            self.events += event.user.context.handle(event.user, event, self.now)
 
     # -- what came of it
 
@@ -161,7 +161,9 @@ class Scene:
         """The requests of this method that callee ``number`` got."""
         hop = callee(number)
         return [
-            s.message for s in self.log if s.hop == hop and isinstance(s.message, Request) and s.message.method == method
+            s.message
+            for s in self.log
+            if s.hop == hop and isinstance(s.message, Request) and s.message.method == method
         ]
 
     def told(self) -> list[tuple[str, int]]:
@@ -248,6 +250,13 @@ def test_the_winners_retransmitted_200_goes_upstream_each_time(scene: Scene) -> 
     assert len(scene.told()) == 1
 
 
+def test_an_answer_that_comes_again_before_it_is_chosen_is_told_once(scene: Scene) -> None:
+    scene.add(1)
+    for _ in range(3):
+        assert methods(scene.comes(1, 200)) == []
+    assert scene.told() == [("BranchAnswered", 1)]
+
+
 def test_who_has_not_answered_cannot_win(scene: Scene) -> None:
     scene.add(1)
     scene.comes(1, 180)
@@ -300,6 +309,14 @@ def test_what_is_over_is_not_cancelled(scene: Scene) -> None:
         scene.comes(number, status)
         assert methods(scene.cancel(number)) == []
     assert methods(scene.cancel(9)) == []
+
+
+def test_a_branch_that_has_failed_is_no_silence_when_it_is_cancelled(scene: Scene) -> None:
+    scene.add(1)
+    scene.comes(1, 302)
+    scene.cancel(1)
+    scene.respond_best()
+    assert [response.status for response in scene.finals()] == [480]
 
 
 def test_a_silent_branch_with_a_pending_cancel_ends_by_timer_b(scene: Scene) -> None:
@@ -478,6 +495,7 @@ def test_the_best_response_goes_upstream_as_it_came(scene: Scene) -> None:
 def test_a_503_becomes_a_500_of_our_own(scene: Scene) -> None:
     scene.add(1)
     scene.comes(1, 503, "", "Retry-After: 9")
+    assert scene.events == [BranchFailed(scene.context, 1, 503, local=False)]
     scene.respond_best()
     (final,) = scene.finals()
     assert (final.status, final.get("retry-after")) == (500, None)
@@ -522,6 +540,26 @@ def test_a_final_of_our_own_carries_our_tag_and_what_else_is_wanted(scene: Scene
     assert final.to_tag == scene.element.to_tag_for(scene.invite)
 
 
+def test_the_context_carries_whatever_its_driver_wants(scene: Scene) -> None:
+    assert scene.context.user is None
+    assert ResponseContext(scene.layer, scene.context.upstream, scene.element, user="mine").user == "mine"
+
+
+def test_a_call_that_is_over_waits_for_no_garbage_collector(scene: Scene) -> None:
+    loser(scene)
+    scene.comes(2, 200)
+    scene.advance(100.0)
+    assert scene.is_empty()
+    context = weakref.ref(scene.context)
+    scene.events.clear()
+    gc.disable()
+    try:
+        del scene.context
+        assert context() is None
+    finally:
+        gc.enable()
+
+
 # --------------------------------------------------------------------------- requests within a dialog
 
 
@@ -560,10 +598,12 @@ def test_timer_c_ends_a_reinvite_that_rings_for_ever() -> None:
     scene = Scene(relay=True)
     scene.add(1)
     scene.comes(1, 180)
-    scene.advance(100.0)
+    scene.advance(50.0)
     scene.comes(1, 180)  # starts it anew (§16.7 step 2)
-    assert scene.advance(184.0) == []
-    assert methods(scene.advance(2.0))[:1] == ["CANCEL 1"]
+    scene.advance(1.0)
+    scene.comes(1, 100)  # does not
+    assert scene.advance(183.5) == []
+    assert methods(scene.advance(0.9))[:1] == ["CANCEL 1"]
     scene.advance(40.0)
     assert scene.told()[-1] == ("BranchFailed", 1)
 
@@ -583,7 +623,7 @@ def test_a_relayed_request_other_than_invite_is_never_cancelled() -> None:
 
 # --------------------------------------------------------------------------- any interleaving
 
-STATUSES = st.sampled_from([100, 180, 183, 200, 202, 302, 401, 404, 407, 408, 482, 486, 487, 500, 503, 600, 603])
+STATUSES = st.sampled_from([100, 180, 183, 200, 202, 300, 302, 401, 404, 407, 408, 482, 486, 487, 500, 503, 600, 603])
 TAGS = st.sampled_from(["", "", "", "desk", "mobile"])
 
 
@@ -811,5 +851,9 @@ def best_of(outcomes: list[int]) -> int:
     return 480
 
 
-Fork.TestCase.settings = settings(suppress_health_check=[HealthCheck.too_slow])
+Fork.TestCase.settings = settings(
+    max_examples=max(150, settings.default.max_examples),  # the heart of it, and quick
+    stateful_step_count=50,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 TestFork = Fork.TestCase

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -53,24 +55,7 @@ def test_what_is_no_via_says_so(value: str) -> None:
 
 _VIA_PARTS = st.lists(
     st.sampled_from(
-        [
-            "branch=",
-            "Branch=",
-            "rport",
-            "received=",
-            "z9hG4bK",
-            ";",
-            ";",
-            ":",
-            "5060",
-            "69999",
-            "h",
-            "[::1]",
-            "=",
-            '"',
-            " ",
-        ]
-        + ["é", "٥", ".", "\t", "%", "x="]
+        [" ", "\t", *'branch= Branch= rport received= z9hG4bK ; ; : 5060 69999 h [::1] = " é ٥ . % x='.split()]
     ),
     max_size=12,
 ).map("".join)
@@ -198,17 +183,13 @@ def test_a_value_as_long_as_a_datagram_is_read_in_one_go(filler: str) -> None:
             f"1{long}(",
             f"<sip:a>{long}(",
         ):
-            try:
+            with suppress(RemoteProtocolError):
                 read(value)
-            except RemoteProtocolError:
-                pass
 
 
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     for read in (parse_via, parse_cseq, find_tag, find_uri, split_values):
         for value in (text, f"<sip:a>;{text}", f'"{text}', f"SIP/2.0/UDP h;{text}", f"1 {text}"):
-            try:
+            with suppress(RemoteProtocolError):
                 read(value)
-            except RemoteProtocolError:
-                pass

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip import builder
-from sip.layer import TransactionLayer, mark_source, reply_hop
 from sip.headers import parse_via
+from sip.layer import TransactionLayer, mark_source, reply_hop
 from sip.message import Request, Response
 from sip.timing import Deadlines
 from sip.transaction import (
@@ -298,12 +298,19 @@ def test_an_rport_within_other_text_is_no_rport(bench: Bench) -> None:
 
 
 def test_a_received_of_the_sender_does_not_lead_our_response_astray(bench: Bench) -> None:
-    for via in ("SIP/2.0/UDP 192.0.2.1:5070", "SIP/2.0/UDP elsewhere:5070"):
-        invite = parsed(request(via=f"{via};received=203.0.113.66;rport=66"))
+    for via in (
+        "SIP/2.0/UDP 192.0.2.1:5070;received=203.0.113.66;rport=66",
+        "SIP/2.0/UDP elsewhere:5070;rport=66;received=203.0.113.66",
+        "SIP/2.0/UDP elsewhere:5070;Received=203.0.113.66",
+    ):
+        invite = parsed(request(via=via))
         hop = mark_source(invite, CALLER)
         assert hop == CALLER
         assert reply_hop(invite.via) == CALLER
-        assert invite.get_all("via")[0].count("received") == 1
+        assert invite.get_all("via")[0].lower().count("received") == 1
+    invite = parsed(request(via="SIP/2.0/UDP 192.0.2.1:5070;received=203.0.113.66"))
+    assert mark_source(invite, CALLER) == CALLER
+    assert "received" not in invite.get_all("via")[0]
 
 
 def test_only_the_top_via_is_marked(bench: Bench) -> None:
@@ -327,7 +334,8 @@ def test_only_the_top_via_is_marked(bench: Bench) -> None:
         ("SIP/2.0/UDP h;rport=40000;received=192.0.2.1", Hop("192.0.2.1", 40000)),
         ("SIP/2.0/UDP h:5070;received=[2001:db8::1]", Hop("2001:db8::1", 5070)),
         ("SIP/2.0/UDP [2001:db8::1]:5070", Hop("2001:db8::1", 5070)),
-        ("SIP/2.0/UDP h:5070;received=192.0.2.1;rport=99999", Hop("192.0.2.1", 5070)),
+        ("SIP/2.0/UDP h:5070;received=192.0.2.1;rport=65535", Hop("192.0.2.1", 65535)),
+        ("SIP/2.0/UDP h:5070;received=192.0.2.1;rport=65536", Hop("192.0.2.1", 5070)),
         ("SIP/2.0/UDP h:5070;received=192.0.2.1;rport=0", Hop("192.0.2.1", 5070)),
         ("SIP/2.0/UDP h:5070;received=192.0.2.1;rport=٥", Hop("192.0.2.1", 5070)),
         ("SIP/2.0/UDP phone.example:5070", None),  # a name would have to be looked up
@@ -422,6 +430,38 @@ def test_a_stateless_message_leaves_nothing_behind(bench: Bench) -> None:
     assert len(bench.layer) == len(bench.deadlines) == 0
 
 
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (100, State.PROCEEDING),
+        (199, State.PROCEEDING),
+        (200, State.ACCEPTED),
+        (299, State.ACCEPTED),
+        (300, State.COMPLETED),
+        (699, State.COMPLETED),
+    ],
+)
+def test_the_class_of_a_response_decides_on_both_sides(bench: Bench, status: int, state: State) -> None:
+    server = bench.accept(request())
+    bench.respond(server, status)
+    assert server.state is state
+    message = parsed(request(via="SIP/2.0/UDP 192.0.2.10", branch="z9hG4bK-ours"))
+    client = bench.layer.request(message, CALLEE, bench.now, None)
+    bench.receive(answer(message, status), CALLEE)
+    assert client.state is state
+
+
+def test_a_request_is_known_as_long_as_its_transaction_lives(bench: Bench) -> None:
+    via = parsed(request("BYE")).via
+    assert not bench.layer.has_server(via, "BYE")
+    transaction = bench.accept(request("BYE"))
+    assert bench.layer.has_server(via, "BYE")
+    assert not bench.layer.has_server(via, "INVITE")
+    bench.respond(transaction, 200)
+    bench.run_on()
+    assert not bench.layer.has_server(via, "BYE")
+
+
 def test_a_second_final_is_refused(bench: Bench) -> None:
     transaction = bench.accept(request("BYE"))
     invite = transaction.request
@@ -441,7 +481,9 @@ def test_a_keep_alive_is_neither_answered_nor_a_fault(bench: Bench, data: bytes)
     assert bench.layer.counters["malformed"] == 0
 
 
-@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01", b"INVITE sip:h SIP/2.0\r\n\r\n", b"hello"])
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01", b"INVITE sip:h SIP/2.0\r\n\r\n", b"hello"]
+)
 def test_what_is_no_sip_is_counted_and_not_answered(bench: Bench, data: bytes) -> None:
     assert bench.receive(data) == []
     assert bench.sent() == []

@@ -73,16 +73,15 @@ ANYTHING = st.one_of(st.binary(max_size=300), NOISE, mutants(), messages())
 
 @given(ANYTHING)
 def test_bytes_give_a_message_or_a_protocol_error(data: bytes) -> None:
+    fault: RemoteProtocolError | None = None
     try:
         message = parse_message(data)
         validate(message)
-    except RemoteProtocolError as error:
-        assert 400 <= error.status < 600
-        assert str(error)
-    else:
-        assert isinstance(message, (Request, Response))
         assert message.via.sent_by
         assert message.call_id
+    except RemoteProtocolError as error:
+        fault = error
+    assert fault is None or (400 <= fault.status < 600 and str(fault))
 
 
 @given(st.lists(ANYTHING, max_size=4))
@@ -286,7 +285,7 @@ def test_content_length_must_be_true(value: str) -> None:
 @pytest.mark.parametrize("name", ["Via", "From", "To", "Call-ID", "CSeq"])
 def test_a_mandatory_header_must_be_there(name: str) -> None:
     message = parse_message(encode(line for line in request_lines() if not line.startswith(f"{name}:")))
-    with pytest.raises(RemoteProtocolError, match="no .* header"):
+    with pytest.raises(RemoteProtocolError, match=f"(?i)^no {name} header$"):
         validate(message)
 
 

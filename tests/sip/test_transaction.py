@@ -6,7 +6,9 @@ does otherwise, and why, stands in `DEVIATIONS`.
 
 from __future__ import annotations
 
+import runpy
 from math import inf
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -652,9 +654,20 @@ def kind_of(status: int) -> Input:
 
 
 for _machine in (InviteClient, NonInviteClient, InviteServer, NonInviteServer):
-    _machine.TestCase.settings = settings(suppress_health_check=[HealthCheck.too_slow])
+    _machine.TestCase.settings = settings(
+        max_examples=max(60, settings.default.max_examples), suppress_health_check=[HealthCheck.too_slow]
+    )
 
 TestInviteClient = InviteClient.TestCase
 TestNonInviteClient = NonInviteClient.TestCase
 TestInviteServer = InviteServer.TestCase
 TestNonInviteServer = NonInviteServer.TestCase
+
+
+# --------------------------------------------------------------------------- the drawing
+
+
+def test_the_page_of_diagrams_is_drawn_from_these_tables() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    page = runpy.run_path(str(docs / "draw_transactions.py"))["draw"]()
+    assert (docs / "transactions.md").read_text(encoding="utf-8") == page, "run python docs/draw_transactions.py"

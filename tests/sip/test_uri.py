@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,10 +100,8 @@ def test_any_text_gives_a_uri_or_a_protocol_error(text: str) -> None:
 def test_a_uri_as_long_as_a_datagram_is_read_in_one_go(filler: str) -> None:
     long = filler * (60_000 // len(filler))
     for text in (long, f"sip:{long}", f"sip:a@h{long}", f"sip:{long}@h", f"sip:a@h;{long}(", f'sip:a@h;x="{long}'):
-        try:
+        with suppress(RemoteProtocolError):
             parse_uri(text).param("lr")
-        except RemoteProtocolError:
-            pass
 
 
 @given(st.text(alphabet=';="\\ab'))
