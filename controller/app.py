@@ -73,7 +73,7 @@ class App:
             ) from error
         self.endpoint = UdpEndpoint(sock, clock.monotonic)
         self._undo.append(self.endpoint.close)
-        local = Hop(advertised_host(listen, hops), self.endpoint.local.port)
+        local = Hop(advertised_host(listen, hops).lower(), self.endpoint.local.port)
         names = {trunk.host.lower(): hops[trunk.name].host for trunk in plan.trunks.values()}
         now = clock.monotonic()
         self.engine = Engine(

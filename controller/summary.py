@@ -12,6 +12,7 @@ from rich.table import Table
 
 from controller.config.figures import detection_time, stage_starts, worst_wait
 from controller.types import Chain, Dialplan, Trunk
+from sip.uri import bracketed
 
 
 def summary(dialplan: Dialplan) -> dict[str, Any]:
@@ -50,10 +51,9 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
 
 def _trunk(trunk: Trunk) -> dict[str, Any]:
     probe = trunk.probe
-    host = f"[{trunk.host}]" if ":" in trunk.host else trunk.host
     return {
         "name": trunk.name,
-        "address": f"{trunk.transport}:{host}:{trunk.port}",
+        "address": f"{trunk.transport}:{bracketed(trunk.host)}:{trunk.port}",
         "every": probe.every if probe else None,
         "detection": detection_time(probe) if probe else None,
     }

@@ -68,6 +68,13 @@ EXHAUSTED = "EXHAUSTED"  # the chain has nobody left to try
 NO_ROUTE = "NO_ROUTE"  # nobody here owns the called number
 STOPPED = "STOPPED"  # a stop verdict ended the hunt
 
+# What calls say about a trunk: the codes of their samples.
+CALL_RESPONSE = "CALL_RESPONSE"
+CALL_SILENT = "CALL_SILENT"
+
+#: RFC 3261 §17.2.1 lets a UAS stay quiet for 200 ms; a hedge before that would double healthy calls. Seconds.
+LEAST_HEDGE = 0.25
+
 # --------------------------------------------------------------------------- configuration, compiled
 
 #: A hedge delay in seconds; ``"auto"`` follows the measured first responses; ``None`` is off.
@@ -124,7 +131,7 @@ class Stage:
 
     targets: tuple[Target, ...]
     mode: Mode = Mode.SEQUENTIAL
-    ring: float = 20.0  # sequential: each target's turn; parallel and hybrid: the whole stage
+    ring: float = 20.0  # sequential: each path of a target may ring so long; parallel and hybrid: the stage
     no_reply: float = 2.0  # give an attempt up when nothing at all was heard for so long
     no_progress: float = 8.0  # give an attempt up when it is not alerting after so long
     stagger: float = 5.0  # hybrid: the next target joins after so long
@@ -205,7 +212,7 @@ class TrunkHealth:
     state: TargetState = TargetState.UNKNOWN
     since: float = 0.0
     code: str = ""
-    hedge: float = 0.25  # what `hedge: auto` means on this trunk now, seconds
+    hedge: float = LEAST_HEDGE  # what `hedge: auto` means on this trunk now, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +351,13 @@ class AttemptRecord:
     started: float  # seconds after the offer
     milestone: str
     cause: str  # why it ended or was given up; "" for a winner, unless it answered after it had been given up
+
+
+@dataclass(slots=True)
+class Fault:
+    """A bug of ours showed itself in one call; the others go on."""
+
+    what: str  # the traceback
 
 
 @dataclass(slots=True)

@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from enum import Enum
 
+from sip import builder
 from sip.errors import RemoteProtocolError
 from sip.headers import MAGIC_COOKIE, Via, find_uri, split_values
 from sip.message import Message, Request, Response
+from sip.route import SealedRoute, decode_route
 from sip.seal import Seal
 from sip.transaction import Hop
-from sip.uri import Uri, is_address, parse_uri
+from sip.uri import Uri, bracketed, is_address, parse_uri
 
 _MARK = f"{MAGIC_COOKIE}cw-"
 _MAC_CHARS = 22  # 132 bits of a SHA-256 HMAC in base64
 SEAL_PARAM = "cw"
-
-
-@dataclass(frozen=True, slots=True)
-class SealedRoute:
-    """What our Record-Route remembers of a call."""
-
-    caller_tag: str  # From tag of the INVITE: who asks tells the direction
-    trunk: str
+_SEALED = re.compile(r";\s*cw\s*=\s*([\w.\-]+)", re.IGNORECASE)
 
 
 class Refusal(Enum):
@@ -49,7 +45,7 @@ class Element:
         self._key = branch_key
         self._seal = seal
         self._names = names or {}
-        host = f"[{local.host}]" if ":" in local.host else local.host
+        host = bracketed(local.host)
         self.address = f"{host}:{local.port}"
         self._via_prefix = f"SIP/2.0/{local.transport.upper()} {self.address};branch="
         self._sent_by = (host.lower(), local.port)
@@ -87,9 +83,11 @@ class Element:
         )
 
     def _branch_mac(self, message: Message, upstream: Via, marked: str) -> str:
-        # Everything that tells one upstream transaction from another, also of peers of RFC 2543 without a branch.
-        sender = f"{upstream.branch}|{upstream.host.lower()}:{upstream.port}"
-        return self._mac(f"{sender}|{message.call_id}|{message.cseq[0]}|{marked}")
+        # Everything that tells one upstream transaction from another (RFC 3261 §17.2.3), and where its responses go:
+        # what comes back with another address in it is not ours to forward.
+        sender = f"{upstream.branch}|{upstream.host.lower()}:{upstream.port}|{upstream.params.lower()}"
+        old = "" if upstream.branch.startswith(MAGIC_COOKIE) else message.from_tag  # RFC 2543: no unique branch
+        return self._mac(f"{sender}|{message.call_id}|{message.cseq[0]}|{old}|{marked}")
 
     def to_tag_for(self, request: Request) -> str:
         """The To tag of our own responses to this request."""
@@ -97,10 +95,28 @@ class Element:
 
     # -- Record-Route
 
-    def record_route_uri(self, call_id: str, caller_tag: str, trunk: str) -> str:
+    def record_route_uri(self, call_id: str, route: SealedRoute) -> str:
         """The URI we record; in-dialog requests bring it back."""
-        sealed = self._seal.close(f"{caller_tag}\n{trunk}".encode("utf-8", "surrogateescape"), call_id)
-        return f"sip:{self.address};lr;{SEAL_PARAM}={sealed}"
+        return f"sip:{self.address};lr;{SEAL_PARAM}={self._seal.close(route.encode(), call_id)}"
+
+    def forward_response(self, response: Response) -> Response:
+        """The copy of a response for upstream (RFC 3261 §16.7 steps 3 and 8): without our Via, our Record-Route turned
+        into the caller's side of the dialog."""
+        forwarded = builder.forward_response(response)
+        if 100 < response.status < 300:
+            for index, name in enumerate(forwarded.names):
+                if name == "record-route":
+                    forwarded.lines[index] = self._turn_route(forwarded.lines[index], forwarded)
+        return forwarded
+
+    def _turn_route(self, line: str, response: Response) -> str:
+        for text in _SEALED.findall(line):
+            secret = self._seal.open(text, response.call_id)
+            route = decode_route(secret) if secret is not None else None
+            if route is not None:
+                turned = replace(route, callee_tag=response.to_tag)
+                return line.replace(text, self._seal.close(turned.encode(), response.call_id))
+        return line
 
     def open_route(self, request: Request) -> SealedRoute | Refusal:
         """What our Route entry on top of an in-dialog request holds, or why the request must not pass."""
@@ -111,12 +127,10 @@ class Element:
         if not self.owns(uri):
             return Refusal.NOT_OURS
         secret = self._seal.open(uri.param(SEAL_PARAM) or "", request.call_id)
-        if secret is None:
+        route = decode_route(secret) if secret is not None else None
+        if route is None or not route.fits(request.from_tag, request.to_tag):
             return Refusal.BROKEN_SEAL
-        caller_tag, _, trunk = secret.decode("utf-8", "surrogateescape").partition("\n")
-        if caller_tag not in (request.from_tag, request.to_tag):
-            return Refusal.BROKEN_SEAL
-        return SealedRoute(caller_tag, trunk)
+        return route
 
     def owns(self, uri: Uri) -> bool:
         """Whether a URI points at our listening address."""

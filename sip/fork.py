@@ -34,6 +34,8 @@ from sip.transaction import (
 #: echoes of our own forking and CANCELs; a redirect would send the caller past us.
 _RANK_OF_STATUS = {408: 4, 401: 6, 407: 6, 482: 7, 487: 7}
 _RANK_OF_CLASS = {6: 0, 4: 1, 5: 3, 3: 5}
+#: So many dialogs of one branch are released at most: no fork has that many phones, but a forger has many tags.
+MAX_RELEASED = 8
 _NOT_FOR_THE_CALLER = frozenset((5, 6, 7))
 
 
@@ -83,6 +85,7 @@ class Branch:
         "cancel_reason",
         "cancel_wanted",
         "context",
+        "dialog",
         "done",
         "id",
         "patience",
@@ -95,6 +98,7 @@ class Branch:
     def __init__(self, context: ResponseContext, branch_id: int, request: Request) -> None:
         self.context = context
         self.id = branch_id
+        self.dialog = (request.call_id, request.cseq[0], request.from_tag)
         self.request: Request | None = request  # until there is nothing left to cancel
         self.transaction: Transaction | None = None
         self.status = 0  # the highest provisional so far, then the final
@@ -172,7 +176,7 @@ class ResponseContext:
         if branch is None or branch.answer is None or self.final:
             return False
         self.winner, self._winner_tag = branch_id, branch.answer.to_tag
-        self._send_final(builder.forward_response(branch.answer), now)
+        self._send_final(self._element.forward_response(branch.answer), now)
         branch.answer = None
         return True
 
@@ -195,7 +199,7 @@ class ResponseContext:
             return self.respond(500, now)
         if isinstance(best, int):
             return self.respond(best or 480, now)
-        self._send_final(builder.forward_response(best), now)
+        self._send_final(self._element.forward_response(best), now)
         return True
 
     # -- events of the branches
@@ -209,9 +213,11 @@ class ResponseContext:
         if isinstance(event, TransactionTimedOut):
             return self._fail(branch, 408, 408, local=True)
         if isinstance(event, TransactionEnded):
+            failed = self._fail(branch, 408, 408, local=True)  # the answer that ended it was of another dialog
             self._disarm(branch)
             self.branches.pop(branch.id, None)
             branch.transaction = None
+            return failed
         return []
 
     def _handle_response(self, branch: Branch, response: Response, now: float) -> list[ForkEvent]:
@@ -235,12 +241,14 @@ class ResponseContext:
                 self._send_cancel(branch, now)
         elif not self.final:
             if status > 100:  # §16.7 step 5: 100 is hop by hop
-                self._layer.respond(self.upstream, builder.forward_response(response), now)
+                self._layer.respond(self.upstream, self._element.forward_response(response), now)
             if self._relay and (first or status > 100):
                 self._arm(branch, now + self._layer.timing.timer_c)
         return [BranchProgressed(self, branch.id, status)]
 
     def _handle_answer(self, branch: Branch, response: Response, now: float) -> list[ForkEvent]:
+        if (response.call_id, response.cseq[0], response.from_tag) != branch.dialog:
+            return []  # nobody makes us send ACK and BYE into a dialog that is not this one
         self._disarm(branch)
         first = not branch.done
         branch.done = True
@@ -253,12 +261,14 @@ class ResponseContext:
         tag = response.to_tag
         if self.winner == branch.id and tag == self._winner_tag:
             # a retransmission: the caller's ACK was lost, or is on its way
-            self._layer.respond(self.upstream, builder.forward_response(response), now)
+            self._layer.respond(self.upstream, self._element.forward_response(response), now)
             return []
         if response.cseq[1] != "INVITE":
             return []
         first = tag not in branch.released
         if first:
+            if len(branch.released) == MAX_RELEASED:
+                return []
             branch.released += (tag,)
         self._release(branch, response, now, bye=first)
         return [BranchReleased(self, branch.id)] if first else []

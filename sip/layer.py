@@ -118,7 +118,7 @@ class TransactionLayer:
         return transaction.handle(kind, now, response)
 
     def abandon(self, transaction: Transaction, now: float) -> None:
-        """Give up waiting for the final of a cancelled INVITE; its user is told that it timed out."""
+        """End a transaction before its time; the user of a client transaction is told that it timed out."""
         transaction.handle(Input.ABANDON, now)
 
     def send_stateless(self, message: Message, hop: Hop) -> None:
@@ -215,7 +215,7 @@ def reply_hop(via: Via, transport: str = "udp") -> Hop | None:
     """
     host = (find_param(via.params, "received") or via.host).strip("[]")
     rport = find_param(via.params, "rport") or ""
-    known = rport.isascii() and rport.isdigit() and 0 < int(rport) < 65536
+    known = len(rport) <= 5 and rport.isascii() and rport.isdigit() and 0 < int(rport) < 65536
     return Hop(host, int(rport) if known else via.sent_by[1], transport) if is_address(host) else None
 
 

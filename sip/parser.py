@@ -12,6 +12,7 @@ import re
 from sip.errors import RemoteProtocolError
 from sip.message import HEADER_NAMES, Message, Request, Response
 
+MAX_HEAD = 16_384  # bytes; Asterisk takes 8 KiB a message, Kamailio 64
 MAX_HEADERS = 256  # a real INVITE has 15 to 40; Kamailio's default limit is of the same order
 _TOKEN = re.compile(r"[A-Za-z0-9!%*_+`'~.\-]+\Z")
 _STATUS = re.compile(r"[1-6][0-9][0-9]\Z")
@@ -25,6 +26,11 @@ def parse_message(data: bytes) -> Request | Response:
     head, blank, body = data.partition(b"\r\n\r\n")
     if not blank:
         raise RemoteProtocolError("no empty line after the headers")
+    if len(head) > MAX_HEAD:
+        raise RemoteProtocolError(f"more than {MAX_HEAD} bytes of headers", status=513)
+    if not head.count(b"\r\n") == head.count(b"\n") == head.count(b"\r"):
+        # Who takes a lone CR or LF for a line end would see headers that we did not.
+        raise RemoteProtocolError("a lone CR or LF among the headers")
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
     start = lines.pop(0)

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from sip.errors import RemoteProtocolError
 
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::([0-9]{1,5}))?\Z")
+_LONGEST_ADDRESS = 45  # characters of the longest IPv6 address, RFC 4291 §2.2
 DEFAULT_PORT = {"sip": 5060, "sips": 5061}
 
 
@@ -98,9 +99,20 @@ def split_params(params: str) -> list[str]:
     return parts
 
 
-@lru_cache(4096)
+def bracketed(host: str) -> str:
+    """A host as it stands in a URI or a Via: an IPv6 address goes in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def is_address(host: str) -> bool:
-    """Whether this is an IP address, without brackets, and no name that would have to be looked up."""
+    """Whether this is an IP address, without brackets or scope, and no name that would have to be looked up."""
+    return len(host) <= _LONGEST_ADDRESS and _is_address(host)
+
+
+@lru_cache(4096)
+def _is_address(host: str) -> bool:
+    if "%" in host:
+        return False
     try:
         ipaddress.ip_address(host)
     except ValueError:

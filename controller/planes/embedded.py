@@ -7,12 +7,15 @@ see is the fork's. Requests within a dialog carry their way in our sealed Record
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from math import inf
 from typing import Any
 
 from controller.switchboard import Switchboard
 from controller.types import (
+    CALL_RESPONSE,
+    CALL_SILENT,
     COMPLETED_ELSEWHERE,
     NO_ROUTE,
     TRANSPORT_ERROR,
@@ -23,6 +26,7 @@ from controller.types import (
     CallRecord,
     CancelAttempt,
     DeadlineReached,
+    Fault,
     Finish,
     HealthView,
     Milestone,
@@ -42,9 +46,11 @@ from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, Bra
 from sip.headers import find_uri, parse_via
 from sip.layer import TransactionLayer, reply_hop
 from sip.message import Request
+from sip.route import SealedRoute
 from sip.timing import Deadlines, Timing
 from sip.transaction import (
     NON_INVITE_SERVER,
+    Event,
     Hop,
     RequestReceived,
     StrayResponse,
@@ -84,7 +90,7 @@ class _Call:
 
 
 class EmbeddedPlane:
-    """See the top of the file. The driver drains ``outbox``, ``samples``, ``strays`` and ``records``."""
+    """See the top of the file. The driver drains ``outbox``, ``samples``, ``strays``, ``records`` and ``faults``."""
 
     def __init__(
         self,
@@ -97,7 +103,9 @@ class EmbeddedPlane:
         """``hops`` maps each trunk to its address, resolved ahead."""
         self._switchboard = switchboard
         self._element = element
-        self._hops = hops
+        self._hops: Mapping[str, Hop] = {}
+        self._owners: dict[Hop, str] = {}  # carrier (or trunk) behind each address
+        self.swap_hops(hops)
         self._deadlines = deadlines
         self._layer = TransactionLayer(deadlines, timing)
         self._path_tags: dict[str, str] = {}
@@ -107,6 +115,7 @@ class EmbeddedPlane:
         self.samples: list[Sample] = []
         self.strays: list[StrayResponse] = []
         self.records: list[CallRecord] = []
+        self.faults: list[Fault] = []
         self.counters: dict[str, int] = {"offers": 0, "relayed": 0, "refused_routes": 0, "glare": 0, "past_life": 0}
         self._calls: dict[str, _Call] = {}  # under way, by offer id
 
@@ -120,8 +129,10 @@ class EmbeddedPlane:
         self._view = view
 
     def swap_hops(self, hops: Mapping[str, Hop]) -> None:
-        """Use these addresses for new attempts."""
+        """Use these addresses for new attempts; call it after the switchboard has its dialplan."""
         self._hops = hops
+        trunks = self._switchboard.dialplan.trunks
+        self._owners = {hop: trunks[name].carrier or name for name, hop in hops.items() if name in trunks}
 
     # -- input
 
@@ -147,15 +158,21 @@ class EmbeddedPlane:
         while layer.events:
             events, layer.events = layer.events, []
             for event in events:
-                if isinstance(event, RequestReceived):
-                    self._on_request(event, now)
-                elif isinstance(event, StrayResponse):
-                    self._on_stray(event, now)
-                elif isinstance(event.user, Branch):
-                    for fork_event in event.user.context.handle(event.user, event, now):
-                        self._on_fork_event(fork_event, now)
-                elif isinstance(event, TransactionEnded) and isinstance(event.user, ResponseContext):
-                    event.user.user = None  # nobody upstream is left; cut the cycle
+                try:
+                    self._on_event(event, now)
+                except Exception:  # noqa: BLE001  # a fault of ours in one call must not cost the others
+                    self.faults.append(Fault(traceback.format_exc()))
+
+    def _on_event(self, event: Event, now: float) -> None:
+        if isinstance(event, RequestReceived):
+            self._on_request(event, now)
+        elif isinstance(event, StrayResponse):
+            self._on_stray(event, now)
+        elif isinstance(event.user, Branch):
+            for fork_event in event.user.context.handle(event.user, event, now):
+                self._on_fork_event(fork_event, now)
+        elif isinstance(event, TransactionEnded) and isinstance(event.user, ResponseContext):
+            event.user.user = None  # nobody upstream is left; cut the cycle
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -187,9 +204,7 @@ class EmbeddedPlane:
         if request.get("max-forwards") in ("0", "00", "000"):
             self._answer(transaction, 483, now)
             return
-        offer_id = f"{request.call_id};{request.via.branch}"
-        while offer_id in self._calls:  # RFC 3261 §17.2.3 tells transactions apart by their senders as well
-            offer_id += "+"
+        offer_id = ";".join((request.call_id, *map(str, transaction.key[:2])))  # unique while the transaction lives
         offer = Offer(
             id=offer_id,
             did=uri.user,
@@ -228,40 +243,46 @@ class EmbeddedPlane:
 
     def _relay(self, transaction: Transaction, request: Request, now: float) -> None:
         """A request within a dialog: our sealed Route entry is its passport (RFC 3261 §16.4)."""
-        forwarded = self._forward_in_dialog(request)
-        if isinstance(forwarded, int):
-            self._answer(transaction, forwarded, now)
-            return
-        hop = self._element.next_hop(forwarded)
-        if hop is None:
-            self._answer(transaction, 500, now)
+        onward = self._forward_in_dialog(request)
+        if isinstance(onward, int):
+            self._answer(transaction, onward, now)
             return
         if request.method == "INVITE":
             self._layer.respond(transaction, builder.make_response(request, 100), now)
         context = ResponseContext(self._layer, transaction, self._element, relay=True)
         transaction.user = context
         self.counters["relayed"] += 1
-        context.add_branch(1, forwarded, hop, now)
+        context.add_branch(1, *onward, now)
 
     def _on_ack(self, request: Request) -> None:
         """An ACK to a 2xx is forwarded without a transaction; one that we cannot vouch for is dropped."""
-        forwarded = self._forward_in_dialog(request)
-        if isinstance(forwarded, int):
-            return
-        hop = self._element.next_hop(forwarded)
-        if hop is not None:
-            self._layer.send_stateless(forwarded, hop)
+        onward = self._forward_in_dialog(request)
+        if not isinstance(onward, int):
+            self._layer.send_stateless(*onward)
 
-    def _forward_in_dialog(self, request: Request) -> Request | int:
-        """The copy to send on, or the status of the refusal."""
+    def _forward_in_dialog(self, request: Request) -> tuple[Request, Hop] | int:
+        """The copy to send on and where to, or the status of the refusal."""
         route = self._element.open_route(request)
         if route is Refusal.NOT_OURS:
             return 481
-        if route is Refusal.BROKEN_SEAL:
+        if isinstance(route, Refusal):
             self.counters["refused_routes"] += 1
             return 403
         via = self._element.via_for(request, request.method)
-        return builder.forward_request(request, request.uri, via, strip_route=True)
+        forwarded = builder.forward_request(request, request.uri, via, strip_route=True)
+        home = route.caller if route.callee_tag is None else self._hops.get(route.trunk)
+        hop = self._element.next_hop(forwarded) or home  # a name that was not looked up ahead: where the dialog began
+        if hop is None:
+            return 500
+        if not self._may_reach(hop, home):
+            self.counters["refused_routes"] += 1
+            return 403
+        return forwarded, hop
+
+    def _may_reach(self, hop: Hop, home: Hop | None) -> bool:
+        """A dialog leads to its own trunk or to none: other trunks trust our address, and it was not meant for them."""
+        owner = self._owners.get(hop)
+        return owner is None or (home is not None and (hop.host == home.host or owner == self._owners.get(home)))
 
     def _answer(self, transaction: Transaction, status: int, now: float, *extra: str) -> None:
         ResponseContext(self._layer, transaction, self._element).respond(status, now, *extra)
@@ -278,10 +299,8 @@ class EmbeddedPlane:
             if isinstance(event, BranchAnswered):
                 context.respond_with(event.branch, now)
             elif isinstance(event, BranchFailed):
-                upstream = context.upstream
-                if event.local and event.status == 408 and upstream.table is NON_INVITE_SERVER:
-                    self._layer.forget(upstream)  # RFC 4320 §4.2: its sender has timed out as well, so no 408
-                    upstream.user = None
+                if event.local and event.status == 408 and context.upstream.table is NON_INVITE_SERVER:
+                    self._layer.abandon(context.upstream, now)  # RFC 4320 §4.2: its sender has timed out as well
                 else:
                     context.respond_best(now)
             return
@@ -304,7 +323,7 @@ class EmbeddedPlane:
     def _note_life(self, attempt: _Attempt, now: float) -> None:
         if not attempt.heard:
             attempt.heard = True
-            self.samples.append(Sample(attempt.path.trunk, True, "CALL_RESPONSE", now - attempt.started))
+            self.samples.append(Sample(attempt.path.trunk, True, CALL_RESPONSE, now - attempt.started))
 
     def _on_stray(self, event: StrayResponse, now: float) -> None:
         """A response to a branch of a past life goes on by its Vias alone; anything else is not ours.
@@ -322,7 +341,7 @@ class EmbeddedPlane:
             hop = reply_hop(vias[1])
             if hop is not None:
                 self.counters["past_life"] += 1
-                self._layer.send_stateless(builder.forward_response(event.response), hop)
+                self._layer.send_stateless(self._element.forward_response(event.response), hop)
         else:
             self.strays.append(event)
 
@@ -339,7 +358,7 @@ class EmbeddedPlane:
                 call.context.cancel_branch(command.attempt, self._reason_for(call, command.why), now)
             elif isinstance(command, ReportSilent):
                 trunk = call.attempts[command.attempt].path.trunk
-                self.samples.append(Sample(trunk, alive=False, code="CALL_SILENT"))
+                self.samples.append(Sample(trunk, alive=False, code=CALL_SILENT))
             elif isinstance(command, Finish):
                 self._finish(call, command, now)
         self._arm(call)
@@ -354,7 +373,8 @@ class EmbeddedPlane:
         tag = self._path_tags.get(path.name)
         if tag is None:
             tag = self._path_tags[path.name] = element.path_tag_of(path.name)
-        route = element.record_route_uri(invite.call_id, invite.from_tag, path.trunk)
+        passport = SealedRoute(invite.from_tag, call.context.upstream.hop, path.trunk)
+        route = element.record_route_uri(invite.call_id, passport)
         via = element.via_for(invite, tag, command.trial)
         request = builder.forward_request(invite, path.address, via, record_route=f"<{route}>")
         call.context.add_branch(command.attempt, request, hop, now)

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.types import Chain, Dialplan, HealthView, Plan, Skipped, Stage, Target, TargetState
-
-#: RFC 3261 §17.2.1 lets a UAS stay quiet for 200 ms; below that a hedge would double healthy calls.
-LEAST_HEDGE = 0.25
+from controller.types import LEAST_HEDGE, Chain, Dialplan, HealthView, Plan, Skipped, Stage, Target, TargetState
 
 
 def make_plan(dialplan: Dialplan, chain: Chain, view: HealthView) -> Plan:

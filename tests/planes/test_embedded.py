@@ -12,6 +12,7 @@ from controller.types import (
     Mode,
     Sample,
 )
+from sip.fork import MAX_RELEASED
 from sip.message import Request, Response
 from sip.transaction import Hop
 from tests.planes.bench import T1, T2, T3, Bench, dialplan, requests, statuses
@@ -421,3 +422,60 @@ def test_a_phone_that_stands_in_two_stages_gets_two_branches() -> None:
     assert (first.uri, third.uri) == ("sip:anna@t1.example", "sip:anna@t1.example")
     assert first.via.branch != third.via.branch
     assert statuses(bench.answer(third, 200)) == [200]
+
+
+# --------------------------------------------------------------------------- nobody is led astray
+
+
+def test_a_dialog_leads_to_no_trunk_that_it_was_not_meant_for() -> None:
+    bench = Bench(stage("anna/t1"))
+    (invite,) = requests(bench.call())
+    ((ringing, _),) = bench.answer(invite, 180, to_tag="callee")
+    route = [f"Route: {ringing.get('record-route')}"]
+    for uri, allowed in ((f"sip:+1900@{T2.host}", False), (f"sip:+1900@{T1.host}", True), ("sip:x@203.0.113.5", True)):
+        data = wire.request("INFO", uri=uri, to_tag="callee", cseq=9, branch=f"z9hG4bK{uri[-5:]}", extra=route)
+        sent = bench.receive(data)
+        assert (sent[0][0].start_line == "SIP/2.0 403 Forbidden") is not allowed, uri
+
+
+def test_a_name_that_was_not_looked_up_leads_to_where_the_dialog_began() -> None:
+    bench = Bench(stage("anna/t1"))
+    (invite,) = requests(bench.call())
+    ((answer, _),) = bench.answer(invite, 200, to_tag="callee")
+    route = [f"Route: {answer.get('record-route')}"]
+    ack = wire.request("ACK", uri="sip:anna@phone.example", to_tag="callee", extra=route)
+    ((_, hop),) = bench.receive(ack)
+    assert hop == T1
+
+
+def test_a_loser_cannot_make_us_hang_up_somebody_elses_call() -> None:
+    bench = Bench(stage("anna/t1 | ben/t2", mode=Mode.PARALLEL))
+    first, second = requests(bench.call())
+    bench.answer(first, 200, to_tag="anna")
+    forged = wire.answer(second, 200, to_tag="ben").replace(second.call_id.encode(), b"somebody-elses")
+    assert bench.receive(forged, T2) == []
+
+
+def test_one_loser_is_released_a_few_times_and_no_more() -> None:
+    bench = Bench(stage("anna/t1 | ben/t2", mode=Mode.PARALLEL))
+    first, second = requests(bench.call())
+    bench.answer(first, 200, to_tag="anna")
+    sent = [
+        len(bench.answer(second, 200, T2, to_tag=f"ben-{number}", extra=["Contact: <sip:ben@192.0.2.22>"]))
+        for number in range(50)
+    ]
+    assert sum(sent) == 2 * MAX_RELEASED
+
+
+def test_a_fault_in_one_call_is_told_and_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.switchboard, "begin", fail)
+        bench.call()
+    (fault,) = bench.plane.faults
+    assert "RuntimeError: a bug" in fault.what
+    assert bench.call(call_id="another", branch="z9hG4bK-another")
