@@ -96,6 +96,9 @@ class Trunk:
     carrier: str = ""
     probe: Probe | None = field(default_factory=Probe)  # None: never probed, calls are the only samples
     where: str = ""  # file:line of its definition
+    priority: int = 0  # lower is better, as in DNS SRV (RFC 2782)
+    weight: int = 1  # share among equals of priority
+    cost: float = 0.0  # per minute, in whatever currency the operator counts in
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ class Route:
     did: str  # as written, normally E.164 "+15557000"; "*" is the default route
     chain: str
     where: str = ""
+    prefix: bool = False  # every number that begins with `did`
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,7 @@ class Dialplan:
     routes: Mapping[str, Route]  # by DID
     default: Route | None = None
     causes: Mapping[str, Verdict] = field(default_factory=dict)  # overrides of rules.verdicts.DEFAULTS
+    prefixes: Mapping[str, Route] = field(default_factory=dict)  # by the beginning of the DID
 
 
 # --------------------------------------------------------------------------- health

@@ -20,6 +20,16 @@ from controller.config.validate import Loc, describe, find
 from controller.config.values import OFF, parse_cause
 from controller.types import Chain, Dialplan, Listen, Path, Probe, Route, Stage, Target, Trunk, Verdict
 
+#: What to do about both of two keys, and about neither.
+_ENDPOINT_HINTS = (
+    "keep user for what a PBX knows, number for what a carrier knows",
+    'add user: "100" (of a PBX) or number: "+15550100"',
+)
+_ROUTE_HINTS = (
+    "keep did for one number, prefix for all that begin so",
+    'add did: "+15557000", or prefix: "+1555" for all that begin so',
+)
+
 
 def build(file: FileModel, root: Node, names: Names, report: Report, version: str) -> Dialplan:
     """Compile the models; ``root`` is what they were read from."""
@@ -44,9 +54,10 @@ class _Compiler:
             listen=listen,
             trunks=MappingProxyType(trunks),
             chains=MappingProxyType(chains),
-            routes=MappingProxyType({did: route for did, route in routes.items() if did != "*"}),
-            default=routes.get("*"),
+            routes=MappingProxyType({r.did: r for r in routes if not r.prefix and r.did != "*"}),
+            default=next((route for route in routes if route.did == "*"), None),
             causes=MappingProxyType(self.causes()),
+            prefixes=MappingProxyType({route.did: route for route in routes if route.prefix}),
         )
 
     # ----------------------------------------------------------------- sections
@@ -75,6 +86,9 @@ class _Compiler:
                 carrier=model.carrier,
                 probe=self.probe(name, model.probe),
                 where=self.where(self.key("trunks", name)),
+                priority=model.priority,
+                weight=model.weight,
+                cost=model.cost,
             )
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)
@@ -130,15 +144,7 @@ class _Compiler:
         return targets
 
     def address(self, name: str, model: EndpointModel) -> str:
-        node = self.at("endpoints", name)
-        assert isinstance(node, MapNode)
-        if model.user is not None and model.number is not None:
-            message = f"'user' and 'number' exclude each other in endpoint {quoted(name)}"
-            hint = "keep user for what a PBX knows, number for what a carrier knows"
-            self.report.error(node.keys["number"], "BOTH_KEYS", message, hint)
-        elif model.user is None and model.number is None and not node.lost & {"user", "number"}:
-            message = f"'user' or 'number' is missing in endpoint {quoted(name)}"
-            self.report.error(node, "MISSING_KEY", message, 'add user: "100" (of a PBX) or number: "+15550100"')
+        self.one_of("user", "number", ("endpoints", name), _ENDPOINT_HINTS)
         return model.user or model.number or ""
 
     def chains(self, targets: dict[str, Target]) -> dict[str, Chain]:
@@ -172,22 +178,39 @@ class _Compiler:
             **{name: timer.value for name, timer in timers.items()},
         )
 
-    def routes(self) -> dict[str, Route]:
-        seen: dict[str, Node] = {}
-        routes = {}
+    def routes(self) -> list[Route]:
+        seen: dict[tuple[str, str], Node] = {}
+        routes = []
         items = find(self.root, ("routes",))
         for index, model in enumerate(self.file.routes):
             assert isinstance(items, ListNode)
-            written = model.model_fields_set
-            if "chain" in written:
+            node = items.items[index]
+            if "chain" in model.model_fields_set:
                 self.use("chains", model.chain, ("routes", index, "chain"))
-            at = self.at("routes", index, "did")
-            if model.did in seen and "did" in written:
-                hint = f"first at {seen[model.did]}: remove one of the two"
-                self.report.error(at, "DUPLICATE", f"duplicate did {quoted(model.did)}", hint)
-            seen.setdefault(model.did, at)
-            routes[model.did] = Route(model.did, model.chain, where=self.where(items.items[index]))
+            key = self.one_of("did", "prefix", ("routes", index), _ROUTE_HINTS)
+            number = model.did if key == "did" else model.prefix
+            if key is None or number is None:
+                continue
+            at = self.at("routes", index, key)
+            if (key, number) in seen:
+                hint = f"first at {seen[key, number]}: remove one of the two"
+                self.report.error(at, "DUPLICATE", f"duplicate {key} {quoted(number)}", hint)
+            seen.setdefault((key, number), at)
+            routes.append(Route(number, model.chain, where=self.where(node), prefix=key == "prefix"))
         return routes
+
+    def one_of(self, one: str, other: str, loc: Loc, hints: tuple[str, str]) -> str | None:
+        """Which of two keys that exclude each other an entry has; both and none are reported."""
+        node = self.at(*loc)
+        assert isinstance(node, MapNode)
+        inside = describe(self.root, loc)
+        written = [key for key in (one, other) if key in node.entries]
+        if len(written) == 2:
+            message = f"{quoted(one)} and {quoted(other)} exclude each other in {inside}"
+            self.report.error(node.keys[other], "BOTH_KEYS", message, hints[0])
+        elif not written and not node.lost & {one, other}:
+            self.report.error(node, "MISSING_KEY", f"{quoted(one)} or {quoted(other)} is missing in {inside}", hints[1])
+        return written[0] if written else None
 
     def causes(self) -> dict[str, Verdict]:
         node = self.at("defaults", "causes")

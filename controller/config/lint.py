@@ -20,6 +20,7 @@ TIMER_C = 180.0
 def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> None:
     """Report every finding; ``root`` is what the dialplan was compiled from."""
     warn_unused(names, report)
+    warn_order(root.entries["trunks"], report)
     chains = root.entries["chains"]
     assert isinstance(chains, MapNode)
     for chain in dialplan.chains.values():
@@ -32,6 +33,17 @@ def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> Non
             assert isinstance(node, MapNode)
             warn_never_joins(stage, node, report)
             warn_idle_stagger(stage, node, report)
+
+
+def warn_order(trunks: Node, report: Report) -> None:
+    """What is kept for later must not look as if it did something today."""
+    assert isinstance(trunks, MapNode)
+    for trunk in trunks.entries.values():
+        assert isinstance(trunk, MapNode)
+        for word in ("priority", "weight", "cost"):
+            if word in trunk.keys:
+                message = f"{quoted(word)} has no effect yet: trunks are tried in the order of each endpoint's 'via'"
+                report.warning(trunk.keys[word], "NO_EFFECT", message, "keep it for a later version, or remove it")
 
 
 def _ring_key(stage: Node) -> Node:

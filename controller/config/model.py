@@ -16,13 +16,22 @@ from typing import Annotated, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticKnownError
 
-from controller.config.address import HostPort, parse_did, parse_listen, parse_number, parse_trunk_uri, parse_user
+from controller.config.address import (
+    HostPort,
+    parse_did,
+    parse_listen,
+    parse_number,
+    parse_prefix,
+    parse_trunk_uri,
+    parse_user,
+)
 from controller.config.diagnostics import Mistake, quoted
 from controller.config.duration import parse_duration
 from controller.config.values import (
     AUTO,
     OFF,
     parse_choice,
+    parse_cost,
     parse_count,
     parse_name,
     parse_switch,
@@ -73,6 +82,7 @@ Switch = Annotated[bool, _text(parse_switch)]
 TrunkUri = Annotated[HostPort, _text(parse_trunk_uri)]
 ListenAddress = Annotated[HostPort, _text(parse_listen)]
 Did = Annotated[str, _text(parse_did)]
+Prefix = Annotated[str, _text(parse_prefix)]
 
 
 _ORDER = "trunks are tried in the order of each endpoint's 'via'"
@@ -123,9 +133,6 @@ class TrunkModel(Section):
         "auth": "the carrier has to know this host by its IP address",
         "caller_id": "the caller's number is passed on as it came",
         "limits": "the calls of a trunk are not counted",
-        "priority": _ORDER,
-        "weight": _ORDER,
-        "cost": _ORDER,
         "register": "the carrier has to send calls to this host's address",
         "sources": "calls are taken from every address: use a firewall",
     }
@@ -133,6 +140,9 @@ class TrunkModel(Section):
     uri: TrunkUri = Field(examples=["sip:192.0.2.10:5060"])
     carrier: Name = ""
     probe: str | None = None
+    priority: Annotated[int, _text(lambda text: parse_count(text, 0, 65535))] = 0
+    weight: Annotated[int, _text(lambda text: parse_count(text, 0, 65535))] = 1
+    cost: Annotated[float, _text(parse_cost)] = 0.0
 
 
 class ProbeModel(Section):
@@ -177,7 +187,7 @@ class StageModel(Section):
 
 
 class RouteModel(Section):
-    """A called number and its chain."""
+    """A called number, or the beginning of many, and its chain."""
 
     RESERVED = {
         "outbound": "only inbound calls are routed",
@@ -185,7 +195,8 @@ class RouteModel(Section):
         "order": _ORDER,
     }
 
-    did: Did = Field(examples=["+15557000"])
+    did: Did | None = None
+    prefix: Prefix | None = None
     chain: str = Field(examples=["sales"])
 
 

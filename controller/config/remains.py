@@ -12,7 +12,6 @@ from pydantic import Field, GetPydanticSchema
 
 from controller.config.address import HostPort
 from controller.config.model import (
-    Did,
     EndpointModel,
     FileModel,
     ListenAddress,
@@ -45,7 +44,6 @@ class _Stage(StageModel):
 
 
 class _Route(RouteModel):
-    did: Did = ""
     chain: str = ""
 
 

@@ -94,7 +94,9 @@ def describe(root: Node, loc: Loc) -> str:
         case "trunks" | "probes" | "endpoints" | "chains", [str(name), *rest]:
             words = [f"{str(section)[:-1]} {quoted(name)}"]
         case "routes", [int(), *rest]:
-            did = find(root, (*loc[:2], "did"))
+            route = find(root, loc[:2])
+            entries = route.entries if isinstance(route, MapNode) else {}
+            did = entries.get("did", entries.get("prefix"))
             known = isinstance(did, ScalarNode) and did.text
             words = [f"route {quoted(known) if known else _number(root, loc[:2])}"]
         case "listen", [int(), *rest]:
