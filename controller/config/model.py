@@ -10,10 +10,11 @@ Every scalar arrives as text. Names of entries are keys, and read by `names`; th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date, tzinfo
 from functools import partial
 from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticKnownError
 
 from controller.config.address import (
@@ -27,6 +28,7 @@ from controller.config.address import (
 )
 from controller.config.diagnostics import Mistake, quoted
 from controller.config.duration import parse_duration
+from controller.config.hours import parse_holidays, parse_span, parse_zone
 from controller.config.values import (
     AUTO,
     OFF,
@@ -83,6 +85,12 @@ TrunkUri = Annotated[HostPort, _text(parse_trunk_uri)]
 ListenAddress = Annotated[HostPort, _text(parse_listen)]
 Did = Annotated[str, _text(parse_did)]
 Prefix = Annotated[str, _text(parse_prefix)]
+Zone = Annotated[tzinfo, _text(parse_zone)]
+Span = Annotated[tuple[int, int], _text(parse_span)]
+Holidays = Annotated[Mapping[date, str], _text(parse_holidays)]
+UpOrDown = Annotated[bool, _text(lambda text: parse_choice(text, "state", ["up", "down"]) == "up")]
+#: One may be written without its brackets.
+OneOrMore = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 
 
 _ORDER = "trunks are tried in the order of each endpoint's 'via'"
@@ -129,7 +137,6 @@ class TrunkModel(Section):
     """A SIP carrier or PBX link."""
 
     RESERVED = {
-        "site": "trunks fail over one by one",
         "auth": "the carrier has to know this host by its IP address",
         "caller_id": "the caller's number is passed on as it came",
         "limits": "the calls of a trunk are not counted",
@@ -143,6 +150,22 @@ class TrunkModel(Section):
     priority: Annotated[int, _text(lambda text: parse_count(text, 0, 65535))] = 0
     weight: Annotated[int, _text(lambda text: parse_count(text, 0, 65535))] = 1
     cost: Annotated[float, _text(parse_cost)] = 0.0
+    site: str | None = None
+
+
+class SiteModel(Section):
+    """A place with PBXs."""
+
+    pbx: list[str] = Field(min_length=1, examples=[["hq-pbx"]])
+    active: str | None = None
+
+
+class HoursModel(Section):
+    """When something is open, on the wall clock of its zone."""
+
+    zone: Zone = Field(examples=["America/New_York"])
+    open: dict[str, Annotated[list[Span], OneOrMore]] = Field(min_length=1, examples=[{"mon-fri": "08:00-18:00"}])
+    holidays: Annotated[list[Holidays], OneOrMore] = []
 
 
 class ProbeModel(Section):
@@ -172,10 +195,22 @@ class EndpointModel(Section):
     live: Switch = False
 
 
+class WhenModel(Section):
+    """When a stage is tried: all of it must hold."""
+
+    RESERVED = {"overflow": "the calls of a trunk are not counted"}
+
+    hours: str | None = None
+    not_hours: str | None = None
+    caller: Annotated[list[Prefix], OneOrMore] = []
+    trunk: dict[str, UpOrDown] = {}
+    site: dict[str, UpOrDown] = {}
+
+
 class StageModel(Section):
     """Targets tried together."""
 
-    RESERVED = {"when": "every stage is tried at any time", "order": _ORDER}
+    RESERVED = {"order": _ORDER}
 
     ring: list[str] = Field(min_length=1, examples=[["front-desk"]])
     turn: Duration | None = Field(None, alias="for")
@@ -184,6 +219,7 @@ class StageModel(Section):
     no_progress: Duration | None = None
     stagger: Duration | None = None
     hedge: HedgeDelay = "auto"
+    when: WhenModel | None = None
 
 
 class RouteModel(Section):
@@ -207,8 +243,6 @@ class FileModel(Section):
     """A whole dialplan file."""
 
     RESERVED = {
-        "sites": "trunks fail over one by one",
-        "hours": "chains are the same at any time",
         "providers": "this version routes calls only",
         "cascades": "this version routes calls only",
         "alerts": "events are in the log only",
@@ -219,6 +253,8 @@ class FileModel(Section):
     defaults: DefaultsModel = DefaultsModel()
     trunks: dict[str, TrunkModel] = Field(examples=[{"carrier-a": {"uri": "sip:192.0.2.10:5060"}}])
     probes: dict[str, ProbeModel] = {}
+    sites: dict[str, SiteModel] = {}
+    hours: dict[str, HoursModel] = {}
     endpoints: dict[str, EndpointModel] = Field(examples=[{"front-desk": {"user": "100", "via": ["carrier-a"]}}])
     chains: dict[str, Chain] = Field(examples=[{"sales": [{"ring": ["front-desk"]}]}])
     routes: list[RouteModel] = Field(min_length=1, examples=[[{"did": "+15557000", "chain": "sales"}]])
