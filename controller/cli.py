@@ -123,6 +123,14 @@ def explain(
         explain.print_explanation(found, dialplan, Console(highlight=False))
 
 
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of dialplans, for editors."""
+    from controller.config.schema import show_schema
+
+    typer.echo(show_schema(), nl=False)
+
+
 @cli.command("rotate-keys")
 def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Seal new calls with a new key; calls that are up keep the old one. Restart the daemon afterwards."""

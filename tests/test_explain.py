@@ -208,7 +208,7 @@ def test_a_caller_decides() -> None:
 
 def test_json_has_everything() -> None:
     data = json.loads(say(TWO_OFFICES, "+15557000", "--down", "branch-pbx", "--json"))
-    assert data["where"].endswith("two-offices.yaml:47")
+    assert data["where"].endswith("two-offices.yaml:48")
     assert data["order"][0] == "sales-desk via hq-pbx", "the active PBX first"
     assert data["stages"][0]["targets"][0]["ways"][2]["skipped"] == "branch-pbx is down (ASSUMED)"
     assert data["live_after"] == pytest.approx(8 + 15 + 8 + 20 + 8)
