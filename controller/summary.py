@@ -19,7 +19,7 @@ def summary(dialplan: Dialplan) -> dict[str, Any]:
     """The figures as plain data, times in seconds."""
     return {
         "version": dialplan.version,
-        "routes": len(dialplan.routes) + (dialplan.default is not None),
+        "routes": len(dialplan.routes) + len(dialplan.prefixes) + (dialplan.default is not None),
         "trunks": [_trunk(trunk) for trunk in dialplan.trunks.values()],
         "chains": [_chain(chain) for chain in dialplan.chains.values()],
     }

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, tzinfo
 from enum import IntEnum, StrEnum
 from typing import Literal
 
@@ -103,6 +104,42 @@ class Trunk:
     carrier: str = ""
     probe: Probe | None = field(default_factory=Probe)  # None: never probed, calls are the only samples
     where: str = ""  # file:line of its definition
+    priority: int = 0  # lower is better, as in DNS SRV (RFC 2782)
+    weight: int = 1  # share among equals of priority
+    cost: float = 0.0  # per minute, in whatever currency the operator counts in
+    site: str = ""  # where it ends: it is of no use when that site is dark
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place with PBXs; when all of them are DOWN, the site is."""
+
+    name: str
+    pbx: tuple[str, ...]  # trunks
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A calendar: when something is open, on the wall clock of its zone."""
+
+    name: str
+    zone: tzinfo
+    #: By weekday, Monday first: spans in seconds after midnight; one that ends before it begins goes over midnight.
+    open: tuple[tuple[tuple[int, int], ...], ...]
+    holidays: Mapping[date, str] = field(default_factory=dict)  # closed days and their names
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """When a stage is tried; all that is named must hold."""
+
+    hours: str = ""  # name of a calendar that must be open
+    not_hours: str = ""  # name of a calendar that must be closed
+    callers: tuple[str, ...] = ()  # beginnings of the caller's number, one of them
+    trunks: tuple[tuple[str, bool], ...] = ()  # name, True for up: everything but DOWN
+    sites: tuple[tuple[str, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +174,7 @@ class Stage:
     stagger: float = 5.0  # hybrid: the next target joins after so long
     hedge: Hedge = "auto"
     where: str = ""
+    when: When | None = None  # always None in a plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +193,7 @@ class Route:
     did: str  # as written, normally E.164 "+15557000"; "*" is the default route
     chain: str
     where: str = ""
+    prefix: bool = False  # every number that begins with `did`
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +217,9 @@ class Dialplan:
     routes: Mapping[str, Route]  # by DID
     default: Route | None = None
     causes: Mapping[str, Verdict] = field(default_factory=dict)  # overrides of rules.verdicts.DEFAULTS
+    prefixes: Mapping[str, Route] = field(default_factory=dict)  # by the beginning of the DID
+    hours: Mapping[str, Hours] = field(default_factory=dict)
+    sites: Mapping[str, Site] = field(default_factory=dict)
 
 
 # --------------------------------------------------------------------------- health
@@ -238,10 +280,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A path or target that the plan leaves out, and why."""
+    """A path or stage that the plan leaves out, and why."""
 
     what: str
     why: str
+    stage: int = field(default=0, compare=False)  # of the chain, from 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,31 @@ PIECES = (
     *SAMPLE.split(),
 )
 WORDS = st.sampled_from(
-    ["version", "listen", "udp", "ring", "for", "via", "[key]", "", "1", "auto", "sip:a", "+1555", "5s"]
+    [
+        "US",
+        "+1",
+        "up",
+        "UTC",
+        "08:00-18:00",
+        "version",
+        "listen",
+        "udp",
+        "ring",
+        "for",
+        "via",
+        "[key]",
+        "",
+        "1",
+        "auto",
+        "sip:a",
+        "+1555",
+        "5s",
+    ]
 )
 KEYS = st.sampled_from(
     "version listen defaults trunks probes endpoints chains routes udp ring for mode hedge no_reply causes uri carrier "
-    "probe every misses user number via live did chain hours auth [key] x".split()
+    "probe every misses user number via live did chain hours auth [key] x when caller trunk site sites pbx active zone open "
+    "holidays prefix priority cost mon-fri".split()
 )
 TREES = st.recursive(WORDS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4))
 
