@@ -5,6 +5,8 @@ Owns nothing else. Parsing gives a message or `RemoteProtocolError`, never any o
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ProtocolError(Exception):
     """Base of both; never raised itself."""
@@ -13,12 +15,14 @@ class ProtocolError(Exception):
 class RemoteProtocolError(ProtocolError):
     """The peer sent something that is not SIP, or not SIP we may accept.
 
-    ``status`` is the response code that a request with this fault deserves (RFC 3261 §21.4).
+    ``status`` is the response code that a request with this fault deserves (RFC 3261 §21.4); ``outline`` is as much
+    of the message as was understood, enough to answer it, or None.
     """
 
-    def __init__(self, message: str, status: int = 400) -> None:
+    def __init__(self, message: str, status: int = 400, outline: Any = None) -> None:
         super().__init__(message)
         self.status = status
+        self.outline = outline
 
 
 class LocalProtocolError(ProtocolError):

@@ -38,9 +38,13 @@ COMPACT = {
 MAGIC_COOKIE = "z9hG4bK"  # RFC 3261 §8.1.1.7
 
 # No two neighbours of a pattern may match the same text, or a datagram of blanks takes seconds to refuse.
-_VIA = re.compile(
-    r"\s*SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9!%*_+`'~.\-]+)\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]]+)\s*(?::\s*([0-9]{1,5})\s*)?(;.*)?\Z",
+_VIA = re.compile(  # any version: the sender of another one is told so by a 505 (RFC 4475 §3.1.2.16)
+    r"\s*SIP\s*/\s*[0-9]\.[0-9]\s*/\s*([A-Za-z0-9!%*_+`'~.\-]+)\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]]+)\s*(?::\s*([0-9]{1,5})\s*)?(;.*)?\Z",
     re.DOTALL | re.IGNORECASE,
+)
+# RFC 4475 §3.1.2.1: separators that separate nothing are a fault; what stands between them may be odd.
+_VIA_PARAMS = re.compile(
+    r"""(?:;\s*+[^\s;=,"]++\s*+(?:=\s*+(?:"(?:[^"\\]++|\\.)*+"|[^\s;,"]*+)\s*+)?+)*+\Z""", re.DOTALL
 )
 _CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9!%*_+`'~.\-]+)\s*\Z")
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^;,\s]*)", re.IGNORECASE)
@@ -71,6 +75,8 @@ def parse_via(value: str) -> Via:
         raise RemoteProtocolError(f"malformed Via: {value[:80]!r}")
     transport, host, port, params = match.groups()
     params = params or ""
+    if params and _VIA_PARAMS.match(params) is None:
+        raise RemoteProtocolError(f"malformed Via parameters: {params[:60]!r}")
     number = int(port) if port else 0
     if number > 65535:
         raise RemoteProtocolError(f"Via with port {number}")

@@ -51,9 +51,14 @@ from sip.transaction import (
     Transaction,
     TransactionEnded,
 )
-from sip.uri import parse_uri
+from sip.uri import Uri, parse_uri
 
+#: What may pass through us, within a call that we set up.
 ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE"
+#: What may come to us outside a call: we are the registrar, presence server and mailbox of nobody.
+ALLOW_OUTSIDE = "Allow: INVITE, ACK, CANCEL, OPTIONS"
+_WITHIN_ONLY = frozenset(("BYE", "PRACK", "UPDATE", "INFO"))  # without a dialog there is none: 481
+_FOR_OTHERS = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"))  # known, but not here: 405
 
 
 class _Attempt:
@@ -169,22 +174,22 @@ class EmbeddedPlane:
                 self._on_ack(request)
             elif request.method == "CANCEL":
                 self._on_cancel(transaction, request, now)
+            elif "proxy-require" in request.names:  # RFC 3261 §16.3 step 5: we support no extension of a proxy's
+                self._refuse_extensions(transaction, request, "proxy-require", now)
             elif request.to_tag:
                 self._relay(transaction, request, now)
             elif request.method == "INVITE":
                 self._on_invite(transaction, request, now)
-            elif request.method == "OPTIONS":
-                self._answer(transaction, 200, now, ALLOW, "Accept: application/sdp")
             else:
-                self._answer(transaction, 405, now, ALLOW)
+                self._on_other(transaction, request, now)
         except RemoteProtocolError as error:
             if transaction is not None:
                 self._answer(transaction, error.status, now)
 
     def _on_invite(self, transaction: Transaction, request: Request, now: float) -> None:
         self._layer.respond(transaction, builder.make_response(request, 100), now)
-        uri = parse_uri(request.uri)
-        if request.get("max-forwards") in ("0", "00", "000"):
+        uri = parse_target(request)
+        if not builder.hops_left(request):
             self._answer(transaction, 483, now)
             return
         offer_id = f"{request.call_id};{request.via.branch}"
@@ -209,6 +214,24 @@ class EmbeddedPlane:
         self._calls[offer.id] = call
         self._execute(call, commands, now)
 
+    def _on_other(self, transaction: Transaction, request: Request, now: float) -> None:
+        """A request outside a dialog that is no call: it is ours to answer, whatever its hop count (§16.3 step 3)."""
+        parse_target(request)
+        method = request.method
+        if method == "OPTIONS":
+            if "require" in request.names:
+                self._refuse_extensions(transaction, request, "require", now)
+            else:
+                self._answer(transaction, 200, now, ALLOW, "Accept: application/sdp", "Supported:")
+        elif method in _WITHIN_ONLY:
+            self._answer(transaction, 481, now)
+        else:  # RFC 3261 §21.5.2: 501 is for what we have never heard of
+            self._answer(transaction, 405 if method in _FOR_OTHERS else 501, now, ALLOW_OUTSIDE)
+
+    def _refuse_extensions(self, transaction: Transaction, request: Request, name: str, now: float) -> None:
+        """RFC 3261 §8.2.2.3: say which extensions we do not support."""
+        self._answer(transaction, 420, now, f"Unsupported: {', '.join(request.get_all(name))}")
+
     def _on_cancel(self, transaction: Transaction, request: Request, now: float) -> None:
         invite = self._layer.find_invite(request)
         if invite is None:
@@ -228,6 +251,8 @@ class EmbeddedPlane:
 
     def _relay(self, transaction: Transaction, request: Request, now: float) -> None:
         """A request within a dialog: our sealed Route entry is its passport (RFC 3261 §16.4)."""
+        if "?" in request.uri:
+            parse_target(request)
         forwarded = self._forward_in_dialog(request)
         if isinstance(forwarded, int):
             self._answer(transaction, forwarded, now)
@@ -421,6 +446,14 @@ class EmbeddedPlane:
 
     def _on_no_hop(self, now: float, call: _Call, attempt: int) -> None:
         self._tell(call, AttemptFailed(attempt, TRANSPORT_ERROR), now)
+
+
+def parse_target(request: Request) -> Uri:
+    """The Request-URI. Headers in it would be ours to make real, and may be anything (RFC 4475 §3.1.2.11)."""
+    uri = parse_uri(request.uri)
+    if uri.headers:
+        raise RemoteProtocolError("headers in the Request-URI")
+    return uri
 
 
 def parse_caller(request: Request) -> str:

@@ -34,7 +34,7 @@ def test_parts_of_a_via(value: str, expected: Via) -> None:
         "",
         "h",
         "SIP/2.0/UDP",
-        "SIP/1.0/UDP h",
+        "SIP/2/UDP h",
         "SIP/2.0/UDP h:65536",
         "SIP/2.0/UDP h:69999;branch=b",
         "SIP/2.0/UDP h:٥٠٦٠;branch=b",
