@@ -46,6 +46,10 @@ _VIA = re.compile(  # any version: the sender of another one is told so by a 505
 _VIA_PARAMS = re.compile(
     r"""(?:;\s*+[^\s;=,"]++\s*+(?:=\s*+(?:"(?:[^"\\]++|\\.)*+"|[^\s;,"]*+)\s*+)?+)*+\Z""", re.DOTALL
 )
+# What nearly every Via looks like, in one go.
+_PLAIN_VIA = re.compile(
+    r"SIP/2\.0/([A-Z]++) ([A-Za-z0-9.\-]++)(?::([0-9]{1,5}+))?+((?:;[A-Za-z0-9\-]++(?:=[^\s;,=\"]++)?+)*+)\Z"
+)
 _CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9!%*_+`'~.\-]+)\s*\Z")
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^;,\s]*)", re.IGNORECASE)
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
@@ -70,13 +74,17 @@ class Via:
 
 def parse_via(value: str) -> Via:
     """Parse one Via value (no comma-separated list)."""
-    match = _VIA.match(value)
-    if match is None:
-        raise RemoteProtocolError(f"malformed Via: {value[:80]!r}")
-    transport, host, port, params = match.groups()
-    params = params or ""
-    if params and _VIA_PARAMS.match(params) is None:
-        raise RemoteProtocolError(f"malformed Via parameters: {params[:60]!r}")
+    match = _PLAIN_VIA.match(value)
+    if match is not None:
+        transport, host, port, params = match.groups()
+    else:
+        match = _VIA.match(value)
+        if match is None:
+            raise RemoteProtocolError(f"malformed Via: {value[:80]!r}")
+        transport, host, port, params = match.groups()
+        params = params or ""
+        if _VIA_PARAMS.match(params) is None:
+            raise RemoteProtocolError(f"malformed Via parameters: {params[:60]!r}")
     number = int(port) if port else 0
     if number > 65535:
         raise RemoteProtocolError(f"Via with port {number}")

@@ -75,12 +75,13 @@ class _Attempt:
 class _Call:
     """The SIP side of one run: the user of its response context."""
 
-    __slots__ = ("attempts", "context", "deadline", "invite", "offer", "reason", "started", "ticket")
+    __slots__ = ("attempts", "context", "deadline", "invite", "loop_tag", "offer", "reason", "started", "ticket")
 
-    def __init__(self, offer: Offer, invite: Request, context: ResponseContext, started: float) -> None:
+    def __init__(self, offer: Offer, invite: Request, context: ResponseContext, loop_tag: str, started: float) -> None:
         self.offer = offer
         self.invite = invite
         self.context = context
+        self.loop_tag = loop_tag
         self.started = started
         self.attempts: dict[int, _Attempt] = {}
         self.reason: str | None = None  # what the caller's CANCEL said
@@ -112,7 +113,14 @@ class EmbeddedPlane:
         self.samples: list[Sample] = []
         self.strays: list[StrayResponse] = []
         self.records: list[CallRecord] = []
-        self.counters: dict[str, int] = {"offers": 0, "relayed": 0, "refused_routes": 0, "glare": 0, "past_life": 0}
+        self.counters: dict[str, int] = {
+            "offers": 0,
+            "relayed": 0,
+            "refused_routes": 0,
+            "glare": 0,
+            "past_life": 0,
+            "loops": 0,
+        }
         self._calls: dict[str, _Call] = {}  # under way, by offer id
 
     @property
@@ -192,6 +200,11 @@ class EmbeddedPlane:
         if not builder.hops_left(request):
             self._answer(transaction, 483, now)
             return
+        loop_tag = self._element.loop_tag_of(uri.user)
+        if self._element.has_passed(request, loop_tag):
+            self.counters["loops"] += 1
+            self._answer(transaction, 482, now)
+            return
         offer_id = f"{request.call_id};{request.via.branch}"
         while offer_id in self._calls:  # RFC 3261 §17.2.3 tells transactions apart by their senders as well
             offer_id += "+"
@@ -210,7 +223,7 @@ class EmbeddedPlane:
             return
         context = ResponseContext(self._layer, transaction, self._element)
         transaction.user = context
-        call = context.user = _Call(offer, _without_routes(request), context, now)
+        call = context.user = _Call(offer, _without_routes(request), context, loop_tag, now)
         self._calls[offer.id] = call
         self._execute(call, commands, now)
 
@@ -304,8 +317,8 @@ class EmbeddedPlane:
                 context.respond_with(event.branch, now)
             elif isinstance(event, BranchFailed):
                 upstream = context.upstream
-                if event.local and event.status == 408 and upstream.table is NON_INVITE_SERVER:
-                    self._layer.forget(upstream)  # RFC 4320 §4.2: its sender has timed out as well, so no 408
+                if event.status == 408 and upstream.table is NON_INVITE_SERVER:
+                    self._layer.forget(upstream)  # RFC 4320 §4.2: whoever says so, its sender has timed out as well
                     upstream.user = None
                 else:
                     context.respond_best(now)
@@ -342,7 +355,11 @@ class EmbeddedPlane:
         except RemoteProtocolError:
             return
         if len(vias) > 1 and self._element.made_branch(vias[0], vias[1], event.response):
-            if now > self.past_until or self._layer.has_server(vias[1], event.response.cseq[1]):
+            method = event.response.cseq[1]
+            timing = self._layer.timing
+            # whoever sent a request that is no INVITE has given up after 64 x T1 (RFC 4320 §4.2)
+            until = self.past_until if method == "INVITE" else self.past_until - timing.timer_c + timing.t1x64
+            if now > until or self._layer.has_server(vias[1], method):
                 return
             hop = reply_hop(vias[1])
             if hop is not None:
@@ -380,7 +397,7 @@ class EmbeddedPlane:
         if tag is None:
             tag = self._path_tags[path.name] = element.path_tag_of(path.name)
         route = element.record_route_uri(invite.call_id, invite.from_tag, path.trunk)
-        via = element.via_for(invite, tag, command.trial)
+        via = element.via_for(invite, tag, command.trial, call.loop_tag)
         request = builder.forward_request(invite, path.address, via, record_route=f"<{route}>")
         call.context.add_branch(command.attempt, request, hop, now)
 
