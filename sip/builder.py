@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from sip.errors import RemoteProtocolError
 from sip.headers import MAX_CSEQ, find_uri
 from sip.message import Message, Request, Response
-from sip.uri import find_param
+from sip.uri import find_param, parse_uri
 
 REASONS = {
     100: "Trying",
@@ -155,12 +155,14 @@ def make_glare_bye(answer: Response, via: str, is_own: Callable[[str], bool]) ->
 def _in_early_dialog(method: str, cseq: int, answer: Response, via: str, is_own: Callable[[str], bool]) -> Request:
     # A 2xx without Contact is broken; whoever it comes from at least knows itself as To.
     uri = find_uri(answer.get("contact") or answer.require("to"))
+    parse_uri(uri)  # it goes into a request line of ours
     recorded = answer.get_all("record-route")
     # Only what lies between us and the loser is our route: the part above our own entry, nearest first (§12.1.2).
     ours = next((index for index, value in enumerate(recorded) if is_own(find_uri(value))), len(recorded))
     route = list(reversed(recorded[:ours]))
     if route and find_param(find_uri(route[0]).partition(";")[2], "lr") is None:  # strict router (§12.2.1.1)
         uri, route = find_uri(route[0]), [*route[1:], f"<{uri}>"]
+        parse_uri(uri)
     names = ["via", *["route"] * len(route), "max-forwards", "from", "to", "call-id", "cseq", "content-length"]
     lines = [
         f"Via: {via}",

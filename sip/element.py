@@ -18,7 +18,7 @@ from sip.headers import MAGIC_COOKIE, Via, find_uri, parse_via, split_values
 from sip.message import Message, Request, Response
 from sip.seal import Seal
 from sip.transaction import Hop
-from sip.uri import Uri, is_address, parse_uri
+from sip.uri import Uri, bare_host, is_address, parse_uri
 
 _MARK = f"{MAGIC_COOKIE}cw-"
 _MAC_CHARS = 22  # 132 bits of a SHA-256 HMAC in base64
@@ -52,7 +52,8 @@ class Element:
         host = f"[{local.host}]" if ":" in local.host else local.host
         self.address = f"{host}:{local.port}"
         self._via_prefix = f"SIP/2.0/{local.transport.upper()} {self.address};branch="
-        self._sent_by = (host.lower(), local.port)
+        self._host = bare_host(host)
+        self._sent_by = (self._host, local.port)
 
     # -- branches and tags
 
@@ -140,7 +141,7 @@ class Element:
 
     def owns(self, uri: Uri) -> bool:
         """Whether a URI points at our listening address."""
-        return uri.host == self.local.host and (uri.port or 5060) == self.local.port
+        return uri.host == self._host and (uri.port or 5060) == self.local.port
 
     def is_own(self, text: str) -> bool:
         """Like `owns`, for the text of a URI; what is no SIP URI is not ours."""

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from sip.errors import RemoteProtocolError
-from sip.uri import find_param
+from sip.uri import bare_host, find_param
 
 #: RFC 3261 §7.3.3 and the IANA registry: the short names.
 COMPACT = {
@@ -69,7 +69,7 @@ class Via:
     @property
     def sent_by(self) -> tuple[str, int]:
         """What identifies the sender of a transaction (RFC 3261 §17.2.3), the default port filled in."""
-        return self.host.lower(), self.port or (5061 if self.transport == "TLS" else 5060)
+        return bare_host(self.host), self.port or (5061 if self.transport == "TLS" else 5060)
 
 
 def parse_via(value: str) -> Via:
@@ -85,6 +85,8 @@ def parse_via(value: str) -> Via:
         params = params or ""
         if _VIA_PARAMS.match(params) is None:
             raise RemoteProtocolError(f"malformed Via parameters: {params[:60]!r}")
+    if host[0] == "[":
+        bare_host(host)  # or it is none
     number = int(port) if port else 0
     if number > 65535:
         raise RemoteProtocolError(f"Via with port {number}")

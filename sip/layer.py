@@ -200,7 +200,7 @@ def mark_source(request: Request, source: Hop) -> Hop:
             elif name != "received":
                 parts.append(part)
         params = ";".join(parts)
-    if via.host.strip("[]") != source.host or wants_rport:
+    if via.sent_by[0] != source.host or wants_rport:
         params += f";received={source.host}"
     if params != via.params:
         shown = f"{via.host}:{via.port}" if via.port else via.host

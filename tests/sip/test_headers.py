@@ -82,7 +82,7 @@ def test_space_in_front_of_a_via_changes_nothing(host: str, rest: str) -> None:
         ("SIP/2.0/UDP Host.Example;branch=b", ("host.example", 5060)),
         ("SIP/2.0/TLS host;branch=b", ("host", 5061)),
         ("SIP/2.0/UDP host:5070;branch=b", ("host", 5070)),
-        ("SIP/2.0/UDP [2001:DB8::1];branch=b", ("[2001:db8::1]", 5060)),
+        ("SIP/2.0/UDP [2001:DB8:0::1];branch=b", ("2001:db8::1", 5060)),
     ],
 )
 def test_sent_by_has_the_default_port_and_no_case(value: str, sent_by: tuple[str, int]) -> None:

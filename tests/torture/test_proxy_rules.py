@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from controller.types import Mode
 from sip.message import Request, Response
 from sip.timing import Timing
-from tests.planes.bench import T1, Bench, requests, statuses
+from tests.planes.bench import T1, T2, Bench, requests, statuses
 from tests.playbook import stage
 from tests.sip import wire
 from tests.torture.stand import Stand, answers
@@ -147,3 +150,17 @@ def test_a_reinvite_that_rings_for_ever_is_cancelled_by_timer_c() -> None:
     bench.answer(invite, 180)
     assert requests(bench.wait_until(184.0), "CANCEL") == []
     assert len(requests(bench.wait_until(185.2), "CANCEL")) == 1
+
+
+# --------------------------------------------------------------------------- what mutants found
+
+
+@pytest.mark.parametrize(
+    "contact", ["<sip: anna@192.0.2.22>", "<sip:anna@192.0.2.22\tX>", "<x>", "<sip:>", "<sip:a@h\0>"]
+)
+def test_a_loser_whose_contact_would_break_our_request_line_is_not_released(contact: str) -> None:
+    bench = Bench(stage("anna/t1 | ben/t2", mode=Mode.PARALLEL))
+    one, two = requests(bench.call())
+    bench.answer(one, 200)
+    late = bench.answer(two, 200, T2, extra=[f"Contact: {contact}"])
+    assert late == []
