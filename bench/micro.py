@@ -12,7 +12,7 @@ from bench.engine import DID, make_engine
 from bench.messages import INVITE, SDP
 from controller.rules.plan import make_plan
 from controller.rules.run import Run
-from controller.types import AttemptProgressed, Milestone, Offer, Offer
+from controller.types import AttemptProgressed, Milestone, Offer
 from sip import builder
 from sip.message import Request
 from sip.parser import parse_message, validate

@@ -16,12 +16,12 @@ from enum import Enum
 
 from sip import builder
 from sip.errors import RemoteProtocolError
-from sip.headers import MAGIC_COOKIE, Via, find_uri, split_values
+from sip.headers import MAGIC_COOKIE, Via, find_uri, parse_via, split_values
 from sip.message import Message, Request, Response
 from sip.route import SealedRoute, decode_route
 from sip.seal import Seal
 from sip.transaction import Hop
-from sip.uri import Uri, bracketed, is_address, parse_uri
+from sip.uri import Uri, bare_host, bracketed, is_address, parse_uri
 
 _MARK = f"{MAGIC_COOKIE}cw-"
 _MAC_CHARS = 22  # 132 bits of a SHA-256 HMAC in base64
@@ -48,22 +48,43 @@ class Element:
         host = bracketed(local.host)
         self.address = f"{host}:{local.port}"
         self._via_prefix = f"SIP/2.0/{local.transport.upper()} {self.address};branch="
-        self._sent_by = (host.lower(), local.port)
+        self._host = bare_host(host)
+        self._sent_by = (self._host, local.port)
 
     # -- branches and tags
 
-    def via_for(self, request: Message, path_tag: str, trial: int = 1) -> str:
+    def via_for(self, request: Message, path_tag: str, trial: int = 1, loop_tag: str = "") -> str:
         """Our Via for ``request`` forwarded on this path: the same input gives the same branch in any life.
 
-        ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path. A response may
-        stand for the request that it answers.
+        ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path;
+        ``loop_tag`` is what `has_passed` looks for. A response may stand for the request that it answers.
         """
-        marked = f"{path_tag}-{trial}"
+        marked = f"{path_tag}-{trial}-{loop_tag}" if loop_tag else f"{path_tag}-{trial}"
         return f"{self._via_prefix}{_MARK}{marked}-{self._branch_mac(request, request.via, marked)}"
 
     def path_tag_of(self, path_name: str) -> str:
         """A short stable name of a path for its branch ids; computed at load time."""
         return self._mac(f"path|{path_name}")[:8].replace("-", "_")
+
+    def loop_tag_of(self, target: str) -> str:
+        """What a branch remembers of all that decided its way (RFC 5393 §4.2.1): ``target`` is the number called."""
+        return self._mac(f"loop|{target}")[:8]
+
+    def has_passed(self, request: Request, loop_tag: str) -> bool:
+        """Whether this request came through here before on the way to the same target: it runs in a circle.
+
+        One that comes back for another target is a spiral, and goes on (RFC 5393 §4.2.2).
+        """
+        for name, line in zip(request.names, request.lines, strict=True):
+            if name != "via" or _MARK not in line:
+                continue
+            for value in split_values(line.partition(":")[2]):
+                via = parse_via(value)
+                if via.sent_by == self._sent_by and via.branch.startswith(_MARK):
+                    marked = via.branch[len(_MARK) : -_MAC_CHARS - 1]
+                    if marked.split("-", 2)[2:] == [loop_tag]:
+                        return True
+        return False
 
     def made_branch(self, via: Via, upstream: Via, response: Response) -> bool:
         """Whether ``via``, the top one of ``response``, is ours, put above ``upstream`` in this life or another."""
@@ -134,7 +155,7 @@ class Element:
 
     def owns(self, uri: Uri) -> bool:
         """Whether a URI points at our listening address."""
-        return uri.host == self.local.host and (uri.port or 5060) == self.local.port
+        return uri.host == self._host and (uri.port or 5060) == self.local.port
 
     def is_own(self, text: str) -> bool:
         """Like `owns`, for the text of a URI; what is no SIP URI is not ours."""

@@ -114,6 +114,7 @@ class ResponseContext:
     """See the top of the file. ``user`` belongs to the driver."""
 
     __slots__ = (
+        "__weakref__",
         "_best",
         "_best_rank",
         "_element",
@@ -157,6 +158,8 @@ class ResponseContext:
         branch = Branch(self, branch_id, request)
         self.branches[branch_id] = branch
         branch.transaction = self._layer.request(request, hop, now, branch)
+        if self._relay and request.method != "INVITE":
+            self._arm(branch, now + self._layer.timing.until_t2)
 
     def cancel_branch(self, branch_id: int, reason: str | None, now: float) -> None:
         """End a branch. Before its first 1xx the CANCEL is pending (RFC 3261 §9.1); a 2xx may still come."""
@@ -240,6 +243,8 @@ class ResponseContext:
             if first:
                 self._send_cancel(branch, now)
         elif not self.final:
+            if response.cseq[1] != "INVITE":  # RFC 4320 §4.1: nothing but a 100, and that not before its time
+                return []
             if status > 100:  # §16.7 step 5: 100 is hop by hop
                 self._layer.respond(self.upstream, self._element.forward_response(response), now)
             if self._relay and (first or status > 100):
@@ -335,9 +340,13 @@ class ResponseContext:
             branch.patience = None
 
     def _on_patience_over(self, now: float, branch: Branch) -> None:
+        branch.patience = None
         if branch.done or branch.transaction is None:
             return
-        if branch.cancel_wanted:  # cancelled long ago and still no final: forget it
+        request = self.upstream.request
+        if request is not None and request.method != "INVITE":  # RFC 4320 §4.1: its sender must hear something now
+            self._layer.respond(self.upstream, builder.make_response(request, 100), now)
+        elif branch.cancel_wanted:  # cancelled long ago and still no final: forget it
             self._layer.abandon(branch.transaction, now)
         else:  # Timer C (§16.8): ringing without end
             self.cancel_branch(branch.id, None, now)

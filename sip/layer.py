@@ -73,9 +73,10 @@ class TransactionLayer:
         """Take one datagram. Whatever it holds, this never raises."""
         try:
             message = parse_message(data)
-        except RemoteProtocolError:
+        except RemoteProtocolError as error:
             if data.strip(b"\r\n\x00 "):  # RFC 5626 keep-alives are no fault
                 self.counters["malformed"] += 1
+                self._refuse(error.outline, error, source)
             return
         try:
             validate(message)
@@ -166,15 +167,14 @@ class TransactionLayer:
         kind = Input.RESPONSE_1XX if status < 200 else Input.RESPONSE_2XX if status < 300 else Input.RESPONSE_3XX_6XX
         transaction.handle(kind, now, response)
 
-    def _refuse(self, message: Request | Response, error: RemoteProtocolError, source: Hop) -> None:
+    def _refuse(self, message: Request | Response | None, error: RemoteProtocolError, source: Hop) -> None:
         """At most one reply to a malformed request, none to an ACK or a response."""
         if not isinstance(message, Request) or message.method == "ACK":
             return
         try:
             reply_to = mark_source(message, source)
-            names = message.names
-            if not all(name in names for name in ("from", "to", "call-id", "cseq")):
-                return
+            if "cseq" not in message.names:
+                return  # by it and the Via its sender knows what the answer answers
             response = builder.make_response(message, error.status, to_tag="malformed", reason=_phrase(error))
         except RemoteProtocolError:
             return
@@ -200,7 +200,7 @@ def mark_source(request: Request, source: Hop) -> Hop:
             elif name != "received":
                 parts.append(part)
         params = ";".join(parts)
-    if via.host.strip("[]") != source.host or wants_rport:
+    if via.sent_by[0] != source.host or wants_rport:
         params += f";received={source.host}"
     if params != via.params:
         shown = f"{via.host}:{via.port}" if via.port else via.host
@@ -221,7 +221,7 @@ def reply_hop(via: Via, transport: str = "udp") -> Hop | None:
 
 def _server_key(request: Request, method: str) -> tuple[Any, ...]:
     via = request.via
-    if via.branch.startswith(MAGIC_COOKIE):
+    if via.branch.startswith(MAGIC_COOKIE) and len(via.branch) > len(MAGIC_COOKIE):  # RFC 4475 §3.2.1
         return (via.branch, via.sent_by, method)
     # RFC 2543 peers have no unique branch (RFC 3261 §17.2.3): what stays the same over retransmissions stands in.
     text = f"{request.uri}|{request.from_tag}|{request.call_id}|{request.cseq[0]}|{via.host}|{via.port}|{via.branch}"

@@ -57,9 +57,14 @@ from sip.transaction import (
     Transaction,
     TransactionEnded,
 )
-from sip.uri import parse_uri
+from sip.uri import Uri, parse_uri
 
+#: What may pass through us, within a call that we set up.
 ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE"
+#: What may come to us outside a call: we are the registrar, presence server and mailbox of nobody.
+ALLOW_OUTSIDE = "Allow: INVITE, ACK, CANCEL, OPTIONS"
+_WITHIN_ONLY = frozenset(("BYE", "PRACK", "UPDATE", "INFO"))  # without a dialog there is none: 481
+_FOR_OTHERS = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"))  # known, but not here: 405
 
 
 class _Attempt:
@@ -76,12 +81,13 @@ class _Attempt:
 class _Call:
     """The SIP side of one run: the user of its response context."""
 
-    __slots__ = ("attempts", "context", "deadline", "invite", "offer", "reason", "started", "ticket")
+    __slots__ = ("attempts", "context", "deadline", "invite", "loop_tag", "offer", "reason", "started", "ticket")
 
-    def __init__(self, offer: Offer, invite: Request, context: ResponseContext, started: float) -> None:
+    def __init__(self, offer: Offer, invite: Request, context: ResponseContext, loop_tag: str, started: float) -> None:
         self.offer = offer
         self.invite = invite
         self.context = context
+        self.loop_tag = loop_tag
         self.started = started
         self.attempts: dict[int, _Attempt] = {}
         self.reason: str | None = None  # what the caller's CANCEL said
@@ -116,7 +122,14 @@ class EmbeddedPlane:
         self.strays: list[StrayResponse] = []
         self.records: list[CallRecord] = []
         self.faults: list[Fault] = []
-        self.counters: dict[str, int] = {"offers": 0, "relayed": 0, "refused_routes": 0, "glare": 0, "past_life": 0}
+        self.counters: dict[str, int] = {
+            "offers": 0,
+            "relayed": 0,
+            "refused_routes": 0,
+            "glare": 0,
+            "past_life": 0,
+            "loops": 0,
+        }
         self._calls: dict[str, _Call] = {}  # under way, by offer id
 
     @property
@@ -186,23 +199,28 @@ class EmbeddedPlane:
                 self._on_ack(request)
             elif request.method == "CANCEL":
                 self._on_cancel(transaction, request, now)
+            elif "proxy-require" in request.names:  # RFC 3261 §16.3 step 5: we support no extension of a proxy's
+                self._refuse_extensions(transaction, request, "proxy-require", now)
             elif request.to_tag:
                 self._relay(transaction, request, now)
             elif request.method == "INVITE":
                 self._on_invite(transaction, request, now)
-            elif request.method == "OPTIONS":
-                self._answer(transaction, 200, now, ALLOW, "Accept: application/sdp")
             else:
-                self._answer(transaction, 405, now, ALLOW)
+                self._on_other(transaction, request, now)
         except RemoteProtocolError as error:
             if transaction is not None:
                 self._answer(transaction, error.status, now)
 
     def _on_invite(self, transaction: Transaction, request: Request, now: float) -> None:
         self._layer.respond(transaction, builder.make_response(request, 100), now)
-        uri = parse_uri(request.uri)
-        if request.get("max-forwards") in ("0", "00", "000"):
+        uri = parse_target(request)
+        if not builder.hops_left(request):
             self._answer(transaction, 483, now)
+            return
+        loop_tag = self._element.loop_tag_of(uri.user)
+        if self._element.has_passed(request, loop_tag):
+            self.counters["loops"] += 1
+            self._answer(transaction, 482, now)
             return
         offer_id = ";".join((request.call_id, *map(str, transaction.key[:2])))  # unique while the transaction lives
         offer = Offer(
@@ -220,9 +238,27 @@ class EmbeddedPlane:
             return
         context = ResponseContext(self._layer, transaction, self._element)
         transaction.user = context
-        call = context.user = _Call(offer, _without_routes(request), context, now)
+        call = context.user = _Call(offer, _without_routes(request), context, loop_tag, now)
         self._calls[offer.id] = call
         self._execute(call, commands, now)
+
+    def _on_other(self, transaction: Transaction, request: Request, now: float) -> None:
+        """A request outside a dialog that is no call: it is ours to answer, whatever its hop count (§16.3 step 3)."""
+        parse_target(request)
+        method = request.method
+        if method == "OPTIONS":
+            if "require" in request.names:
+                self._refuse_extensions(transaction, request, "require", now)
+            else:
+                self._answer(transaction, 200, now, ALLOW, "Accept: application/sdp", "Supported:")
+        elif method in _WITHIN_ONLY:
+            self._answer(transaction, 481, now)
+        else:  # RFC 3261 §21.5.2: 501 is for what we have never heard of
+            self._answer(transaction, 405 if method in _FOR_OTHERS else 501, now, ALLOW_OUTSIDE)
+
+    def _refuse_extensions(self, transaction: Transaction, request: Request, name: str, now: float) -> None:
+        """RFC 3261 §8.2.2.3: say which extensions we do not support."""
+        self._answer(transaction, 420, now, f"Unsupported: {', '.join(request.get_all(name))}")
 
     def _on_cancel(self, transaction: Transaction, request: Request, now: float) -> None:
         invite = self._layer.find_invite(request)
@@ -243,6 +279,8 @@ class EmbeddedPlane:
 
     def _relay(self, transaction: Transaction, request: Request, now: float) -> None:
         """A request within a dialog: our sealed Route entry is its passport (RFC 3261 §16.4)."""
+        if "?" in request.uri:
+            parse_target(request)
         onward = self._forward_in_dialog(request)
         if isinstance(onward, int):
             self._answer(transaction, onward, now)
@@ -299,8 +337,9 @@ class EmbeddedPlane:
             if isinstance(event, BranchAnswered):
                 context.respond_with(event.branch, now)
             elif isinstance(event, BranchFailed):
-                if event.local and event.status == 408 and context.upstream.table is NON_INVITE_SERVER:
-                    self._layer.abandon(context.upstream, now)  # RFC 4320 §4.2: its sender has timed out as well
+                if event.status == 408 and context.upstream.table is NON_INVITE_SERVER:
+                    # RFC 4320 §4.2: whoever says so, its sender has timed out as well
+                    self._layer.abandon(context.upstream, now)
                 else:
                     context.respond_best(now)
             return
@@ -336,7 +375,11 @@ class EmbeddedPlane:
         except RemoteProtocolError:
             return
         if len(vias) > 1 and self._element.made_branch(vias[0], vias[1], event.response):
-            if now > self.past_until or self._layer.has_server(vias[1], event.response.cseq[1]):
+            method = event.response.cseq[1]
+            timing = self._layer.timing
+            # whoever sent a request that is no INVITE has given up after 64 x T1 (RFC 4320 §4.2)
+            until = self.past_until if method == "INVITE" else self.past_until - timing.timer_c + timing.t1x64
+            if now > until or self._layer.has_server(vias[1], method):
                 return
             hop = reply_hop(vias[1])
             if hop is not None:
@@ -375,7 +418,7 @@ class EmbeddedPlane:
             tag = self._path_tags[path.name] = element.path_tag_of(path.name)
         passport = SealedRoute(invite.from_tag, call.context.upstream.hop, path.trunk)
         route = element.record_route_uri(invite.call_id, passport)
-        via = element.via_for(invite, tag, command.trial)
+        via = element.via_for(invite, tag, command.trial, call.loop_tag)
         request = builder.forward_request(invite, path.address, via, record_route=f"<{route}>")
         call.context.add_branch(command.attempt, request, hop, now)
 
@@ -441,6 +484,14 @@ class EmbeddedPlane:
 
     def _on_no_hop(self, now: float, call: _Call, attempt: int) -> None:
         self._tell(call, AttemptFailed(attempt, TRANSPORT_ERROR), now)
+
+
+def parse_target(request: Request) -> Uri:
+    """The Request-URI. Headers in it would be ours to make real, and may be anything (RFC 4475 §3.1.2.11)."""
+    uri = parse_uri(request.uri)
+    if uri.headers:
+        raise RemoteProtocolError("headers in the Request-URI")
+    return uri
 
 
 def parse_caller(request: Request) -> str:

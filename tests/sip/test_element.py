@@ -39,7 +39,7 @@ def test_our_via_says_where_we_are() -> None:
     assert (via.transport, via.sent_by) == ("UDP", (LOCAL.host, LOCAL.port))
     assert via.branch.startswith("z9hG4bK")
     via = parse_via(make_element(US).via_for(parsed(request()), "tag"))
-    assert via.sent_by == ("[2001:db8::1]", 5060)
+    assert via.sent_by == ("2001:db8::1", 5060)
 
 
 def test_another_life_gives_the_same_branch_to_the_same_invite() -> None:
