@@ -16,7 +16,22 @@ BAD = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(Pat
 PIECES = (
     *"*&{}[]:,-?|>!%@`'\"#\n\t\r \0\x1b\x85\u2028\ufeff\ud800é☎",
     *("- ", ": ", "<<: ", "&a ", "*a", "!!int ", "---\n", "...\n", "%YAML 1.1\n", "'[key]'", "&a [*a]", "[" * 25),
-    *("5", "5s", "off", "auto", "~", "sip:[::1]:99999", "9" * 30 + "s", "hours: x", "include: x\n", "${env:HOME}", "${file:x", "{}", "[]", "''"),
+    *(
+        "5",
+        "5s",
+        "off",
+        "auto",
+        "~",
+        "sip:[::1]:99999",
+        "9" * 30 + "s",
+        "hours: x",
+        "include: x\n",
+        "${env:HOME}",
+        "${file:x",
+        "{}",
+        "[]",
+        "''",
+    ),
     *SAMPLE.split(),
 )
 WORDS = st.sampled_from(
