@@ -352,7 +352,7 @@ class _Compiler:
         return node.keys[name]
 
     def where(self, node: Node) -> str:
-        return f"{self.report.file}:{node.line}"
+        return f"{node.file or self.report.file}:{node.line}"
 
 
 def _probe(model: ProbeModel) -> Probe:

@@ -99,7 +99,7 @@ def parse_holidays(text: str) -> Mapping[date, str]:
 
 @lru_cache(maxsize=64)
 def _of_country(country: str, part: str | None) -> Mapping[date, str]:
-    import holidays  # half a second of memory and time that files without holidays do not pay
+    import holidays  # time and memory that files without holidays do not pay
 
     known = holidays.list_supported_countries()
     if country not in known:

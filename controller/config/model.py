@@ -298,6 +298,7 @@ class FileModel(Section):
     }
 
     version: Version = Field(examples=[1])
+    include: Annotated[list[str], OneOrMore] = []
     listen: list[ListenModel] = Field(min_length=1, examples=[[{"udp": "0.0.0.0:5060"}]])
     defaults: DefaultsModel = DefaultsModel()
     trunks: dict[str, TrunkModel] = Field(examples=[{"carrier-a": {"uri": "sip:192.0.2.10:5060"}}])

@@ -69,10 +69,10 @@ class Names:
         kind = KINDS[section]
         for other, names in self._defined.items():
             if names and name in names:
-                return f"{quoted(name)} is {_a(KINDS[other])} (line {names[name].line}); name {_a(kind)} here"
+                return f"{quoted(name)} is {_a(KINDS[other])} ({names[name].line_of_file}); name {_a(kind)} here"
         close = self._closest(name, defined)
         if close is not None:
-            return f"did you mean {quoted(close)}? (defined at line {defined[close].line})"
+            return f"did you mean {quoted(close)}? (defined at {defined[close].line_of_file})"
         listed = [OFF] if section == "probes" else []
         listed += [quoted(known) for known in list(defined)[:_LISTED]]
         if not listed:

@@ -103,7 +103,7 @@ def describe(root: Node, loc: Loc) -> str:
             route = find(root, loc[:2])
             entries = route.entries if isinstance(route, MapNode) else {}
             did = entries.get("did", entries.get("prefix"))
-            known = isinstance(did, ScalarNode) and did.text
+            known = isinstance(did, ScalarNode) and (did.origin or did.text)
             words = [f"route {quoted(known) if known else _number(root, loc[:2])}"]
         case "listen", [int(), *rest]:
             words = [f"listen {_number(root, loc[:2])}"]

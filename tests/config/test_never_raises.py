@@ -16,7 +16,22 @@ BAD = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(Pat
 PIECES = (
     *"*&{}[]:,-?|>!%@`'\"#\n\t\r \0\x1b\x85\u2028\ufeff\ud800é☎",
     *("- ", ": ", "<<: ", "&a ", "*a", "!!int ", "---\n", "...\n", "%YAML 1.1\n", "'[key]'", "&a [*a]", "[" * 25),
-    *("5", "5s", "off", "auto", "~", "sip:[::1]:99999", "9" * 30 + "s", "hours: x", "{}", "[]", "''"),
+    *(
+        "5",
+        "5s",
+        "off",
+        "auto",
+        "~",
+        "sip:[::1]:99999",
+        "9" * 30 + "s",
+        "hours: x",
+        "include: x\n",
+        "${env:HOME}",
+        "${file:x",
+        "{}",
+        "[]",
+        "''",
+    ),
     *SAMPLE.split(),
 )
 WORDS = st.sampled_from(
@@ -44,7 +59,7 @@ WORDS = st.sampled_from(
 KEYS = st.sampled_from(
     "version listen defaults trunks probes endpoints chains routes udp ring for mode hedge no_reply causes uri carrier "
     "probe every misses user number via live did chain hours auth [key] x when caller trunk site sites pbx active zone open "
-    "holidays prefix priority cost mon-fri".split()
+    "holidays prefix priority cost mon-fri include".split()
 )
 TREES = st.recursive(WORDS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4))
 
