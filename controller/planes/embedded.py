@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from controller.rules.run import MAX_TRIALS
 from controller.switchboard import Switchboard
 from controller.types import (
     COMPLETED_ELSEWHERE,
@@ -513,8 +514,8 @@ def parse_caller(request: Request) -> str:
 
 
 def _width(plan: Plan) -> int:
-    """How many branches a plan may have open at once, hedges included."""
-    return sum(len(target.paths) for stage in plan.stages for target in stage.targets) or 1
+    """How many branches a plan may have open at once: hedges count, and a path that is tried anew beside its first try."""
+    return MAX_TRIALS * sum(len(target.paths) for stage in plan.stages for target in stage.targets) or 1
 
 
 def _without_routes(request: Request) -> Request:
