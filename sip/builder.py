@@ -44,6 +44,7 @@ REASONS = {
 COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 
 DEFAULT_MAX_FORWARDS = 70  # RFC 3261 §16.6 step 3
+DEFAULT_MAX_BREADTH = 60  # RFC 5393 §5.3.3
 MAX_HOPS = 255  # RFC 3261 §20.22
 
 #: A BYE of ours to a loser must carry a CSeq above everything its early dialog has seen (PRACK, UPDATE). Gaps are
@@ -115,8 +116,19 @@ def hops_left(request: Request) -> int:
     return int(hops)
 
 
+def breadth_left(request: Request) -> int:
+    """How many branches at once may come of a request, downstream forks included (RFC 5393 §5.3)."""
+    breadth = request.get("max-breadth")
+    if breadth is None:
+        return DEFAULT_MAX_BREADTH
+    if not (breadth.isascii() and breadth.isdigit()):
+        raise RemoteProtocolError(f"malformed Max-Breadth: {breadth[:20]!r}")
+    breadth = breadth.lstrip("0") or "0"
+    return min(int(breadth), DEFAULT_MAX_BREADTH) if len(breadth) <= 3 else DEFAULT_MAX_BREADTH
+
+
 def forward_request(
-    request: Request, uri: str, via: str, *, record_route: str = "", strip_route: bool = False
+    request: Request, uri: str, via: str, *, record_route: str = "", strip_route: bool = False, breadth: int = 0
 ) -> Request:
     """The copy of ``request`` that a proxy sends on (RFC 3261 §16.6): target, hop count, Record-Route, Via.
 
@@ -127,6 +139,8 @@ def forward_request(
         raise RemoteProtocolError("no Max-Forwards left", status=483)
     forwarded = Request(request.method, uri, request.names.copy(), request.lines.copy(), request.body)
     forwarded.set("max-forwards", f"Max-Forwards: {left}")
+    if breadth:
+        forwarded.set("max-breadth", f"Max-Breadth: {breadth}")
     if strip_route:
         forwarded.remove_first_value("route")
     if record_route:

@@ -32,7 +32,7 @@ from sip.transaction import (
 #: Which response the caller gets when nobody answered: the lowest rank wins (RFC 3261 §16.7 step 6). 6xx first, then
 #: what a person said, then faults, then silence. A 401 or 407 is a trunk asking us, not the caller; 482 and 487 are
 #: echoes of our own forking and CANCELs; a redirect would send the caller past us.
-_RANK_OF_STATUS = {408: 4, 401: 6, 407: 6, 482: 7, 487: 7}
+_RANK_OF_STATUS = {408: 4, 440: 4, 401: 6, 407: 6, 482: 7, 487: 7}
 _RANK_OF_CLASS = {6: 0, 4: 1, 5: 3, 3: 5}
 #: So many dialogs of one branch are released at most: no fork has that many phones, but a forger has many tags.
 MAX_RELEASED = 8
@@ -172,6 +172,11 @@ class ResponseContext:
             self._consider(480 if branch.status >= 180 else 408)
         if branch.status:
             self._send_cancel(branch, now)
+
+    def consider(self, status: int) -> None:
+        """A branch that was never started counts as if it had failed with this."""
+        if not self.final:
+            self._consider(status)
 
     def respond_with(self, branch_id: int, now: float) -> bool:
         """Make this answered branch the winner: its 2xx goes upstream. False if a final was sent before."""

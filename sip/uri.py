@@ -21,7 +21,7 @@ DEFAULT_PORT = {"sip": 5060, "sips": 5061}
 
 @dataclass(slots=True)
 class Uri:
-    """A parsed ``sip:`` or ``sips:`` URI. ``params`` and ``headers`` are raw text."""
+    """A parsed ``sip:`` or ``sips:`` URI. ``params`` and ``headers`` are raw text. Shared: nobody changes it."""
 
     scheme: str
     user: str  # unescaped, without user parameters; "" when absent
@@ -40,6 +40,10 @@ def parse_uri(text: str) -> Uri:
 
     Raises `RemoteProtocolError` (416 for another scheme, else 400).
     """
+    return _parse_short(text) if len(text) <= _SHORT else _parse(text)
+
+
+def _parse(text: str) -> Uri:
     if _NEVER.search(text):
         raise RemoteProtocolError(f"URI with a blank or worse: {text[:60]!r}")
     scheme, colon, rest = text.partition(":")
@@ -69,6 +73,10 @@ def parse_uri(text: str) -> Uri:
         semicolon + params,
         headers,
     )
+
+
+_SHORT = 200  # characters: what a peer sends may be large, and is not kept
+_parse_short = lru_cache(512)(_parse)  # within a call the same few URIs come again and again
 
 
 def find_param(params: str, name: str) -> str | None:

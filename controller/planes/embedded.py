@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from controller.rules.run import MAX_TRIALS
 from controller.switchboard import Switchboard
 from controller.types import (
     CALL_RESPONSE,
@@ -33,6 +34,7 @@ from controller.types import (
     Offer,
     OfferWithdrawn,
     Path,
+    Plan,
     ReportSilent,
     RunCommand,
     RunEvent,
@@ -61,6 +63,7 @@ from sip.uri import Uri, parse_uri
 
 #: What may pass through us, within a call that we set up.
 ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE"
+NO_BREADTH = "440"  # RFC 5393 §5.3.3: as if the branch had been told so
 #: What may come to us outside a call: we are the registrar, presence server and mailbox of nobody.
 ALLOW_OUTSIDE = "Allow: INVITE, ACK, CANCEL, OPTIONS"
 _WITHIN_ONLY = frozenset(("BYE", "PRACK", "UPDATE", "INFO"))  # without a dialog there is none: 481
@@ -70,9 +73,10 @@ _FOR_OTHERS = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE"
 class _Attempt:
     """The SIP side of one attempt."""
 
-    __slots__ = ("heard", "path", "started")
+    __slots__ = ("breadth", "heard", "path", "started")
 
     def __init__(self, path: Path, started: float) -> None:
+        self.breadth = 0  # its share of the call's, as long as its branch is open
         self.path = path
         self.started = started
         self.heard = False
@@ -81,13 +85,28 @@ class _Attempt:
 class _Call:
     """The SIP side of one run: the user of its response context."""
 
-    __slots__ = ("attempts", "context", "deadline", "invite", "loop_tag", "offer", "reason", "started", "ticket")
+    __slots__ = (
+        "attempts",
+        "context",
+        "deadline",
+        "invite",
+        "loop_tag",
+        "offer",
+        "reason",
+        "share",
+        "spare",
+        "started",
+        "ticket",
+    )
 
-    def __init__(self, offer: Offer, invite: Request, context: ResponseContext, loop_tag: str, started: float) -> None:
+    def __init__(
+        self, offer: Offer, invite: Request, context: ResponseContext, loop_tag: str, breadth: int, started: float
+    ) -> None:
         self.offer = offer
         self.invite = invite
         self.context = context
         self.loop_tag = loop_tag
+        self.spare = self.share = breadth  # RFC 5393 §5.3.3: what open branches have not taken; what the next one gets
         self.started = started
         self.attempts: dict[int, _Attempt] = {}
         self.reason: str | None = None  # what the caller's CANCEL said
@@ -217,6 +236,10 @@ class EmbeddedPlane:
         if not builder.hops_left(request):
             self._answer(transaction, 483, now)
             return
+        breadth = builder.breadth_left(request)
+        if not breadth:
+            self._answer(transaction, 440, now)
+            return
         loop_tag = self._element.loop_tag_of(uri.user)
         if self._element.has_passed(request, loop_tag):
             self.counters["loops"] += 1
@@ -238,8 +261,9 @@ class EmbeddedPlane:
             return
         context = ResponseContext(self._layer, transaction, self._element)
         transaction.user = context
-        call = context.user = _Call(offer, _without_routes(request), context, loop_tag, now)
+        call = context.user = _Call(offer, _without_routes(request), context, loop_tag, breadth, now)
         self._calls[offer.id] = call
+        call.share = max(1, breadth // _width(self._switchboard.runs[offer.id].plan))
         self._execute(call, commands, now)
 
     def _on_other(self, transaction: Transaction, request: Request, now: float) -> None:
@@ -345,6 +369,8 @@ class EmbeddedPlane:
             return
         attempt = call.attempts[event.branch]
         if isinstance(event, BranchFailed):
+            call.spare += attempt.breadth
+            attempt.breadth = 0
             if not event.status:
                 self.samples.append(Sample(attempt.path.trunk, alive=False, code=TRANSPORT_ERROR))
             elif not event.local:
@@ -408,18 +434,24 @@ class EmbeddedPlane:
 
     def _start(self, call: _Call, command: StartAttempt, now: float) -> None:
         path, invite, element = command.path, call.invite, self._element
-        call.attempts[command.attempt] = _Attempt(path, now)
+        attempt = call.attempts[command.attempt] = _Attempt(path, now)
         hop = self._hops.get(path.trunk)
         if hop is None:  # the trunk left the dialplan while the call was ringing
-            self._deadlines.arm(now, self._on_no_hop, call, command.attempt)
+            self._deadlines.arm(now, self._on_not_sent, call, command.attempt, TRANSPORT_ERROR)
             return
+        if not call.spare:
+            call.context.consider(440)
+            self._deadlines.arm(now, self._on_not_sent, call, command.attempt, NO_BREADTH)
+            return
+        attempt.breadth = min(call.share, call.spare)
+        call.spare -= attempt.breadth
         tag = self._path_tags.get(path.name)
         if tag is None:
             tag = self._path_tags[path.name] = element.path_tag_of(path.name)
         passport = SealedRoute(invite.from_tag, call.context.upstream.hop, path.trunk)
         route = element.record_route_uri(invite.call_id, passport)
         via = element.via_for(invite, tag, command.trial, call.loop_tag)
-        request = builder.forward_request(invite, path.address, via, record_route=f"<{route}>")
+        request = builder.forward_request(invite, path.address, via, record_route=f"<{route}>", breadth=attempt.breadth)
         call.context.add_branch(command.attempt, request, hop, now)
 
     def _finish(self, call: _Call, command: Finish, now: float) -> None:
@@ -482,8 +514,8 @@ class EmbeddedPlane:
         call.deadline = inf
         self._tell(call, DeadlineReached(), now)
 
-    def _on_no_hop(self, now: float, call: _Call, attempt: int) -> None:
-        self._tell(call, AttemptFailed(attempt, TRANSPORT_ERROR), now)
+    def _on_not_sent(self, now: float, call: _Call, attempt: int, cause: str) -> None:
+        self._tell(call, AttemptFailed(attempt, cause), now)
 
 
 def parse_target(request: Request) -> Uri:
@@ -500,6 +532,11 @@ def parse_caller(request: Request) -> str:
         return parse_uri(find_uri(request.require("from"))).user
     except RemoteProtocolError:
         return ""  # tel: and anonymous callers are callers as well
+
+
+def _width(plan: Plan) -> int:
+    """How many branches a plan may have open at once: hedges count, and a path that is tried anew beside its first try."""
+    return MAX_TRIALS * sum(len(target.paths) for stage in plan.stages for target in stage.targets) or 1
 
 
 def _without_routes(request: Request) -> Request:

@@ -85,7 +85,7 @@ def storm(stand: Stand, dice: random.Random, number: int) -> None:
 
 def test_thousands_of_mutants_do_no_harm_and_leave_nothing() -> None:
     stand, dice = Stand(), random.Random("callward/4475")
-    rounds, warm_up = MUTANTS // A_ROUND, 15
+    rounds, warm_up = MUTANTS // A_ROUND, 20
     before = 0
     tracemalloc.start()
     try:
@@ -98,7 +98,8 @@ def test_thousands_of_mutants_do_no_harm_and_leave_nothing() -> None:
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert grown < 64 * 1024, f"{grown} bytes more after {(rounds - warm_up) * A_ROUND} mutants"
+    # caches of a fixed size may still fill up; 53 bytes kept of each mutant would be too many
+    assert grown < 128 * 1024, f"{grown} bytes more after {(rounds - warm_up) * A_ROUND} mutants"
     assert stand.engine.plane._layer.counters["malformed"] > MUTANTS // 5, "mutants that break nothing prove nothing"
 
 

@@ -7,6 +7,7 @@ import pytest
 from controller.types import Mode
 from sip.message import Request, Response
 from sip.timing import Timing
+from sip.transaction import Hop
 from tests.planes.bench import T1, T2, Bench, requests, statuses
 from tests.playbook import stage
 from tests.sip import wire
@@ -70,6 +71,52 @@ def test_a_loop_through_a_trunk_ends_by_itself() -> None:
     assert final.statuses == [480], "482 is an echo of our own, the caller hears that nobody is there"
     stand.wait(100.0)
     assert len(stand.engine.plane) == 0
+
+
+# --------------------------------------------------------------------------- Max-Breadth
+
+
+def breadths(sent: list[tuple[Request | Response, Hop]]) -> list[str | None]:
+    return [each.get("max-breadth") for each in requests(sent)]
+
+
+def test_a_call_without_max_breadth_has_sixty() -> None:
+    assert breadths(Bench(stage("anna/t1")).call()) == ["20"], "the rest is kept for another try"
+    assert breadths(Bench(stage("anna/t1")).call(extra=["Max-Breadth: 5"])) == ["1"]
+    assert breadths(Bench(stage("anna/t1")).call(extra=["Max-Breadth: 9999999999"])) == ["20"]
+
+
+def test_branches_share_what_the_call_has() -> None:
+    bench = Bench(stage("anna/t1 | ben/t2 | cora/t3", mode=Mode.PARALLEL))
+    assert breadths(bench.call()) == ["6", "6", "6"]
+
+
+def test_a_fork_takes_no_more_than_there_is() -> None:
+    bench = Bench(stage("anna/t1 | ben/t2 | cora/t3", mode=Mode.PARALLEL))
+    sent = bench.call(extra=["Max-Breadth: 2"])
+    assert breadths(sent) == ["1", "1"]
+    (one, two) = requests(sent)
+    bench.answer(one, 480)
+    assert statuses(bench.answer(two, 480, T2) + bench.wait_until(0.1)) == [480], "what a phone said says more"
+
+
+def test_what_a_branch_had_goes_to_the_next_when_it_has_failed() -> None:
+    bench = Bench(stage("anna/t1"), stage("ben/t2"))
+    (one,) = requests(bench.call(extra=["Max-Breadth: 1"]))
+    assert breadths(bench.answer(one, 486)) == ["1"]
+
+
+def test_nobody_is_rung_when_no_branch_is_allowed() -> None:
+    bench = Bench()
+    assert statuses(bench.call(extra=["Max-Breadth: 0"])) == [100, 440]
+    assert statuses(Bench().call(extra=["Max-Breadth: x"])) == [100, 400]
+
+
+def test_a_call_whose_every_fork_was_refused_its_breadth_ends_with_440() -> None:
+    bench = Bench(stage("anna/t1 | ben/t2", mode=Mode.PARALLEL))
+    (one,) = requests(bench.call(extra=["Max-Breadth: 1"]))
+    final = bench.wait_until(0.1) + bench.answer(one, 401)
+    assert statuses(final) == [440]
 
 
 # --------------------------------------------------------------------------- RFC 4320
