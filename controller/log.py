@@ -17,7 +17,7 @@ import structlog
 from controller.types import CallRecord, Fault, Transition
 
 BACKLOG = 10_000  # lines
-GATHER = 0.02  # seconds between the first line of a batch and its writing: one wake-up for many calls
+GATHER = 0.1  # seconds between the first line of a batch and its writing: one wake-up for many calls
 
 
 _ENCODER = json.JSONEncoder()  # made once: this runs for every call

@@ -75,8 +75,8 @@ class Element:
 
         One that comes back for another target is a spiral, and goes on (RFC 5393 §4.2.2).
         """
-        for name, line in zip(request.names, request.lines, strict=True):
-            if name != "via" or _MARK not in line:
+        for index, line in enumerate(request.lines):
+            if _MARK not in line or request.names[index] != "via":
                 continue
             for value in split_values(line.partition(":")[2]):
                 via = parse_via(value)

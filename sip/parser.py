@@ -36,9 +36,6 @@ def parse_message(data: bytes) -> Request | Response:
         raise RemoteProtocolError("no empty line after the headers")
     if len(head) > MAX_HEAD:
         raise RemoteProtocolError(f"more than {MAX_HEAD} bytes of headers", status=513)
-    if not head.count(b"\r\n") == head.count(b"\n") == head.count(b"\r"):
-        # Who takes a lone CR or LF for a line end would see headers that we did not.
-        raise RemoteProtocolError("a lone CR or LF among the headers")
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
     if not text.count("\r") == text.count("\n") == len(lines) - 1:
