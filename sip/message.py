@@ -9,6 +9,7 @@ from __future__ import annotations
 from sip.errors import RemoteProtocolError
 from sip.headers import COMPACT, Via, find_tag, parse_cseq, parse_via, split_values
 
+
 class _Names(dict[str, str]):
     """``"Via:"`` as it stands at the start of a line -> ``"via"``: one look-up for the usual spellings.
 
