@@ -110,6 +110,7 @@ class ResponseContext:
     """See the top of the file. ``user`` belongs to the driver."""
 
     __slots__ = (
+        "__weakref__",
         "_best",
         "_best_rank",
         "_element",
