@@ -100,9 +100,7 @@ def make_cancel(invite: Request, reason: str | None) -> Request:
     return Request("CANCEL", invite.uri, names, lines)
 
 
-def forward_request(
-    request: Request, uri: str, via: str, *, record_route: str = "", strip_route: bool = False
-) -> Request:
+def forward_request(request: Request, uri: str, via: str, *, record_route: str = "", strip_routes: int = 0) -> Request:
     """The copy of ``request`` that a proxy sends on (RFC 3261 §16.6): target, hop count, Record-Route, Via.
 
     Raises `RemoteProtocolError` 483 when the hop count is used up.
@@ -113,7 +111,7 @@ def forward_request(
         raise RemoteProtocolError("no Max-Forwards left", status=483)
     forwarded = Request(request.method, uri, request.names.copy(), request.lines.copy(), request.body)
     forwarded.set("max-forwards", f"Max-Forwards: {left}")
-    if strip_route:
+    for _ in range(strip_routes):
         forwarded.remove_first_value("route")
     if record_route:
         forwarded.prepend("record-route", f"Record-Route: {record_route}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sip.errors import RemoteProtocolError
-from sip.headers import MAGIC_COOKIE, Via, find_uri, split_values
+from sip.headers import MAGIC_COOKIE, Via, find_uri
 from sip.message import Message, Request, Response
 from sip.seal import Seal
 from sip.transaction import Hop
@@ -31,6 +31,7 @@ class SealedRoute:
 
     caller_tag: str  # From tag of the INVITE: who asks tells the direction
     trunk: str
+    entries: int = 1  # 2 where the sides have different transports (RFC 5658 §6)
 
 
 class Refusal(Enum):
@@ -41,29 +42,39 @@ class Refusal(Enum):
 
 
 class Element:
-    """This SIP element, behind one listening address."""
+    """This SIP element, behind one listening address of each transport."""
 
-    def __init__(self, local: Hop, branch_key: bytes, seal: Seal, names: Mapping[str, str] | None = None) -> None:
-        """``local`` is what others reach us by; ``names`` maps host names to IP addresses, resolved ahead."""
+    def __init__(
+        self, local: Hop, branch_key: bytes, seal: Seal, names: Mapping[str, str] | None = None, *more: Hop
+    ) -> None:
+        """``local`` and ``more`` are what others reach us by, of one host, each of another transport; ``names`` maps
+        host names to IP addresses, resolved ahead."""
         self.local = local
+        self.locals = {hop.transport: hop for hop in (local, *more)}
         self._key = branch_key
         self._seal = seal
         self._names = names or {}
         host = f"[{local.host}]" if ":" in local.host else local.host
-        self.address = f"{host}:{local.port}"
-        self._via_prefix = f"SIP/2.0/{local.transport.upper()} {self.address};branch="
-        self._sent_by = (host.lower(), local.port)
+        self._via_prefix = {
+            hop.transport: f"SIP/2.0/{hop.transport.upper()} {host}:{hop.port};branch=" for hop in self.locals.values()
+        }
+        self._uri_prefix = {  # udp is what a URI means that says nothing (RFC 3263 §4.1)
+            hop.transport: f"sip:{host}:{hop.port}{'' if hop.transport == 'udp' else f';transport={hop.transport}'};lr"
+            for hop in self.locals.values()
+        }
+        self._sent_by = {(host.lower(), hop.port) for hop in self.locals.values()}
+        self._ports = {hop.port for hop in self.locals.values()}
 
     # -- branches and tags
 
-    def via_for(self, request: Message, path_tag: str, trial: int = 1) -> str:
+    def via_for(self, request: Message, path_tag: str, trial: int = 1, transport: str = "udp") -> str:
         """Our Via for ``request`` forwarded on this path: the same input gives the same branch in any life.
 
         ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path. A response may
         stand for the request that it answers.
         """
         marked = f"{path_tag}-{trial}"
-        return f"{self._via_prefix}{_MARK}{marked}-{self._branch_mac(request, request.via, marked)}"
+        return f"{self._via_prefix[transport]}{_MARK}{marked}-{self._branch_mac(request, request.via, marked)}"
 
     def path_tag_of(self, path_name: str) -> str:
         """A short stable name of a path for its branch ids; computed at load time."""
@@ -72,7 +83,7 @@ class Element:
     def made_branch(self, via: Via, upstream: Via, response: Response) -> bool:
         """Whether ``via``, the top one of ``response``, is ours, put above ``upstream`` in this life or another."""
         branch = via.branch
-        if not branch.startswith(_MARK) or via.sent_by != self._sent_by:
+        if not branch.startswith(_MARK) or via.sent_by not in self._sent_by:
             return False
         # the MAC may itself hold "-", but its length is fixed
         marked, dash, mac = (
@@ -97,30 +108,42 @@ class Element:
 
     # -- Record-Route
 
-    def record_route_uri(self, call_id: str, caller_tag: str, trunk: str) -> str:
-        """The URI we record; in-dialog requests bring it back."""
-        sealed = self._seal.close(f"{caller_tag}\n{trunk}".encode("utf-8", "surrogateescape"), call_id)
-        return f"sip:{self.address};lr;{SEAL_PARAM}={sealed}"
+    def record_route(self, call_id: str, caller_tag: str, trunk: str, caller: str = "udp", callee: str = "udp") -> str:
+        """The value that we record; in-dialog requests bring it back.
+
+        ``caller`` and ``callee`` are the transports of the two sides. Where they differ there are two entries, so that
+        each side finds on top of its route the one that it can use (RFC 5658 §6).
+        """
+        secret = f"{caller_tag}\n{trunk}" if caller == callee else f"{caller_tag}\n{trunk}\n2"
+        sealed = self._seal.close(secret.encode("utf-8", "surrogateescape"), call_id)
+        entry = f"<{self._uri_prefix[callee]};{SEAL_PARAM}={sealed}>"
+        return entry if caller == callee else f"{entry}, <{self._uri_prefix[caller]};{SEAL_PARAM}={sealed}>"
 
     def open_route(self, request: Request) -> SealedRoute | Refusal:
         """What our Route entry on top of an in-dialog request holds, or why the request must not pass."""
-        text = request.get("route")
-        if text is None:
+        if "route" not in request.names:
             return Refusal.NOT_OURS
-        uri = parse_uri(find_uri(split_values(text)[0]))
+        routes = request.get_all("route")
+        uri = parse_uri(find_uri(routes[0]))
         if not self.owns(uri):
             return Refusal.NOT_OURS
-        secret = self._seal.open(uri.param(SEAL_PARAM) or "", request.call_id)
+        text = uri.param(SEAL_PARAM) or ""
+        secret = self._seal.open(text, request.call_id)
         if secret is None:
             return Refusal.BROKEN_SEAL
-        caller_tag, _, trunk = secret.decode("utf-8", "surrogateescape").partition("\n")
+        caller_tag, trunk, *double = secret.decode("utf-8", "surrogateescape").split("\n")
         if caller_tag not in (request.from_tag, request.to_tag):
             return Refusal.BROKEN_SEAL
-        return SealedRoute(caller_tag, trunk)
+        if not double:
+            return SealedRoute(caller_tag, trunk)
+        twin = parse_uri(find_uri(routes[1])) if len(routes) > 1 else None
+        if twin is None or not self.owns(twin) or twin.param(SEAL_PARAM) != text:  # one seal has one spelling
+            return Refusal.BROKEN_SEAL
+        return SealedRoute(caller_tag, trunk, 2)
 
     def owns(self, uri: Uri) -> bool:
-        """Whether a URI points at our listening address."""
-        return uri.host == self.local.host and (uri.port or 5060) == self.local.port
+        """Whether a URI points at one of our listening addresses."""
+        return uri.host == self.local.host and (uri.port or 5060) in self._ports
 
     def is_own(self, text: str) -> bool:
         """Like `owns`, for the text of a URI; what is no SIP URI is not ours."""
@@ -131,14 +154,14 @@ class Element:
 
     # -- next hops
 
-    def next_hop(self, request: Request) -> Hop | None:
+    def next_hop(self, request: Request, passed: int = 0) -> Hop | None:
         """Where a request goes by its top Route, else its Request-URI (RFC 3261 §16.6 step 6); None if unknown.
 
-        Names are looked up in the table that was resolved ahead, never on the call path.
+        ``passed`` Route entries are ours, and will be taken off. Names are looked up in the table that was resolved
+        ahead, never on the call path.
         """
-        route = request.get("route")
-        uri = parse_uri(find_uri(request.get_all("route")[0]) if route is not None else request.uri)
-        return self.hop_of(uri)
+        routes = request.get_all("route")[passed:] if "route" in request.names else []
+        return self.hop_of(parse_uri(find_uri(routes[0]) if routes else request.uri))
 
     def hop_of(self, uri: Uri) -> Hop | None:
         """The address a URI means, or None if its name was not resolved ahead."""
@@ -148,7 +171,7 @@ class Element:
         if not is_address(host):
             return None
         transport = (uri.param("transport") or "udp").lower()
-        return Hop(host, uri.port or 5060, transport) if transport == self.local.transport else None
+        return Hop(host, uri.port or 5060, transport) if transport in self.locals else None
 
     def _mac(self, text: str) -> str:
         digest = hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), "sha256")

@@ -87,16 +87,16 @@ class Section(BaseModel):
 
 
 class ListenModel(Section):
-    """One address to listen on."""
+    """One address to listen on, of one or both transports."""
 
     RESERVED = {
-        "tcp": "this version speaks UDP only",
-        "tls": "this version speaks UDP only",
+        "tls": "this version speaks UDP and TCP only",
         "advertise": "listen on the very address that the trunks reach",
         "workers": "one process serves all calls",
     }
 
-    udp: ListenAddress = Field(examples=["0.0.0.0:5060"])
+    udp: ListenAddress | None = None
+    tcp: ListenAddress | None = None
 
 
 class DefaultsModel(Section):

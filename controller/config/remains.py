@@ -15,7 +15,6 @@ from controller.config.model import (
     Did,
     EndpointModel,
     FileModel,
-    ListenAddress,
     ListenModel,
     RouteModel,
     Section,
@@ -26,10 +25,6 @@ from controller.config.model import (
 )
 
 _NOWHERE = HostPort("", 0)
-
-
-class _Listen(ListenModel):
-    udp: ListenAddress = _NOWHERE
 
 
 class _Trunk(TrunkModel):
@@ -62,7 +57,7 @@ class Remains(FileModel):
     """A file from which all that is wrong has been cut."""
 
     version: Version = 1
-    listen: list[Annotated[ListenModel, _read_as(_Listen)]] = Field(default=[])
+    listen: list[ListenModel] = Field(default=[])
     trunks: dict[str, Annotated[TrunkModel, _read_as(_Trunk)]] = Field(default={})
     endpoints: dict[str, Annotated[EndpointModel, _read_as(_Endpoint)]] = Field(default={})
     chains: dict[str, list[Annotated[StageModel, _read_as(_Stage)]]] = Field(default={})

@@ -36,7 +36,7 @@ from controller.types import (
     StartAttempt,
 )
 from sip import builder
-from sip.element import Element, Refusal
+from sip.element import Element, Refusal, SealedRoute
 from sip.errors import RemoteProtocolError
 from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, BranchReleased, ForkEvent, ResponseContext
 from sip.headers import find_uri, parse_via
@@ -135,6 +135,13 @@ class EmbeddedPlane:
         self._layer.transport_failed(branch, now)
         self.drain(now)
 
+    def disconnected(self, hop: Hop, now: float) -> None:
+        """The connection to a hop is lost: its calls move on, those that ring there with somebody beside them."""
+        self._layer.disconnected(hop, now)
+        self.drain(now)
+        for trunk in [name for name, other in self._hops.items() if other == hop]:
+            self.lose_trunk(trunk, now)
+
     def lose_trunk(self, trunk: str, now: float) -> None:
         """Health says that a trunk is down: runs with an unanswered attempt there move on."""
         for run_id, commands in self._switchboard.lose_trunk(trunk, now):
@@ -228,40 +235,38 @@ class EmbeddedPlane:
 
     def _relay(self, transaction: Transaction, request: Request, now: float) -> None:
         """A request within a dialog: our sealed Route entry is its passport (RFC 3261 §16.4)."""
-        forwarded = self._forward_in_dialog(request)
-        if isinstance(forwarded, int):
-            self._answer(transaction, forwarded, now)
-            return
-        hop = self._element.next_hop(forwarded)
-        if hop is None:
-            self._answer(transaction, 500, now)
+        onward = self._forward_in_dialog(request)
+        if isinstance(onward, int):
+            self._answer(transaction, onward, now)
             return
         if request.method == "INVITE":
             self._layer.respond(transaction, builder.make_response(request, 100), now)
         context = ResponseContext(self._layer, transaction, self._element, relay=True)
         transaction.user = context
         self.counters["relayed"] += 1
-        context.add_branch(1, forwarded, hop, now)
+        context.add_branch(1, *onward, now)
 
     def _on_ack(self, request: Request) -> None:
         """An ACK to a 2xx is forwarded without a transaction; one that we cannot vouch for is dropped."""
-        forwarded = self._forward_in_dialog(request)
-        if isinstance(forwarded, int):
-            return
-        hop = self._element.next_hop(forwarded)
-        if hop is not None:
-            self._layer.send_stateless(forwarded, hop)
+        onward = self._forward_in_dialog(request)
+        if not isinstance(onward, int):
+            self._layer.send_stateless(*onward)
 
-    def _forward_in_dialog(self, request: Request) -> Request | int:
-        """The copy to send on, or the status of the refusal."""
-        route = self._element.open_route(request)
+    def _forward_in_dialog(self, request: Request) -> tuple[Request, Hop] | int:
+        """The copy to send on and where to, or the status of the refusal."""
+        element = self._element
+        route = element.open_route(request)
         if route is Refusal.NOT_OURS:
             return 481
         if route is Refusal.BROKEN_SEAL:
             self.counters["refused_routes"] += 1
             return 403
-        via = self._element.via_for(request, request.method)
-        return builder.forward_request(request, request.uri, via, strip_route=True)
+        assert isinstance(route, SealedRoute)
+        hop = element.next_hop(request, route.entries)
+        if hop is None:
+            return 500
+        via = element.via_for(request, request.method, transport=hop.transport)
+        return builder.forward_request(request, request.uri, via, strip_routes=route.entries), hop
 
     def _answer(self, transaction: Transaction, status: int, now: float, *extra: str) -> None:
         ResponseContext(self._layer, transaction, self._element).respond(status, now, *extra)
@@ -320,7 +325,7 @@ class EmbeddedPlane:
             if now > self.past_until or self._layer.has_server(vias[1], event.response.cseq[1]):
                 return
             hop = reply_hop(vias[1])
-            if hop is not None:
+            if hop is not None and hop.transport in self._element.locals:
                 self.counters["past_life"] += 1
                 self._layer.send_stateless(builder.forward_response(event.response), hop)
         else:
@@ -348,15 +353,16 @@ class EmbeddedPlane:
         path, invite, element = command.path, call.invite, self._element
         call.attempts[command.attempt] = _Attempt(path, now)
         hop = self._hops.get(path.trunk)
-        if hop is None:  # the trunk left the dialplan while the call was ringing
+        if hop is None or hop.transport not in element.locals:  # the trunk left the dialplan while the call was ringing
             self._deadlines.arm(now, self._on_no_hop, call, command.attempt)
             return
         tag = self._path_tags.get(path.name)
         if tag is None:
             tag = self._path_tags[path.name] = element.path_tag_of(path.name)
-        route = element.record_route_uri(invite.call_id, invite.from_tag, path.trunk)
-        via = element.via_for(invite, tag, command.trial)
-        request = builder.forward_request(invite, path.address, via, record_route=f"<{route}>")
+        ours, theirs = call.context.upstream.hop.transport, hop.transport
+        route = element.record_route(invite.call_id, invite.from_tag, path.trunk, ours, theirs)
+        via = element.via_for(invite, tag, command.trial, theirs)
+        request = builder.forward_request(invite, path.address, via, record_route=route)
         call.context.add_branch(command.attempt, request, hop, now)
 
     def _finish(self, call: _Call, command: Finish, now: float) -> None:

@@ -74,11 +74,9 @@ class Scene:
     # -- what happens
 
     def add(self, number: int) -> Request:
-        route = self.element.record_route_uri(self.invite.call_id, self.invite.from_tag, "trunk")
+        route = self.element.record_route(self.invite.call_id, self.invite.from_tag, "trunk")
         via = self.element.via_for(self.invite, self.element.path_tag_of(f"path {number}"))
-        forwarded = builder.forward_request(
-            self.invite, f"sip:{number}@{callee(number).host}", via, record_route=f"<{route}>"
-        )
+        forwarded = builder.forward_request(self.invite, f"sip:{number}@{callee(number).host}", via, record_route=route)
         self.context.add_branch(number, forwarded, callee(number), self.now)
         (sent,) = self.settle()
         assert isinstance(sent.message, Request)
