@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import secrets
 import signal
 import socket
@@ -88,6 +89,7 @@ class App:
 
     async def serve(self) -> None:
         """Carry calls until SIGTERM or SIGINT."""
+        raise_file_limit()
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -119,6 +121,12 @@ class App:
             self.engine.news = []
             for item in news:
                 log_news(self._log, item)
+
+
+def raise_file_limit() -> None:
+    """Each TCP connection is a file: as many as the system lets us have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _open(opener: Callable[[str, int], socket.socket], listen: Listen) -> socket.socket:

@@ -208,7 +208,9 @@ class StreamEndpoint:
         return connection
 
     def _on_connected(self, connection: _Connection) -> None:
-        if connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        sock = connection.sock
+        failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if failed or sock.getsockname() == sock.getpeername():  # TCP can meet itself where nobody listens
             self._give_up(connection)
             self._pump()
             return
@@ -295,15 +297,18 @@ class StreamEndpoint:
     def _deliver(self, connection: _Connection, pieces: deque[bytes]) -> None:
         if pieces:
             connection.used = self._clock()
+        pings = 0
         try:
             while pieces and self._core is not None:
                 piece = pieces.popleft()
-                if piece != PING:
+                if piece == PING:
+                    pings += 1
+                else:
                     self.counters["received"] += 1
                     self._core.receive(piece, connection.hop, self._clock())
-                elif self._is_open(connection):
-                    self._write(connection, PONG)
         finally:
+            if pings and self._is_open(connection):  # together: who sends nothing but pings gets no more than a write
+                self._write(connection, PONG * pings)
             if pieces and self._core is not None:  # a fault of ours in one message must not swallow the others
                 self._loop.call_soon(self._deliver, connection, pieces)
             elif connection.framer.fault is not None and self._is_open(connection):
