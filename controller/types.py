@@ -96,6 +96,7 @@ class Trunk:
     carrier: str = ""
     probe: Probe | None = field(default_factory=Probe)  # None: never probed, calls are the only samples
     where: str = ""  # file:line of its definition
+    large_over_tcp: bool = False  # requests too large for UDP go over TCP (RFC 3261 §18.1.1)
 
 
 @dataclass(frozen=True, slots=True)

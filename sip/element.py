@@ -23,6 +23,7 @@ from sip.uri import Uri, is_address, parse_uri
 _MARK = f"{MAGIC_COOKIE}cw-"
 _MAC_CHARS = 22  # 132 bits of a SHA-256 HMAC in base64
 SEAL_PARAM = "cw"
+MAX_DATAGRAM = 1300  # RFC 3261 §18.1.1: larger requests go over a transport with congestion control, where there is one
 
 
 @dataclass(frozen=True, slots=True)

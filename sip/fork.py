@@ -212,7 +212,8 @@ class ResponseContext:
             return self._fail(branch, 408, 408, local=True)
         if isinstance(event, TransactionEnded):
             self._disarm(branch)
-            self.branches.pop(branch.id, None)
+            if self.branches.get(branch.id) is branch:  # else it was tried again by another transport
+                del self.branches[branch.id]
             branch.transaction = None
         return []
 

@@ -101,7 +101,12 @@ class _Compiler:
                 carrier=model.carrier,
                 probe=self.probe(name, model.probe),
                 where=self.where(self.key("trunks", name)),
+                large_over_tcp=model.large == "tcp" and model.uri.transport == "udp",
             )
+            if model.large == "tcp" and self.all_known and listen and "tcp" not in {ours.transport for ours in listen}:
+                message = f"large requests to trunk {quoted(name)} go over TCP, and nothing listens on TCP"
+                hint = "add {tcp: \"IP:PORT\"} to 'listen', or remove 'large'"
+                self.report.error(self.at("trunks", name, "large"), "NO_LISTENER", message, hint)
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)
         return trunks

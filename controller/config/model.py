@@ -69,6 +69,7 @@ Duration = Annotated[float, _text(parse_duration)]
 HedgeDelay = Annotated[Hedge, _text(_parse_hedge)]
 CauseVerdict = Annotated[Verdict, _text(lambda text: Verdict(parse_choice(text, "verdict", [*map(str, Verdict)])))]
 ModeName = Annotated[Mode, _text(lambda text: Mode(parse_choice(text, "mode", [*map(str, Mode)])))]
+TransportName = Annotated[str, _text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]))]
 Switch = Annotated[bool, _text(parse_switch)]
 TrunkUri = Annotated[HostPort, _text(parse_trunk_uri)]
 ListenAddress = Annotated[HostPort, _text(parse_listen)]
@@ -133,6 +134,7 @@ class TrunkModel(Section):
     uri: TrunkUri = Field(examples=["sip:192.0.2.10:5060"])
     carrier: Name = ""
     probe: str | None = None
+    large: TransportName = "udp"
 
 
 class ProbeModel(Section):

@@ -36,7 +36,7 @@ from controller.types import (
     StartAttempt,
 )
 from sip import builder
-from sip.element import Element, Refusal, SealedRoute
+from sip.element import MAX_DATAGRAM, Element, Refusal, SealedRoute
 from sip.errors import RemoteProtocolError
 from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, BranchReleased, ForkEvent, ResponseContext
 from sip.headers import find_uri, parse_via
@@ -59,12 +59,13 @@ ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, N
 class _Attempt:
     """The SIP side of one attempt."""
 
-    __slots__ = ("heard", "path", "started")
+    __slots__ = ("fallback", "heard", "path", "started")
 
     def __init__(self, path: Path, started: float) -> None:
         self.path = path
         self.started = started
         self.heard = False
+        self.fallback: tuple[Request, Hop] | None = None  # over UDP, when it is too large and TCP fails (§18.1.1)
 
 
 class _Call:
@@ -292,6 +293,11 @@ class EmbeddedPlane:
             return
         attempt = call.attempts[event.branch]
         if isinstance(event, BranchFailed):
+            if not event.status and attempt.fallback is not None:
+                (request, hop), attempt.fallback = attempt.fallback, None
+                if not context.branches[event.branch].cancel_wanted:
+                    context.add_branch(event.branch, request, hop, now)
+                    return
             if not event.status:
                 self.samples.append(Sample(attempt.path.trunk, alive=False, code=TRANSPORT_ERROR))
             elif not event.local:
@@ -350,7 +356,7 @@ class EmbeddedPlane:
         self._arm(call)
 
     def _start(self, call: _Call, command: StartAttempt, now: float) -> None:
-        path, invite, element = command.path, call.invite, self._element
+        path, element = command.path, self._element
         call.attempts[command.attempt] = _Attempt(path, now)
         hop = self._hops.get(path.trunk)
         if hop is None or hop.transport not in element.locals:  # the trunk left the dialplan while the call was ringing
@@ -359,11 +365,20 @@ class EmbeddedPlane:
         tag = self._path_tags.get(path.name)
         if tag is None:
             tag = self._path_tags[path.name] = element.path_tag_of(path.name)
-        ours, theirs = call.context.upstream.hop.transport, hop.transport
-        route = element.record_route(invite.call_id, invite.from_tag, path.trunk, ours, theirs)
-        via = element.via_for(invite, tag, command.trial, theirs)
-        request = builder.forward_request(invite, path.address, via, record_route=route)
+        request = self._forward(call, path, tag, command.trial, hop.transport)
+        trunk = self._switchboard.dialplan.trunks.get(path.trunk)
+        if trunk is not None and trunk.large_over_tcp and len(request.encode()) > MAX_DATAGRAM:
+            call.attempts[command.attempt].fallback = request, hop
+            hop = Hop(hop.host, hop.port, "tcp")
+            request = self._forward(call, path, tag, command.trial, "tcp")
         call.context.add_branch(command.attempt, request, hop, now)
+
+    def _forward(self, call: _Call, path: Path, tag: str, trial: int, transport: str) -> Request:
+        invite, element = call.invite, self._element
+        ours = call.context.upstream.hop.transport
+        route = element.record_route(invite.call_id, invite.from_tag, path.trunk, ours, transport)
+        via = element.via_for(invite, tag, trial, transport)
+        return builder.forward_request(invite, path.address, via, record_route=route)
 
     def _finish(self, call: _Call, command: Finish, now: float) -> None:
         context = call.context

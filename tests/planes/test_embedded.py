@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from controller.types import (
@@ -486,3 +488,46 @@ def test_silent_attempt_fails_with_its_connection_and_a_ringing_one_gets_a_stand
     assert 200 in statuses(bench.answer(invite, 200, source=Hop("192.0.2.21", 40001, "tcp"))), (
         "it may still be answered"
     )
+
+
+# --------------------------------------------------------------------------- large requests
+
+
+def spacious() -> Bench:
+    """A bench whose first trunk takes large requests over TCP."""
+    bench = mixed()
+    bench.plane.swap_hops({"t1": T1, "t2": T2, "t3": T3})
+    plan = bench.switchboard.dialplan
+    trunks = {name: replace(trunk, large_over_tcp=name == "t1") for name, trunk in plan.trunks.items()}
+    bench.switchboard.swap(replace(plan, trunks=trunks))
+    return bench
+
+
+BIG = ["X-Big: " + "x" * 1300]
+
+
+def test_large_request_goes_over_tcp_and_a_small_one_over_udp() -> None:
+    for extra, hop, transport in ((BIG, Hop(*T1[:2], "tcp"), "TCP"), ([], T1, "UDP")):
+        sent = spacious().call(extra=extra)
+        (invite,) = requests(sent)
+        assert (sent[-1][1], invite.via.transport) == (hop, transport)
+
+
+def test_large_request_goes_over_udp_after_all_when_tcp_fails() -> None:
+    bench = spacious()
+    (first,) = requests(bench.call(extra=BIG))
+    bench.plane.unreachable(first.via.branch, bench.now)
+    ((again, hop),) = bench.take()
+    assert isinstance(again, Request)
+    assert (hop, again.via.transport, again.via.branch) == (T1, "UDP", first.via.branch)
+    assert bench.plane.samples == [], "the trunk is not to blame"
+    assert 200 in statuses(bench.answer(again, 200))
+    assert [attempt.path for attempt in bench.record.attempts] == ["anna via t1"]
+
+
+def test_large_request_that_fails_by_both_moves_on() -> None:
+    bench = spacious()
+    (first,) = requests(bench.call(extra=BIG))
+    for _ in range(2):
+        bench.plane.unreachable(first.via.branch, bench.now)
+    assert [hop for _, hop in bench.take()] == [T1, T2]

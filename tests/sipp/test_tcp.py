@@ -214,6 +214,31 @@ def test_call_moves_at_once_when_its_silent_trunk_breaks_the_connection(tmp_path
     assert record["winner"] == "answering via secondary"
 
 
+@pytest.mark.parametrize("listening", [True, False], ids=["TCP is there", "TCP is refused"])
+def test_large_call_goes_over_tcp_and_over_udp_when_that_is_refused(tmp_path: Path, listening: bool) -> None:
+    scene = Scene(tmp_path, 7750, first="udp")
+    scene.dialplan.write_text(scene.dialplan.read_text().replace("carrier: a", "large: tcp, carrier: a"))
+    with ExitStack() as stack:
+        server = stack.enter_context(trunk_at(scene.primary)) if listening else None
+        datagrams = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        datagrams.bind((HOST, scene.primary))
+        datagrams.settimeout(20)
+        stack.enter_context(scene.daemon())
+        caller = stack.enter_context(stream_to(scene.proxy))
+        body = "x" * 1300
+        caller.send(ask("INVITE", caller.port, scene.proxy, more=f"Content-Length: {len(body)}\r\n") + body.encode())
+        if server is not None:
+            phone = Stream(stack.enter_context(server.accept()[0]))
+            invite = phone.wait_for("INVITE")
+            phone.send(answer_to(invite, "200 OK", scene.primary))
+        else:
+            invite = parse_message(datagrams.recv(65535))
+            datagrams.sendto(answer_to(invite, "200 OK", scene.primary), (HOST, scene.proxy))
+        assert invite.via.transport == ("TCP" if listening else "UDP")
+        assert len(invite.body) == 1300
+        assert caller.wait_for("SIP/2.0 200").to_tag == "callee"
+
+
 def test_ringing_phone_whose_connection_breaks_gets_a_stand_in(tmp_path: Path) -> None:
     scene = Scene(tmp_path, 7800, first="tcp", second="udp")
     with (
