@@ -26,6 +26,7 @@ from sip.transaction import (
     RequestReceived,
     StrayResponse,
     Transaction,
+    wire_of,
 )
 from sip.uri import find_param, is_address, split_params
 
@@ -140,7 +141,7 @@ class TransactionLayer:
 
     def send_stateless(self, message: Message, hop: Hop) -> None:
         """Send a message that has no transaction here: an ACK to a 2xx, a response of a past life."""
-        self.outbox.append((message.encode(), hop))
+        self.outbox.append((wire_of(message, hop), hop))
 
     def find_invite(self, cancel: Request) -> Transaction | None:
         """The server transaction that a CANCEL means (RFC 3261 §9.2)."""

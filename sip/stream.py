@@ -208,9 +208,7 @@ class StreamEndpoint:
         return connection
 
     def _on_connected(self, connection: _Connection) -> None:
-        sock = connection.sock
-        failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if failed or sock.getsockname() == sock.getpeername():  # TCP can meet itself where nobody listens
+        if not _is_connected(connection.sock):
             self._give_up(connection)
             self._pump()
             return
@@ -222,6 +220,7 @@ class StreamEndpoint:
         waiting, connection.waiting = connection.waiting, []
         self.counters["sent"] += len(waiting)
         self._write(connection, b"".join(waiting))
+        self._pump()
 
     def _on_connect_timeout(self, connection: _Connection) -> None:
         self._give_up(connection)
@@ -343,6 +342,7 @@ class StreamEndpoint:
         old = self._connections.get(hop)
         if old is not None:  # its port came again, so the peer knows no more of it
             self._lose(old)
+            self._loop.call_soon(self._pump)
         connection = self._connections[hop] = _Connection(sock, hop, self._clock())
         if self._sweep is None:
             self._sweep = self._loop.call_later(self._limits.idle / 4, self._on_sweep)
@@ -404,6 +404,16 @@ def open_tcp(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _is_connected(sock: socket.socket) -> bool:
+    """Whether a connection came up, and to somebody else: TCP can meet itself where nobody listens."""
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        return False
+    try:
+        return bool(sock.getsockname() != sock.getpeername())
+    except OSError:  # up, and gone again
+        return False
 
 
 def _way_back(response: bytes) -> Hop | None:

@@ -464,6 +464,7 @@ def test_call_crosses_from_udp_to_tcp_and_both_sides_find_the_way_back() -> None
     assert (hop, onward.get("route"), onward.via.transport) == (CALLER, None, "UDP")
     ((last, hop),) = bench.answer(onward, 200, source=CALLER)
     assert (last.status, hop) == (200, Hop("192.0.2.21", 40000, "tcp")), "on the connection of its request"
+    assert (invite.get("content-length"), last.get("content-length")) == ("0", "0"), "a stream needs what UDP can spare"
 
 
 def test_nothing_is_retransmitted_over_tcp() -> None:
