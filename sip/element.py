@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from sip.errors import RemoteProtocolError
@@ -33,6 +33,7 @@ class SealedRoute:
     caller_tag: str  # From tag of the INVITE: who asks tells the direction
     trunk: str
     entries: int = 1  # 2 where the sides have different transports (RFC 5658 §6)
+    onward: str = field(default="", compare=False)  # the Route value behind ours, "" when it was the last
 
 
 class Refusal(Enum):
@@ -136,11 +137,11 @@ class Element:
         if caller_tag not in (request.from_tag, request.to_tag):
             return Refusal.BROKEN_SEAL
         if not double:
-            return SealedRoute(caller_tag, trunk)
+            return SealedRoute(caller_tag, trunk, 1, routes[1] if len(routes) > 1 else "")
         twin = parse_uri(find_uri(routes[1])) if len(routes) > 1 else None
         if twin is None or not self.owns(twin) or twin.param(SEAL_PARAM) != text:  # one seal has one spelling
             return Refusal.BROKEN_SEAL
-        return SealedRoute(caller_tag, trunk, 2)
+        return SealedRoute(caller_tag, trunk, 2, routes[2] if len(routes) > 2 else "")
 
     def owns(self, uri: Uri) -> bool:
         """Whether a URI points at one of our listening addresses."""
@@ -155,13 +156,12 @@ class Element:
 
     # -- next hops
 
-    def next_hop(self, request: Request, passed: int = 0) -> Hop | None:
+    def next_hop(self, request: Request) -> Hop | None:
         """Where a request goes by its top Route, else its Request-URI (RFC 3261 §16.6 step 6); None if unknown.
 
-        ``passed`` Route entries are ours, and will be taken off. Names are looked up in the table that was resolved
-        ahead, never on the call path.
+        Names are looked up in the table that was resolved ahead, never on the call path.
         """
-        routes = request.get_all("route")[passed:] if "route" in request.names else []
+        routes = request.get_all("route") if "route" in request.names else []
         return self.hop_of(parse_uri(find_uri(routes[0]) if routes else request.uri))
 
     def hop_of(self, uri: Uri) -> Hop | None:

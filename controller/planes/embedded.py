@@ -263,7 +263,7 @@ class EmbeddedPlane:
             self.counters["refused_routes"] += 1
             return 403
         assert isinstance(route, SealedRoute)
-        hop = element.next_hop(request, route.entries)
+        hop = element.hop_of(parse_uri(find_uri(route.onward) if route.onward else request.uri))
         if hop is None:
             return 500
         via = element.via_for(request, request.method, transport=hop.transport)
