@@ -12,7 +12,7 @@ from bench.engine import DID, make_engine
 from bench.messages import INVITE, SDP
 from controller.rules.plan import make_plan
 from controller.rules.run import Run
-from controller.types import AttemptProgressed, Milestone
+from controller.types import AttemptProgressed, Milestone, Offer
 from sip import builder
 from sip.message import Request
 from sip.parser import parse_message, validate
@@ -40,8 +40,8 @@ def main() -> None:
 
     engine = make_engine()
     dialplan = engine.switchboard.dialplan
-    chain, view = dialplan.chains["c"], engine.board.view
-    plan = make_plan(dialplan, chain, view)
+    chain, view, offer = dialplan.chains["c"], engine.board.view, Offer("1", DID)
+    plan = make_plan(dialplan, chain, view, offer)
 
     def run() -> None:
         machine = Run(plan)
@@ -53,7 +53,7 @@ def main() -> None:
     print(f"  parse                        {microseconds(lambda: parse_message(data)):6.1f} us")
     print(f"  parse, rewrite, serialise    {microseconds(proxy):6.1f} us")
     print("run")
-    print(f"  plan                         {microseconds(lambda: make_plan(dialplan, chain, view)):6.1f} us")
+    print(f"  plan                         {microseconds(lambda: make_plan(dialplan, chain, view, offer)):6.1f} us")
     print(f"  begin, ring, answer          {microseconds(run):6.1f} us")
 
 

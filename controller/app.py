@@ -69,7 +69,7 @@ class App:
         listen = plan.listen[0]
         self.endpoint = UdpEndpoint(_open(open_udp, listen), clock.monotonic)
         self._undo.append(self.endpoint.close)
-        host = advertised_host(listen, hops)
+        host = advertised_host(listen, hops).lower()
         local = [Hop(host, self.endpoint.local.port)]
         for more in plan.listen[1:]:
             self.streams = StreamEndpoint(_open(open_tcp, more), clock.monotonic)

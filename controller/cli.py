@@ -87,6 +87,50 @@ def check(
     raise typer.Exit(FINDINGS if loaded.dialplan is None else OK)
 
 
+@cli.command()
+def explain(
+    file: DialplanFile,
+    did: Annotated[str, typer.Argument(metavar="DID", help="the called number")],
+    at: Annotated[str, typer.Option(metavar="TIME", help="when, as 2026-12-24T18:30; default: now")] = "",
+    caller: Annotated[str, typer.Option("--from", metavar="CALLER", help="the caller's number")] = "",
+    down: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="a trunk, site or carrier that is down")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the explanation as JSON")] = False,
+) -> None:
+    """Say what would become of a call: the rule, each stage, what is skipped and why, and the worst wait."""
+    from rich.console import Console
+
+    from controller import clock, explain
+    from controller.config import load, render
+    from controller.types import Offer
+
+    loaded = load(file)
+    if loaded.dialplan is None:
+        typer.echo(render(loaded.diagnostics, loaded.sources), err=True)
+        raise typer.Exit(FINDINGS)
+    dialplan = loaded.dialplan
+    try:
+        view = explain.assume_down(dialplan, down or ())
+        moment = explain.parse_moment(dialplan, at) if at else clock.epoch()
+    except explain.QuestionError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(USAGE) from None
+    found = explain.explain(dialplan, Offer("explain", did, caller, moment), view)
+    if as_json:
+        typer.echo(json.dumps(explain.to_data(found), indent=1))
+    else:
+        explain.print_explanation(found, dialplan, Console(highlight=False))
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of dialplans, for editors."""
+    from controller.config.schema import show_schema
+
+    typer.echo(show_schema(), nl=False)
+
+
 @cli.command("rotate-keys")
 def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Seal new calls with a new key; calls that are up keep the old one. Restart the daemon afterwards."""

@@ -13,7 +13,7 @@ from controller.health.board import Board
 from controller.planes.embedded import EmbeddedPlane
 from controller.probes import Prober
 from controller.switchboard import Switchboard
-from controller.types import CallRecord, Dialplan, TargetState, Transition
+from controller.types import CallRecord, Dialplan, Fault, TargetState, Transition
 from sip.element import Element
 from sip.timing import Deadlines, Timing
 from sip.transaction import Hop
@@ -48,7 +48,7 @@ class Engine:
         self.plane.past_until = now + (timing or Timing()).timer_c  # RFC 3261 §16.6 step 11: nothing rings for longer
         self.prober = Prober(self.board, hops, element.local, token, *element.locals.values())
         self.outbox = self.plane.outbox
-        self.news: list[CallRecord | Transition] = []
+        self.news: list[CallRecord | Transition | Fault] = []
         self._view = self.board.view
 
     def receive(self, data: bytes, source: Hop, now: float) -> None:
@@ -105,9 +105,10 @@ class Engine:
                 self._take(transitions, now)
             for sample in samples:
                 self._take(self.board.observe(sample, now), now)
-        if plane.records:
-            self.news.extend(plane.records)
+        if plane.records or plane.faults:
+            self.news += [*plane.records, *plane.faults]
             plane.records.clear()
+            plane.faults.clear()
         if self.prober.outbox:
             self.outbox.extend(self.prober.outbox)
             self.prober.outbox.clear()

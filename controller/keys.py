@@ -46,6 +46,8 @@ def load_keys(state_dir: Path) -> Keys:
         if not path.exists():
             _write(path, Keys(secrets.token_bytes(KEY_BYTES), {"1": secrets.token_bytes(KEY_BYTES)}, "1"))
         text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise _not_keys(path, error) from error
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}; give --state-dir a folder that this user may write") from error
     return _parse(path, text)
@@ -57,7 +59,10 @@ def rotate_keys(state_dir: Path) -> Keys:
     newest = str(int(keys.current) + 1)
     seals = dict(list(keys.seals.items())[-(KEPT - 1) :])
     rotated = Keys(keys.branch, {**seals, newest: secrets.token_bytes(KEY_BYTES)}, newest)
-    _write(state_dir / FILE, rotated)
+    try:
+        _write(state_dir / FILE, rotated)
+    except OSError as error:
+        raise KeyFileError(f"{state_dir / FILE}: {error.strerror}; the old keys stay in place") from error
     return rotated
 
 
@@ -68,12 +73,18 @@ def _parse(path: Path, text: str) -> Keys:
         keys = Keys(bytes.fromhex(data["branch"]), seals, str(data["current"]))
         int(keys.current)
         keys.seal()
+        if len(keys.branch) != KEY_BYTES:
+            raise ValueError(f"the branch key has {len(keys.branch)} bytes, not {KEY_BYTES}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise KeyFileError(
-            f"{path}: not a key file ({error}); restore it, or move it away to start with new keys"
-            " (calls that are up then lose their BYE)"
-        ) from error
+        raise _not_keys(path, error) from error
     return keys
+
+
+def _not_keys(path: Path, error: Exception) -> KeyFileError:
+    return KeyFileError(
+        f"{path}: not a key file ({error}); restore it, or move it away to start with new keys"
+        " (calls that are up then lose their BYE)"
+    )
 
 
 def _write(path: Path, keys: Keys) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from controller.types import CallRecord, Transition
+from controller.types import CallRecord, Fault, Transition
 
 BACKLOG = 10_000  # lines
 GATHER = 0.02  # seconds between the first line of a batch and its writing: one wake-up for many calls
@@ -91,10 +91,13 @@ def mask_number(number: str) -> str:
     return f"…{number[-2:]}" if len(number) > 4 else "…"
 
 
-def log_news(log: Log, news: CallRecord | Transition) -> None:
+def log_news(log: Log, news: CallRecord | Transition | Fault) -> None:
     """Write what the engine has to tell."""
     if isinstance(news, Transition):
         log.info("trunk", trunk=news.trunk, old=news.old, new=news.new, code=news.code, why=news.why)
+        return
+    if isinstance(news, Fault):
+        log.error("fault", what=news.what, advice="a bug in callward: please report it with this line")
         return
     log.info("call", **call_fields(news))
 
@@ -102,7 +105,7 @@ def log_news(log: Log, news: CallRecord | Transition) -> None:
 def call_fields(record: CallRecord) -> dict[str, Any]:
     """The record of a call as the fields of one line."""
     return {
-        "call": record.offer.id,
+        "call": record.offer.id[:200],  # a Call-ID may be as long as its sender likes
         "did": record.offer.did,
         "caller": mask_number(record.offer.caller),
         "chain": record.chain,

@@ -24,12 +24,11 @@ from typing import Any
 
 from controller.health.board import Board
 from controller.health.detector import PROBE_TIMEOUT, Detector
-from controller.types import TRANSPORT_ERROR, Sample, Transition, Trunk
+from controller.types import CALL_SILENT, TRANSPORT_ERROR, Sample, Transition, Trunk
+from sip.headers import MAGIC_COOKIE
 from sip.timing import Deadlines
 from sip.transaction import Hop
-
-#: RFC 3261 §8.1.1.7.
-MAGIC_COOKIE = "z9hG4bK"
+from sip.uri import bracketed
 
 #: How long an answer is still recognised after its probe was counted as missed, seconds.
 LINGER = 2.0
@@ -164,20 +163,20 @@ class Prober:
 
     def handle_unreachable(self, branch: str | None, hop: Hop, now: float) -> list[Transition]:
         """Take in an ICMP error about a packet to ``hop``: ``branch`` is that of the quoted packet, or None where
-        the quote was too short (RFC 792 asks for 8 bytes only); then it stands for the oldest probe in question."""
-        probe = self._find_refused(branch, hop)
-        if probe is None:
+        the quote was too short (RFC 792 asks for 8 bytes only). Without it anybody could have made the error: then
+        it raises suspicion, and only errors about probes of ours can confirm it."""
+        if branch is None:
+            suspects = [
+                watch.detector.trunk.name for watch in self._watches.values() if watch.hop == hop and watch.sent
+            ]
+            return [
+                t for name in suspects for t in self._board.observe(Sample(name, alive=False, code=CALL_SILENT), now)
+            ]
+        probe = self._sent.get(branch)
+        if probe is None or probe.watch.hop != hop or not _is_open(probe):
             return []
         probe.refused = True
         return self._board.observe(Sample(probe.watch.detector.trunk.name, alive=False, code=TRANSPORT_ERROR), now)
-
-    def _find_refused(self, branch: str | None, hop: Hop) -> _Sent | None:
-        if branch is not None:
-            probe = self._sent.get(branch)
-            return probe if probe is not None and probe.watch.hop == hop and _is_open(probe) else None
-        # Rare, and errors are rate-limited where they are made, so looking through all trunks will do.
-        at_hop = (watch for watch in self._watches.values() if watch.hop == hop)
-        return min((p for watch in at_hop for p in watch.sent if _is_open(p)), key=lambda p: p.at, default=None)
 
     # ------------------------------------------------------------------ trunks
 
@@ -200,22 +199,17 @@ def _is_open(probe: _Sent) -> bool:
 def _cut_request(trunk: Trunk, local: Hop) -> tuple[bytes, ...]:
     """The OPTIONS of RFC 3261 §11.1 for this trunk, cut where each probe has its own token: branch, tag, Call-ID."""
     kind = "" if local.transport == "udp" else f";transport={local.transport}"
-    uri = f"sip:{_host(trunk.host)}:{trunk.port}{kind}"
-    us = f"{_host(local[0])}:{local[1]}"
+    uri = f"sip:{bracketed(trunk.host)}:{trunk.port}{kind}"
+    us = f"{bracketed(local[0])}:{local[1]}"
     return (
         f"OPTIONS {uri} SIP/2.0\r\nVia: SIP/2.0/{local.transport.upper()} {us};branch={MAGIC_COOKIE}".encode(),
         f";rport\r\n"  # RFC 3581: come back to where this came from, whatever NAT made of the address
         f"Max-Forwards: 70\r\n"
         f"From: <sip:callward@{us}>;tag=".encode(),
         f"\r\nTo: <{uri}>\r\nCall-ID: ".encode(),
-        f"@{_host(local[0])}\r\n"
+        f"@{bracketed(local[0])}\r\n"
         f"CSeq: 1 OPTIONS\r\n"
         f"Contact: <sip:callward@{us}{kind}>\r\n"
         f"Accept: application/sdp\r\n"
         f"Content-Length: 0\r\n\r\n".encode(),
     )
-
-
-def _host(host: str) -> str:
-    """A host as it stands in a URI: an IPv6 address goes in brackets."""
-    return f"[{host}]" if ":" in host else host

@@ -12,13 +12,14 @@ from rich.table import Table
 
 from controller.config.figures import detection_time, stage_starts, worst_wait
 from controller.types import Chain, Dialplan, Trunk
+from sip.uri import bracketed
 
 
 def summary(dialplan: Dialplan) -> dict[str, Any]:
     """The figures as plain data, times in seconds."""
     return {
         "version": dialplan.version,
-        "routes": len(dialplan.routes) + (dialplan.default is not None),
+        "routes": len(dialplan.routes) + len(dialplan.prefixes) + (dialplan.default is not None),
         "trunks": [_trunk(trunk) for trunk in dialplan.trunks.values()],
         "chains": [_chain(chain) for chain in dialplan.chains.values()],
     }
@@ -50,10 +51,9 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
 
 def _trunk(trunk: Trunk) -> dict[str, Any]:
     probe = trunk.probe
-    host = f"[{trunk.host}]" if ":" in trunk.host else trunk.host
     return {
         "name": trunk.name,
-        "address": f"{trunk.transport}:{host}:{trunk.port}",
+        "address": f"{trunk.transport}:{bracketed(trunk.host)}:{trunk.port}",
         "every": probe.every if probe else None,
         "detection": detection_time(probe) if probe else None,
     }

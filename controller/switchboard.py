@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from math import inf
 
+from controller.rules.conditions import depends_on_offer
 from controller.rules.match import match_route
 from controller.rules.plan import make_plan
 from controller.rules.run import Run
@@ -34,7 +35,7 @@ class Switchboard:
         route = match_route(self.dialplan, offer)
         if route is None:
             return None
-        run = Run(self._plan(self.dialplan.chains[route.chain], view))
+        run = Run(self._plan(self.dialplan.chains[route.chain], view, offer))
         self.runs[offer.id] = run
         return run.begin(now)
 
@@ -57,11 +58,13 @@ class Switchboard:
         """Take a run out, normally once it is finished."""
         return self.runs.pop(run_id, None)
 
-    def _plan(self, chain: Chain, view: HealthView) -> Plan:
+    def _plan(self, chain: Chain, view: HealthView, offer: Offer) -> Plan:
+        if any(depends_on_offer(stage) for stage in chain.stages):
+            return make_plan(self.dialplan, chain, view, offer)
         if view is not self._view:
             self._view = view
             self._plans.clear()
         plan = self._plans.get(chain.name)
         if plan is None:
-            plan = self._plans[chain.name] = make_plan(self.dialplan, chain, view)
+            plan = self._plans[chain.name] = make_plan(self.dialplan, chain, view, offer)
         return plan

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, tzinfo
 from enum import IntEnum, StrEnum
 from typing import Literal
 
@@ -68,6 +69,13 @@ EXHAUSTED = "EXHAUSTED"  # the chain has nobody left to try
 NO_ROUTE = "NO_ROUTE"  # nobody here owns the called number
 STOPPED = "STOPPED"  # a stop verdict ended the hunt
 
+# What calls say about a trunk: the codes of their samples.
+CALL_RESPONSE = "CALL_RESPONSE"
+CALL_SILENT = "CALL_SILENT"
+
+#: RFC 3261 §17.2.1 lets a UAS stay quiet for 200 ms; a hedge before that would double healthy calls. Seconds.
+LEAST_HEDGE = 0.25
+
 # --------------------------------------------------------------------------- configuration, compiled
 
 #: A hedge delay in seconds; ``"auto"`` follows the measured first responses; ``None`` is off.
@@ -96,7 +104,43 @@ class Trunk:
     carrier: str = ""
     probe: Probe | None = field(default_factory=Probe)  # None: never probed, calls are the only samples
     where: str = ""  # file:line of its definition
+    priority: int = 0  # lower is better, as in DNS SRV (RFC 2782)
+    weight: int = 1  # share among equals of priority
+    cost: float = 0.0  # per minute, in whatever currency the operator counts in
+    site: str = ""  # where it ends: it is of no use when that site is dark
     large_over_tcp: bool = False  # requests too large for UDP go over TCP (RFC 3261 §18.1.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place with PBXs; when all of them are DOWN, the site is."""
+
+    name: str
+    pbx: tuple[str, ...]  # trunks
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A calendar: when something is open, on the wall clock of its zone."""
+
+    name: str
+    zone: tzinfo
+    #: By weekday, Monday first: spans in seconds after midnight; one that ends before it begins goes over midnight.
+    open: tuple[tuple[tuple[int, int], ...], ...]
+    holidays: Mapping[date, str] = field(default_factory=dict)  # closed days and their names
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """When a stage is tried; all that is named must hold."""
+
+    hours: str = ""  # name of a calendar that must be open
+    not_hours: str = ""  # name of a calendar that must be closed
+    callers: tuple[str, ...] = ()  # beginnings of the caller's number, one of them
+    trunks: tuple[tuple[str, bool], ...] = ()  # name, True for up: everything but DOWN
+    sites: tuple[tuple[str, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +169,13 @@ class Stage:
 
     targets: tuple[Target, ...]
     mode: Mode = Mode.SEQUENTIAL
-    ring: float = 20.0  # sequential: each target's turn; parallel and hybrid: the whole stage
+    ring: float = 20.0  # sequential: each path of a target may ring so long; parallel and hybrid: the stage
     no_reply: float = 2.0  # give an attempt up when nothing at all was heard for so long
     no_progress: float = 8.0  # give an attempt up when it is not alerting after so long
     stagger: float = 5.0  # hybrid: the next target joins after so long
     hedge: Hedge = "auto"
     where: str = ""
+    when: When | None = None  # always None in a plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +194,7 @@ class Route:
     did: str  # as written, normally E.164 "+15557000"; "*" is the default route
     chain: str
     where: str = ""
+    prefix: bool = False  # every number that begins with `did`
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +218,9 @@ class Dialplan:
     routes: Mapping[str, Route]  # by DID
     default: Route | None = None
     causes: Mapping[str, Verdict] = field(default_factory=dict)  # overrides of rules.verdicts.DEFAULTS
+    prefixes: Mapping[str, Route] = field(default_factory=dict)  # by the beginning of the DID
+    hours: Mapping[str, Hours] = field(default_factory=dict)
+    sites: Mapping[str, Site] = field(default_factory=dict)
 
 
 # --------------------------------------------------------------------------- health
@@ -206,7 +255,7 @@ class TrunkHealth:
     state: TargetState = TargetState.UNKNOWN
     since: float = 0.0
     code: str = ""
-    hedge: float = 0.25  # what `hedge: auto` means on this trunk now, seconds
+    hedge: float = LEAST_HEDGE  # what `hedge: auto` means on this trunk now, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +281,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A path or target that the plan leaves out, and why."""
+    """A path or stage that the plan leaves out, and why."""
 
     what: str
     why: str
+    stage: int = field(default=0, compare=False)  # of the chain, from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +395,13 @@ class AttemptRecord:
     started: float  # seconds after the offer
     milestone: str
     cause: str  # why it ended or was given up; "" for a winner, unless it answered after it had been given up
+
+
+@dataclass(slots=True)
+class Fault:
+    """A bug of ours showed itself in one call; the others go on."""
+
+    what: str  # the traceback
 
 
 @dataclass(slots=True)

@@ -27,6 +27,8 @@ Where the tables differ from the figures of the RFCs, and why:
   given up 64 x T1 after the CANCEL. The figure leaves out how.
 * **INVITE client, COMPLETED, transport error** ends the transaction without a word. The final response was passed on
   before; that its ACK met a closed port is nothing the user can act upon.
+* **Non-INVITE server, abandon** ends a transaction that will never be answered: a 408 would come when its sender has
+  timed out as well (RFC 4320 §4.2).
 * **INVITE server, CONFIRMED, request** is absorbed: a copy of the INVITE that its ACK has overtaken must not start
   anything.
 * **Server transactions and transport errors.** RFC 6026 keeps them alive. Nothing feeds them transport errors here: an

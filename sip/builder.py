@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from sip.errors import RemoteProtocolError
 from sip.headers import MAX_CSEQ, find_uri
 from sip.message import Message, Request, Response
-from sip.uri import find_param
+from sip.uri import find_param, parse_uri
 
 REASONS = {
     100: "Trying",
@@ -23,6 +23,8 @@ REASONS = {
     405: "Method Not Allowed",
     408: "Request Timeout",
     416: "Unsupported URI Scheme",
+    420: "Bad Extension",
+    440: "Max-Breadth Exceeded",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
@@ -42,6 +44,8 @@ REASONS = {
 COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 
 DEFAULT_MAX_FORWARDS = 70  # RFC 3261 §16.6 step 3
+DEFAULT_MAX_BREADTH = 60  # RFC 5393 §5.3.3
+MAX_HOPS = 255  # RFC 3261 §20.22
 
 #: A BYE of ours to a loser must carry a CSeq above everything its early dialog has seen (PRACK, UPDATE). Gaps are
 #: legal (RFC 3261 §12.2.1.1), so a wide step spares tracking the dialog.
@@ -100,17 +104,43 @@ def make_cancel(invite: Request, reason: str | None) -> Request:
     return Request("CANCEL", invite.uri, names, lines)
 
 
-def forward_request(request: Request, uri: str, via: str, *, record_route: str = "", strip_routes: int = 0) -> Request:
+def hops_left(request: Request) -> int:
+    """How often a valid request may still be forwarded (RFC 3261 §16.3 step 3)."""
+    hops = request.get("max-forwards")
+    if hops is None:
+        return DEFAULT_MAX_FORWARDS + 1  # §16.6 step 3: we add what is missing
+    if len(hops) > 3:
+        hops = hops.lstrip("0") or "0"
+    if len(hops) > 3 or int(hops) > MAX_HOPS:
+        return DEFAULT_MAX_FORWARDS + 1  # RFC 4475 §3.1.2.4: a value out of range is as good as none
+    return int(hops)
+
+
+def breadth_left(request: Request) -> int:
+    """How many branches at once may come of a request, downstream forks included (RFC 5393 §5.3)."""
+    breadth = request.get("max-breadth")
+    if breadth is None:
+        return DEFAULT_MAX_BREADTH
+    if not (breadth.isascii() and breadth.isdigit()):
+        raise RemoteProtocolError(f"malformed Max-Breadth: {breadth[:20]!r}")
+    breadth = breadth.lstrip("0") or "0"
+    return min(int(breadth), DEFAULT_MAX_BREADTH) if len(breadth) <= 3 else DEFAULT_MAX_BREADTH
+
+
+def forward_request(
+    request: Request, uri: str, via: str, *, record_route: str = "", strip_routes: int = 0, breadth: int = 0
+) -> Request:
     """The copy of ``request`` that a proxy sends on (RFC 3261 §16.6): target, hop count, Record-Route, Via.
 
     Raises `RemoteProtocolError` 483 when the hop count is used up.
     """
-    hops = request.get("max-forwards")
-    left = DEFAULT_MAX_FORWARDS if hops is None else int(hops) - 1
+    left = hops_left(request) - 1
     if left < 0:
         raise RemoteProtocolError("no Max-Forwards left", status=483)
     forwarded = Request(request.method, uri, request.names.copy(), request.lines.copy(), request.body)
     forwarded.set("max-forwards", f"Max-Forwards: {left}")
+    if breadth:
+        forwarded.set("max-breadth", f"Max-Breadth: {breadth}")
     for _ in range(strip_routes):
         forwarded.remove_first_value("route")
     if record_route:
@@ -139,12 +169,14 @@ def make_glare_bye(answer: Response, via: str, is_own: Callable[[str], bool]) ->
 def _in_early_dialog(method: str, cseq: int, answer: Response, via: str, is_own: Callable[[str], bool]) -> Request:
     # A 2xx without Contact is broken; whoever it comes from at least knows itself as To.
     uri = find_uri(answer.get("contact") or answer.require("to"))
+    parse_uri(uri)  # it goes into a request line of ours
     recorded = answer.get_all("record-route")
     # Only what lies between us and the loser is our route: the part above our own entry, nearest first (§12.1.2).
     ours = next((index for index, value in enumerate(recorded) if is_own(find_uri(value))), len(recorded))
     route = list(reversed(recorded[:ours]))
     if route and find_param(find_uri(route[0]).partition(";")[2], "lr") is None:  # strict router (§12.2.1.1)
         uri, route = find_uri(route[0]), [*route[1:], f"<{uri}>"]
+        parse_uri(uri)
     names = ["via", *["route"] * len(route), "max-forwards", "from", "to", "call-id", "cseq", "content-length"]
     lines = [
         f"Via: {via}",

@@ -9,31 +9,25 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from enum import Enum
 
+from sip import builder
 from sip.errors import RemoteProtocolError
-from sip.headers import MAGIC_COOKIE, Via, find_uri
+from sip.headers import MAGIC_COOKIE, Via, find_uri, parse_via, split_values
 from sip.message import Message, Request, Response
+from sip.route import SealedRoute, decode_route
 from sip.seal import Seal
 from sip.transaction import Hop
-from sip.uri import Uri, is_address, parse_uri
+from sip.uri import Uri, bare_host, bracketed, is_address, parse_uri
 
 _MARK = f"{MAGIC_COOKIE}cw-"
 _MAC_CHARS = 22  # 132 bits of a SHA-256 HMAC in base64
 SEAL_PARAM = "cw"
 MAX_DATAGRAM = 1300  # RFC 3261 §18.1.1: larger requests go over a transport with congestion control, where there is one
-
-
-@dataclass(frozen=True, slots=True)
-class SealedRoute:
-    """What our Record-Route remembers of a call."""
-
-    caller_tag: str  # From tag of the INVITE: who asks tells the direction
-    trunk: str
-    entries: int = 1  # 2 where the sides have different transports (RFC 5658 §6)
-    onward: str = field(default="", compare=False)  # the Route value behind ours, "" when it was the last
+_SEALED = re.compile(r";\s*cw\s*=\s*([\w.\-]+)", re.IGNORECASE)
 
 
 class Refusal(Enum):
@@ -56,7 +50,7 @@ class Element:
         self._key = branch_key
         self._seal = seal
         self._names = names or {}
-        host = f"[{local.host}]" if ":" in local.host else local.host
+        host = bracketed(local.host)
         self._via_prefix = {
             hop.transport: f"SIP/2.0/{hop.transport.upper()} {host}:{hop.port};branch=" for hop in self.locals.values()
         }
@@ -64,23 +58,46 @@ class Element:
             hop.transport: f"sip:{host}:{hop.port}{'' if hop.transport == 'udp' else f';transport={hop.transport}'};lr"
             for hop in self.locals.values()
         }
-        self._sent_by = {(host.lower(), hop.port) for hop in self.locals.values()}
+        self._host = bare_host(host)
+        self._sent_by = {(self._host, hop.port) for hop in self.locals.values()}
         self._ports = {hop.port for hop in self.locals.values()}
 
     # -- branches and tags
 
-    def via_for(self, request: Message, path_tag: str, trial: int = 1, transport: str = "udp") -> str:
+    def via_for(
+        self, request: Message, path_tag: str, trial: int = 1, loop_tag: str = "", *, transport: str = "udp"
+    ) -> str:
         """Our Via for ``request`` forwarded on this path: the same input gives the same branch in any life.
 
-        ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path. A response may
-        stand for the request that it answers.
+        ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path;
+        ``loop_tag`` is what `has_passed` looks for. A response may stand for the request that it answers.
         """
-        marked = f"{path_tag}-{trial}"
+        marked = f"{path_tag}-{trial}-{loop_tag}" if loop_tag else f"{path_tag}-{trial}"
         return f"{self._via_prefix[transport]}{_MARK}{marked}-{self._branch_mac(request, request.via, marked)}"
 
     def path_tag_of(self, path_name: str) -> str:
         """A short stable name of a path for its branch ids; computed at load time."""
         return self._mac(f"path|{path_name}")[:8].replace("-", "_")
+
+    def loop_tag_of(self, target: str) -> str:
+        """What a branch remembers of all that decided its way (RFC 5393 §4.2.1): ``target`` is the number called."""
+        return self._mac(f"loop|{target}")[:8]
+
+    def has_passed(self, request: Request, loop_tag: str) -> bool:
+        """Whether this request came through here before on the way to the same target: it runs in a circle.
+
+        One that comes back for another target is a spiral, and goes on (RFC 5393 §4.2.2).
+        """
+        for name, line in zip(request.names, request.lines, strict=True):
+            if name != "via" or _MARK not in line:
+                continue
+            for value in split_values(line.partition(":")[2]):
+                via = parse_via(value)
+                if via.sent_by in self._sent_by and via.branch.startswith(_MARK):
+                    marked = via.branch[len(_MARK) : -_MAC_CHARS - 1]
+                    if marked.split("-", 2)[2:] == [loop_tag]:
+                        return True
+        return False
 
     def made_branch(self, via: Via, upstream: Via, response: Response) -> bool:
         """Whether ``via``, the top one of ``response``, is ours, put above ``upstream`` in this life or another."""
@@ -100,9 +117,11 @@ class Element:
         )
 
     def _branch_mac(self, message: Message, upstream: Via, marked: str) -> str:
-        # Everything that tells one upstream transaction from another, also of peers of RFC 2543 without a branch.
-        sender = f"{upstream.branch}|{upstream.host.lower()}:{upstream.port}"
-        return self._mac(f"{sender}|{message.call_id}|{message.cseq[0]}|{marked}")
+        # Everything that tells one upstream transaction from another (RFC 3261 §17.2.3), and where its responses go:
+        # what comes back with another address in it is not ours to forward.
+        sender = f"{upstream.branch}|{upstream.host.lower()}:{upstream.port}|{upstream.params.lower()}"
+        old = "" if upstream.branch.startswith(MAGIC_COOKIE) else message.from_tag  # RFC 2543: no unique branch
+        return self._mac(f"{sender}|{message.call_id}|{message.cseq[0]}|{old}|{marked}")
 
     def to_tag_for(self, request: Request) -> str:
         """The To tag of our own responses to this request."""
@@ -110,16 +129,36 @@ class Element:
 
     # -- Record-Route
 
-    def record_route(self, call_id: str, caller_tag: str, trunk: str, caller: str = "udp", callee: str = "udp") -> str:
+    def record_route(self, call_id: str, route: SealedRoute, transport: str = "udp") -> str:
         """The value that we record; in-dialog requests bring it back.
 
-        ``caller`` and ``callee`` are the transports of the two sides. Where they differ there are two entries, so that
-        each side finds on top of its route the one that it can use (RFC 5658 §6).
+        ``transport`` is the callee's. Where the caller's is another there are two entries, so that each side finds on
+        top of its route the one that it can use (RFC 5658 §6); both carry the same passport.
         """
-        secret = f"{caller_tag}\n{trunk}" if caller == callee else f"{caller_tag}\n{trunk}\n2"
-        sealed = self._seal.close(secret.encode("utf-8", "surrogateescape"), call_id)
-        entry = f"<{self._uri_prefix[callee]};{SEAL_PARAM}={sealed}>"
-        return entry if caller == callee else f"{entry}, <{self._uri_prefix[caller]};{SEAL_PARAM}={sealed}>"
+        caller = route.caller.transport
+        route = replace(route, entries=1 if caller == transport else 2)
+        sealed = self._seal.close(route.encode(), call_id)
+        entry = f"<{self._uri_prefix[transport]};{SEAL_PARAM}={sealed}>"
+        return entry if caller == transport else f"{entry}, <{self._uri_prefix[caller]};{SEAL_PARAM}={sealed}>"
+
+    def forward_response(self, response: Response) -> Response:
+        """The copy of a response for upstream (RFC 3261 §16.7 steps 3 and 8): without our Via, our Record-Route turned
+        into the caller's side of the dialog."""
+        forwarded = builder.forward_response(response)
+        if 100 < response.status < 300:
+            for index, name in enumerate(forwarded.names):
+                if name == "record-route":
+                    forwarded.lines[index] = self._turn_route(forwarded.lines[index], forwarded)
+        return forwarded
+
+    def _turn_route(self, line: str, response: Response) -> str:
+        for text in dict.fromkeys(_SEALED.findall(line)):  # the two entries of one call have the same text
+            secret = self._seal.open(text, response.call_id)
+            route = decode_route(secret) if secret is not None else None
+            if route is not None:
+                turned = replace(route, callee_tag=response.to_tag)
+                line = line.replace(text, self._seal.close(turned.encode(), response.call_id))
+        return line
 
     def open_route(self, request: Request) -> SealedRoute | Refusal:
         """What our Route entry on top of an in-dialog request holds, or why the request must not pass."""
@@ -131,21 +170,18 @@ class Element:
             return Refusal.NOT_OURS
         text = uri.param(SEAL_PARAM) or ""
         secret = self._seal.open(text, request.call_id)
-        if secret is None:
+        route = decode_route(secret) if secret is not None else None
+        if route is None or not route.fits(request.from_tag, request.to_tag):
             return Refusal.BROKEN_SEAL
-        caller_tag, trunk, *double = secret.decode("utf-8", "surrogateescape").split("\n")
-        if caller_tag not in (request.from_tag, request.to_tag):
-            return Refusal.BROKEN_SEAL
-        if not double:
-            return SealedRoute(caller_tag, trunk, 1, routes[1] if len(routes) > 1 else "")
-        twin = parse_uri(find_uri(routes[1])) if len(routes) > 1 else None
-        if twin is None or not self.owns(twin) or twin.param(SEAL_PARAM) != text:  # one seal has one spelling
-            return Refusal.BROKEN_SEAL
-        return SealedRoute(caller_tag, trunk, 2, routes[2] if len(routes) > 2 else "")
+        if route.entries == 2:
+            twin = parse_uri(find_uri(routes[1])) if len(routes) > 1 else None
+            if twin is None or not self.owns(twin) or twin.param(SEAL_PARAM) != text:  # one seal has one spelling
+                return Refusal.BROKEN_SEAL
+        return replace(route, onward=routes[route.entries]) if len(routes) > route.entries else route
 
     def owns(self, uri: Uri) -> bool:
         """Whether a URI points at one of our listening addresses."""
-        return uri.host == self.local.host and (uri.port or 5060) in self._ports
+        return uri.host == self._host and (uri.port or 5060) in self._ports
 
     def is_own(self, text: str) -> bool:
         """Like `owns`, for the text of a URI; what is no SIP URI is not ours."""

@@ -169,6 +169,8 @@ class UdpEndpoint:
                 self._sock.sendto(data, (hop.host, hop.port))
             except BlockingIOError:
                 break  # the socket buffer is full: UDP loses packets, SIP retransmits
+            except (TypeError, ValueError, OverflowError):
+                break  # no such address: whatever made it up, the rest of the batch must go out
             except OSError as error:
                 if not self._drain_errors():
                     if error.errno in _UNREACHABLE and self._core is not None:

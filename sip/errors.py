@@ -1,25 +1,18 @@
-"""The two ways SIP can go wrong: the peer broke the protocol, or we did.
-
-Owns nothing else. Parsing gives a message or `RemoteProtocolError`, never any other exception.
-"""
+"""How SIP goes wrong from outside: parsing gives a message or this error, never any other exception."""
 
 from __future__ import annotations
 
-
-class ProtocolError(Exception):
-    """Base of both; never raised itself."""
+from typing import Any
 
 
-class RemoteProtocolError(ProtocolError):
+class RemoteProtocolError(Exception):
     """The peer sent something that is not SIP, or not SIP we may accept.
 
-    ``status`` is the response code that a request with this fault deserves (RFC 3261 §21.4).
+    ``status`` is the response code that a request with this fault deserves (RFC 3261 §21.4); ``outline`` is as much
+    of the message as was understood, enough to answer it, or None.
     """
 
-    def __init__(self, message: str, status: int = 400) -> None:
+    def __init__(self, message: str, status: int = 400, outline: Any = None) -> None:
         super().__init__(message)
         self.status = status
-
-
-class LocalProtocolError(ProtocolError):
-    """We asked for something that the protocol forbids: a bug of ours."""
+        self.outline = outline

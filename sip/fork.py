@@ -33,8 +33,10 @@ from sip.transaction import (
 #: Which response the caller gets when nobody answered: the lowest rank wins (RFC 3261 §16.7 step 6). 6xx first, then
 #: what a person said, then faults, then silence. A 401 or 407 is a trunk asking us, not the caller; 482 and 487 are
 #: echoes of our own forking and CANCELs; a redirect would send the caller past us.
-_RANK_OF_STATUS = {408: 4, 401: 6, 407: 6, 482: 7, 487: 7}
+_RANK_OF_STATUS = {408: 4, 440: 4, 401: 6, 407: 6, 482: 7, 487: 7}
 _RANK_OF_CLASS = {6: 0, 4: 1, 5: 3, 3: 5}
+#: So many dialogs of one branch are released at most: no fork has that many phones, but a forger has many tags.
+MAX_RELEASED = 8
 _NOT_FOR_THE_CALLER = frozenset((5, 6, 7))
 
 
@@ -84,6 +86,7 @@ class Branch:
         "cancel_reason",
         "cancel_wanted",
         "context",
+        "dialog",
         "done",
         "id",
         "patience",
@@ -96,6 +99,7 @@ class Branch:
     def __init__(self, context: ResponseContext, branch_id: int, request: Request) -> None:
         self.context = context
         self.id = branch_id
+        self.dialog = (request.call_id, request.cseq[0], request.from_tag)
         self.request: Request | None = request  # until there is nothing left to cancel
         self.transaction: Transaction | None = None
         self.status = 0  # the highest provisional so far, then the final
@@ -155,6 +159,8 @@ class ResponseContext:
         branch = Branch(self, branch_id, request)
         self.branches[branch_id] = branch
         branch.transaction = self._layer.request(request, hop, now, branch)
+        if self._relay and request.method != "INVITE":
+            self._arm(branch, now + self._layer.timing.until_t2)
 
     def cancel_branch(self, branch_id: int, reason: str | None, now: float) -> None:
         """End a branch. Before its first 1xx the CANCEL is pending (RFC 3261 §9.1); a 2xx may still come."""
@@ -168,13 +174,18 @@ class ResponseContext:
         if branch.status:
             self._send_cancel(branch, now)
 
+    def consider(self, status: int) -> None:
+        """A branch that was never started counts as if it had failed with this."""
+        if not self.final:
+            self._consider(status)
+
     def respond_with(self, branch_id: int, now: float) -> bool:
         """Make this answered branch the winner: its 2xx goes upstream. False if a final was sent before."""
         branch = self.branches.get(branch_id)
         if branch is None or branch.answer is None or self.final:
             return False
         self.winner, self._winner_tag = branch_id, branch.answer.to_tag
-        self._send_final(builder.forward_response(branch.answer), now)
+        self._send_final(self._element.forward_response(branch.answer), now)
         branch.answer = None
         return True
 
@@ -197,7 +208,7 @@ class ResponseContext:
             return self.respond(500, now)
         if isinstance(best, int):
             return self.respond(best or 480, now)
-        self._send_final(builder.forward_response(best), now)
+        self._send_final(self._element.forward_response(best), now)
         return True
 
     # -- events of the branches
@@ -211,10 +222,12 @@ class ResponseContext:
         if isinstance(event, TransactionTimedOut):
             return self._fail(branch, 408, 408, local=True)
         if isinstance(event, TransactionEnded):
+            failed = self._fail(branch, 408, 408, local=True)  # the answer that ended it was of another dialog
             self._disarm(branch)
             if self.branches.get(branch.id) is branch:  # else it was tried again by another transport
                 del self.branches[branch.id]
             branch.transaction = None
+            return failed
         return []
 
     def _handle_response(self, branch: Branch, response: Response, now: float) -> list[ForkEvent]:
@@ -237,13 +250,17 @@ class ResponseContext:
             if first:
                 self._send_cancel(branch, now)
         elif not self.final:
+            if response.cseq[1] != "INVITE":  # RFC 4320 §4.1: nothing but a 100, and that not before its time
+                return []
             if status > 100:  # §16.7 step 5: 100 is hop by hop
-                self._layer.respond(self.upstream, builder.forward_response(response), now)
+                self._layer.respond(self.upstream, self._element.forward_response(response), now)
             if self._relay and (first or status > 100):
                 self._arm(branch, now + self._layer.timing.timer_c)
         return [BranchProgressed(self, branch.id, status)]
 
     def _handle_answer(self, branch: Branch, response: Response, now: float) -> list[ForkEvent]:
+        if (response.call_id, response.cseq[0], response.from_tag) != branch.dialog:
+            return []  # nobody makes us send ACK and BYE into a dialog that is not this one
         self._disarm(branch)
         first = not branch.done
         branch.done = True
@@ -256,12 +273,14 @@ class ResponseContext:
         tag = response.to_tag
         if self.winner == branch.id and tag == self._winner_tag:
             # a retransmission: the caller's ACK was lost, or is on its way
-            self._layer.respond(self.upstream, builder.forward_response(response), now)
+            self._layer.respond(self.upstream, self._element.forward_response(response), now)
             return []
         if response.cseq[1] != "INVITE":
             return []
         first = tag not in branch.released
         if first:
+            if len(branch.released) == MAX_RELEASED:
+                return []
             branch.released += (tag,)
         self._release(branch, response, now, bye=first)
         return [BranchReleased(self, branch.id)] if first else []
@@ -289,10 +308,10 @@ class ResponseContext:
     ) -> tuple[Request, Hop]:
         """A request of ours to a loser and where it goes, which may be by another transport than its INVITE."""
         element = self._element
-        request = make(answer, element.via_for(answer, method, number, default.transport), element.is_own)
+        request = make(answer, element.via_for(answer, method, number, transport=default.transport), element.is_own)
         hop = element.next_hop(request) or default
         if hop.transport != default.transport:
-            request.replace_first_value("via", element.via_for(answer, method, number, hop.transport))
+            request.replace_first_value("via", element.via_for(answer, method, number, transport=hop.transport))
         return request, hop
 
     def _fail(self, branch: Branch, status: int, best: Response | int, *, local: bool) -> list[ForkEvent]:
@@ -343,9 +362,13 @@ class ResponseContext:
             branch.patience = None
 
     def _on_patience_over(self, now: float, branch: Branch) -> None:
+        branch.patience = None
         if branch.done or branch.transaction is None:
             return
-        if branch.cancel_wanted:  # cancelled long ago and still no final: forget it
+        request = self.upstream.request
+        if request is not None and request.method != "INVITE":  # RFC 4320 §4.1: its sender must hear something now
+            self._layer.respond(self.upstream, builder.make_response(request, 100), now)
+        elif branch.cancel_wanted:  # cancelled long ago and still no final: forget it
             self._layer.abandon(branch.transaction, now)
         else:  # Timer C (§16.8): ringing without end
             self.cancel_branch(branch.id, None, now)

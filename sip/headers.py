@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from sip.errors import RemoteProtocolError
-from sip.uri import find_param
+from sip.uri import bare_host, find_param
 
 #: RFC 3261 §7.3.3 and the IANA registry: the short names.
 COMPACT = {
@@ -38,9 +38,17 @@ COMPACT = {
 MAGIC_COOKIE = "z9hG4bK"  # RFC 3261 §8.1.1.7
 
 # No two neighbours of a pattern may match the same text, or a datagram of blanks takes seconds to refuse.
-_VIA = re.compile(
-    r"\s*SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9!%*_+`'~.\-]+)\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]]+)\s*(?::\s*([0-9]{1,5})\s*)?(;.*)?\Z",
+_VIA = re.compile(  # any version: the sender of another one is told so by a 505 (RFC 4475 §3.1.2.16)
+    r"\s*SIP\s*/\s*[0-9]\.[0-9]\s*/\s*([A-Za-z0-9!%*_+`'~.\-]+)\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]]+)\s*(?::\s*([0-9]{1,5})\s*)?(;.*)?\Z",
     re.DOTALL | re.IGNORECASE,
+)
+# RFC 4475 §3.1.2.1: separators that separate nothing are a fault; what stands between them may be odd.
+_VIA_PARAMS = re.compile(
+    r"""(?:;\s*+[^\s;=,"]++\s*+(?:=\s*+(?:"(?:[^"\\]++|\\.)*+"|[^\s;,"]*+)\s*+)?+)*+\Z""", re.DOTALL
+)
+# What nearly every Via looks like, in one go.
+_PLAIN_VIA = re.compile(
+    r"SIP/2\.0/([A-Z]++) ([A-Za-z0-9.\-]++)(?::([0-9]{1,5}+))?+((?:;[A-Za-z0-9\-]++(?:=[^\s;,=\"]++)?+)*+)\Z"
 )
 _CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9!%*_+`'~.\-]+)\s*\Z")
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^;,\s]*)", re.IGNORECASE)
@@ -61,16 +69,24 @@ class Via:
     @property
     def sent_by(self) -> tuple[str, int]:
         """What identifies the sender of a transaction (RFC 3261 §17.2.3), the default port filled in."""
-        return self.host.lower(), self.port or (5061 if self.transport == "TLS" else 5060)
+        return bare_host(self.host), self.port or (5061 if self.transport == "TLS" else 5060)
 
 
 def parse_via(value: str) -> Via:
     """Parse one Via value (no comma-separated list)."""
-    match = _VIA.match(value)
-    if match is None:
-        raise RemoteProtocolError(f"malformed Via: {value[:80]!r}")
-    transport, host, port, params = match.groups()
-    params = params or ""
+    match = _PLAIN_VIA.match(value)
+    if match is not None:
+        transport, host, port, params = match.groups()
+    else:
+        match = _VIA.match(value)
+        if match is None:
+            raise RemoteProtocolError(f"malformed Via: {value[:80]!r}")
+        transport, host, port, params = match.groups()
+        params = params or ""
+        if _VIA_PARAMS.match(params) is None:
+            raise RemoteProtocolError(f"malformed Via parameters: {params[:60]!r}")
+    if host[0] == "[":
+        bare_host(host)  # or it is none
     number = int(port) if port else 0
     if number > 65535:
         raise RemoteProtocolError(f"Via with port {number}")

@@ -81,9 +81,10 @@ class TransactionLayer:
         """Take one datagram. Whatever it holds, this never raises."""
         try:
             message = parse_message(data)
-        except RemoteProtocolError:
+        except RemoteProtocolError as error:
             if data.strip(b"\r\n\x00 "):  # RFC 5626 keep-alives are no fault
                 self.counters["malformed"] += 1
+                self._refuse(error.outline, error, source)
             return
         try:
             validate(message)
@@ -136,7 +137,7 @@ class TransactionLayer:
         return transaction.handle(kind, now, response)
 
     def abandon(self, transaction: Transaction, now: float) -> None:
-        """Give up waiting for the final of a cancelled INVITE; its user is told that it timed out."""
+        """End a transaction before its time; the user of a client transaction is told that it timed out."""
         transaction.handle(Input.ABANDON, now)
 
     def send_stateless(self, message: Message, hop: Hop) -> None:
@@ -184,22 +185,23 @@ class TransactionLayer:
         kind = Input.RESPONSE_1XX if status < 200 else Input.RESPONSE_2XX if status < 300 else Input.RESPONSE_3XX_6XX
         transaction.handle(kind, now, response)
 
-    def _refuse(self, message: Request | Response, error: RemoteProtocolError, source: Hop) -> None:
+    def _refuse(self, message: Request | Response | None, error: RemoteProtocolError, source: Hop) -> None:
         refusal = make_refusal(message, error, source)
         if refusal is not None:
             self.counters["malformed_answered"] += 1
             self.outbox.append(refusal)
 
 
-def make_refusal(message: Request | Response, error: RemoteProtocolError, source: Hop) -> tuple[bytes, Hop] | None:
+def make_refusal(
+    message: Request | Response | None, error: RemoteProtocolError, source: Hop
+) -> tuple[bytes, Hop] | None:
     """The one reply to a malformed request, and where it goes; none to an ACK, a response, or what lacks a way back."""
     if not isinstance(message, Request) or message.method == "ACK":
         return None
     try:
         reply_to = mark_source(message, source)
-        names = message.names
-        if not all(name in names for name in ("from", "to", "call-id", "cseq")):
-            return None
+        if "cseq" not in message.names:
+            return None  # by it and the Via its sender knows what the answer answers
         response = builder.make_response(message, error.status, to_tag="malformed", reason=_phrase(error))
     except RemoteProtocolError:
         return None
@@ -224,7 +226,7 @@ def mark_source(request: Request, source: Hop) -> Hop:
             elif name != "received":
                 parts.append(part)
         params = ";".join(parts)
-    if via.host.strip("[]") != source.host or wants_rport:
+    if via.sent_by[0] != source.host or wants_rport:
         params += f";received={source.host}"
     if params != via.params:
         shown = f"{via.host}:{via.port}" if via.port else via.host
@@ -243,13 +245,13 @@ def reply_hop(via: Via) -> Hop | None:
     host = (find_param(via.params, "received") or via.host).strip("[]")
     transport = via.transport.lower()
     rport = find_param(via.params, "rport") or ""
-    known = transport == "udp" and rport.isascii() and rport.isdigit() and 0 < int(rport) < 65536
+    known = transport == "udp" and len(rport) <= 5 and rport.isascii() and rport.isdigit() and 0 < int(rport) < 65536
     return Hop(host, int(rport) if known else via.sent_by[1], transport) if is_address(host) else None
 
 
 def _server_key(request: Request, method: str) -> tuple[Any, ...]:
     via = request.via
-    if via.branch.startswith(MAGIC_COOKIE):
+    if via.branch.startswith(MAGIC_COOKIE) and len(via.branch) > len(MAGIC_COOKIE):  # RFC 4475 §3.2.1
         return (via.branch, via.sent_by, method)
     # RFC 2543 peers have no unique branch (RFC 3261 §17.2.3): what stays the same over retransmissions stands in.
     text = f"{request.uri}|{request.from_tag}|{request.call_id}|{request.cseq[0]}|{via.host}|{via.port}|{via.branch}"

@@ -12,10 +12,19 @@ import re
 from sip.errors import RemoteProtocolError
 from sip.message import HEADER_NAMES, Message, Request, Response
 
+MAX_HEAD = 16_384  # bytes; Asterisk takes 8 KiB a message, Kamailio 64
 MAX_HEADERS = 256  # a real INVITE has 15 to 40; Kamailio's default limit is of the same order
 _TOKEN = re.compile(r"[A-Za-z0-9!%*_+`'~.\-]+\Z")
 _STATUS = re.compile(r"[1-6][0-9][0-9]\Z")
 _MANDATORY = frozenset(("via", "from", "to", "call-id", "cseq"))  # RFC 3261 §8.1.1, less Max-Forwards, which we may add
+# What the proxy compares and copies must be readable without guessing (RFC 4475 §3.1.2.6, §3.1.2.13 to §3.1.2.15): one
+# address, its display name in quotes or free of separators, its URI in <> or free of what would need them.
+_ADDRESS = re.compile(
+    r"""\s*+(?:(?:"(?:[^"\\]++|\\.)*+"\s*+|[^"<>,;:@\\]++)?+<[A-Za-z][A-Za-z0-9+.\-]*+:[^\s<>"]++>"""
+    r"""|[A-Za-z][A-Za-z0-9+.\-]*+:[^\s<>",;?]++)"""
+    r"""(?:\s*+;\s*+[^\s;=,"<>]++(?:\s*+=\s*+(?:"(?:[^"\\]++|\\.)*+"|[^\s;,"<>]++))?+)*+\s*+\Z""",
+    re.DOTALL,
+)
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
 
 
@@ -25,8 +34,16 @@ def parse_message(data: bytes) -> Request | Response:
     head, blank, body = data.partition(b"\r\n\r\n")
     if not blank:
         raise RemoteProtocolError("no empty line after the headers")
+    if len(head) > MAX_HEAD:
+        raise RemoteProtocolError(f"more than {MAX_HEAD} bytes of headers", status=513)
+    if not head.count(b"\r\n") == head.count(b"\n") == head.count(b"\r"):
+        # Who takes a lone CR or LF for a line end would see headers that we did not.
+        raise RemoteProtocolError("a lone CR or LF among the headers")
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
+    if not text.count("\r") == text.count("\n") == len(lines) - 1:
+        # Some peers take a lone CR or LF for the end of a line: what is one header to us would be two to them.
+        raise RemoteProtocolError("a CR or LF that ends no line")
     start = lines.pop(0)
     if "\r\n " in text or "\r\n\t" in text:
         lines = _unfold(lines)
@@ -34,7 +51,11 @@ def parse_message(data: bytes) -> Request | Response:
         raise RemoteProtocolError(f"more than {MAX_HEADERS} header lines", status=513)
     names = [HEADER_NAMES[line[: line.find(":") + 1]] for line in lines]
     message = _parse_start(start, names, lines)
-    message.body = _cut_body(message, body)
+    try:
+        message.body = _cut_body(message, body)
+    except RemoteProtocolError as error:
+        error.outline = message
+        raise
     return message
 
 
@@ -56,8 +77,10 @@ def validate(message: Request | Response) -> None:
         if method != message.method:
             raise RemoteProtocolError(f"CSeq says {method!r}, the request line {message.method!r}")
         hops = message.get("max-forwards")
-        if hops is not None and not (hops.isascii() and hops.isdigit() and len(hops) <= 3):
+        if hops is not None and not (hops.isascii() and hops.isdigit()):
             raise RemoteProtocolError(f"malformed Max-Forwards: {hops[:20]!r}")
+        if not (_ADDRESS.match(message.require("from")) and _ADDRESS.match(message.require("to"))):
+            raise RemoteProtocolError("malformed From or To header")
     _ = message.via
     if not message.call_id:
         raise RemoteProtocolError("empty Call-ID")
@@ -85,12 +108,16 @@ def _parse_start(start: str, names: list[str], lines: list[str]) -> Request | Re
         return Response(int(second), third, names, lines)
     if not space or not _TOKEN.match(first):
         raise RemoteProtocolError(f"malformed start line: {start[:60]!r}")
+    request = Request(first, second, names, lines)
     if third.upper() != "SIP/2.0":
-        status = 505 if re.fullmatch(r"SIP/\d+\.\d+", third, re.IGNORECASE) else 400
-        raise RemoteProtocolError(f"not SIP/2.0: {third[:20]!r}", status=status)
+        if re.fullmatch(r"SIP/\d+\.\d+", third, re.IGNORECASE):
+            raise RemoteProtocolError(f"not SIP/2.0: {third[:20]!r}", status=505, outline=request)
+        # without any SIP in it, it is another protocol, and nothing that we say would be understood
+        outline = request if third.rstrip().upper().endswith("SIP/2.0") else None
+        raise RemoteProtocolError(f"not SIP/2.0: {third[:20]!r}", outline=outline)
     if not second or second[0] == "<":
-        raise RemoteProtocolError(f"malformed Request-URI: {second[:60]!r}")
-    return Request(first, second, names, lines)
+        raise RemoteProtocolError(f"malformed Request-URI: {second[:60]!r}", outline=request)
+    return request
 
 
 def _cut_body(message: Message, body: bytes) -> bytes:

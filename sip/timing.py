@@ -23,6 +23,15 @@ class Timing:
     timer_c: float = 185.0  # RFC 3261 §16.6 step 11: more than 3 minutes
 
     @property
+    def until_t2(self) -> float:
+        """How long it takes Timer E of a client to be reset to T2 (RFC 4320 §4.1): 3.5 s."""
+        total, interval = 0.0, self.t1
+        while interval < self.t2:
+            total += interval
+            interval *= 2
+        return total
+
+    @property
     def t1x64(self) -> float:
         """64 x T1: timers B, F, H, J, L and M."""
         return 64 * self.t1

@@ -69,7 +69,7 @@ class Input(IntEnum):
     TIMER_K = 16
     TIMER_L = 17
     TIMER_M = 18
-    ABANDON = 19  # client: a cancelled INVITE got no final for 64 x T1 (RFC 3261 §9.1)
+    ABANDON = 19  # a cancelled INVITE got no final for 64 x T1 (RFC 3261 §9.1); a non-INVITE deserves no 408 (RFC 4320)
 
 
 # --------------------------------------------------------------------------- what a transaction tells its user
@@ -454,12 +454,14 @@ NON_INVITE_SERVER: Table = {  # RFC 3261 figure 8
     },
     State.TRYING: {
         Input.REQUEST: (State.TRYING, ()),
+        Input.ABANDON: (State.TERMINATED, (end,)),
         Input.RESPONSE_1XX: (State.PROCEEDING, (send_response,)),
         Input.RESPONSE_2XX: (State.COMPLETED, (send_response, drop_request, arm_j)),
         Input.RESPONSE_3XX_6XX: (State.COMPLETED, (send_response, drop_request, arm_j)),
     },
     State.PROCEEDING: {
         Input.REQUEST: (State.PROCEEDING, (resend,)),
+        Input.ABANDON: (State.TERMINATED, (end,)),
         Input.RESPONSE_1XX: (State.PROCEEDING, (send_response,)),
         Input.RESPONSE_2XX: (State.COMPLETED, (send_response, drop_request, arm_j)),
         Input.RESPONSE_3XX_6XX: (State.COMPLETED, (send_response, drop_request, arm_j)),

@@ -14,12 +14,14 @@ from urllib.parse import unquote
 from sip.errors import RemoteProtocolError
 
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::([0-9]{1,5}))?\Z")
+_LONGEST_ADDRESS = 45  # characters of the longest IPv6 address, RFC 4291 §2.2
+_NEVER = re.compile(r"[\x00-\x20\x7f<>\"]")  # in a request line each of these would end the URI, or the line
 DEFAULT_PORT = {"sip": 5060, "sips": 5061}
 
 
 @dataclass(slots=True)
 class Uri:
-    """A parsed ``sip:`` or ``sips:`` URI. ``params`` and ``headers`` are raw text."""
+    """A parsed ``sip:`` or ``sips:`` URI. ``params`` and ``headers`` are raw text. Shared: nobody changes it."""
 
     scheme: str
     user: str  # unescaped, without user parameters; "" when absent
@@ -38,6 +40,12 @@ def parse_uri(text: str) -> Uri:
 
     Raises `RemoteProtocolError` (416 for another scheme, else 400).
     """
+    return _parse_short(text) if len(text) <= _SHORT else _parse(text)
+
+
+def _parse(text: str) -> Uri:
+    if _NEVER.search(text):
+        raise RemoteProtocolError(f"URI with a blank or worse: {text[:60]!r}")
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
     if not colon:
@@ -60,11 +68,15 @@ def parse_uri(text: str) -> Uri:
     return Uri(
         scheme,
         unquote(user) if "%" in user else user,
-        host.strip("[]").lower(),
+        bare_host(host),
         number,
         semicolon + params,
         headers,
     )
+
+
+_SHORT = 200  # characters: what a peer sends may be large, and is not kept
+_parse_short = lru_cache(512)(_parse)  # within a call the same few URIs come again and again
 
 
 def find_param(params: str, name: str) -> str | None:
@@ -98,9 +110,34 @@ def split_params(params: str) -> list[str]:
     return parts
 
 
-@lru_cache(4096)
+def bracketed(host: str) -> str:
+    """A host as it stands in a URI or a Via: an IPv6 address goes in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def bare_host(host: str) -> str:
+    """A host for comparing: lower case, IPv6 without brackets and in its one short form (RFC 5118, RFC 5952)."""
+    return _bare_ipv6(host[1:-1]) if host[0] == "[" else host.lower()
+
+
+@lru_cache(1024)
+def _bare_ipv6(address: str) -> str:
+    # RFC 3261's grammar allowed a third colon before an embedded IPv4 address; what follows it is meant (RFC 5118 §4.10)
+    try:
+        return str(ipaddress.IPv6Address(address.replace(":::", "::")))
+    except ValueError:
+        raise RemoteProtocolError(f"not an IPv6 address: {address[:60]!r}") from None
+
+
 def is_address(host: str) -> bool:
-    """Whether this is an IP address, without brackets, and no name that would have to be looked up."""
+    """Whether this is an IP address, without brackets or scope, and no name that would have to be looked up."""
+    return len(host) <= _LONGEST_ADDRESS and _is_address(host)
+
+
+@lru_cache(4096)
+def _is_address(host: str) -> bool:
+    if "%" in host:
+        return False
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -40,7 +40,6 @@ class World:
         self.prober = Prober(self.board, self.hops, LOCAL, lambda: f"token{next(tokens)}")
         self.now = 0.0
         self.fate: Callable[[Hop, float], Fate] = lambda _hop, _now: ANSWERED
-        self.quoted = True  # whether an ICMP error quotes enough to see the branch
         self.sent: list[tuple[float, str, Hop]] = []
         self.transitions: list[Transition] = []
         self._wire: list[tuple[float, int, str, str, Hop]] = []
@@ -60,7 +59,7 @@ class World:
                 if kind == "answer":
                     self.note(self.prober.handle_response(branch, 200, hop, self.now)[1])
                 else:
-                    self.note(self.prober.handle_unreachable(branch if self.quoted else None, hop, self.now))
+                    self.note(self.prober.handle_unreachable(branch, hop, self.now))
             else:
                 self.note(self.prober.handle_timer(self.now))
             self.drain()
@@ -267,12 +266,10 @@ def test_clean_silence_is_detected_within_850_ms_in_any_phase() -> None:
     assert worst <= 0.85
 
 
-@pytest.mark.parametrize("quoted", [True, False], ids=["branch quoted", "short quote"])
-def test_closed_port_is_detected_within_three_bursts_of_the_first_probe(quoted: bool) -> None:
+def test_closed_port_is_detected_within_three_bursts_of_the_first_probe() -> None:
     rng = random.Random(2)
     for _ in range(200):
         world, death = World(spread=rng.random()), 0.5 + rng.random()
-        world.quoted = quoted
         world.fate = alive_until(death, REFUSED)
         world.run(death + 1.0)
         assert world.news() == [UP, SUSPECT, DOWN]
@@ -399,7 +396,17 @@ def test_error_about_an_answered_probe_says_nothing() -> None:
     world.run(0.1)
     _, branch, hop = world.sent[0]
     assert world.prober.handle_unreachable(branch, hop, 0.1) == []
-    assert world.prober.handle_unreachable(None, hop, 0.1) == []
+
+
+def test_errors_without_our_branch_raise_suspicion_and_never_confirm_it() -> None:
+    world = World(spread=0.0)
+    world.run(0.1)
+    hop = world.sent[0][2]
+    for step in range(2000):
+        world.note(world.prober.handle_unreachable(None, hop, world.now))
+        world.run(0.1 + step * 0.005)
+    assert DOWN not in world.news(), "every probe was answered"
+    assert SUSPECT in world.news()
 
 
 def test_stalled_loop_does_not_look_like_dead_trunks() -> None:

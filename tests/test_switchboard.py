@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC
 from math import inf
 
 from controller.switchboard import Switchboard
@@ -13,6 +15,7 @@ from controller.types import (
     DeadlineReached,
     Dialplan,
     HealthView,
+    Hours,
     Milestone,
     Offer,
     OfferWithdrawn,
@@ -23,6 +26,7 @@ from controller.types import (
     StartAttempt,
     TargetState,
     TrunkHealth,
+    When,
 )
 from tests.playbook import say, stage
 
@@ -126,3 +130,24 @@ def test_a_closed_run_is_handed_over_with_its_story() -> None:
     assert run is not None
     assert run.winner == 1
     assert not board.runs
+
+
+def test_a_chain_that_depends_on_the_caller_is_planned_for_each() -> None:
+    board = Switchboard(dialplan(stage("anna/t1", when=When(callers=("+44",))), stage("ben/t3")))
+    for caller, first in (("+4420", "anna via t1"), ("+1555", "ben via t3"), ("+4420", "anna via t1")):
+        offer = Offer(f"call-{len(board.runs)}", "+15557000", caller)
+        assert said(board.begin(offer, ALL_UNKNOWN, 0.0)) == [f"start(1, {first})"]
+
+
+def test_a_chain_that_depends_on_the_hour_is_planned_for_each_moment() -> None:
+    first_hour = Hours("first", UTC, (((0, 3600),),) * 7)
+    plan = dialplan(stage("anna/t1", when=When(hours="first")), stage("ben/t3"))
+    board = Switchboard(replace(plan, hours={"first": first_hour}))
+    for moment, first in ((1800.0, "anna via t1"), (3600.0, "ben via t3"), (86400.0, "anna via t1")):
+        offer = Offer(f"call-{moment}", "+15557000", moment=moment)
+        assert said(board.begin(offer, ALL_UNKNOWN, 0.0)) == [f"start(1, {first})"]
+
+
+def test_a_chain_whose_turn_never_comes_ends_at_once() -> None:
+    board = Switchboard(dialplan(stage("anna/t1", when=When(callers=("+44",)))))
+    assert said(board.begin(SALES, ALL_UNKNOWN, 0.0)) == ["finish(None, EXHAUSTED)"]

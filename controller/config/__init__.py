@@ -1,6 +1,6 @@
 """Dialplans: YAML in, a frozen `Dialplan` or all that is wrong with the file out.
 
-The way of a file: `source` (text -> nodes with positions), `model` and `validate` (nodes -> typed models), `compile`
+The way of a file: `source` (text -> nodes with positions), `include` and `references` (what stands elsewhere), `model` and `validate` (nodes -> typed models), `compile`
 (models -> dialplan, names resolved, timers inherited), `lint` (what loads but is wrong). `diagnostics` is what is said.
 No text whatever makes these functions raise: what cannot be read is a finding.
 """
@@ -14,8 +14,10 @@ from pathlib import Path
 
 from controller.config.compile import build
 from controller.config.diagnostics import Diagnostic, Report, printable, render, to_json
+from controller.config.include import join_includes
 from controller.config.lint import lint
 from controller.config.names import Names
+from controller.config.references import resolve_references
 from controller.config.source import MapNode, compose, read_text
 from controller.config.validate import validate
 from controller.types import Dialplan
@@ -46,17 +48,20 @@ def compile_text(text: str, filename: str) -> Loaded:
     """Compile the text of a file; ``filename`` is what its findings are named after."""
     text = text.removeprefix("\ufeff")  # a byte order mark, as some editors leave it
     report = Report(filename)
-    dialplan = _compile(text, report)
-    return Loaded(None if report.errors else dialplan, report.sorted(), {filename: text})
+    sources = {filename: text}
+    dialplan = _compile(text, report, sources)
+    return Loaded(None if report.errors else dialplan, report.sorted(), sources)
 
 
-def _compile(text: str, report: Report) -> Dialplan | None:
+def _compile(text: str, report: Report, sources: dict[str, str]) -> Dialplan | None:
     root = compose(text, report)
     if root is None:
         return None
+    join_includes(root, report, sources)
+    resolve_references(root, report)
     names = Names(root, report)  # before validation cuts out what is wrong
     file = validate(root, report)
-    version = hashlib.sha256(text.encode()).hexdigest()[:12]
+    version = hashlib.sha256("".join(sources.values()).encode()).hexdigest()[:12]
     dialplan = build(file, root, names, report, version)
     if not report.errors and isinstance(root, MapNode):
         lint(dialplan, root, names, report)

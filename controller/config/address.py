@@ -22,6 +22,7 @@ _HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
 _USER = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,;?/-]|%[0-9A-Fa-f]{2})+")  # RFC 3261 §25.1: user
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")  # at most 15 digits: ITU-T E.164 §6
 _INTERNAL = re.compile(r"[0-9]{1,15}")
+_PREFIX = re.compile(r"\+[1-9][0-9]{0,14}|[0-9]{1,15}")
 _DECORATION = re.compile(r"[\s().\-/]")  # what people put into numbers to read them
 
 _SHAPE = "write sip:HOST or sip:HOST:PORT"
@@ -145,6 +146,18 @@ def _read_transport(param: str) -> str:
 def parse_did(text: str) -> str:
     """Read a called number, or "*" for every other one; raises `Mistake`."""
     return text if text == "*" else parse_number(text)
+
+
+def parse_prefix(text: str) -> str:
+    """Read the beginning of numbers, with its plus or without; raises `Mistake`."""
+    if _PREFIX.fullmatch(text):
+        return text
+    hint = "write + and up to 15 digits, or digits alone, with nothing behind them"
+    if text in {"", "*", "+"}:
+        hint = 'write did: "*" for every other number'
+    elif _PREFIX.fullmatch(plain := _DECORATION.sub("", text).rstrip("*xX")):
+        hint = f'write "{plain}": every number that begins so is meant'
+    raise Mistake("BAD_PREFIX", f"{quoted(text)} is not the beginning of a number", hint)
 
 
 def parse_number(text: str) -> str:

@@ -12,13 +12,38 @@ from types import MappingProxyType
 
 from controller.config.address import HostPort, in_uri, ip_version
 from controller.config.diagnostics import Mistake, Report, quoted
-from controller.config.model import EndpointModel, FileModel, ProbeModel, StageModel
+from controller.config.hours import DAYS, parse_days
+from controller.config.model import EndpointModel, FileModel, HoursModel, ProbeModel, StageModel, WhenModel
 from controller.config.names import Names
 from controller.config.source import ListNode, MapNode, Node
 from controller.config.timers import Timers, default_timers, stage_timers
 from controller.config.validate import Loc, describe, find
 from controller.config.values import OFF, parse_cause
-from controller.types import Chain, Dialplan, Listen, Path, Probe, Route, Stage, Target, Trunk, Verdict
+from controller.types import (
+    Chain,
+    Dialplan,
+    Hours,
+    Listen,
+    Path,
+    Probe,
+    Route,
+    Site,
+    Stage,
+    Target,
+    Trunk,
+    Verdict,
+    When,
+)
+
+#: What to do about both of two keys, and about neither.
+_ENDPOINT_HINTS = (
+    "keep user for what a PBX knows, number for what a carrier knows",
+    'add user: "100" (of a PBX) or number: "+15550100"',
+)
+_ROUTE_HINTS = (
+    "keep did for one number, prefix for all that begin so",
+    'add did: "+15557000", or prefix: "+1555" for all that begin so',
+)
 
 _ADD_UDP = 'add udp: "0.0.0.0:5060"; TCP comes beside UDP, never alone'
 _TRANSPORT = {"udp": "", "tcp": ";transport=tcp"}  # in a URI; udp is what one means that says nothing
@@ -39,7 +64,8 @@ class _Compiler:
 
     def dialplan(self, version: str) -> Dialplan:
         listen = self.listen()
-        trunks = self.trunks(listen)
+        sites = self.sites()
+        trunks = self.trunks(listen, sites)
         targets = self.targets(trunks)
         chains = self.chains(targets)
         routes = self.routes()
@@ -48,9 +74,12 @@ class _Compiler:
             listen=listen,
             trunks=MappingProxyType(trunks),
             chains=MappingProxyType(chains),
-            routes=MappingProxyType({did: route for did, route in routes.items() if did != "*"}),
-            default=routes.get("*"),
+            routes=MappingProxyType({r.did: r for r in routes if not r.prefix and r.did != "*"}),
+            default=next((route for route in routes if route.did == "*"), None),
             causes=MappingProxyType(self.causes()),
+            prefixes=MappingProxyType({route.did: route for route in routes if route.prefix}),
+            hours=MappingProxyType({name: self.hours(name, model) for name, model in self.file.hours.items()}),
+            sites=MappingProxyType(sites),
         )
 
     # ----------------------------------------------------------------- sections
@@ -88,7 +117,60 @@ class _Compiler:
             self.report.error(at, "ONE_LISTENER", "UDP and TCP listen on different hosts", hint)
         found[transport] = Listen(address.host, address.port, transport, where=self.where(at))
 
-    def trunks(self, listen: tuple[Listen, ...]) -> dict[str, Trunk]:
+    def sites(self) -> dict[str, Site]:
+        sites: dict[str, Site] = {}
+        taken: dict[str, str] = {}
+        for name, model in self.file.sites.items():
+            loc = ("sites", name, "pbx")
+            for index, pbx in enumerate(model.pbx):
+                if taken.setdefault(pbx, name) != name:
+                    message = f"{quoted(pbx)} is a PBX of two sites, {quoted(taken[pbx])} and {quoted(name)}"
+                    self.report.error(self.at(*loc, index), "DUPLICATE", message, "a PBX stands in one place")
+            pbx_names = self.distinct("trunks", model.pbx, loc)
+            node = self.at("sites", name)
+            assert isinstance(node, MapNode)
+            if model.active is not None and model.active not in model.pbx and "pbx" not in node.lost:
+                message = f"{quoted(model.active)} is no PBX of site {quoted(name)}"
+                at = self.at("sites", name, "active")
+                self.report.error(at, "BAD_CHOICE", message, "name one of its 'pbx', or remove it")
+            sites[name] = Site(name, tuple(pbx_names), where=self.where(self.key("sites", name)))
+        return sites
+
+    def site_of(self, trunk: str, written: str | None, sites: dict[str, Site]) -> str:
+        home = next((site.name for site in sites.values() if trunk in site.pbx), "")
+        if written is None or not self.use("sites", written, ("trunks", trunk, "site")):
+            return home
+        if home and home != written:
+            message = f"trunk {quoted(trunk)} is a PBX of site {quoted(home)}, not of {quoted(written)}"
+            at = self.at("trunks", trunk, "site")
+            self.report.error(at, "TWO_SITES", message, f"write site: {home}, or move it ({sites[home].where})")
+        return written
+
+    def hours(self, name: str, model: HoursModel) -> Hours:
+        spans: list[tuple[tuple[int, int], ...]] = [()] * len(DAYS)
+        written: dict[int, str] = {}
+        for key, value in model.open.items():
+            keys = self.at("hours", name, "open")
+            assert isinstance(keys, MapNode)
+            try:
+                days = parse_days(key)
+            except Mistake as mistake:
+                inside = describe(self.root, ("hours", name, "open"))
+                self.report.error(keys.keys[key], mistake.code, f"{mistake.message} in {inside}", mistake.hint)
+                continue
+            for day in days:
+                if day in written:
+                    message = f"{DAYS[day]} is in {quoted(written[day])} and in {quoted(key)} of {quoted(name)}"
+                    self.report.error(keys.keys[key], "DUPLICATE", message, "write each day once")
+                    break
+                written[day] = key
+                spans[day] = tuple(value)
+        closed = {day: called for days in model.holidays for day, called in days.items()}
+        return Hours(
+            name, model.zone, tuple(spans), MappingProxyType(closed), where=self.where(self.key("hours", name))
+        )
+
+    def trunks(self, listen: tuple[Listen, ...], sites: dict[str, Site]) -> dict[str, Trunk]:
         trunks = {}
         for name, model in self.file.trunks.items():
             if "uri" in model.model_fields_set:
@@ -102,6 +184,10 @@ class _Compiler:
                 probe=self.probe(name, model.probe),
                 where=self.where(self.key("trunks", name)),
                 large_over_tcp=model.large == "tcp" and model.uri.transport == "udp",
+                priority=model.priority,
+                weight=model.weight,
+                cost=model.cost,
+                site=self.site_of(name, model.site, sites),
             )
             if model.large == "tcp" and self.all_known and listen and "tcp" not in {ours.transport for ours in listen}:
                 message = f"large requests to trunk {quoted(name)} go over TCP, and nothing listens on TCP"
@@ -159,21 +245,22 @@ class _Compiler:
                     trunk=trunk.name,
                     address=f"sip:{address}@{in_uri(trunk.host)}:{trunk.port}{_TRANSPORT[trunk.transport]}",
                 )
-                for trunk in (trunks[via] for via in used if via in trunks)
+                for trunk in (trunks[via] for via in self.active_first(used) if via in trunks)
             ]
             targets[name] = Target(name, tuple(paths), live=model.live)
         return targets
 
+    def active_first(self, via: list[str]) -> list[str]:
+        """Of the PBXs of a site the active one is the first; what else there is keeps its place."""
+        for site in self.file.sites.values():
+            places = [index for index, name in enumerate(via) if name in site.pbx]
+            if site.active in via and places:
+                via.remove(site.active)
+                via.insert(places[0], site.active)
+        return via
+
     def address(self, name: str, model: EndpointModel) -> str:
-        node = self.at("endpoints", name)
-        assert isinstance(node, MapNode)
-        if model.user is not None and model.number is not None:
-            message = f"'user' and 'number' exclude each other in endpoint {quoted(name)}"
-            hint = "keep user for what a PBX knows, number for what a carrier knows"
-            self.report.error(node.keys["number"], "BOTH_KEYS", message, hint)
-        elif model.user is None and model.number is None and not node.lost & {"user", "number"}:
-            message = f"'user' or 'number' is missing in endpoint {quoted(name)}"
-            self.report.error(node, "MISSING_KEY", message, 'add user: "100" (of a PBX) or number: "+15550100"')
+        self.one_of("user", "number", ("endpoints", name), _ENDPOINT_HINTS)
         return model.user or model.number or ""
 
     def chains(self, targets: dict[str, Target]) -> dict[str, Chain]:
@@ -204,25 +291,61 @@ class _Compiler:
             tuple(targets[name] for name in used if name in targets),
             mode=model.mode,
             where=self.where(node),
+            when=self.when(model.when, (*loc, "when")) if model.when else None,
             **{name: timer.value for name, timer in timers.items()},
         )
 
-    def routes(self) -> dict[str, Route]:
-        seen: dict[str, Node] = {}
-        routes = {}
+    def when(self, model: WhenModel, loc: Loc) -> When:
+        inside = loc[:-1]
+        for section, key, name in (("hours", "hours", model.hours), ("hours", "not_hours", model.not_hours)):
+            if name is not None:
+                self.use(section, name, (*loc, key), inside)
+        for section, key, states in (("trunks", "trunk", model.trunk), ("sites", "site", model.site)):
+            for name in states:
+                node = self.at(*loc, key)
+                assert isinstance(node, MapNode)
+                self.names.use(section, name, node.keys[name], describe(self.root, inside))
+        return When(
+            hours=model.hours or "",
+            not_hours=model.not_hours or "",
+            callers=tuple(model.caller),
+            trunks=tuple(model.trunk.items()),
+            sites=tuple(model.site.items()),
+        )
+
+    def routes(self) -> list[Route]:
+        seen: dict[tuple[str, str], Node] = {}
+        routes = []
         items = find(self.root, ("routes",))
         for index, model in enumerate(self.file.routes):
             assert isinstance(items, ListNode)
-            written = model.model_fields_set
-            if "chain" in written:
+            node = items.items[index]
+            if "chain" in model.model_fields_set:
                 self.use("chains", model.chain, ("routes", index, "chain"))
-            at = self.at("routes", index, "did")
-            if model.did in seen and "did" in written:
-                hint = f"first at {seen[model.did]}: remove one of the two"
-                self.report.error(at, "DUPLICATE", f"duplicate did {quoted(model.did)}", hint)
-            seen.setdefault(model.did, at)
-            routes[model.did] = Route(model.did, model.chain, where=self.where(items.items[index]))
+            key = self.one_of("did", "prefix", ("routes", index), _ROUTE_HINTS)
+            number = model.did if key == "did" else model.prefix
+            if key is None or number is None:
+                continue
+            at = self.at("routes", index, key)
+            if (key, number) in seen:
+                hint = f"first at {seen[key, number]}: remove one of the two"
+                self.report.error(at, "DUPLICATE", f"duplicate {key} {quoted(number)}", hint)
+            seen.setdefault((key, number), at)
+            routes.append(Route(number, model.chain, where=self.where(node), prefix=key == "prefix"))
         return routes
+
+    def one_of(self, one: str, other: str, loc: Loc, hints: tuple[str, str]) -> str | None:
+        """Which of two keys that exclude each other an entry has; both and none are reported."""
+        node = self.at(*loc)
+        assert isinstance(node, MapNode)
+        inside = describe(self.root, loc)
+        written = [key for key in (one, other) if key in node.entries]
+        if len(written) == 2:
+            message = f"{quoted(one)} and {quoted(other)} exclude each other in {inside}"
+            self.report.error(node.keys[other], "BOTH_KEYS", message, hints[0])
+        elif not written and not node.lost & {one, other}:
+            self.report.error(node, "MISSING_KEY", f"{quoted(one)} or {quoted(other)} is missing in {inside}", hints[1])
+        return written[0] if written else None
 
     def causes(self) -> dict[str, Verdict]:
         node = self.at("defaults", "causes")
@@ -264,7 +387,7 @@ class _Compiler:
         return node.keys[name]
 
     def where(self, node: Node) -> str:
-        return f"{self.report.file}:{node.line}"
+        return f"{node.file or self.report.file}:{node.line}"
 
 
 def _probe(model: ProbeModel) -> Probe:

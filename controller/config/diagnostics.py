@@ -31,14 +31,25 @@ _QUOTED = 60  # characters of a name or value that a message repeats
 
 @dataclass(slots=True, eq=False)
 class Span:
-    """A place in the source, on one line; ``end_col`` is the first column after it."""
+    """A place in the source, on one line; ``end_col`` is the first column after it.
+
+    ``file`` is named where there are several. ``origin``: the reference a value came from, which is shown instead of
+    it; "!" where that could not be read, and said so.
+    """
 
     line: int
     col: int
     end_col: int
+    file: str = field(default="", kw_only=True)
+    origin: str = field(default="", kw_only=True)
 
     def __str__(self) -> str:
-        return f"line {self.line}, column {self.col}"
+        return f"line {self.line}, column {self.col}" + (f" of {self.file}" if self.file else "")
+
+    @property
+    def line_of_file(self) -> str:
+        """The line alone, for hints."""
+        return f"line {self.line}" + (f" of {self.file}" if self.file else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ class Mistake(ValueError):
 
 @dataclass(slots=True)
 class Report:
-    """Collects the findings of one file; what is found twice at one place is kept once."""
+    """Collects the findings of a file and what it includes; what is found twice at one place is kept once."""
 
     file: str
     _found: dict[Diagnostic, None] = field(default_factory=dict)  # an ordered set
@@ -80,12 +91,22 @@ class Report:
     def warning(self, at: Span, code: str, message: str, hint: str = "") -> None:
         self._add(at, "warning", code, message, hint)
 
+    def join(self, other: Report) -> None:
+        """Take over the findings of an included file."""
+        self._found.update(other._found)
+        self.errors += other.errors
+
     def _add(self, at: Span, severity: Severity, code: str, message: str, hint: str) -> None:
-        self._found[Diagnostic(self.file, at.line, at.col, at.end_col, severity, message, hint, code)] = None
+        if at.origin == "!":
+            return
+        if at.origin:
+            message, hint = f"what {quoted(at.origin)} holds does not fit here ({code})", "look at what it holds"
+        file = at.file or self.file
+        self._found[Diagnostic(file, at.line, at.col, at.end_col, severity, message, hint, code)] = None
 
     def sorted(self) -> list[Diagnostic]:
         """The findings in the order in which a reader of the file meets them."""
-        return sorted(self._found, key=lambda found: (found.line, found.col))
+        return sorted(self._found, key=lambda found: (found.file != self.file, found.file, found.line, found.col))
 
 
 def quoted(text: str) -> str:

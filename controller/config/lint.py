@@ -6,12 +6,14 @@ look like a flaw of its design.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from controller.config.diagnostics import Report, quoted
 from controller.config.duration import show_duration
 from controller.config.figures import stage_starts
 from controller.config.names import KINDS, Names
 from controller.config.source import ListNode, MapNode, Node
-from controller.types import Chain, Dialplan, Mode, Stage
+from controller.types import Chain, Dialplan, Mode, Stage, Trunk, When
 
 #: RFC 3261 §16.6 step 11: a proxy may give an unanswered INVITE up after three minutes (Timer C).
 TIMER_C = 180.0
@@ -20,6 +22,7 @@ TIMER_C = 180.0
 def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> None:
     """Report every finding; ``root`` is what the dialplan was compiled from."""
     warn_unused(names, report)
+    warn_order(root.entries["trunks"], report)
     chains = root.entries["chains"]
     assert isinstance(chains, MapNode)
     for chain in dialplan.chains.values():
@@ -34,6 +37,17 @@ def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> Non
             warn_idle_stagger(stage, node, report)
 
 
+def warn_order(trunks: Node, report: Report) -> None:
+    """What is kept for later must not look as if it did something today."""
+    assert isinstance(trunks, MapNode)
+    for trunk in trunks.entries.values():
+        assert isinstance(trunk, MapNode)
+        for word in ("priority", "weight", "cost"):
+            if word in trunk.keys:
+                message = f"{quoted(word)} has no effect yet: trunks are tried in the order of each endpoint's 'via'"
+                report.warning(trunk.keys[word], "NO_EFFECT", message, "keep it for a later version, or remove it")
+
+
 def _ring_key(stage: Node) -> Node:
     assert isinstance(stage, MapNode)
     return stage.keys["ring"]
@@ -42,7 +56,7 @@ def _ring_key(stage: Node) -> Node:
 def warn_unused(names: Names, report: Report) -> None:
     """A name that nothing uses is a name that somebody forgot."""
     for section, kind in KINDS.items():
-        for key in names.unused(section):
+        for key in names.unused(section) if section in _USERS else ():
             message = f"{kind} {quoted(key.text)} is never used"
             report.warning(key, "UNUSED", message, f"use it in {_USERS[section]}, or remove it")
 
@@ -52,27 +66,47 @@ _USERS = {
     "probes": "the 'probe' of a trunk",
     "endpoints": "the 'ring' of a stage",
     "chains": "the 'chain' of a route",
+    "hours": "the 'when' of a stage",
 }
 
 
 def warn_shared_domain(dialplan: Dialplan, chain: Chain, at: Node, report: Report) -> None:
-    """A chain whose ways all share a carrier or a trunk ends with it."""
+    """A chain whose ways all share a trunk, a carrier or a site ends with it."""
     trunks = {path.trunk for stage in chain.stages for target in stage.targets for path in target.paths}
-    carriers = {trunk: dialplan.trunks[trunk].carrier for trunk in trunks}
-    domains = {("carrier", carrier) if carrier else ("trunk", trunk) for trunk, carrier in carriers.items()}
-    if len(domains) > 1:
+    shared = set.intersection(*(_domains(dialplan.trunks[trunk]) for trunk in trunks))
+    if not shared:
         return
-    ((kind, name),) = domains
+    kind, name = min(shared)  # a carrier before the site it comes in at
     message = f"all of chain {quoted(chain.name)} hangs on {kind} {quoted(name)}"
-    report.warning(at, "SHARED_DOMAIN", message, "give a target a second way, over another carrier or trunk")
+    other = "another site" if kind == "site" else "another carrier or trunk"
+    report.warning(at, "SHARED_DOMAIN", message, f"give a target a second way, over {other}")
+
+
+def _domains(trunk: Trunk) -> set[tuple[str, str]]:
+    """What a trunk fails together with."""
+    domains = {("carrier", trunk.carrier) if trunk.carrier else ("trunk", trunk.name)}
+    return domains | {("site", trunk.site)} if trunk.site else domains
 
 
 def warn_no_live_end(chain: Chain, at: Node, report: Report) -> None:
-    """A chain that does not end with somebody who always answers is a dead end."""
-    if not any(target.live for target in chain.stages[-1].targets):
-        message = f"chain {quoted(chain.name)} ends with no live terminus"
-        hint = "end it with an endpoint that always answers and has live: true"
-        report.warning(at, "NO_LIVE_END", message, hint)
+    """A chain that does not always end with somebody who always answers is a dead end."""
+    hint = "end it with an endpoint that always answers and has live: true"
+    if not _is_live(chain.stages[-1]):
+        report.warning(at, "NO_LIVE_END", f"chain {quoted(chain.name)} ends with no live terminus", hint)
+    elif not _always(stage.when for stage in chain.stages if _is_live(stage)):
+        message = f"chain {quoted(chain.name)} ends with a live terminus under conditions only"
+        report.warning(at, "NO_LIVE_END", message, "end it with a live stage without 'when'")
+
+
+def _is_live(stage: Stage) -> bool:
+    return any(target.live for target in stage.targets)
+
+
+def _always(conditions: Iterable[When | None]) -> bool:
+    """Whether one of them holds at any time: one is none at all, or two are a calendar and its opposite."""
+    known = set(conditions)
+    open_only = {when.hours for when in known if when and when == When(hours=when.hours)}
+    return None in known or any(When(not_hours=hours) in known for hours in open_only)
 
 
 def warn_unreachable(chain: Chain, nodes: list[Node], report: Report) -> None:

@@ -10,19 +10,30 @@ Every scalar arrives as text. Names of entries are keys, and read by `names`; th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date, tzinfo
 from functools import partial
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
-from pydantic_core import PydanticKnownError
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from controller.config.address import HostPort, parse_did, parse_listen, parse_number, parse_trunk_uri, parse_user
+from controller.config.address import (
+    HostPort,
+    parse_did,
+    parse_listen,
+    parse_number,
+    parse_prefix,
+    parse_trunk_uri,
+    parse_user,
+)
 from controller.config.diagnostics import Mistake, quoted
 from controller.config.duration import parse_duration
+from controller.config.hours import parse_holidays, parse_span, parse_zone
 from controller.config.values import (
     AUTO,
     OFF,
     parse_choice,
+    parse_cost,
     parse_count,
     parse_name,
     parse_switch,
@@ -30,18 +41,58 @@ from controller.config.values import (
 )
 from controller.types import Hedge, Mode, Verdict
 
-T = TypeVar("T")
+Json = dict[str, Any]
 
 
-def _text(parse: Callable[[str], T]) -> PlainValidator:
-    """A validator that reads text; lists and mappings are refused as pydantic itself would."""
+class _Text:
+    """A validator that reads text; lists and mappings are refused as pydantic itself would.
 
-    def read(value: object) -> T:
+    ``schema`` is what an editor is told, whose YAML reads 5 as a number and true as a truth value.
+    """
+
+    def __init__(self, parse: Callable[[str], Any], schema: Json) -> None:
+        self._parse = parse
+        self._schema = schema
+
+    def _read(self, value: object) -> Any:
         if not isinstance(value, str):
             raise PydanticKnownError("string_type")
-        return parse(value)
+        return self._parse(value)
 
-    return PlainValidator(read)
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> Json:
+        return self._schema
+
+
+class _OneOrMore:
+    """A list; one may be written without its brackets."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: [value] if isinstance(value, str) else value, handler(source)
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        many = handler(schema)
+        return {"anyOf": [many["items"], many]}
+
+
+OneOrMore = _OneOrMore()
+
+# What editors are told of values.
+_ANY_WORD: Json = {"type": ["string", "number", "boolean"]}  # a name may look like a number
+_NUMBER: Json = {"type": ["string", "integer"]}
+_TIME = r"[0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h)"
+
+
+def _matching(pattern: str) -> Json:
+    return {"type": "string", "pattern": f"^({pattern})$"}
+
+
+def _between(lowest: int, highest: int) -> Json:
+    return {"type": "integer", "minimum": lowest, "maximum": highest}
 
 
 def _parse_hedge(text: str) -> Hedge:
@@ -63,17 +114,33 @@ AUTO_MISSES = 8
 #: Faster than this a probe says nothing more and carriers object.
 FASTEST_PROBE = 0.05
 
-Version = Annotated[int, _text(parse_version)]
-Name = Annotated[str, _text(parse_name)]
-Duration = Annotated[float, _text(parse_duration)]
-HedgeDelay = Annotated[Hedge, _text(_parse_hedge)]
-CauseVerdict = Annotated[Verdict, _text(lambda text: Verdict(parse_choice(text, "verdict", [*map(str, Verdict)])))]
-ModeName = Annotated[Mode, _text(lambda text: Mode(parse_choice(text, "mode", [*map(str, Mode)])))]
-TransportName = Annotated[str, _text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]))]
-Switch = Annotated[bool, _text(parse_switch)]
-TrunkUri = Annotated[HostPort, _text(parse_trunk_uri)]
-ListenAddress = Annotated[HostPort, _text(parse_listen)]
-Did = Annotated[str, _text(parse_did)]
+Version = Annotated[int, _Text(parse_version, {"const": 1})]
+Name = Annotated[str, _Text(parse_name, _ANY_WORD)]
+Duration = Annotated[float, _Text(parse_duration, _matching(_TIME))]
+HedgeDelay = Annotated[Hedge, _Text(_parse_hedge, _matching(f"auto|off|{_TIME}"))]
+CauseVerdict = Annotated[
+    Verdict,
+    _Text(lambda text: Verdict(parse_choice(text, "verdict", [*map(str, Verdict)])), {"enum": [*map(str, Verdict)]}),
+]
+ModeName = Annotated[
+    Mode, _Text(lambda text: Mode(parse_choice(text, "mode", [*map(str, Mode)])), {"enum": [*map(str, Mode)]})
+]
+TransportName = Annotated[
+    str, _Text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]), {"enum": ["udp", "tcp"]})
+]
+Switch = Annotated[bool, _Text(parse_switch, {"type": "boolean"})]
+TrunkUri = Annotated[HostPort, _Text(parse_trunk_uri, _matching("[sS][iI][pP]:.+"))]
+ListenAddress = Annotated[HostPort, _Text(parse_listen, _matching(".+:[0-9]{1,5}"))]
+Did = Annotated[str, _Text(parse_did, _NUMBER)]
+Prefix = Annotated[str, _Text(parse_prefix, _NUMBER)]
+Zone = Annotated[tzinfo, _Text(parse_zone, {"type": "string"})]
+Span = Annotated[tuple[int, int], _Text(parse_span, _matching("[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]"))]
+Holidays = Annotated[
+    Mapping[date, str], _Text(parse_holidays, _matching("[A-Z]{2}(-[A-Z0-9]{1,3})?|[0-9]{4}-[0-9]{2}-[0-9]{2}"))
+]
+UpOrDown = Annotated[
+    bool, _Text(lambda text: parse_choice(text, "state", ["up", "down"]) == "up", {"enum": ["up", "down"]})
+]
 
 
 _ORDER = "trunks are tried in the order of each endpoint's 'via'"
@@ -120,13 +187,9 @@ class TrunkModel(Section):
     """A SIP carrier or PBX link."""
 
     RESERVED = {
-        "site": "trunks fail over one by one",
         "auth": "the carrier has to know this host by its IP address",
         "caller_id": "the caller's number is passed on as it came",
         "limits": "the calls of a trunk are not counted",
-        "priority": _ORDER,
-        "weight": _ORDER,
-        "cost": _ORDER,
         "register": "the carrier has to send calls to this host's address",
         "sources": "calls are taken from every address: use a firewall",
     }
@@ -134,7 +197,26 @@ class TrunkModel(Section):
     uri: TrunkUri = Field(examples=["sip:192.0.2.10:5060"])
     carrier: Name = ""
     probe: str | None = None
+    priority: Annotated[int, _Text(lambda text: parse_count(text, 0, 65535), _between(0, 65535))] = 0
+    weight: Annotated[int, _Text(lambda text: parse_count(text, 0, 65535), _between(0, 65535))] = 1
+    cost: Annotated[float, _Text(parse_cost, {"type": "number", "minimum": 0})] = 0.0
+    site: str | None = None
     large: TransportName = "udp"
+
+
+class SiteModel(Section):
+    """A place with PBXs."""
+
+    pbx: list[str] = Field(min_length=1, examples=[["hq-pbx"]])
+    active: str | None = None
+
+
+class HoursModel(Section):
+    """When something is open, on the wall clock of its zone."""
+
+    zone: Zone = Field(examples=["America/New_York"])
+    open: dict[str, Annotated[list[Span], OneOrMore]] = Field(min_length=1, examples=[{"mon-fri": "08:00-18:00"}])
+    holidays: Annotated[list[Holidays], OneOrMore] = []
 
 
 class ProbeModel(Section):
@@ -142,11 +224,13 @@ class ProbeModel(Section):
 
     RESERVED = {"alive_on": "any final response counts as a sign of life"}
 
-    every: Annotated[float | None, _text(partial(parse_duration, shortest=FASTEST_PROBE))] = None
-    burst: Annotated[float | None, _text(partial(parse_duration, shortest=0.01))] = None
-    timeout: Annotated[float | None, _text(partial(parse_duration, shortest=0.01, longest=60.0))] = None
-    misses: Annotated[int | None, _text(_parse_misses)] = None
-    rise: Annotated[int | None, _text(lambda text: parse_count(text, 1, 100))] = None
+    every: Annotated[float | None, _Text(partial(parse_duration, shortest=FASTEST_PROBE), _matching(_TIME))] = None
+    burst: Annotated[float | None, _Text(partial(parse_duration, shortest=0.01), _matching(_TIME))] = None
+    timeout: Annotated[float | None, _Text(partial(parse_duration, shortest=0.01, longest=60.0), _matching(_TIME))] = (
+        None
+    )
+    misses: Annotated[int | None, _Text(_parse_misses, {"anyOf": [{"const": "auto"}, _between(1, 100)]})] = None
+    rise: Annotated[int | None, _Text(lambda text: parse_count(text, 1, 100), _between(1, 100))] = None
 
 
 class EndpointModel(Section):
@@ -158,16 +242,28 @@ class EndpointModel(Section):
         "email": "nobody is notified",
     }
 
-    user: Annotated[str | None, _text(parse_user)] = None
-    number: Annotated[str | None, _text(parse_number)] = None
+    user: Annotated[str | None, _Text(parse_user, _NUMBER)] = None
+    number: Annotated[str | None, _Text(parse_number, _NUMBER)] = None
     via: list[str] = Field(min_length=1, examples=[["carrier-a"]])
     live: Switch = False
+
+
+class WhenModel(Section):
+    """When a stage is tried: all of it must hold."""
+
+    RESERVED = {"overflow": "the calls of a trunk are not counted"}
+
+    hours: str | None = None
+    not_hours: str | None = None
+    caller: Annotated[list[Prefix], OneOrMore] = []
+    trunk: dict[str, UpOrDown] = {}
+    site: dict[str, UpOrDown] = {}
 
 
 class StageModel(Section):
     """Targets tried together."""
 
-    RESERVED = {"when": "every stage is tried at any time", "order": _ORDER}
+    RESERVED = {"order": _ORDER}
 
     ring: list[str] = Field(min_length=1, examples=[["front-desk"]])
     turn: Duration | None = Field(None, alias="for")
@@ -176,10 +272,11 @@ class StageModel(Section):
     no_progress: Duration | None = None
     stagger: Duration | None = None
     hedge: HedgeDelay = "auto"
+    when: WhenModel | None = None
 
 
 class RouteModel(Section):
-    """A called number and its chain."""
+    """A called number, or the beginning of many, and its chain."""
 
     RESERVED = {
         "outbound": "only inbound calls are routed",
@@ -187,7 +284,8 @@ class RouteModel(Section):
         "order": _ORDER,
     }
 
-    did: Did = Field(examples=["+15557000"])
+    did: Did | None = None
+    prefix: Prefix | None = None
     chain: str = Field(examples=["sales"])
 
 
@@ -198,18 +296,19 @@ class FileModel(Section):
     """A whole dialplan file."""
 
     RESERVED = {
-        "sites": "trunks fail over one by one",
-        "hours": "chains are the same at any time",
         "providers": "this version routes calls only",
         "cascades": "this version routes calls only",
         "alerts": "events are in the log only",
     }
 
     version: Version = Field(examples=[1])
+    include: Annotated[list[str], OneOrMore] = []
     listen: list[ListenModel] = Field(min_length=1, examples=[[{"udp": "0.0.0.0:5060"}]])
     defaults: DefaultsModel = DefaultsModel()
     trunks: dict[str, TrunkModel] = Field(examples=[{"carrier-a": {"uri": "sip:192.0.2.10:5060"}}])
     probes: dict[str, ProbeModel] = {}
+    sites: dict[str, SiteModel] = {}
+    hours: dict[str, HoursModel] = {}
     endpoints: dict[str, EndpointModel] = Field(examples=[{"front-desk": {"user": "100", "via": ["carrier-a"]}}])
     chains: dict[str, Chain] = Field(examples=[{"sales": [{"ring": ["front-desk"]}]}])
     routes: list[RouteModel] = Field(min_length=1, examples=[[{"did": "+15557000", "chain": "sales"}]])

@@ -1,6 +1,6 @@
 """Names: where each is defined, who uses it, and what a wrong one was meant to be.
 
-Owns the tables of trunks, probes, endpoints and chains, taken before anything wrong is cut out: a trunk whose
+Owns the tables of all that has a name, taken before anything wrong is cut out: a trunk whose
 definition is wrong is still a known name.
 """
 
@@ -13,7 +13,15 @@ from controller.config.source import MapNode, Node, ScalarNode
 from controller.config.values import OFF, parse_name
 
 #: section -> what one of its entries is called
-KINDS = {"trunks": "trunk", "probes": "probe", "endpoints": "endpoint", "chains": "chain"}
+KINDS = {
+    "trunks": "trunk",
+    "probes": "probe",
+    "endpoints": "endpoint",
+    "chains": "chain",
+    "sites": "site",
+    "hours": "calendar",
+}
+_OPTIONAL = {"probes", "sites", "hours"}
 #: Comparing a name costs up to 100 us: beyond this many a slip that runs through a big file gets no suggestion.
 _BUDGET = 30_000
 _LISTED = 8  # known names that are listed when none is similar
@@ -61,10 +69,10 @@ class Names:
         kind = KINDS[section]
         for other, names in self._defined.items():
             if names and name in names:
-                return f"{quoted(name)} is {_a(KINDS[other])} (line {names[name].line}); name {_a(kind)} here"
+                return f"{quoted(name)} is {_a(KINDS[other])} ({names[name].line_of_file}); name {_a(kind)} here"
         close = self._closest(name, defined)
         if close is not None:
-            return f"did you mean {quoted(close)}? (defined at line {defined[close].line})"
+            return f"did you mean {quoted(close)}? (defined at {defined[close].line_of_file})"
         listed = [OFF] if section == "probes" else []
         listed += [quoted(known) for known in list(defined)[:_LISTED]]
         if not listed:
@@ -84,8 +92,8 @@ class Names:
 def _keys(root: Node, section: str) -> dict[str, ScalarNode] | None:
     """The key nodes of a section; None when nobody can know them."""
     node = root.entries.get(section) if isinstance(root, MapNode) else None
-    if node is None and section == "probes":
-        return {}  # the only section that may be left out
+    if node is None and section in _OPTIONAL:
+        return {}
     return dict(node.keys) if isinstance(node, MapNode) else None
 
 

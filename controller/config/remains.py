@@ -6,22 +6,27 @@ has all its other values checked; ``model_fields_set`` tells what was really wri
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Annotated, Any
 
 from pydantic import Field, GetPydanticSchema
 
 from controller.config.address import HostPort
 from controller.config.model import (
-    Did,
     EndpointModel,
     FileModel,
+    HoursModel,
     ListenModel,
+    OneOrMore,
     RouteModel,
     Section,
+    SiteModel,
+    Span,
     StageModel,
     TrunkModel,
     TrunkUri,
     Version,
+    Zone,
 )
 
 _NOWHERE = HostPort("", 0)
@@ -35,12 +40,20 @@ class _Endpoint(EndpointModel):
     via: list[str] = Field(default=[])
 
 
+class _Site(SiteModel):
+    pbx: list[str] = Field(default=[])
+
+
+class _Hours(HoursModel):
+    zone: Zone = UTC
+    open: dict[str, Annotated[list[Span], OneOrMore]] = Field(default={})
+
+
 class _Stage(StageModel):
     ring: list[str] = Field(default=[])
 
 
 class _Route(RouteModel):
-    did: Did = ""
     chain: str = ""
 
 
@@ -59,6 +72,8 @@ class Remains(FileModel):
     version: Version = 1
     listen: list[ListenModel] = Field(default=[])
     trunks: dict[str, Annotated[TrunkModel, _read_as(_Trunk)]] = Field(default={})
+    sites: dict[str, Annotated[SiteModel, _read_as(_Site)]] = Field(default={})
+    hours: dict[str, Annotated[HoursModel, _read_as(_Hours)]] = Field(default={})
     endpoints: dict[str, Annotated[EndpointModel, _read_as(_Endpoint)]] = Field(default={})
     chains: dict[str, list[Annotated[StageModel, _read_as(_Stage)]]] = Field(default={})
     routes: list[Annotated[RouteModel, _read_as(_Route)]] = Field(default=[])

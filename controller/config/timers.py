@@ -41,7 +41,7 @@ class Timer:
     here: bool = False  # written in the very mapping that is checked
 
     def __str__(self) -> str:
-        origin = "" if self.here else ", built in" if self.at is None else f", from defaults at line {self.at.line}"
+        origin = "" if self.here else ", built in" if self.at is None else f", from defaults at {self.at.line_of_file}"
         return f"'{self.key}' ({show_duration(self.value)}{origin})"
 
 

@@ -18,13 +18,17 @@ from controller.config.model import (
     DefaultsModel,
     EndpointModel,
     FileModel,
+    HoursModel,
     ListenModel,
     ProbeModel,
     RouteModel,
     Section,
+    SiteModel,
     StageModel,
     TrunkModel,
+    WhenModel,
 )
+from controller.config.names import KINDS
 from controller.config.remains import Remains
 from controller.config.source import ListNode, MapNode, Node, ScalarNode, to_data
 
@@ -35,6 +39,8 @@ _MODELS: dict[str, type[Section]] = {
     "defaults": DefaultsModel,
     "trunks": TrunkModel,
     "probes": ProbeModel,
+    "sites": SiteModel,
+    "hours": HoursModel,
     "endpoints": EndpointModel,
     "chains": StageModel,
     "routes": RouteModel,
@@ -91,11 +97,13 @@ def describe(root: Node, loc: Loc) -> str:
     match section, rest:
         case "chains", [str(name), int(), *rest]:
             words = [f"chain {quoted(name)}", f"stage {_number(root, loc[:3])}"]
-        case "trunks" | "probes" | "endpoints" | "chains", [str(name), *rest]:
-            words = [f"{str(section)[:-1]} {quoted(name)}"]
+        case "trunks" | "probes" | "sites" | "hours" | "endpoints" | "chains", [str(name), *rest]:
+            words = [f"{KINDS[str(section)]} {quoted(name)}"]
         case "routes", [int(), *rest]:
-            did = find(root, (*loc[:2], "did"))
-            known = isinstance(did, ScalarNode) and did.text
+            route = find(root, loc[:2])
+            entries = route.entries if isinstance(route, MapNode) else {}
+            did = entries.get("did", entries.get("prefix"))
+            known = isinstance(did, ScalarNode) and (did.origin or did.text)
             words = [f"route {quoted(known) if known else _number(root, loc[:2])}"]
         case "listen", [int(), *rest]:
             words = [f"listen {_number(root, loc[:2])}"]
@@ -212,6 +220,8 @@ def _explain_extra(root: MapNode, loc: Loc, report: Report) -> None:
 
 
 def _model(owner: Loc) -> type[Section]:
+    if owner[3:4] == ("when",):
+        return WhenModel
     return _MODELS[str(owner[0])] if owner else FileModel
 
 
@@ -225,6 +235,9 @@ def _cut(root: MapNode, details: list[ErrorDetails]) -> None:
         if detail["type"] != "missing":
             *owner, step = detail["loc"]
             parent = find(root, tuple(owner))
+            if isinstance(parent, ScalarNode):  # one that was written without its brackets
+                *owner, step = owner
+                parent = find(root, tuple(owner))
             doomed.setdefault(id(parent), (parent, set()))[1].add(step)
     for parent, steps in doomed.values():
         _remove(parent, steps)

@@ -15,6 +15,7 @@ AUTO, OFF = "auto", "off"
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")  # letters of any script: a name stands in logs, labels and URLs
 _COUNT = re.compile(r"[0-9]{1,9}")
+_COST = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
 _CAUSE = re.compile(r"[3-6][0-9]{2}")
 _SWITCHES = {"true": True, "false": False}
 _LOOSE_SWITCHES = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
@@ -62,6 +63,13 @@ def parse_count(text: str, lowest: int, highest: int) -> int:
     if not lowest <= count <= highest:
         raise Mistake("OUT_OF_RANGE", f"{count} is out of range", hint)
     return count
+
+
+def parse_cost(text: str) -> float:
+    """Read what a minute costs; in which currency is nobody's business here."""
+    if not _COST.fullmatch(text):
+        raise Mistake("BAD_COST", f"{quoted(text)} is not a price", "write a number alone, for example 0.008")
+    return float(text)
 
 
 def parse_cause(text: str) -> str:

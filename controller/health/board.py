@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from zlib import crc32
 
-from controller.health.detector import CALL_RESPONSE, Detector, RoundTrip
-from controller.types import HealthView, Sample, TargetState, Transition, Trunk, TrunkHealth
+from controller.health.detector import Detector, RoundTrip
+from controller.types import CALL_RESPONSE, LEAST_HEDGE, HealthView, Sample, TargetState, Transition, Trunk, TrunkHealth
 
-#: `hedge: auto` in seconds. A user agent may keep quiet for 200 ms before it owes a 100 Trying (RFC 3261
-#: §17.2.1); beyond a second a caller would notice the wait, however slow the trunk usually is.
-MIN_HEDGE = 0.25
+#: `hedge: auto` in seconds at most: a caller would notice a longer wait, however slow the trunk usually is.
 MAX_HEDGE = 1.0
 
 #: The picture follows the measured figure only when that has moved by this share.
@@ -39,7 +37,7 @@ class _Entry:
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
         self.first_response = RoundTrip()  # of calls
-        self.shown = TrunkHealth(detector.state, detector.since, detector.code, MIN_HEDGE)
+        self.shown = TrunkHealth(detector.state, detector.since, detector.code, LEAST_HEDGE)
 
 
 class Board:
@@ -76,7 +74,7 @@ class Board:
         transition = entry.detector.observe(sample, now)
         if sample.code == CALL_RESPONSE and sample.latency is not None:
             entry.first_response.add(sample.latency)
-            hedge = min(max(MIN_HEDGE, entry.first_response.bound), MAX_HEDGE)
+            hedge = min(max(LEAST_HEDGE, entry.first_response.bound), MAX_HEDGE)
             shown = entry.shown.hedge
             if abs(hedge - shown) > NOTICEABLE * shown:
                 self._show(entry, hedge)

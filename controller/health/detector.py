@@ -32,12 +32,10 @@ from __future__ import annotations
 
 from math import floor, inf
 
-from controller.types import TRANSPORT_ERROR, Probe, Sample, TargetState, Transition, Trunk
+from controller.types import CALL_RESPONSE, TRANSPORT_ERROR, Probe, Sample, TargetState, Transition, Trunk
 
-# Codes of samples (with TRANSPORT_ERROR of controller.types, and PROBE_200 and so on) and of transitions.
+# Codes of samples (with those of controller.types, and PROBE_200 and so on) and of transitions.
 PROBE_TIMEOUT = "PROBE_TIMEOUT"
-CALL_RESPONSE = "CALL_RESPONSE"
-CALL_SILENT = "CALL_SILENT"
 PROBE_OK = "PROBE_OK"
 PORT_CLOSED = "PORT_CLOSED"
 

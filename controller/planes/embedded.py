@@ -7,12 +7,16 @@ see is the fork's. Requests within a dialog carry their way in our sealed Record
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from controller.rules.run import MAX_TRIALS
 from controller.switchboard import Switchboard
 from controller.types import (
+    CALL_RESPONSE,
+    CALL_SILENT,
     COMPLETED_ELSEWHERE,
     NO_ROUTE,
     TRANSPORT_ERROR,
@@ -23,12 +27,14 @@ from controller.types import (
     CallRecord,
     CancelAttempt,
     DeadlineReached,
+    Fault,
     Finish,
     HealthView,
     Milestone,
     Offer,
     OfferWithdrawn,
     Path,
+    Plan,
     ReportSilent,
     RunCommand,
     RunEvent,
@@ -36,32 +42,41 @@ from controller.types import (
     StartAttempt,
 )
 from sip import builder
-from sip.element import MAX_DATAGRAM, Element, Refusal, SealedRoute
+from sip.element import MAX_DATAGRAM, Element, Refusal
 from sip.errors import RemoteProtocolError
 from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, BranchReleased, ForkEvent, ResponseContext
 from sip.headers import find_uri, parse_via
 from sip.layer import TransactionLayer, reply_hop
 from sip.message import Request
+from sip.route import SealedRoute
 from sip.timing import Deadlines, Timing
 from sip.transaction import (
     NON_INVITE_SERVER,
+    Event,
     Hop,
     RequestReceived,
     StrayResponse,
     Transaction,
     TransactionEnded,
 )
-from sip.uri import parse_uri
+from sip.uri import Uri, parse_uri
 
+#: What may pass through us, within a call that we set up.
 ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE"
+NO_BREADTH = "440"  # RFC 5393 §5.3.3: as if the branch had been told so
+#: What may come to us outside a call: we are the registrar, presence server and mailbox of nobody.
+ALLOW_OUTSIDE = "Allow: INVITE, ACK, CANCEL, OPTIONS"
+_WITHIN_ONLY = frozenset(("BYE", "PRACK", "UPDATE", "INFO"))  # without a dialog there is none: 481
+_FOR_OTHERS = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"))  # known, but not here: 405
 
 
 class _Attempt:
     """The SIP side of one attempt."""
 
-    __slots__ = ("fallback", "heard", "path", "started")
+    __slots__ = ("breadth", "fallback", "heard", "path", "started")
 
     def __init__(self, path: Path, started: float) -> None:
+        self.breadth = 0  # its share of the call's, as long as its branch is open
         self.path = path
         self.started = started
         self.heard = False
@@ -71,12 +86,28 @@ class _Attempt:
 class _Call:
     """The SIP side of one run: the user of its response context."""
 
-    __slots__ = ("attempts", "context", "deadline", "invite", "offer", "reason", "started", "ticket")
+    __slots__ = (
+        "attempts",
+        "context",
+        "deadline",
+        "invite",
+        "loop_tag",
+        "offer",
+        "reason",
+        "share",
+        "spare",
+        "started",
+        "ticket",
+    )
 
-    def __init__(self, offer: Offer, invite: Request, context: ResponseContext, started: float) -> None:
+    def __init__(
+        self, offer: Offer, invite: Request, context: ResponseContext, loop_tag: str, breadth: int, started: float
+    ) -> None:
         self.offer = offer
         self.invite = invite
         self.context = context
+        self.loop_tag = loop_tag
+        self.spare = self.share = breadth  # RFC 5393 §5.3.3: what open branches have not taken; what the next one gets
         self.started = started
         self.attempts: dict[int, _Attempt] = {}
         self.reason: str | None = None  # what the caller's CANCEL said
@@ -85,7 +116,7 @@ class _Call:
 
 
 class EmbeddedPlane:
-    """See the top of the file. The driver drains ``outbox``, ``samples``, ``strays`` and ``records``."""
+    """See the top of the file. The driver drains ``outbox``, ``samples``, ``strays``, ``records`` and ``faults``."""
 
     def __init__(
         self,
@@ -98,7 +129,9 @@ class EmbeddedPlane:
         """``hops`` maps each trunk to its address, resolved ahead."""
         self._switchboard = switchboard
         self._element = element
-        self._hops = hops
+        self._hops: Mapping[str, Hop] = {}
+        self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
+        self.swap_hops(hops)
         self._deadlines = deadlines
         self._layer = TransactionLayer(deadlines, timing)
         self._path_tags: dict[str, str] = {}
@@ -108,7 +141,15 @@ class EmbeddedPlane:
         self.samples: list[Sample] = []
         self.strays: list[StrayResponse] = []
         self.records: list[CallRecord] = []
-        self.counters: dict[str, int] = {"offers": 0, "relayed": 0, "refused_routes": 0, "glare": 0, "past_life": 0}
+        self.faults: list[Fault] = []
+        self.counters: dict[str, int] = {
+            "offers": 0,
+            "relayed": 0,
+            "refused_routes": 0,
+            "glare": 0,
+            "past_life": 0,
+            "loops": 0,
+        }
         self._calls: dict[str, _Call] = {}  # under way, by offer id
 
     @property
@@ -121,8 +162,10 @@ class EmbeddedPlane:
         self._view = view
 
     def swap_hops(self, hops: Mapping[str, Hop]) -> None:
-        """Use these addresses for new attempts."""
+        """Use these addresses for new attempts; call it after the switchboard has its dialplan."""
         self._hops = hops
+        trunks = self._switchboard.dialplan.trunks
+        self._owners = {hop[:2]: trunks[name].carrier or name for name, hop in hops.items() if name in trunks}
 
     # -- input
 
@@ -155,15 +198,21 @@ class EmbeddedPlane:
         while layer.events:
             events, layer.events = layer.events, []
             for event in events:
-                if isinstance(event, RequestReceived):
-                    self._on_request(event, now)
-                elif isinstance(event, StrayResponse):
-                    self._on_stray(event, now)
-                elif isinstance(event.user, Branch):
-                    for fork_event in event.user.context.handle(event.user, event, now):
-                        self._on_fork_event(fork_event, now)
-                elif isinstance(event, TransactionEnded) and isinstance(event.user, ResponseContext):
-                    event.user.user = None  # nobody upstream is left; cut the cycle
+                try:
+                    self._on_event(event, now)
+                except Exception:  # noqa: BLE001  # a fault of ours in one call must not cost the others
+                    self.faults.append(Fault(traceback.format_exc()))
+
+    def _on_event(self, event: Event, now: float) -> None:
+        if isinstance(event, RequestReceived):
+            self._on_request(event, now)
+        elif isinstance(event, StrayResponse):
+            self._on_stray(event, now)
+        elif isinstance(event.user, Branch):
+            for fork_event in event.user.context.handle(event.user, event, now):
+                self._on_fork_event(fork_event, now)
+        elif isinstance(event, TransactionEnded) and isinstance(event.user, ResponseContext):
+            event.user.user = None  # nobody upstream is left; cut the cycle
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -177,27 +226,34 @@ class EmbeddedPlane:
                 self._on_ack(request)
             elif request.method == "CANCEL":
                 self._on_cancel(transaction, request, now)
+            elif "proxy-require" in request.names:  # RFC 3261 §16.3 step 5: we support no extension of a proxy's
+                self._refuse_extensions(transaction, request, "proxy-require", now)
             elif request.to_tag:
                 self._relay(transaction, request, now)
             elif request.method == "INVITE":
                 self._on_invite(transaction, request, now)
-            elif request.method == "OPTIONS":
-                self._answer(transaction, 200, now, ALLOW, "Accept: application/sdp")
             else:
-                self._answer(transaction, 405, now, ALLOW)
+                self._on_other(transaction, request, now)
         except RemoteProtocolError as error:
             if transaction is not None:
                 self._answer(transaction, error.status, now)
 
     def _on_invite(self, transaction: Transaction, request: Request, now: float) -> None:
         self._layer.respond(transaction, builder.make_response(request, 100), now)
-        uri = parse_uri(request.uri)
-        if request.get("max-forwards") in ("0", "00", "000"):
+        uri = parse_target(request)
+        if not builder.hops_left(request):
             self._answer(transaction, 483, now)
             return
-        offer_id = f"{request.call_id};{request.via.branch}"
-        while offer_id in self._calls:  # RFC 3261 §17.2.3 tells transactions apart by their senders as well
-            offer_id += "+"
+        breadth = builder.breadth_left(request)
+        if not breadth:
+            self._answer(transaction, 440, now)
+            return
+        loop_tag = self._element.loop_tag_of(uri.user)
+        if self._element.has_passed(request, loop_tag):
+            self.counters["loops"] += 1
+            self._answer(transaction, 482, now)
+            return
+        offer_id = ";".join((request.call_id, *map(str, transaction.key[:2])))  # unique while the transaction lives
         offer = Offer(
             id=offer_id,
             did=uri.user,
@@ -213,9 +269,28 @@ class EmbeddedPlane:
             return
         context = ResponseContext(self._layer, transaction, self._element)
         transaction.user = context
-        call = context.user = _Call(offer, _without_routes(request), context, now)
+        call = context.user = _Call(offer, _without_routes(request), context, loop_tag, breadth, now)
         self._calls[offer.id] = call
+        call.share = max(1, breadth // _width(self._switchboard.runs[offer.id].plan))
         self._execute(call, commands, now)
+
+    def _on_other(self, transaction: Transaction, request: Request, now: float) -> None:
+        """A request outside a dialog that is no call: it is ours to answer, whatever its hop count (§16.3 step 3)."""
+        parse_target(request)
+        method = request.method
+        if method == "OPTIONS":
+            if "require" in request.names:
+                self._refuse_extensions(transaction, request, "require", now)
+            else:
+                self._answer(transaction, 200, now, ALLOW, "Accept: application/sdp", "Supported:")
+        elif method in _WITHIN_ONLY:
+            self._answer(transaction, 481, now)
+        else:  # RFC 3261 §21.5.2: 501 is for what we have never heard of
+            self._answer(transaction, 405 if method in _FOR_OTHERS else 501, now, ALLOW_OUTSIDE)
+
+    def _refuse_extensions(self, transaction: Transaction, request: Request, name: str, now: float) -> None:
+        """RFC 3261 §8.2.2.3: say which extensions we do not support."""
+        self._answer(transaction, 420, now, f"Unsupported: {', '.join(request.get_all(name))}")
 
     def _on_cancel(self, transaction: Transaction, request: Request, now: float) -> None:
         invite = self._layer.find_invite(request)
@@ -236,6 +311,8 @@ class EmbeddedPlane:
 
     def _relay(self, transaction: Transaction, request: Request, now: float) -> None:
         """A request within a dialog: our sealed Route entry is its passport (RFC 3261 §16.4)."""
+        if "?" in request.uri:
+            parse_target(request)
         onward = self._forward_in_dialog(request)
         if isinstance(onward, int):
             self._answer(transaction, onward, now)
@@ -259,15 +336,24 @@ class EmbeddedPlane:
         route = element.open_route(request)
         if route is Refusal.NOT_OURS:
             return 481
-        if route is Refusal.BROKEN_SEAL:
+        if isinstance(route, Refusal):
             self.counters["refused_routes"] += 1
             return 403
-        assert isinstance(route, SealedRoute)
-        hop = element.hop_of(parse_uri(find_uri(route.onward) if route.onward else request.uri))
-        if hop is None:
+        onward = element.hop_of(parse_uri(find_uri(route.onward) if route.onward else request.uri))
+        home = route.caller if route.callee_tag is None else self._hops.get(route.trunk)
+        hop = onward or home  # a name that was not looked up ahead: where the dialog began
+        if hop is None or hop.transport not in element.locals:
             return 500
+        if not self._may_reach(hop, home):
+            self.counters["refused_routes"] += 1
+            return 403
         via = element.via_for(request, request.method, transport=hop.transport)
         return builder.forward_request(request, request.uri, via, strip_routes=route.entries), hop
+
+    def _may_reach(self, hop: Hop, home: Hop | None) -> bool:
+        """A dialog leads to its own trunk or to none: other trunks trust our address, and it was not meant for them."""
+        owner = self._owners.get(hop[:2])
+        return owner is None or (home is not None and (hop.host == home.host or owner == self._owners.get(home[:2])))
 
     def _answer(self, transaction: Transaction, status: int, now: float, *extra: str) -> None:
         ResponseContext(self._layer, transaction, self._element).respond(status, now, *extra)
@@ -284,10 +370,9 @@ class EmbeddedPlane:
             if isinstance(event, BranchAnswered):
                 context.respond_with(event.branch, now)
             elif isinstance(event, BranchFailed):
-                upstream = context.upstream
-                if event.local and event.status == 408 and upstream.table is NON_INVITE_SERVER:
-                    self._layer.forget(upstream)  # RFC 4320 §4.2: its sender has timed out as well, so no 408
-                    upstream.user = None
+                if event.status == 408 and context.upstream.table is NON_INVITE_SERVER:
+                    # RFC 4320 §4.2: whoever says so, its sender has timed out as well
+                    self._layer.abandon(context.upstream, now)
                 else:
                     context.respond_best(now)
             return
@@ -298,6 +383,8 @@ class EmbeddedPlane:
                 if not context.branches[event.branch].cancel_wanted:
                     context.add_branch(event.branch, request, hop, now)
                     return
+            call.spare += attempt.breadth
+            attempt.breadth = 0
             if not event.status:
                 self.samples.append(Sample(attempt.path.trunk, alive=False, code=TRANSPORT_ERROR))
             elif not event.local:
@@ -315,7 +402,7 @@ class EmbeddedPlane:
     def _note_life(self, attempt: _Attempt, now: float) -> None:
         if not attempt.heard:
             attempt.heard = True
-            self.samples.append(Sample(attempt.path.trunk, True, "CALL_RESPONSE", now - attempt.started))
+            self.samples.append(Sample(attempt.path.trunk, True, CALL_RESPONSE, now - attempt.started))
 
     def _on_stray(self, event: StrayResponse, now: float) -> None:
         """A response to a branch of a past life goes on by its Vias alone; anything else is not ours.
@@ -328,12 +415,16 @@ class EmbeddedPlane:
         except RemoteProtocolError:
             return
         if len(vias) > 1 and self._element.made_branch(vias[0], vias[1], event.response):
-            if now > self.past_until or self._layer.has_server(vias[1], event.response.cseq[1]):
+            method = event.response.cseq[1]
+            timing = self._layer.timing
+            # whoever sent a request that is no INVITE has given up after 64 x T1 (RFC 4320 §4.2)
+            until = self.past_until if method == "INVITE" else self.past_until - timing.timer_c + timing.t1x64
+            if now > until or self._layer.has_server(vias[1], method):
                 return
             hop = reply_hop(vias[1])
             if hop is not None and hop.transport in self._element.locals:
                 self.counters["past_life"] += 1
-                self._layer.send_stateless(builder.forward_response(event.response), hop)
+                self._layer.send_stateless(self._element.forward_response(event.response), hop)
         else:
             self.strays.append(event)
 
@@ -350,35 +441,41 @@ class EmbeddedPlane:
                 call.context.cancel_branch(command.attempt, self._reason_for(call, command.why), now)
             elif isinstance(command, ReportSilent):
                 trunk = call.attempts[command.attempt].path.trunk
-                self.samples.append(Sample(trunk, alive=False, code="CALL_SILENT"))
+                self.samples.append(Sample(trunk, alive=False, code=CALL_SILENT))
             elif isinstance(command, Finish):
                 self._finish(call, command, now)
         self._arm(call)
 
     def _start(self, call: _Call, command: StartAttempt, now: float) -> None:
         path, element = command.path, self._element
-        call.attempts[command.attempt] = _Attempt(path, now)
+        attempt = call.attempts[command.attempt] = _Attempt(path, now)
         hop = self._hops.get(path.trunk)
         if hop is None or hop.transport not in element.locals:  # the trunk left the dialplan while the call was ringing
-            self._deadlines.arm(now, self._on_no_hop, call, command.attempt)
+            self._deadlines.arm(now, self._on_not_sent, call, command.attempt, TRANSPORT_ERROR)
             return
+        if not call.spare:
+            call.context.consider(440)
+            self._deadlines.arm(now, self._on_not_sent, call, command.attempt, NO_BREADTH)
+            return
+        attempt.breadth = min(call.share, call.spare)
+        call.spare -= attempt.breadth
         tag = self._path_tags.get(path.name)
         if tag is None:
             tag = self._path_tags[path.name] = element.path_tag_of(path.name)
-        request = self._forward(call, path, tag, command.trial, hop.transport)
+        request = self._forward(call, attempt, tag, command.trial, hop.transport)
         trunk = self._switchboard.dialplan.trunks.get(path.trunk)
         if trunk is not None and trunk.large_over_tcp and len(request.encode()) > MAX_DATAGRAM:
-            call.attempts[command.attempt].fallback = request, hop
+            attempt.fallback = request, hop
             hop = Hop(hop.host, hop.port, "tcp")
-            request = self._forward(call, path, tag, command.trial, "tcp")
+            request = self._forward(call, attempt, tag, command.trial, "tcp")
         call.context.add_branch(command.attempt, request, hop, now)
 
-    def _forward(self, call: _Call, path: Path, tag: str, trial: int, transport: str) -> Request:
-        invite, element = call.invite, self._element
-        ours = call.context.upstream.hop.transport
-        route = element.record_route(invite.call_id, invite.from_tag, path.trunk, ours, transport)
-        via = element.via_for(invite, tag, trial, transport)
-        return builder.forward_request(invite, path.address, via, record_route=route)
+    def _forward(self, call: _Call, attempt: _Attempt, tag: str, trial: int, transport: str) -> Request:
+        invite, path, element = call.invite, attempt.path, self._element
+        passport = SealedRoute(invite.from_tag, call.context.upstream.hop, path.trunk)
+        route = element.record_route(invite.call_id, passport, transport)
+        via = element.via_for(invite, tag, trial, call.loop_tag, transport=transport)
+        return builder.forward_request(invite, path.address, via, record_route=route, breadth=attempt.breadth)
 
     def _finish(self, call: _Call, command: Finish, now: float) -> None:
         context = call.context
@@ -440,8 +537,16 @@ class EmbeddedPlane:
         call.deadline = inf
         self._tell(call, DeadlineReached(), now)
 
-    def _on_no_hop(self, now: float, call: _Call, attempt: int) -> None:
-        self._tell(call, AttemptFailed(attempt, TRANSPORT_ERROR), now)
+    def _on_not_sent(self, now: float, call: _Call, attempt: int, cause: str) -> None:
+        self._tell(call, AttemptFailed(attempt, cause), now)
+
+
+def parse_target(request: Request) -> Uri:
+    """The Request-URI. Headers in it would be ours to make real, and may be anything (RFC 4475 §3.1.2.11)."""
+    uri = parse_uri(request.uri)
+    if uri.headers:
+        raise RemoteProtocolError("headers in the Request-URI")
+    return uri
 
 
 def parse_caller(request: Request) -> str:
@@ -450,6 +555,11 @@ def parse_caller(request: Request) -> str:
         return parse_uri(find_uri(request.require("from"))).user
     except RemoteProtocolError:
         return ""  # tel: and anonymous callers are callers as well
+
+
+def _width(plan: Plan) -> int:
+    """How many branches a plan may have open at once: hedges count, and a path that is tried anew beside its first try."""
+    return MAX_TRIALS * sum(len(target.paths) for stage in plan.stages for target in stage.targets) or 1
 
 
 def _without_routes(request: Request) -> Request:

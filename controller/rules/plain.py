@@ -15,7 +15,7 @@ def dump_plan(plan: Plan) -> dict[str, Any]:
     """A plan as dicts, lists, strings and numbers."""
     return {
         "chain": plan.chain,
-        "stages": [asdict(stage) for stage in plan.stages],
+        "stages": [_dump_stage(stage) for stage in plan.stages],
         "hedges": dict(plan.hedges),
         "causes": {cause: verdict.value for cause, verdict in plan.causes.items()},
         "until": int(plan.until),
@@ -37,6 +37,12 @@ def load_plan(data: dict[str, Any]) -> Plan:
         panic=data["panic"],
         version=data["version"],
     )
+
+
+def _dump_stage(stage: Stage) -> dict[str, Any]:
+    data = asdict(stage)
+    del data["when"]  # a plan has no conditions
+    return data
 
 
 def _load_stage(data: dict[str, Any]) -> Stage:

@@ -1,26 +1,29 @@
 """From a chain to a plan: what would be tried now, in which order, and what is left out and why.
 
-Owns the use of health in routing: a trunk that is DOWN is routed around, and panic beats pride, so when nothing
-looks alive health is ignored. Must not start anything; a run executes the plan unchanged.
+Owns the use of conditions and of health in routing: a stage whose condition does not hold is skipped; a trunk that is
+DOWN is routed around, and so is all of a site whose PBXs are. Panic beats pride: when nothing looks alive health is
+ignored, but not the conditions. Must not start anything; a run executes the plan unchanged.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.types import Chain, Dialplan, HealthView, Plan, Skipped, Stage, Target, TargetState
-
-#: RFC 3261 §17.2.1 lets a UAS stay quiet for 200 ms; below that a hedge would double healthy calls.
-LEAST_HEDGE = 0.25
+from controller.rules.conditions import is_down, is_site_down, why_not
+from controller.types import LEAST_HEDGE, Chain, Dialplan, HealthView, Offer, Path, Plan, Skipped, Stage, Target
 
 
-def make_plan(dialplan: Dialplan, chain: Chain, view: HealthView) -> Plan:
-    """Resolve a chain against the health of this moment."""
+def make_plan(dialplan: Dialplan, chain: Chain, view: HealthView, offer: Offer) -> Plan:
+    """Resolve a chain against the health of this moment, for this offer."""
     skipped: list[Skipped] = []
-    stages = [kept for stage in chain.stages if (kept := _usable(stage, view, skipped)) is not None]
-    panic = not stages
+    due = _due(dialplan, chain, view, offer, skipped)
+    dark = {name for name, site in dialplan.sites.items() if is_site_down(site, view)} if dialplan.sites else set()
+    stages = [
+        kept for number, stage in due if (kept := _usable(dialplan, stage, number, view, dark, skipped)) is not None
+    ]
+    panic = not stages and bool(due)
     if panic:
-        stages = list(chain.stages)
+        stages = [stage for _, stage in due]
     trunks = {path.trunk for stage in stages for target in stage.targets for path in target.paths}
     return Plan(
         chain=chain.name,
@@ -37,21 +40,42 @@ def make_plan(dialplan: Dialplan, chain: Chain, view: HealthView) -> Plan:
     )
 
 
-def _usable(stage: Stage, view: HealthView, skipped: list[Skipped]) -> Stage | None:
+def _due(
+    dialplan: Dialplan, chain: Chain, view: HealthView, offer: Offer, skipped: list[Skipped]
+) -> list[tuple[int, Stage]]:
+    """The stages whose conditions hold, with their numbers; a plan has no conditions any more."""
+    due = []
+    for number, stage in enumerate(chain.stages, 1):
+        if stage.when is None:
+            due.append((number, stage))
+        elif why := why_not(stage.when, dialplan, offer, view):
+            skipped.append(Skipped(f"stage {number}", why, number))
+        else:
+            due.append((number, replace(stage, when=None)))
+    return due
+
+
+def _usable(
+    dialplan: Dialplan, stage: Stage, number: int, view: HealthView, dark: set[str], skipped: list[Skipped]
+) -> Stage | None:
     """The stage without what is down; None when nobody is left in it."""
     targets: list[Target] = []
     for target in stage.targets:
-        paths = tuple(path for path in target.paths if not _is_down(view, path.trunk))
-        skipped.extend(
-            Skipped(path.name, f"{path.trunk} is down ({view.trunks[path.trunk].code})")
-            for path in target.paths
-            if path not in paths
-        )
+        paths = []
+        for path in target.paths:
+            why = _why_dead(dialplan, path, view, dark)
+            if why:
+                skipped.append(Skipped(path.name, why, number))
+            else:
+                paths.append(path)
         if paths:
-            targets.append(replace(target, paths=paths))
+            targets.append(replace(target, paths=tuple(paths)))
     return replace(stage, targets=tuple(targets)) if targets else None
 
 
-def _is_down(view: HealthView, trunk: str) -> bool:
-    health = view.trunks.get(trunk)
-    return health is not None and health.state is TargetState.DOWN
+def _why_dead(dialplan: Dialplan, path: Path, view: HealthView, dark: set[str]) -> str:
+    if is_down(view, path.trunk):
+        return f"{path.trunk} is down ({view.trunks[path.trunk].code})"
+    if dark and (site := dialplan.trunks[path.trunk].site) in dark:
+        return f"site {site} is down"
+    return ""

@@ -26,6 +26,7 @@ from controller.types import (
     COMPLETED_ELSEWHERE,
     EXHAUSTED,
     HEDGE_RELEASED,
+    LEAST_HEDGE,
     NO_ANSWER,
     NO_PROGRESS,
     NO_REPLY,
@@ -54,7 +55,6 @@ from controller.types import (
     Verdict,
 )
 
-DEFAULT_HEDGE = 0.25  # `hedge: auto` on a trunk that was never measured
 MAX_TRIALS = 3  # a stand-in is released and tried again so often at most; a flapping trunk must not make it blink
 CLOSED = 1 << 30  # cursor of a target whose endpoint said no: past all of its paths, and never put back
 
@@ -68,8 +68,8 @@ class Run:
         "cursors",
         "finished",
         "hunting",
+        "joins",
         "lost",
-        "next_join",
         "opened",
         "plan",
         "stage",
@@ -82,7 +82,7 @@ class Run:
         self.stage = -1  # index of the latest stage opened
         self.opened: list[float] = []  # when each stage so far was opened; infinity: released as a whole, to open anew
         self.cursors = [[0] * len(stage.targets) for stage in plan.stages]  # next path of each target; 0: untouched
-        self.next_join = inf  # hybrid: when the next target joins the current stage
+        self.joins: list[float] = []  # when the next target joins each stage so far; infinity but for hybrid ones
         self.lost: set[str] = set()  # trunks that went down meanwhile
         self.hunting = True  # False after a stop verdict: nothing new is started
         self.finished = False
@@ -124,7 +124,7 @@ class Run:
         if self.finished:
             return inf
         due = min((attempt.deadline() for attempt in self.attempts.values()), default=inf)
-        return min(due, self.next_join)
+        return min(due, *self.joins)
 
     # -- events
 
@@ -197,7 +197,8 @@ class Run:
                     self.cursors[other.stage][other.target] = other.cursor
                 if not any(a.state is AttemptState.OPEN and a.stage == other.stage for a in attempts):
                     self.opened[other.stage] = inf
-        self._schedule_join(now)
+        for index in range(len(self.opened)):
+            self._schedule_join(index, now)
 
     def _stands_in_for(self, attempt: Attempt, number: int) -> bool:
         while attempt.stands_in_for:
@@ -235,9 +236,10 @@ class Run:
             else:
                 commands.append(ReportSilent(attempt.id))
                 self._doubt(attempt, now, commands)
-        if self.next_join <= now:
-            self.next_join = inf
-            self._start_targets(self.stage, 0, now, commands)
+        for index, when in enumerate(self.joins):
+            if when <= now:
+                self.joins[index] = inf
+                self._start_targets(index, 0, now, commands)
 
     # -- moving on
 
@@ -260,6 +262,7 @@ class Run:
         if index > self.stage:
             self.stage = index
             self.opened.append(now)
+            self.joins.append(inf)
         stage = self.plan.stages[index]
         if self.opened[index] == inf:
             self.opened[index] = now
@@ -272,23 +275,22 @@ class Run:
                 started = True
                 if stage.mode is not Mode.PARALLEL:
                     break
-        self._schedule_join(now)
+        self._schedule_join(index, now)
         return started
 
-    def _schedule_join(self, now: float) -> None:
-        """Hybrid: the n-th target joins n staggers after the stage was opened, if it has not been needed before."""
-        self.next_join = inf
-        stage = self.plan.stages[self.stage]
-        if stage.mode is not Mode.HYBRID or not self.hunting:
+    def _schedule_join(self, index: int, now: float) -> None:
+        """Hybrid: the n-th target joins n staggers after its stage was opened, if it has not been needed before."""
+        stage, opened = self.plan.stages[index], self.opened[index]
+        self.joins[index] = inf
+        if stage.mode is not Mode.HYBRID or not self.hunting or opened == inf:
             return
-        waiting = sum(self._is_waiting(self.stage, target) for target in range(len(stage.targets)))
+        waiting = sum(self._is_waiting(index, target) for target in range(len(stage.targets)))
         if waiting:
-            opened = self.opened[self.stage]
             when = opened + stage.stagger * max(len(stage.targets) - waiting, 1)
             if when <= now:
                 when = now + stage.stagger
             if when < opened + stage.ring:
-                self.next_join = when
+                self.joins[index] = when
 
     def _start_next_path(self, attempt: Attempt, stands_in_for: int, now: float, commands: list[RunCommand]) -> None:
         """Same endpoint, next trunk: if there is one, none gives hope, and the stage's time is not over."""
@@ -345,7 +347,7 @@ class Run:
     def _hedge_delay(self, stage: Stage, path: Path) -> float:
         if stage.hedge is None:
             return inf
-        return self.plan.hedges.get(path.trunk, DEFAULT_HEDGE) if stage.hedge == "auto" else stage.hedge
+        return self.plan.hedges.get(path.trunk, LEAST_HEDGE) if stage.hedge == "auto" else stage.hedge
 
     def _give_up(self, attempt: Attempt, cause: str, commands: list[RunCommand]) -> None:
         attempt.state = AttemptState.GIVEN_UP
@@ -380,7 +382,7 @@ class Run:
             "stage": self.stage,
             "opened": [None if when == inf else when for when in self.opened],
             "cursors": [list(row) for row in self.cursors],
-            "next_join": None if self.next_join == inf else self.next_join,
+            "joins": [None if when == inf else when for when in self.joins],
             "lost": sorted(self.lost),
             "hunting": self.hunting,
             "finished": self.finished,
@@ -397,7 +399,7 @@ class Run:
             run.attempts[attempt.id] = attempt
         run.stage, run.cursors = data["stage"], [list(row) for row in data["cursors"]]
         run.opened = [inf if when is None else when for when in data["opened"]]
-        run.next_join = inf if data["next_join"] is None else data["next_join"]
+        run.joins = [inf if when is None else when for when in data["joins"]]
         run.lost = set(data["lost"])
         run.hunting, run.finished = data["hunting"], data["finished"]
         run.winner, run.cause = data["winner"], data["cause"]

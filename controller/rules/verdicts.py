@@ -25,6 +25,7 @@ DEFAULTS: Mapping[str, Verdict] = {
     "403": Verdict.NEXT_PATH,
     "407": Verdict.NEXT_PATH,
     "408": Verdict.NEXT_PATH,
+    "440": Verdict.NEXT_PATH,  # too many branches for this one, RFC 5393
     # the person, or the number
     "404": Verdict.NEXT_TARGET,
     "410": Verdict.NEXT_TARGET,

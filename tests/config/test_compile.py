@@ -73,6 +73,19 @@ def test_routes_are_indexed_by_did_and_the_star_is_the_default() -> None:
     assert compiled(bend(('  - {did: "*", chain: sales}\n', ""))).default is None
 
 
+def test_prefixes_are_indexed_apart_from_numbers_and_keep_their_line() -> None:
+    dialplan = compiled(SAMPLE + '  - {prefix: "+1555", chain: sales}\n')
+    assert dialplan.prefixes == {"+1555": Route("+1555", "sales", where="acme.yaml:28", prefix=True)}
+    assert list(dialplan.routes) == ["+15557000"]
+
+
+def test_order_of_trunks_is_compiled() -> None:
+    trunks = compiled(bend(("carrier: a,", "carrier: a, priority: 10, weight: 50, cost: 0.008,"))).trunks
+    one, other = trunks["carrier-a"], trunks["carrier-b"]
+    assert (one.priority, one.weight, one.cost) == (10, 50, 0.008)
+    assert (other.priority, other.weight, other.cost) == (0, 1, 0.0)
+
+
 def test_causes_become_verdicts() -> None:
     assert compiled(SAMPLE).causes == {"603": Verdict.NEXT_TARGET}
 

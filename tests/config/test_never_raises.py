@@ -16,15 +16,50 @@ BAD = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(Pat
 PIECES = (
     *"*&{}[]:,-?|>!%@`'\"#\n\t\r \0\x1b\x85\u2028\ufeff\ud800é☎",
     *("- ", ": ", "<<: ", "&a ", "*a", "!!int ", "---\n", "...\n", "%YAML 1.1\n", "'[key]'", "&a [*a]", "[" * 25),
-    *("5", "5s", "off", "auto", "~", "sip:[::1]:99999", "9" * 30 + "s", "hours: x", "{}", "[]", "''"),
+    *(
+        "5",
+        "5s",
+        "off",
+        "auto",
+        "~",
+        "sip:[::1]:99999",
+        "9" * 30 + "s",
+        "hours: x",
+        "include: x\n",
+        "${env:HOME}",
+        "${file:x",
+        "{}",
+        "[]",
+        "''",
+    ),
     *SAMPLE.split(),
 )
 WORDS = st.sampled_from(
-    ["version", "listen", "udp", "ring", "for", "via", "[key]", "", "1", "auto", "sip:a", "+1555", "5s"]
+    [
+        "US",
+        "+1",
+        "up",
+        "UTC",
+        "08:00-18:00",
+        "version",
+        "listen",
+        "udp",
+        "ring",
+        "for",
+        "via",
+        "[key]",
+        "",
+        "1",
+        "auto",
+        "sip:a",
+        "+1555",
+        "5s",
+    ]
 )
 KEYS = st.sampled_from(
     "version listen defaults trunks probes endpoints chains routes udp ring for mode hedge no_reply causes uri carrier "
-    "probe every misses user number via live did chain hours auth [key] x".split()
+    "probe every misses user number via live did chain hours auth [key] x when caller trunk site sites pbx active zone open "
+    "holidays prefix priority cost mon-fri include".split()
 )
 TREES = st.recursive(WORDS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4))
 

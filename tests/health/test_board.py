@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.health.board import MAX_HEDGE, MIN_HEDGE, Board, spread_by_name
-from controller.types import Probe, Sample, TargetState, Transition, Trunk
+from controller.health.board import MAX_HEDGE, Board, spread_by_name
+from controller.types import LEAST_HEDGE, Probe, Sample, TargetState, Transition, Trunk
 
 A = Trunk("carrier-a", "192.0.2.1", 5060)
 B = Trunk("hq-pbx", "192.0.2.2", 5060)
@@ -86,13 +86,13 @@ def test_hedge_comes_back_when_the_trunk_is_quick_again() -> None:
     board = Board([A], now=0.0)
     for latency in [0.6] * 20 + [0.02] * 60:
         observe(board, "CALL_RESPONSE", latency=latency)
-    assert board.view.trunks["carrier-a"].hedge == pytest.approx(MIN_HEDGE, rel=0.1)
+    assert board.view.trunks["carrier-a"].hedge == pytest.approx(LEAST_HEDGE, rel=0.1)
 
 
 def test_probes_do_not_move_the_hedge() -> None:
     board = Board([A], now=0.0)
     observe(board, "PROBE_200", latency=0.9)
-    assert board.view.trunks["carrier-a"].hedge == MIN_HEDGE
+    assert board.view.trunks["carrier-a"].hedge == LEAST_HEDGE
 
 
 @given(st.lists(st.floats(0.0, 10.0), max_size=60))
@@ -103,7 +103,7 @@ def test_hedge_stays_within_its_limits_and_moves_only_noticeably(latencies: list
     for latency in latencies:
         observe(board, "CALL_RESPONSE", latency=latency)
         old, new = view.trunks["carrier-a"].hedge, board.view.trunks["carrier-a"].hedge
-        assert MIN_HEDGE <= new <= MAX_HEDGE
+        assert LEAST_HEDGE <= new <= MAX_HEDGE
         assert (board.view is view) == (old == new)
         assert old == new or abs(new - old) > 0.1 * old
         view = board.view

@@ -15,6 +15,7 @@ from controller.types import (
     Sample,
 )
 from sip.element import Element
+from sip.fork import MAX_RELEASED
 from sip.message import Request, Response
 from sip.seal import Seal
 from sip.transaction import Hop
@@ -298,7 +299,7 @@ def test_a_bye_that_nobody_answers_gets_no_408() -> None:
     _, final = established(bench)
     bench.receive(in_dialog("BYE", final))
     sent = bench.wait_until(200.0)
-    assert statuses(sent) == []
+    assert statuses(sent) == [100]  # RFC 4320 §4.1: at 3.5 s
     assert len(bench.plane._layer) == 0
 
 
@@ -450,8 +451,10 @@ def test_call_crosses_from_udp_to_tcp_and_both_sides_find_the_way_back() -> None
     assert ["transport=tcp" in route for route in routes] == [True, False]
     contact = "Contact: <sip:anna@192.0.2.21:5060;transport=tcp>"
     ((final, _),) = bench.answer(invite, 200, source=Hop(*T1[:2], "tcp"), extra=[contact])
-    assert final.get_all("record-route") == routes, "the caller goes the other way round"
-    caller_route, callee_route = [f"Route: {', '.join(order)}" for order in (routes[::-1], routes)]
+    turned = final.get_all("record-route")
+    assert ["transport=tcp" in route for route in turned] == [True, False]
+    assert not set(turned) & set(routes), "the caller has its own side of the dialog in both"
+    caller_route, callee_route = [f"Route: {', '.join(order)}" for order in (turned[::-1], routes)]
     bye = wire.request("BYE", "sip:anna@192.0.2.21:5060;transport=tcp", to_tag="callee", cseq=8, extra=[caller_route])
     ((onward, hop),) = bench.receive(bye)
     assert (hop, onward.get("route")) == (Hop(*T1[:2], "tcp"), None)
@@ -489,6 +492,17 @@ def test_silent_attempt_fails_with_its_connection_and_a_ringing_one_gets_a_stand
     assert 200 in statuses(bench.answer(invite, 200, source=Hop("192.0.2.21", 40001, "tcp"))), (
         "it may still be answered"
     )
+
+
+def test_a_dialog_leads_to_no_other_trunk_by_another_transport_either() -> None:
+    bench = mixed()
+    (invite,) = requests(bench.call())
+    ((ringing, _),) = bench.answer(invite, 180, to_tag="callee", source=Hop(*T1[:2], "tcp"))
+    route = [f"Route: {', '.join(ringing.get_all('record-route')[::-1])}"]
+    for host, kind, allowed in ((T2.host, ";transport=tcp", False), (T2.host, "", False), (T1.host, "", True)):
+        uri = f"sip:+1900@{host}{kind}"
+        data = wire.request("INFO", uri=uri, to_tag="callee", cseq=9, branch=f"z9hG4bK{host}{len(kind)}", extra=route)
+        assert (bench.receive(data)[0][0].start_line == "SIP/2.0 403 Forbidden") is not allowed, uri
 
 
 # --------------------------------------------------------------------------- large requests
@@ -532,3 +546,60 @@ def test_large_request_that_fails_by_both_moves_on() -> None:
     for _ in range(2):
         bench.plane.unreachable(first.via.branch, bench.now)
     assert [hop for _, hop in bench.take()] == [T1, T2]
+
+
+# --------------------------------------------------------------------------- nobody is led astray
+
+
+def test_a_dialog_leads_to_no_trunk_that_it_was_not_meant_for() -> None:
+    bench = Bench(stage("anna/t1"))
+    (invite,) = requests(bench.call())
+    ((ringing, _),) = bench.answer(invite, 180, to_tag="callee")
+    route = [f"Route: {ringing.get('record-route')}"]
+    for uri, allowed in ((f"sip:+1900@{T2.host}", False), (f"sip:+1900@{T1.host}", True), ("sip:x@203.0.113.5", True)):
+        data = wire.request("INFO", uri=uri, to_tag="callee", cseq=9, branch=f"z9hG4bK{uri[-5:]}", extra=route)
+        sent = bench.receive(data)
+        assert (sent[0][0].start_line == "SIP/2.0 403 Forbidden") is not allowed, uri
+
+
+def test_a_name_that_was_not_looked_up_leads_to_where_the_dialog_began() -> None:
+    bench = Bench(stage("anna/t1"))
+    (invite,) = requests(bench.call())
+    ((answer, _),) = bench.answer(invite, 200, to_tag="callee")
+    route = [f"Route: {answer.get('record-route')}"]
+    ack = wire.request("ACK", uri="sip:anna@phone.example", to_tag="callee", extra=route)
+    ((_, hop),) = bench.receive(ack)
+    assert hop == T1
+
+
+def test_a_loser_cannot_make_us_hang_up_somebody_elses_call() -> None:
+    bench = Bench(stage("anna/t1 | ben/t2", mode=Mode.PARALLEL))
+    first, second = requests(bench.call())
+    bench.answer(first, 200, to_tag="anna")
+    forged = wire.answer(second, 200, to_tag="ben").replace(second.call_id.encode(), b"somebody-elses")
+    assert bench.receive(forged, T2) == []
+
+
+def test_one_loser_is_released_a_few_times_and_no_more() -> None:
+    bench = Bench(stage("anna/t1 | ben/t2", mode=Mode.PARALLEL))
+    first, second = requests(bench.call())
+    bench.answer(first, 200, to_tag="anna")
+    sent = [
+        len(bench.answer(second, 200, T2, to_tag=f"ben-{number}", extra=["Contact: <sip:ben@192.0.2.22>"]))
+        for number in range(50)
+    ]
+    assert sum(sent) == 2 * MAX_RELEASED
+
+
+def test_a_fault_in_one_call_is_told_and_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.switchboard, "begin", fail)
+        bench.call()
+    (fault,) = bench.plane.faults
+    assert "RuntimeError: a bug" in fault.what
+    assert bench.call(call_id="another", branch="z9hG4bK-another")

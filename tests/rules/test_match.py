@@ -47,3 +47,40 @@ def test_the_written_number_comes_before_its_twin_with_a_plus() -> None:
     twin = Route("15557000", "twin")
     assert match_route(dialplan(SALES, twin), Offer("1", "15557000")) is twin
     assert match_route(dialplan(SALES, twin), Offer("1", "+15557000")) is SALES
+
+
+def with_prefixes(*prefixes: str, default: Route | None = None) -> Dialplan:
+    routes = {prefix: Route(prefix, f"chain {prefix}", prefix=True) for prefix in prefixes}
+    return Dialplan("v", (), {}, {}, {SALES.did: SALES}, default, prefixes=routes)
+
+
+@pytest.mark.parametrize(
+    ("did", "chain"),
+    [
+        ("+15557000", "sales"),  # the number itself comes first
+        ("+15557001", "chain +15557"),
+        ("+15558000", "chain +1555"),
+        ("15558000", "chain +1555"),  # a carrier that leaves the plus out
+        ("+1555", "chain +1555"),  # a number may be no longer than its prefix
+        ("+1556", "chain +1"),
+        ("7100", "chain 7"),
+        ("+4930123", "rest"),
+        ("155", "chain +1"),
+        ("+", "rest"),
+        ("", "rest"),
+        ("anna", "rest"),
+    ],
+)
+def test_the_longest_prefix_wins(did: str, chain: str) -> None:
+    route = match_route(with_prefixes("+1555", "+1", "+15557", "7", default=REST), Offer("1", did))
+    assert route is not None
+    assert route.chain == chain
+
+
+def test_the_written_prefix_comes_before_its_twin_with_a_plus() -> None:
+    both = with_prefixes("155", "+155")
+    assert [getattr(match_route(both, Offer("1", did)), "did", None) for did in ("1557", "+1557")] == ["155", "+155"]
+
+
+def test_number_without_prefix_or_default_has_no_route() -> None:
+    assert match_route(with_prefixes("+1555"), Offer("1", "+4930123")) is None

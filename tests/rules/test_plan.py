@@ -7,12 +7,16 @@ from controller.types import (
     HealthView,
     Milestone,
     Mode,
+    Offer,
     Plan,
+    Site,
     Skipped,
     Stage,
     TargetState,
+    Trunk,
     TrunkHealth,
     Verdict,
+    When,
 )
 from tests.playbook import stage
 
@@ -28,7 +32,7 @@ def view(**states: TargetState | TrunkHealth) -> HealthView:
 
 def planned(health: HealthView, *stages: str | Stage) -> Plan:
     chain = Chain("sales", tuple(stage(each) if isinstance(each, str) else each for each in stages))
-    return make_plan(DIALPLAN, chain, health)
+    return make_plan(DIALPLAN, chain, health, Offer("1", "100"))
 
 
 def paths_of(plan: Plan) -> list[list[list[str]]]:
@@ -107,3 +111,44 @@ def test_a_hedge_never_comes_before_a_phone_may_answer() -> None:
 def test_the_same_chain_and_view_give_the_same_plan() -> None:
     health = view(t1=DOWN, t2=TrunkHealth(TargetState.UP, hedge=0.5))
     assert planned(health, "anna/t1,t2", "ben/t2") == planned(health, "anna/t1,t2", "ben/t2")
+
+
+HQ_DARK = Dialplan(
+    "v7",
+    (),
+    {name: Trunk(name, "h", 5060, site="hq" if name != "t3" else "") for name in ("t1", "t2", "line", "t3")},
+    {},
+    {},
+    sites={"hq": Site("hq", ("t1", "t2"))},
+)
+
+
+def test_a_stage_whose_condition_does_not_hold_is_skipped_with_its_number_and_reason() -> None:
+    here, never = stage("ben/t2", when=When(callers=("+1",))), stage("anna/t1", when=When(callers=("+44",)))
+    chain = Chain("sales", (never, here))
+    plan = make_plan(DIALPLAN, chain, HealthView(), Offer("1", "100", "+1555"))
+    assert plan.stages == (stage("ben/t2"),), "and a plan has no conditions"
+    assert plan.skipped == (Skipped("stage 1", "caller +1555 does not begin with +44"),)
+    assert plan.skipped[0].stage == 1
+
+
+def test_panic_ignores_health_but_not_conditions() -> None:
+    never = stage("anna/t1", when=When(callers=("+44",)))
+    plan = planned(view(t2=DOWN), never, "ben/t2")
+    assert plan.panic
+    assert paths_of(plan) == [[["ben via t2"]]]
+
+
+def test_no_condition_that_holds_is_no_panic() -> None:
+    plan = planned(view(t1=DOWN), stage("anna/t1", when=When(callers=("+44",))))
+    assert (plan.stages, plan.panic) == ((), False)
+
+
+def test_a_dark_site_takes_all_its_trunks_with_it() -> None:
+    chain = Chain("sales", (stage("anna/t1,t2,line | ben/line,t3"),))
+    offer = Offer("1", "100")
+    plan = make_plan(HQ_DARK, chain, view(t1=DOWN), offer)
+    assert paths_of(plan) == [[["anna via t2", "anna via line"], ["ben via line", "ben via t3"]]]
+    plan = make_plan(HQ_DARK, chain, view(t1=DOWN, t2=DOWN), offer)
+    assert paths_of(plan) == [[["ben via t3"]]]
+    assert Skipped("anna via line", "site hq is down") in plan.skipped

@@ -305,3 +305,24 @@ def test_a_trunk_that_flaps_does_not_make_its_stand_in_blink_for_ever() -> None:
         book = book >> lost("t1") << start(trial + 1, "ben via t2", trial) >> trying(1)
         book = book << cancel(trial + 1, HEDGE_RELEASED)
     assert book >> lost("t1") << start(MAX_TRIALS + 1, "ben via t2", MAX_TRIALS) >> trying(1) >> ringing(1)
+
+
+def test_target_released_while_a_later_stage_was_open_still_joins_on_time() -> None:
+    first = stage("anna/t1 | ben/t2", mode=Mode.HYBRID, stagger=5.0, ring=25.0)
+    assert (
+        play(plan(first, "carla/t3"))
+        >> begin()
+        << start(1, "anna via t1")
+        >> at(0.25)
+        << silent(1)
+        << start(2, "ben via t2")
+        >> at(0.5)
+        << silent(2)
+        << start(3, "carla via t3")
+        >> at(0.6)
+        >> ringing(1)
+        << cancel(3, HEDGE_RELEASED)
+        << cancel(2, HEDGE_RELEASED)
+        >> at(5.0)
+        << start(4, "ben via t2", trial=2)
+    )

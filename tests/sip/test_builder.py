@@ -61,7 +61,7 @@ def test_a_to_tag_that_is_there_stays() -> None:
     assert builder.make_response(parsed(request(to_tag="theirs")), 481, "us").to_tag == "theirs"
 
 
-@pytest.mark.parametrize(("status", "recorded"), [(100, False), (180, True), (200, True), (302, False), (486, False)])
+@pytest.mark.parametrize(("status", "recorded"), [(100, False), (180, True), (299, True), (300, False), (486, False)])
 def test_only_what_makes_a_dialog_carries_record_route(status: int, recorded: bool) -> None:
     invite = parsed(request(extra=["Record-Route: <sip:r>"]))
     assert (builder.make_response(invite, status).get("record-route") is not None) == recorded

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from sip import builder
-from sip.element import Element, Refusal, SealedRoute
+from sip.element import Element, Refusal
 from sip.headers import Via, find_uri, parse_via, split_values
+from sip.layer import mark_source
 from sip.message import Request, Response
+from sip.route import SealedRoute
 from sip.seal import Seal
 from sip.transaction import Hop
 from sip.uri import parse_uri
@@ -35,7 +40,7 @@ def test_our_via_says_where_we_are() -> None:
     assert (via.transport, via.sent_by) == ("UDP", (LOCAL.host, LOCAL.port))
     assert via.branch.startswith("z9hG4bK")
     via = parse_via(make_element(US).via_for(parsed(request()), "tag"))
-    assert via.sent_by == ("[2001:db8::1]", 5060)
+    assert via.sent_by == ("2001:db8::1", 5060)
 
 
 def test_another_life_gives_the_same_branch_to_the_same_invite() -> None:
@@ -62,11 +67,12 @@ def test_a_branch_fits_into_a_via_whatever_the_path_is_called() -> None:
         {"via": "SIP/2.0/UDP 192.0.2.1:5071"},
     ],
 )
-def test_whatever_makes_it_another_request_gives_another_branch(other: dict[str, object]) -> None:
-    element = make_element()
-    path, trial = str(other.pop("path", "a")), int(str(other.pop("trial", 1)))
-    same = {"branch": other["branch"]} if "branch" in other and not other["branch"] else {}
-    assert branch_of(element, parsed(request(**other)), path, trial) != branch_of(element, parsed(request(**same)))
+def test_whatever_makes_it_another_request_gives_another_branch(other: dict[str, Any]) -> None:
+    element, options = make_element(), dict(other)
+    path, trial = options.pop("path", "a"), options.pop("trial", 1)
+    old_peer = {"branch": ""} if options.get("branch") == "" else {}
+    first = branch_of(element, parsed(request(**old_peer)))
+    assert branch_of(element, parsed(request(**options)), path, trial) != first
 
 
 def test_a_thousand_paths_and_trials_give_a_thousand_branches() -> None:
@@ -81,7 +87,7 @@ def test_another_key_gives_another_branch() -> None:
 
 @pytest.mark.parametrize("local", [LOCAL, US, Hop("192.0.2.10", 5099)])
 @pytest.mark.parametrize("options", [{}, {"branch": ""}, {"rport": True}, {"via": "SIP/2.0/UDP [2001:DB8::9]:5070"}])
-def test_a_response_to_a_past_life_is_recognised(local: Hop, options: dict[str, object]) -> None:
+def test_a_response_to_a_past_life_is_recognised(local: Hop, options: dict[str, Any]) -> None:
     sent = forward(make_element(local), parsed(request(**options)))
     for status in (100, 180, 200, 486):
         assert comes_back(make_element(local), answered(answer(sent, status)))
@@ -122,6 +128,27 @@ def test_a_branch_of_ours_is_worth_nothing_elsewhere() -> None:
         assert not comes_back(element, foreign)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK-caller-1;rport=5070;received=203.0.113.66",
+        "SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK-caller-1;rport=66;received=192.0.2.1",
+        "SIP/2.0/UDP 203.0.113.66:5070;branch=z9hG4bK-caller-1;rport=5070;received=192.0.2.1",
+    ],
+)
+def test_a_response_that_was_given_another_way_home_is_not_ours(changed: str) -> None:
+    element = make_element()
+    invite = parsed(request(via="SIP/2.0/UDP 10.0.0.9:5070", rport=True))
+    mark_source(invite, CALLER)
+    response = answered(answer(forward(element, invite), 200))
+    assert comes_back(element, response)
+    top = response.get_all("via")[0]
+    response.remove_first_value("via")
+    response.replace_first_value("via", changed)
+    response.prepend("via", f"Via: {top}")
+    assert not comes_back(element, response)
+
+
 def test_a_branch_of_another_element_is_not_ours() -> None:
     response = answered(answer(forward(make_element(), parsed(request())), 200))
     assert not comes_back(make_element(key=b"x" * 32), response)
@@ -143,40 +170,81 @@ def test_our_to_tag_is_the_same_in_another_life_and_for_the_cancel() -> None:
 
 # --------------------------------------------------------------------------- Record-Route
 
+PASSPORT = SealedRoute("caller", CALLER, "carrier-a")
 
-def in_dialog(route: str, **options: object) -> Request:
+
+def callees(local: Hop = LOCAL, passport: SealedRoute = PASSPORT) -> str:
+    """Our Record-Route entry as the callee gets it in the INVITE."""
+    return make_element(local).record_route("call-1@192.0.2.1", passport)
+
+
+def callers(local: Hop = LOCAL, to_tag: str = "callee", status: int = 200, more: str = "") -> str:
+    """Our Record-Route entry as the caller gets it in a response."""
+    element = make_element(local)
+    invite = parsed(request())
+    via = element.via_for(invite, "path")
+    sent = builder.forward_request(invite, "sip:b@h", via, record_route=f"{more}{callees(local)}")
+    return element.forward_response(answered(answer(sent, status, to_tag))).get_all("record-route")[-1]
+
+
+def from_caller(route: str, **options: Any) -> Request:
     return parsed(request("BYE", **{"to_tag": "callee", **options}, extra=[f"Route: {route}"]))
 
 
-def recorded(local: Hop = LOCAL, caller_tag: str = "caller") -> str:
-    return make_element(local).record_route("call-1@192.0.2.1", caller_tag, "carrier-a")
+def from_callee(route: str, **options: Any) -> Request:
+    return from_caller(route, **{"caller_tag": ";tag=callee", "to_tag": "caller", **options})
 
 
 @pytest.mark.parametrize("local", [LOCAL, US])
-def test_our_record_route_is_opened_in_another_life(local: Hop) -> None:
-    bye = in_dialog(recorded(local) + ", <sip:next;lr>")
-    assert make_element(local).open_route(bye) == SealedRoute("caller", "carrier-a")
+def test_both_sides_may_speak_in_the_dialog_also_in_another_life(local: Hop) -> None:
+    element = make_element(local)
+    assert element.open_route(from_callee(callees(local) + ", <sip:next;lr>")) == PASSPORT
+    assert element.open_route(from_caller(callers(local))) == replace(PASSPORT, callee_tag="callee")
+
+
+@pytest.mark.parametrize("status", [180, 183, 200])
+def test_every_early_dialog_has_a_passport_of_its_own(status: int) -> None:
+    for tag in ("desk", "mobile"):
+        route = make_element().open_route(from_caller(callers(to_tag=tag, status=status), to_tag=tag))
+        assert route == replace(PASSPORT, callee_tag=tag)
+        assert make_element().open_route(from_caller(callers(to_tag=tag), to_tag="callee")) is Refusal.BROKEN_SEAL
+
+
+def test_neither_side_can_speak_for_the_other() -> None:
+    assert make_element().open_route(from_caller(callees())) is Refusal.BROKEN_SEAL
+    assert make_element().open_route(from_callee(callers())) is Refusal.BROKEN_SEAL
+
+
+def test_our_entry_is_turned_wherever_it_stands_in_the_list() -> None:
+    route = callers(more="<sip:192.0.2.200;lr>, ")
+    assert make_element().open_route(from_caller(route)) == replace(PASSPORT, callee_tag="callee")
+
+
+def test_the_entries_of_others_go_upstream_as_they_are() -> None:
+    element = make_element()
+    foreign = ["<sip:192.0.2.200;lr>", "<sip:192.0.2.201;lr;cw=k1.AAAA>", "<sip:192.0.2.202;lr;cw>"]
+    invite = parsed(request(extra=[f"Record-Route: {', '.join(foreign)}"]))
+    response = answered(answer(forward(element, invite), 200))
+    assert element.forward_response(response).get_all("record-route") == foreign
+
+
+def test_a_response_without_our_record_route_is_only_freed_of_our_via() -> None:
+    element = make_element()
+    for status in (100, 180, 200, 302, 486):
+        response = answered(answer(forward(element, parsed(request())), status))
+        assert element.forward_response(response).encode() == builder.forward_response(response).encode()
 
 
 def test_our_record_route_is_a_loose_router() -> None:
-    uri = parse_uri(find_uri(recorded()))
-    assert uri.param("lr") == ""
-    assert make_element().owns(uri)
+    for route in (callees(), callers()):
+        uri = parse_uri(find_uri(route))
+        assert uri.param("lr") == ""
+        assert make_element().owns(uri)
 
 
 def test_the_same_invite_gets_the_same_record_route_in_another_life() -> None:
-    assert recorded() == recorded()
-
-
-def test_both_sides_may_speak_in_the_dialog() -> None:
-    assert make_element().open_route(in_dialog(recorded(), caller_tag=";tag=callee", to_tag="caller")) is not None
-    swapped = make_element().open_route(in_dialog(recorded(), caller_tag=";tag=callee", to_tag="caller"))
-    assert swapped == SealedRoute("caller", "carrier-a")
-
-
-def test_a_caller_without_a_tag_is_a_caller_as_well() -> None:
-    bye = in_dialog(recorded(caller_tag=""), caller_tag="")
-    assert make_element().open_route(bye) == SealedRoute("", "carrier-a")
+    assert callees() == callees()
+    assert callers() == callers()
 
 
 @pytest.mark.parametrize(
@@ -184,22 +252,27 @@ def test_a_caller_without_a_tag_is_a_caller_as_well() -> None:
     [
         ({"call_id": "call-2"}, "another call"),
         ({"caller_tag": ";tag=stranger"}, "a forged From tag"),
-        ({"caller_tag": "", "to_tag": "stranger"}, "a forged To tag"),
+        ({"caller_tag": ""}, "no From tag"),
+        ({"to_tag": "stranger"}, "a forged To tag"),
     ],
 )
-def test_a_seal_opens_for_its_own_dialog_only(options: dict[str, object], why: str) -> None:
-    assert make_element().open_route(in_dialog(recorded(), **options)) is Refusal.BROKEN_SEAL, why
+def test_a_seal_opens_for_its_own_dialog_only(options: dict[str, Any], why: str) -> None:
+    assert make_element().open_route(from_caller(callers(), **options)) is Refusal.BROKEN_SEAL, why
+
+
+@pytest.mark.parametrize("options", [{"call_id": "call-2"}, {"to_tag": "stranger"}])
+def test_the_seal_of_the_callee_opens_for_its_own_dialog_only(options: dict[str, Any]) -> None:
+    assert make_element().open_route(from_callee(callees(), **options)) is Refusal.BROKEN_SEAL
 
 
 def test_every_change_of_the_seal_is_refused() -> None:
-    route = recorded()
-    sealed = route.index("cw=") + 3
-    for index in range(sealed, len(route) - 1):
-        for letter in "Aa0-_":
-            if letter != route[index]:
-                changed = route[:index] + letter + route[index + 1 :]
-                assert make_element().open_route(in_dialog(changed)) is Refusal.BROKEN_SEAL
-        assert make_element().open_route(in_dialog(route[:index] + ">")) is Refusal.BROKEN_SEAL
+    for route, ask in ((callers(), from_caller), (callees(), from_callee)):
+        for index in range(route.index("cw=") + 3, len(route) - 1):
+            for letter in "Aa0-_":
+                if letter != route[index]:
+                    changed = route[:index] + letter + route[index + 1 :]
+                    assert make_element().open_route(ask(changed)) is Refusal.BROKEN_SEAL
+            assert make_element().open_route(ask(route[:index] + ">")) is Refusal.BROKEN_SEAL
 
 
 @pytest.mark.parametrize(
@@ -207,17 +280,17 @@ def test_every_change_of_the_seal_is_refused() -> None:
     ["<sip:192.0.2.10:5060;lr>", "<sip:192.0.2.10;lr;cw>", "<sip:192.0.2.10;lr;cw=>", "<sip:192.0.2.10;cw=k1.A>"],
 )
 def test_a_route_to_us_without_a_seal_is_refused(route: str) -> None:
-    assert make_element().open_route(in_dialog(route)) is Refusal.BROKEN_SEAL
+    assert make_element().open_route(from_caller(route)) is Refusal.BROKEN_SEAL
 
 
 def test_a_route_to_somebody_else_is_not_ours() -> None:
-    foreign = recorded().replace("192.0.2.10", "192.0.2.11")
-    assert make_element().open_route(in_dialog(f"{foreign}, {recorded()}")) is Refusal.NOT_OURS
+    foreign = callers().replace("192.0.2.10", "192.0.2.11")
+    assert make_element().open_route(from_caller(f"{foreign}, {callers()}")) is Refusal.NOT_OURS
     assert make_element().open_route(parsed(request("BYE", to_tag="callee"))) is Refusal.NOT_OURS
 
 
 def test_another_key_does_not_open_the_route() -> None:
-    assert make_element(seal_key=b"x" * 32).open_route(in_dialog(recorded())) is Refusal.BROKEN_SEAL
+    assert make_element(seal_key=b"x" * 32).open_route(from_caller(callers())) is Refusal.BROKEN_SEAL
 
 
 @pytest.mark.parametrize(
@@ -257,7 +330,7 @@ def test_what_points_at_us_over_ipv6() -> None:
     ],
 )
 def test_where_a_uri_leads(uri: str, hop: Hop | None) -> None:
-    element = make_element(**{"pbx.example": "192.0.2.33"})
+    element = make_element(names={"pbx.example": "192.0.2.33"})
     assert element.next_hop(parsed(request("BYE", uri))) == hop
     assert element.next_hop(parsed(request("BYE", "sip:elsewhere", extra=[f"Route: <{uri}>,<sip:last>"]))) == hop
 
@@ -275,8 +348,23 @@ def make_both() -> Element:
     return Element(LOCAL, b"k" * 32, Seal({"k1": b"s" * 32}, "k1"), {}, OVER_TCP)
 
 
+def passport_of(caller: str) -> SealedRoute:
+    return replace(PASSPORT, caller=Hop(*CALLER[:2], caller))
+
+
 def values_of(caller: str, callee: str) -> list[str]:
-    return split_values(make_both().record_route("call-1@192.0.2.1", "caller", "carrier-a", caller, callee))
+    return split_values(make_both().record_route("call-1@192.0.2.1", passport_of(caller), callee))
+
+
+def turned_values_of(caller: str, callee: str, lines: int = 1) -> list[str]:
+    """The same as they come to the caller, out of so many header lines."""
+    element, invite = make_both(), parsed(request())
+    sent = builder.forward_request(invite, "sip:b@h", element.via_for(invite, "path"))
+    response = answered(answer(sent, 200, "callee"))
+    values = values_of(caller, callee)
+    for value in [", ".join(values)] if lines == 1 else values[::-1]:
+        response.prepend("record-route", f"Record-Route: {value}")
+    return element.forward_response(response).get_all("record-route")
 
 
 def test_one_entry_leads_back_by_the_transport_of_both_sides() -> None:
@@ -290,19 +378,29 @@ def test_each_side_finds_on_top_the_entry_that_it_can_use(caller: str, callee: s
     element = make_both()
     entries = values_of(caller, callee)
     assert [element.hop_of(parse_uri(find_uri(entry))).transport for entry in entries] == [callee, caller]
-    for route in (entries, entries[::-1]):  # the callee's route set, and the caller's
-        bye = in_dialog(", ".join([*route, "<sip:next:5080;lr;transport=tcp>"]))
-        assert element.open_route(bye) == SealedRoute("caller", "carrier-a", 2)
-        opened = element.open_route(bye)
+    onward = "<sip:next:5080;lr;transport=tcp>"
+    here = replace(passport_of(caller), entries=2)
+    opened = element.open_route(from_callee(", ".join([*entries, onward])))
+    assert opened == here
+    assert isinstance(opened, SealedRoute)
+    assert opened.onward == onward
+    for lines in (1, 2):
+        turned = turned_values_of(caller, callee, lines)
+        assert [element.hop_of(parse_uri(find_uri(entry))).transport for entry in turned] == [callee, caller]
+        opened = element.open_route(from_caller(", ".join([*turned[::-1], onward])))
+        assert opened == replace(here, callee_tag="callee")
         assert isinstance(opened, SealedRoute)
-        assert opened.onward == "<sip:next:5080;lr;transport=tcp>"
+        assert opened.onward == onward
 
 
 def test_a_double_entry_without_its_twin_is_refused() -> None:
     top, below = values_of("udp", "tcp")
     (single,) = values_of("udp", "udp")
-    for route in (top, f"{top}, <sip:elsewhere;lr>", f"{top}, {single}", f"{below}, {single}"):
-        assert make_both().open_route(in_dialog(route)) is Refusal.BROKEN_SEAL
+    turned = turned_values_of("udp", "tcp")[0]
+    for route in (top, f"{top}, <sip:elsewhere;lr>", f"{top}, {single}", f"{below}, {single}", f"{top}, {turned}"):
+        assert make_both().open_route(from_callee(route)) is Refusal.BROKEN_SEAL
+    for route in (turned, f"{turned}, {below}"):
+        assert make_both().open_route(from_caller(route)) is Refusal.BROKEN_SEAL
 
 
 def test_a_via_says_by_which_transport_it_was_sent_and_is_recognised_either_way() -> None:

@@ -59,7 +59,9 @@ class Rig:
     def __init__(self, host: str = HOST) -> None:
         loop = asyncio.get_running_loop()
         self.core = Core()
-        self.endpoint = UdpEndpoint(open_udp(host, 0), loop.time)
+        sock = open_udp(host, 0)
+        self.number = sock.fileno()
+        self.endpoint = UdpEndpoint(sock, loop.time)
         self.loop = loop
 
     def __enter__(self) -> Rig:
@@ -319,8 +321,8 @@ def test_what_the_core_does_about_a_closed_port_goes_out_at_once(free_port: int,
 
 @pytest.mark.parametrize(
     "hop",
-    [Hop("255.255.255.255", 5060), Hop(HOST, 0), Hop("::1", 5060)],
-    ids=["broadcast", "port-0", "ipv6"],
+    [Hop("255.255.255.255", 5060), Hop(HOST, 0), Hop(HOST, 65_536), Hop("::1", 5060), Hop("a\0b", 5060)],
+    ids=["broadcast", "port-0", "port-65536", "ipv6", "nul"],
 )
 def test_what_cannot_be_sent_is_counted_and_harms_nobody(hop: Hop, peer: socket.socket) -> None:
     async def scene() -> None:
@@ -389,6 +391,7 @@ def test_closing_twice_is_harmless_and_stops_everything(peer: socket.socket) -> 
         with rig:
             rig.endpoint.close()
         rig.endpoint.close()
+        assert not rig.loop.remove_reader(rig.number), "nobody watches a closed socket"
         rig.core.outbox.append((b"x", hop_of(peer)))
         rig.endpoint.pump()
         await asyncio.sleep(0)

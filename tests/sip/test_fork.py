@@ -13,6 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precon
 
 from sip import builder
 from sip.fork import (
+    MAX_RELEASED,
     Branch,
     BranchFailed,
     BranchProgressed,
@@ -22,6 +23,7 @@ from sip.fork import (
 from sip.layer import TransactionLayer
 from sip.message import Request, Response
 from sip.parser import parse_message
+from sip.route import SealedRoute
 from sip.timing import Deadlines
 from sip.transaction import Event, Hop, RequestReceived, State, StrayResponse
 from tests.sip.wire import CALLER, answer, make_element, request
@@ -74,7 +76,8 @@ class Scene:
     # -- what happens
 
     def add(self, number: int) -> Request:
-        route = self.element.record_route(self.invite.call_id, self.invite.from_tag, "trunk")
+        passport = SealedRoute(self.invite.from_tag, self.context.upstream.hop, "trunk")
+        route = self.element.record_route(self.invite.call_id, passport)
         via = self.element.via_for(self.invite, self.element.path_tag_of(f"path {number}"))
         forwarded = builder.forward_request(self.invite, f"sip:{number}@{callee(number).host}", via, record_route=route)
         self.context.add_branch(number, forwarded, callee(number), self.now)
@@ -417,6 +420,40 @@ def test_a_second_phone_behind_the_winning_branch_is_released(scene: Scene) -> N
     assert [bye.to_tag for bye in scene.got(1, "BYE")] == ["mobile"]
 
 
+def test_a_branch_releases_only_so_many_phones(scene: Scene) -> None:
+    """A forger of 2xx must not make us send as many BYEs as it likes."""
+    loser(scene)
+    for number in range(MAX_RELEASED):
+        assert methods(scene.comes(2, 200, f"phone-{number}")) == ["ACK 2", "BYE 2"]
+    assert methods(scene.comes(2, 200, "one-too-many")) == []
+    assert methods(scene.comes(2, 200, "phone-0")) == ["ACK 2"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(b"call-1@", b"call-2@"), (b"CSeq: 7 ", b"CSeq: 8 "), (b";tag=caller", b";tag=other")]
+)
+def test_an_answer_of_another_dialog_is_no_answer(scene: Scene, ours: bytes, theirs: bytes) -> None:
+    """Nobody makes us send ACK and BYE into a dialog that is not this one."""
+    loser(scene)
+    contact = f"Contact: <sip:x@{callee(2).host}>"
+    data = answer(scene.branches[2], 200, "t", extra=[contact]).replace(ours, theirs)
+    scene.layer.receive(data, callee(2), scene.now)
+    assert scene.settle() == []
+    assert methods(scene.comes(2, 200)) == ["ACK 2", "BYE 2"]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "BYE"])
+def test_a_branch_whose_only_answer_is_of_another_dialog_has_failed(method: str) -> None:
+    """The upstream transaction must not wait for ever."""
+    scene = Scene(method, relay=True)
+    sent = scene.add(1)
+    scene.layer.receive(answer(sent, 200).replace(b"call-1@", b"call-2@"), callee(1), scene.now)
+    assert scene.settle() == []
+    scene.advance(33.0)
+    assert scene.events == [BranchFailed(scene.context, 1, 408, local=True)]
+    assert scene.context.branches == {}
+
+
 def test_an_answer_that_was_not_chosen_is_released_when_it_comes_again(scene: Scene) -> None:
     for number in (1, 2):
         scene.add(number)
@@ -543,17 +580,22 @@ def test_the_context_carries_whatever_its_driver_wants(scene: Scene) -> None:
     assert ResponseContext(scene.layer, scene.context.upstream, scene.element, user="mine").user == "mine"
 
 
+class Witness:
+    """Lives as long as the context that it belongs to."""
+
+
 def test_a_call_that_is_over_waits_for_no_garbage_collector(scene: Scene) -> None:
     loser(scene)
     scene.comes(2, 200)
     scene.advance(100.0)
     assert scene.is_empty()
-    context = weakref.ref(scene.context)
+    scene.context.user = witness = Witness()
+    alive = weakref.ref(witness)
     scene.events.clear()
     gc.disable()
     try:
-        del scene.context
-        assert context() is None
+        del scene.context, witness
+        assert alive() is None
     finally:
         gc.enable()
 
@@ -837,20 +879,16 @@ class Fork(RuleBasedStateMachine):
 
 def best_of(outcomes: list[int]) -> int:
     """RFC 3261 §16.7 step 6 with what `sip.fork` says about challenges, echoes and redirects."""
-    for fits in (
-        lambda status: status >= 600,
-        lambda status: 400 <= status < 500 and status not in (401, 407, 408, 482, 487),
-        lambda status: 500 <= status < 600,
-        lambda status: status == 408,
-    ):
-        fitting = [status for status in outcomes if fits(status)]
-        if fitting:
-            return 500 if fitting[0] == 503 else fitting[0]
+    refusals = set(range(400, 500)) - {401, 407, 408, 482, 487}
+    for fitting in (set(range(600, 700)), refusals, set(range(500, 600)), {408}):
+        for status in outcomes:
+            if status in fitting:
+                return 500 if status == 503 else status
     return 480
 
 
 Fork.TestCase.settings = settings(
-    max_examples=max(150, settings.default.max_examples),  # the heart of it, and quick
+    max_examples=max(150, settings().max_examples),  # the heart of it, and quick
     stateful_step_count=50,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -15,6 +15,7 @@ from sip.headers import Via, find_tag, find_uri, parse_cseq, parse_via, split_va
     [
         ("SIP/2.0/UDP h;branch=z9hG4bKa", Via("UDP", "h", 0, ";branch=z9hG4bKa", "z9hG4bKa")),
         ("SIP/2.0/UDP h:5070;branch=b;rport", Via("UDP", "h", 5070, ";branch=b;rport", "b")),
+        ("SIP/2.0/UDP h:65535", Via("UDP", "h", 65535, "", "")),
         ("SIP/2.0/tcp h", Via("TCP", "h", 0, "", "")),
         ("sip / 2.0 / TLS  h : 5061 ; BRANCH=b", Via("TLS", "h", 5061, "; BRANCH=b", "b")),
         ("SIP/2.0/UDP [2001:db8::9:1];branch=b", Via("UDP", "[2001:db8::9:1]", 0, ";branch=b", "b")),
@@ -34,7 +35,7 @@ def test_parts_of_a_via(value: str, expected: Via) -> None:
         "",
         "h",
         "SIP/2.0/UDP",
-        "SIP/1.0/UDP h",
+        "SIP/2/UDP h",
         "SIP/2.0/UDP h:65536",
         "SIP/2.0/UDP h:69999;branch=b",
         "SIP/2.0/UDP h:٥٠٦٠;branch=b",
@@ -82,7 +83,7 @@ def test_space_in_front_of_a_via_changes_nothing(host: str, rest: str) -> None:
         ("SIP/2.0/UDP Host.Example;branch=b", ("host.example", 5060)),
         ("SIP/2.0/TLS host;branch=b", ("host", 5061)),
         ("SIP/2.0/UDP host:5070;branch=b", ("host", 5070)),
-        ("SIP/2.0/UDP [2001:DB8::1];branch=b", ("[2001:db8::1]", 5060)),
+        ("SIP/2.0/UDP [2001:DB8:0::1];branch=b", ("2001:db8::1", 5060)),
     ],
 )
 def test_sent_by_has_the_default_port_and_no_case(value: str, sent_by: tuple[str, int]) -> None:
@@ -119,6 +120,12 @@ def test_what_is_no_cseq_says_so(value: str) -> None:
         ('<sip:a@b>;tag=x;y="a>b"', "x"),
         ('<sip:a@b>;y=";tag=no";tag=x', "x"),
         ('"never closed <sip:a@b>;tag=x', "x"),
+        ('sip:a@b;y="q>";tag=x', "x"),
+        ('sip:a@b;y="<";tag=x', "x"),
+        ('"A;tag=no" <sip:a@b;tag=no>;y="q";tag=x', "x"),
+        ('<sip:a@b;tag=no>;y="q"', ""),
+        ('<sip:a@b>"', ""),
+        ('"never closed;tag=no', ""),
     ],
 )
 def test_the_tag_of_an_address(value: str, tag: str) -> None:

@@ -552,11 +552,11 @@ def test_the_answer_to_a_malformed_request_goes_where_it_came_from(bench: Bench)
         request("ACK", hops="x"),
         answer(parsed(request()), 200).replace(b"Call-ID", b"X-Call-ID"),
         answer(parsed(request()), 200).replace(b"7 INVITE", b"seven"),
-        encode(line for line in request_lines() if not line.startswith("From")),
+        encode(line for line in request_lines() if not line.startswith("CSeq")),
         encode(line for line in request_lines() if not line.startswith("Via")),
         request(cseq_method="BYE", via="nonsense"),
     ],
-    ids=["ack", "ack-hops", "response", "response-cseq", "no-from", "no-via", "bad-via"],
+    ids=["ack", "ack-hops", "response", "response-cseq", "no-cseq", "no-via", "bad-via"],
 )
 def test_what_cannot_or_must_not_be_answered_is_not(bench: Bench, data: bytes) -> None:
     assert bench.receive(data) == []
@@ -564,7 +564,7 @@ def test_what_cannot_or_must_not_be_answered_is_not(bench: Bench, data: bytes) -
     assert bench.layer.counters == {"malformed": 1, "malformed_answered": 0}
 
 
-@given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",))))
+@given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])))
 def test_the_fault_in_words_never_breaks_the_answer(text: str) -> None:
     bench = Bench()
     bench.receive(encode([*request_lines(hops=f"x{text}")]))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from sip.errors import RemoteProtocolError
 from sip.headers import COMPACT
 from sip.layer import TransactionLayer
 from sip.message import Request, Response
-from sip.parser import MAX_HEADERS, parse_message, validate
+from sip.parser import MAX_HEAD, MAX_HEADERS, parse_message, validate
 from sip.timing import Deadlines
 from tests.sip.wire import CALLER, ODD_LINES, answer, encode, make_element, parsed, request, request_lines
 
@@ -23,7 +25,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 NOISE = st.lists(PIECES | st.binary(max_size=3), max_size=60).map(b"".join)
 
-TEXT = st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20)
 HEADER = st.one_of(
     st.sampled_from(ODD_LINES),
     st.builds("X-{}: {}".format, st.integers(0, 9), TEXT),
@@ -251,6 +253,24 @@ def test_too_many_headers_are_too_much() -> None:
     assert caught.value.status == 513
 
 
+def test_headers_that_are_too_long_are_too_much() -> None:
+    lines = request_lines(extra=["Subject: "])
+    room = MAX_HEAD - len(encode(lines)) + len("\r\n\r\n")
+    parse_message(encode([*lines[:-1], lines[-1] + "x" * room], b"b" * 40_000))
+    with pytest.raises(RemoteProtocolError) as caught:
+        parse_message(encode([*lines[:-1], lines[-1] + "x" * (room + 1)]))
+    assert caught.value.status == 513
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\r\n", "\n\r"])
+def test_a_line_ends_one_way_only(end: str) -> None:
+    """Who takes a lone CR or LF for a line end would see a header that we did not."""
+    for line in (f"Subject: a{end}Route: <sip:evil>", f"Subject: a{end} b"):
+        with pytest.raises(RemoteProtocolError):
+            parse_message(encode(request_lines(extra=[line])))
+    assert parse_message(request() + f"body{end}".encode()).body == f"body{end}".encode()
+
+
 def test_headers_that_never_end_say_so() -> None:
     with pytest.raises(RemoteProtocolError):
         parse_message(request()[:-2])
@@ -263,7 +283,7 @@ def test_without_content_length_the_datagram_is_the_body() -> None:
     assert parse_message(request() + b"body\r\n\r\n").body == b"body\r\n\r\n"
 
 
-@pytest.mark.parametrize("line", ["Content-Length: 4", "l:4", "CONTENT-LENGTH :\r\n 0004"])
+@pytest.mark.parametrize("line", ["Content-Length: 4", "l:4", "l: 000000004", "CONTENT-LENGTH :\r\n 0004"])
 def test_bytes_past_content_length_are_no_part_of_the_message(line: str) -> None:
     assert parse_message(request(extra=[line]) + b"bodyINVITE").body == b"body"
 
@@ -307,7 +327,6 @@ def test_some_headers_stand_once(line: str) -> None:
         {"cseq": -1},
         {"hops": "-1"},
         {"hops": "x"},
-        {"hops": "1000"},
         {"hops": ""},
         {"hops": "٧"},
         {"call_id": ""},
@@ -315,7 +334,7 @@ def test_some_headers_stand_once(line: str) -> None:
         {"via": ", SIP/2.0/UDP h"},
     ],
 )
-def test_what_routing_relies_on_must_be_well_formed(options: dict[str, object]) -> None:
+def test_what_routing_relies_on_must_be_well_formed(options: dict[str, Any]) -> None:
     message = parse_message(request(**options))
     with pytest.raises(RemoteProtocolError) as caught:
         validate(message)
@@ -324,6 +343,11 @@ def test_what_routing_relies_on_must_be_well_formed(options: dict[str, object]) 
 
 def test_a_request_without_max_forwards_is_valid() -> None:
     validate(parse_message(encode(line for line in request_lines() if not line.startswith("Max-Forwards"))))
+
+
+@pytest.mark.parametrize("value", ["0", "70", "255", "007"])
+def test_max_forwards_has_up_to_three_digits(value: str) -> None:
+    validate(parse_message(request(hops=value)))
 
 
 def test_a_response_is_not_asked_for_its_method_or_hops() -> None:

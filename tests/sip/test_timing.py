@@ -66,7 +66,11 @@ def test_cancelling_what_has_fired_is_harmless() -> None:
 
 def test_what_a_handler_arms_for_now_fires_in_the_same_turn() -> None:
     deadlines, called = Deadlines(), Recorder()
-    deadlines.arm(1.0, lambda now: deadlines.arm(now, called, "then"))
+
+    def arm_again(now: float) -> None:
+        deadlines.arm(now, called, "then")
+
+    deadlines.arm(1.0, arm_again)
     deadlines.fire_due(5.0)
     assert called.calls == [(5.0, "then")]
 

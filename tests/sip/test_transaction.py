@@ -233,6 +233,9 @@ RFC: dict[str, dict[State, dict[Input, Row]]] = {
 DEVIATIONS: dict[tuple[str, State, Input], Row | None] = {
     # RFC 3261 §9.1 lets the user give up 64 x T1 after the CANCEL; the figure leaves out how.
     ("INVITE client", S.PROCEEDING, I.ABANDON): Row(OVER, "", "timeout"),
+    # RFC 4320 §4.2: who got no final from the other side sends no 408 and has nothing left to wait for.
+    ("non-INVITE server", S.TRYING, I.ABANDON): Row(OVER),
+    ("non-INVITE server", S.PROCEEDING, I.ABANDON): Row(OVER),
     # The final was passed on before: that its ACK could not be delivered is nothing the user can act upon.
     ("INVITE client", S.COMPLETED, I.TRANSPORT_ERROR): Row(OVER),
     # A copy of the INVITE that was overtaken by its ACK: the figure is silent, it must not start anything.
@@ -629,6 +632,7 @@ class InviteServer(Machine):
 
 class NonInviteServer(Machine):
     table = NON_INVITE_SERVER
+    abandoned = False
 
     @rule(status=st.sampled_from([100, 183, 200, 302, 404, 500, 603]))
     def the_user_responds(self, status: int) -> None:
@@ -640,13 +644,19 @@ class NonInviteServer(Machine):
         self.do(Input.REQUEST)
         assert len(self.glass.sent) == sent + (state in (State.PROCEEDING, State.COMPLETED))
 
+    @rule()
+    @precondition(lambda self: self.state in (State.TRYING, State.PROCEEDING))
+    def the_user_gives_up(self) -> None:
+        self.abandoned = True
+        self.do(Input.ABANDON)
+
     def finish(self) -> None:
         if self.state in (State.TRYING, State.PROCEEDING):
             self.the_user_responds(200)
 
     def check(self) -> None:
         finals = {data for _, data in self.glass.sent if _kind(data) != "1xx"}
-        assert len(finals) == 1, "one final, whatever the user says later"
+        assert len(finals) == (not self.abandoned), "one final, whatever the user says later"
 
 
 def kind_of(status: int) -> Input:
@@ -655,7 +665,7 @@ def kind_of(status: int) -> Input:
 
 for _machine in (InviteClient, NonInviteClient, InviteServer, NonInviteServer):
     _machine.TestCase.settings = settings(
-        max_examples=max(60, settings.default.max_examples), suppress_health_check=[HealthCheck.too_slow]
+        max_examples=max(60, settings().max_examples), suppress_health_check=[HealthCheck.too_slow]
     )
 
 TestInviteClient = InviteClient.TestCase

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip.errors import RemoteProtocolError
-from sip.uri import Uri, find_param, parse_uri, split_params
+from sip.uri import Uri, find_param, is_address, parse_uri, split_params
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,21 @@ def test_a_parameter_is_found_by_its_name(params: str, name: str, value: str | N
 def test_a_uri_finds_its_own_parameters() -> None:
     assert parse_uri("sip:h;lr;cw=k1.abc").param("cw") == "k1.abc"
     assert parse_uri("sip:h;lr").param("cw") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "yes"),
+    [
+        ("192.0.2.1", True),
+        ("2001:db8::1", True),
+        ("[2001:db8::1]", False),
+        ("host", False),
+        ("", False),
+        ("1.2.3", False),
+    ],
+)
+def test_an_address_is_told_from_a_name(host: str, yes: bool) -> None:
+    assert is_address(host) is yes
 
 
 @given(st.text())

@@ -5,7 +5,7 @@ Everything is written out as text here, not made by `sip.builder`: a fault of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
@@ -92,7 +92,13 @@ def answer(
     return encode([*lines, *extra])
 
 
-def make_element(local: Hop = LOCAL, *, key: bytes = BRANCH_KEY, seal_key: bytes = SEAL_KEY, **names: str) -> Element:
+def make_element(
+    local: Hop = LOCAL,
+    *,
+    key: bytes = BRANCH_KEY,
+    seal_key: bytes = SEAL_KEY,
+    names: Mapping[str, str] | None = None,
+) -> Element:
     """An element with the keys of these tests; calling it again is another life of it."""
     return Element(local, key, Seal({"k1": seal_key}, "k1"), names)
 

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sip.route import SealedRoute, decode_route
+from sip.transaction import Hop
+
+#: Text as it comes from the wire: any bytes but line ends.
+WORD = st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"").decode("utf-8", "surrogateescape"))
+HOP = st.builds(
+    Hop, st.sampled_from(["192.0.2.1", "2001:db8::1"]), st.integers(1, 65535), st.sampled_from(["udp", "tcp"])
+)
+
+
+@given(st.builds(SealedRoute, WORD, HOP, WORD, st.none() | WORD, st.sampled_from([1, 2])))
+def test_what_was_written_is_read_again(route: SealedRoute) -> None:
+    assert decode_route(route.encode()) == route
+
+
+@pytest.mark.parametrize(
+    ("callee_tag", "from_tag", "to_tag", "fits"),
+    [
+        (None, "callee", "caller", True),  # the callee asks; its tag is not known yet
+        (None, "caller", "callee", False),
+        (None, "callee", "", False),
+        ("callee", "caller", "callee", True),
+        ("callee", "callee", "caller", False),
+        ("callee", "caller", "other", False),
+        ("callee", "", "callee", False),
+        ("", "caller", "", True),
+    ],
+)
+def test_a_side_of_a_dialog_fits_its_own_requests_only(
+    callee_tag: str | None, from_tag: str, to_tag: str, fits: bool
+) -> None:
+    assert SealedRoute("caller", Hop("192.0.2.1", 5070), "carrier-a", callee_tag).fits(from_tag, to_tag) is fits
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        b"",
+        b"caller\ntrunk",
+        b"a\nb\nport\nudp\ntrunk\n1",
+        b"a\nb\n1\nudp\nt",
+        b"a\nb\n1\nudp\nt\ntag",
+        b"a\nb\n1\nudp\nt\n1\nu\nv",
+    ],
+)
+def test_what_another_version_has_sealed_is_no_passport(plain: bytes) -> None:
+    assert decode_route(plain) is None

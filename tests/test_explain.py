@@ -1,0 +1,251 @@
+"""`explain` says what the switchboard does: the same random dialplans, numbers, moments and states to both."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from controller.cli import FINDINGS, OK, USAGE, cli
+from controller.config import compile_text, load, render
+from controller.config.figures import worst_wait
+from controller.explain import QuestionError, assume_down, explain, parse_moment
+from controller.switchboard import Switchboard
+from controller.types import AttemptFailed, Dialplan, HealthView, Offer, StartAttempt, TargetState, TrunkHealth
+from tests.config.sample import compiled
+
+ROOT = Path(__file__).resolve().parent.parent
+TRUNKS = [f"t{n}" for n in range(1, 7)]
+NUMBERS = ["+15557000", "15557000", "+15557123", "+1555", "+4930123", "100", "107", "7", "anna", ""]
+PREFIXES = ["+1", "+1555", "+15557", "+155571", "1", "10", "49"]
+CALLERS = ["", "+15550100", "15550100", "+442071234", "100", "anna"]
+BEGIN = 1_760_000_000  # October 2025; the moments reach over two changes of the clock, two Christmases and a New Year
+
+
+def write_dialplan(dice: random.Random) -> str:
+    """A dialplan as an operator might write it, only odder."""
+    lines = ["version: 1", 'listen: [{udp: "127.0.0.1:5060"}]']
+    lines += ["sites:", "  hq: {pbx: [t1, t2], active: t2}", "  branch: {pbx: [t3]}", "trunks:"]
+    for name in TRUNKS:
+        site = ", site: hq" if name == "t4" else ", site: branch" if name == "t5" and dice.random() < 0.5 else ""
+        lines.append(f'  {name}: {{uri: "sip:192.0.2.{name[1:]}", carrier: c{dice.randint(1, 3)}{site}}}')
+    lines += ["hours:"]
+    for name, zone in (("day", "America/New_York"), ("night", "Europe/Berlin")):
+        first, last = dice.sample(range(24), 2)
+        days = dice.choice(["mon-fri", "mon-sun", "sat-mon", "wed"])
+        holidays = dice.choice(["", ", holidays: US", ", holidays: [2025-12-24, DE]"])
+        lines.append(f'  {name}: {{zone: {zone}{holidays}, open: {{{days}: "{first:02}:00-{last:02}:30"}}}}')
+    lines += ["endpoints:"]
+    people = [f"p{n}" for n in range(1, 6)]
+    for name in people:
+        via = ", ".join(dice.sample(TRUNKS, dice.randint(1, 3)))
+        lines.append(f'  {name}: {{user: "{name}", via: [{via}], live: {dice.choice(["true", "false"])}}}')
+    lines += ["chains:"]
+    chains = ["one", "two", "three"]
+    for chain in chains:
+        lines.append(f"  {chain}:")
+        for _ in range(dice.randint(1, 4)):
+            lines.append(f"    - ring: [{', '.join(dice.sample(people, dice.randint(1, 3)))}]")
+            lines.append(f"      mode: {dice.choice(['sequential', 'parallel', 'hybrid'])}")
+            lines.append(f"      for: {dice.choice(['9s', '10s', '25s'])}")
+            if dice.random() < 0.5:
+                lines.append(f"      when: {{{', '.join(_conditions(dice))}}}")
+    lines += ["routes:"]
+    dids = [number for number in NUMBERS if number.strip("+").isdigit() and number != "7"]
+    lines += [f'  - {{did: "{did}", chain: {dice.choice(chains)}}}' for did in dice.sample(dids, 2)]
+    lines += [f'  - {{prefix: "{prefix}", chain: {dice.choice(chains)}}}' for prefix in dice.sample(PREFIXES, 3)]
+    if dice.random() < 0.5:
+        lines.append(f'  - {{did: "*", chain: {dice.choice(chains)}}}')
+    return "\n".join(lines) + "\n"
+
+
+def _conditions(dice: random.Random) -> list[str]:
+    state = dice.choice(["up", "down"])
+    every = [
+        "hours: day",
+        "not_hours: night",
+        'caller: ["+1555", "44"]',
+        f"trunk: {{{dice.choice(TRUNKS)}: {state}}}",
+        f"site: {{{dice.choice(['hq', 'branch'])}: {state}}}",
+    ]
+    return dice.sample(every, dice.choice([1, 1, 2]))
+
+
+def cases(dialplans: int, each: int) -> Iterator[tuple[Dialplan, Offer, HealthView]]:
+    """Random dialplans with random offers and states; the seed of each is its number."""
+    for seed in range(dialplans):
+        dice = random.Random(seed)
+        loaded = compile_text(write_dialplan(dice), "random.yaml")
+        assert loaded.dialplan is not None, render(loaded.diagnostics, loaded.sources)
+        for _ in range(each):
+            chance = dice.choice([0.0, 0.3, 0.6, 1.0])
+            states = {
+                name: TrunkHealth(TargetState.DOWN if dice.random() < chance else dice.choice([*TargetState]), code="X")
+                for name in TRUNKS
+                if dice.random() < 0.9
+            }
+            moment = BEGIN + dice.random() * 500 * 86400
+            offer = Offer("call", dice.choice(NUMBERS), dice.choice(CALLERS), moment)
+            yield loaded.dialplan, offer, HealthView(1, states)
+
+
+def order_of(dialplan: Dialplan, offer: Offer, view: HealthView) -> list[str] | None:
+    """What the switchboard starts when each attempt fails as soon as it is made; None if it wants no such offer."""
+    board = Switchboard(dialplan)
+    waiting = board.begin(offer, view, 0.0)
+    if waiting is None:
+        return None
+    started = []
+    while waiting:
+        command = waiting.pop(0)
+        if isinstance(command, StartAttempt):
+            started.append(command.path.name)
+            waiting += board.handle(offer.id, AttemptFailed(command.attempt, "503"), 0.0)
+    assert board.runs[offer.id].finished
+    return started
+
+
+def test_explain_says_what_the_switchboard_does_in_5000_random_cases() -> None:
+    seen: Counter[str] = Counter()
+    for dialplan, offer, view in cases(dialplans=250, each=20):
+        found = explain(dialplan, offer, view)
+        order = order_of(dialplan, offer, view)
+        about = f"{offer} {view} {found}"
+        if order is None:
+            assert (found.rule, found.order, found.status) == ("", (), 404), about
+            seen["no route"] += 1
+            continue
+        assert list(found.order) == order, about
+        left = [
+            way.path
+            for stage in found.stages
+            for target in stage.targets
+            for way in target.ways
+            if not stage.skipped and (found.panic or not way.skipped)
+        ]
+        assert sorted(left) == sorted(order), f"what is not skipped is tried: {about}"
+        if all(stage.mode == "sequential" for stage in found.stages):
+            assert left == order, f"in the order in which it is shown: {about}"
+            seen["sequential only"] += 1
+        seen["panic" if found.panic else "nobody's turn" if not order else "planned"] += 1
+        seen["prefix" if found.rule.startswith("prefix") else "did"] += 1
+        seen["stage skipped"] += any(stage.skipped for stage in found.stages)
+        seen["dark site"] += any("site" in way.skipped for s in found.stages for t in s.targets for way in t.ways)
+    assert seen.total() > 5000
+    assert min(seen.values()) > 50, f"every kind of case comes: {seen}"
+
+
+def test_the_worst_wait_of_explain_is_that_of_check() -> None:
+    for dialplan, offer, _ in cases(dialplans=100, each=3):
+        found = explain(dialplan, offer, HealthView())
+        if found.rule and not any(stage.skipped for stage in found.stages):
+            assert found.over_after == pytest.approx(worst_wait(dialplan.chains[found.chain]))
+
+
+def test_the_route_is_that_of_the_longest_prefix() -> None:
+    for dialplan, offer, view in cases(dialplans=50, each=10):
+        digits = offer.did.removeprefix("+")
+        exact = {did for did in (offer.did, "+" + digits, digits) if did and did in dialplan.routes}
+        fitting = [p for p in dialplan.prefixes if digits.startswith(p.removeprefix("+"))]
+        longest = max((len(prefix.removeprefix("+")) for prefix in fitting), default=0)
+        best = {f"prefix {p}" for p in fitting if len(p.removeprefix("+")) == longest}
+        expected = {f"did {did}" for did in exact} or best or {"did *" if dialplan.default else ""}
+        assert explain(dialplan, offer, view).rule in expected
+
+
+# --------------------------------------------------------------------------- what it says
+
+TWO_OFFICES = str(ROOT / "dialplans" / "two-offices.yaml")
+AFTER_HOURS = str(ROOT / "dialplans" / "after-hours.yaml")
+
+
+def say(*arguments: str) -> str:
+    result = CliRunner().invoke(cli, ["explain", *arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == OK, result.output
+    return result.output
+
+
+def test_a_dark_site_is_explained() -> None:
+    said = say(TWO_OFFICES, "+15557001", "--down", "hq")
+    assert "rule:  did +15557001  (" in said
+    assert "support-desk via hq-pbx  sip:200@192.0.2.30:5060  skipped: hq-pbx is down (ASSUMED)" in said
+    assert "skipped: site hq is down" in said
+    assert "  1. branch-desk via branch-pbx\n  2. answering via carrier-b\n" in said
+    up = say(TWO_OFFICES, "+15557001")
+    assert "skipped: site hq is up" in up
+
+
+def test_hours_are_explained_in_local_time() -> None:
+    said = say(AFTER_HOURS, "+15557000", "--at", "2026-11-26T12:00")
+    assert "at Thu 2026-11-26 12:00:00 America/New_York" in said
+    assert "hours: office is closed, Thu 2026-11-26 12:00 America/New_York, Thanksgiving" in said
+    assert "skipped: office is closed: Thu 2026-11-26 12:00 America/New_York, Thanksgiving" in said
+    assert "is rung after 8.00 s at the worst; if nobody answers at all, the caller gets 480 after 28.00 s" in said
+    assert "hours: office is open" in say(AFTER_HOURS, "+15557000", "--at", "2026-11-25T17:30+00:00")
+
+
+def test_a_number_that_nobody_owns_is_explained() -> None:
+    assert "no route: the caller gets 404" in say(AFTER_HOURS, "+4930123")
+
+
+def test_panic_is_explained() -> None:
+    said = say(AFTER_HOURS, "+15557000", "--at", "2026-11-25T12:30", "--down", "a", "--down", "b", "--down", "hq-pbx")
+    assert "panic: every way is down" in said
+    assert "tried although hq-pbx is down (ASSUMED)" in said
+
+
+def test_a_caller_decides() -> None:
+    night = (AFTER_HOURS, "+15557015", "--at", "2026-11-22T20:00")
+    assert "1. anna-mobile via carrier-a" in say(*night, "--from", "+15558001234")
+    assert "1. answering via carrier-b" in say(*night, "--from", "+15559001234")
+    assert "rule:  prefix +1555701  (" in say(*night)
+
+
+def test_json_has_everything() -> None:
+    data = json.loads(say(TWO_OFFICES, "+15557000", "--down", "branch-pbx", "--json"))
+    assert data["where"].endswith("two-offices.yaml:48")
+    assert data["order"][0] == "sales-desk via hq-pbx", "the active PBX first"
+    assert data["stages"][0]["targets"][0]["ways"][2]["skipped"] == "branch-pbx is down (ASSUMED)"
+    assert data["live_after"] == pytest.approx(8 + 15 + 8 + 20 + 8)
+
+
+def test_wrong_questions_are_usage_errors(tmp_path: Path) -> None:
+    for wrong, words in (
+        (("--down", "hqq"), "'hqq' is neither a trunk nor a site nor a carrier"),
+        (("--at", "noon"), "'noon' is not a time: write 2026-12-24T18:30"),
+    ):
+        result = CliRunner().invoke(cli, ["explain", TWO_OFFICES, "100", *wrong])
+        assert result.exit_code == USAGE
+        assert words in result.output
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("version: 2\n")
+    assert CliRunner().invoke(cli, ["explain", str(broken), "100"]).exit_code == FINDINGS
+
+
+def test_moments_without_offset_are_utc_where_zones_differ() -> None:
+    after_hours = load(AFTER_HOURS).dialplan
+    assert after_hours is not None
+    assert parse_moment(after_hours, "2026-01-01T00:00") == parse_moment(after_hours, "2026-01-01T05:00Z")
+    random_one = compiled(write_dialplan(random.Random(1)))
+    assert parse_moment(random_one, "2026-01-01T00:00") == parse_moment(random_one, "2026-01-01T00:00Z")
+
+
+def test_a_carrier_takes_its_trunks_down() -> None:
+    plan = load(TWO_OFFICES).dialplan
+    assert plan is not None
+    assert set(assume_down(plan, ["a", "hq"]).trunks) == {"hq-line", "hq-pbx", "hq-spare"}
+    with pytest.raises(QuestionError):
+        assume_down(plan, [""])
+
+
+def test_the_reference_shows_what_is_really_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    reference = (ROOT / "docs" / "dialplan.md").read_text(encoding="utf-8")
+    shown = reference.split("$ callward explain ")[1].split("```")[0]
+    command, _, expected = shown.partition("\n")
+    assert say(*command.split()) == expected
