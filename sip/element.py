@@ -145,7 +145,7 @@ class Element:
         """The copy of a response for upstream (RFC 3261 §16.7 steps 3 and 8): without our Via, our Record-Route turned
         into the caller's side of the dialog."""
         forwarded = builder.forward_response(response)
-        if 100 < response.status < 300:
+        if 100 < response.status < 300 and "record-route" in forwarded.names:
             for index, name in enumerate(forwarded.names):
                 if name == "record-route":
                     forwarded.lines[index] = self._turn_route(forwarded.lines[index], forwarded)
