@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import secrets
 import signal
 import socket
@@ -21,6 +22,7 @@ from controller.log import LineWriter, Log, log_news, open_log
 from controller.types import Dialplan, Listen, Trunk
 from sip.element import Element
 from sip.endpoint import UdpEndpoint, open_udp
+from sip.stream import StreamEndpoint, open_tcp
 from sip.transaction import Hop
 
 #: By default the collector walks everything again and again: 1,500 calls/s then stall for half a second (measured).
@@ -41,6 +43,7 @@ class App:
         self._log: Log
         self._writer: LineWriter
         self.endpoint: UdpEndpoint
+        self.streams: StreamEndpoint | None = None
         self.engine: Engine
 
     def build(self) -> None:
@@ -64,21 +67,20 @@ class App:
         except KeyFileError as error:
             raise StartError(str(error)) from error
         listen = plan.listen[0]
-        try:
-            sock = open_udp(listen.host, listen.port)
-        except OSError as error:
-            raise StartError(
-                f"{listen.where}: cannot listen on udp {listen.host}:{listen.port}: {error.strerror};"
-                " is another daemon running there?"
-            ) from error
-        self.endpoint = UdpEndpoint(sock, clock.monotonic)
+        self.endpoint = UdpEndpoint(_open(open_udp, listen), clock.monotonic)
         self._undo.append(self.endpoint.close)
-        local = Hop(advertised_host(listen, hops).lower(), self.endpoint.local.port)
+        host = advertised_host(listen, hops).lower()
+        local = [Hop(host, self.endpoint.local.port)]
+        for more in plan.listen[1:]:
+            self.streams = StreamEndpoint(_open(open_tcp, more), clock.monotonic)
+            self._undo.append(self.streams.close)
+            self.endpoint.streams = self.streams
+            local.append(Hop(host, self.streams.local.port, "tcp"))
         names = {trunk.host.lower(): hops[trunk.name].host for trunk in plan.trunks.values()}
         now = clock.monotonic()
         self.engine = Engine(
             plan,
-            Element(local, keys.branch, keys.seal(), names),
+            Element(local[0], keys.branch, keys.seal(), names, *local[1:]),
             hops,
             now,
             token=lambda: secrets.token_hex(12),
@@ -87,17 +89,20 @@ class App:
 
     async def serve(self) -> None:
         """Carry calls until SIGTERM or SIGINT."""
+        raise_file_limit()
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         tune_garbage_collector()
         self.endpoint.on_turn = self._publish
+        if self.streams is not None:
+            self.streams.start(self.engine, loop, self.endpoint.pump)
         self.endpoint.start(self.engine, loop)
-        host, port, transport = self.endpoint.local
+        ours = [self.endpoint.local] + ([self.streams.local] if self.streams is not None else [])
         self._log.info(
             "ready",
-            listen=[f"{transport}:{host}:{port}"],
+            listen=[f"{transport}:{host}:{port}" for host, port, transport in ours],
             trunks=len(self._dialplan.trunks),
             routes=len(self._dialplan.routes),
             version=self._dialplan.version,
@@ -116,6 +121,22 @@ class App:
             self.engine.news = []
             for item in news:
                 log_news(self._log, item)
+
+
+def raise_file_limit() -> None:
+    """Each TCP connection is a file: as many as the system lets us have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _open(opener: Callable[[str, int], socket.socket], listen: Listen) -> socket.socket:
+    try:
+        return opener(listen.host, listen.port)
+    except OSError as error:
+        raise StartError(
+            f"{listen.where}: cannot listen on {listen.transport} {listen.host}:{listen.port}: {error.strerror};"
+            " is another daemon running there?"
+        ) from error
 
 
 def tune_garbage_collector() -> None:

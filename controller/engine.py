@@ -22,7 +22,8 @@ _BRANCH = re.compile(rb"^(?:Via|v)\s*:[^\r\n]*;\s*branch=([^;,\s\r\n]+)", re.MUL
 
 
 class Engine:
-    """Five calls are the whole contract: `receive`, `unreachable`, `next_deadline`, `handle_timer` and ``outbox``.
+    """Six calls are the whole contract: `receive`, `unreachable`, `disconnected`, `next_deadline`, `handle_timer` and
+    ``outbox``.
 
     ``news`` collects what observers want to know; the driver drains it when it likes.
     """
@@ -45,7 +46,7 @@ class Engine:
         self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing)
         self.plane.epoch_offset = epoch_offset
         self.plane.past_until = now + (timing or Timing()).timer_c  # RFC 3261 §16.6 step 11: nothing rings for longer
-        self.prober = Prober(self.board, hops, element.local, token)
+        self.prober = Prober(self.board, hops, element.local, token, *element.locals.values())
         self.outbox = self.plane.outbox
         self.news: list[CallRecord | Transition | Fault] = []
         self._view = self.board.view
@@ -66,6 +67,11 @@ class Engine:
         if branch is not None:
             self.plane.unreachable(branch, now)
         self._take(self.prober.handle_unreachable(branch, hop, now), now)
+        self._settle(now)
+
+    def disconnected(self, hop: Hop, now: float) -> None:
+        """The connection on which requests had gone to ``hop`` is lost: what waits for answers there moves on."""
+        self.plane.disconnected(hop, now)
         self._settle(now)
 
     def next_deadline(self) -> float:

@@ -65,12 +65,12 @@ class _Sent:
 class Prober:
     """Probes all trunks of a board, without I/O."""
 
-    def __init__(self, board: Board, hops: Mapping[str, Hop], local: Hop, token: Callable[[], str]) -> None:
-        """``hops`` has the resolved address of each trunk by name, ``local`` is the address that we advertise,
-        ``token`` makes unguessable tokens (RFC 3261 `token` characters)."""
+    def __init__(self, board: Board, hops: Mapping[str, Hop], local: Hop, token: Callable[[], str], *more: Hop) -> None:
+        """``hops`` has the resolved address of each trunk by name, ``local`` and ``more`` are the addresses that we
+        advertise, each of another transport, ``token`` makes unguessable tokens (RFC 3261 `token` characters)."""
         self.outbox: list[tuple[bytes, Hop]] = []  # datagrams for the driver to send, in order
         self._board = board
-        self._local = local
+        self._local = {hop.transport: hop for hop in (local, *more)}
         self._token = token
         self._deadlines = Deadlines()
         self._watches: dict[str, _Watch] = {}
@@ -183,10 +183,12 @@ class Prober:
     def _watch(self, detector: Detector, hops: Mapping[str, Hop], when: float) -> None:
         trunk = detector.trunk
         hop = hops.get(trunk.name)
-        if trunk.probe is None or hop is None:
+        if trunk.probe is None or hop is None or hop.transport not in self._local:
             return
         ticket = self._deadlines.arm(when, self._probe, trunk.name)
-        self._watches[trunk.name] = _Watch(detector, hop, _cut_request(trunk, self._local), deque(), ticket)
+        self._watches[trunk.name] = _Watch(
+            detector, hop, _cut_request(trunk, self._local[hop.transport]), deque(), ticket
+        )
 
 
 def _is_open(probe: _Sent) -> bool:
@@ -196,17 +198,18 @@ def _is_open(probe: _Sent) -> bool:
 
 def _cut_request(trunk: Trunk, local: Hop) -> tuple[bytes, ...]:
     """The OPTIONS of RFC 3261 §11.1 for this trunk, cut where each probe has its own token: branch, tag, Call-ID."""
-    uri = f"sip:{bracketed(trunk.host)}:{trunk.port}"
+    kind = "" if local.transport == "udp" else f";transport={local.transport}"
+    uri = f"sip:{bracketed(trunk.host)}:{trunk.port}{kind}"
     us = f"{bracketed(local[0])}:{local[1]}"
     return (
-        f"OPTIONS {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {us};branch={MAGIC_COOKIE}".encode(),
+        f"OPTIONS {uri} SIP/2.0\r\nVia: SIP/2.0/{local.transport.upper()} {us};branch={MAGIC_COOKIE}".encode(),
         f";rport\r\n"  # RFC 3581: come back to where this came from, whatever NAT made of the address
         f"Max-Forwards: 70\r\n"
         f"From: <sip:callward@{us}>;tag=".encode(),
         f"\r\nTo: <{uri}>\r\nCall-ID: ".encode(),
         f"@{bracketed(local[0])}\r\n"
         f"CSeq: 1 OPTIONS\r\n"
-        f"Contact: <sip:callward@{us}>\r\n"
+        f"Contact: <sip:callward@{us}{kind}>\r\n"
         f"Accept: application/sdp\r\n"
         f"Content-Length: 0\r\n\r\n".encode(),
     )

@@ -108,6 +108,7 @@ class Trunk:
     weight: int = 1  # share among equals of priority
     cost: float = 0.0  # per minute, in whatever currency the operator counts in
     site: str = ""  # where it ends: it is of no use when that site is dark
+    large_over_tcp: bool = False  # requests too large for UDP go over TCP (RFC 3261 §18.1.1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def breadth_left(request: Request) -> int:
 
 
 def forward_request(
-    request: Request, uri: str, via: str, *, record_route: str = "", strip_route: bool = False, breadth: int = 0
+    request: Request, uri: str, via: str, *, record_route: str = "", strip_routes: int = 0, breadth: int = 0
 ) -> Request:
     """The copy of ``request`` that a proxy sends on (RFC 3261 §16.6): target, hop count, Record-Route, Via.
 
@@ -141,7 +141,7 @@ def forward_request(
     forwarded.set("max-forwards", f"Max-Forwards: {left}")
     if breadth:
         forwarded.set("max-breadth", f"Max-Breadth: {breadth}")
-    if strip_route:
+    for _ in range(strip_routes):
         forwarded.remove_first_value("route")
     if record_route:
         forwarded.prepend("record-route", f"Record-Route: {record_route}")

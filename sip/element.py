@@ -26,6 +26,7 @@ from sip.uri import Uri, bare_host, bracketed, is_address, parse_uri
 _MARK = f"{MAGIC_COOKIE}cw-"
 _MAC_CHARS = 22  # 132 bits of a SHA-256 HMAC in base64
 SEAL_PARAM = "cw"
+MAX_DATAGRAM = 1300  # RFC 3261 §18.1.1: larger requests go over a transport with congestion control, where there is one
 _SEALED = re.compile(r";\s*cw\s*=\s*([\w.\-]+)", re.IGNORECASE)
 
 
@@ -37,30 +38,42 @@ class Refusal(Enum):
 
 
 class Element:
-    """This SIP element, behind one listening address."""
+    """This SIP element, behind one listening address of each transport."""
 
-    def __init__(self, local: Hop, branch_key: bytes, seal: Seal, names: Mapping[str, str] | None = None) -> None:
-        """``local`` is what others reach us by; ``names`` maps host names to IP addresses, resolved ahead."""
+    def __init__(
+        self, local: Hop, branch_key: bytes, seal: Seal, names: Mapping[str, str] | None = None, *more: Hop
+    ) -> None:
+        """``local`` and ``more`` are what others reach us by, of one host, each of another transport; ``names`` maps
+        host names to IP addresses, resolved ahead."""
         self.local = local
+        self.locals = {hop.transport: hop for hop in (local, *more)}
         self._key = branch_key
         self._seal = seal
         self._names = names or {}
         host = bracketed(local.host)
-        self.address = f"{host}:{local.port}"
-        self._via_prefix = f"SIP/2.0/{local.transport.upper()} {self.address};branch="
+        self._via_prefix = {
+            hop.transport: f"SIP/2.0/{hop.transport.upper()} {host}:{hop.port};branch=" for hop in self.locals.values()
+        }
+        self._uri_prefix = {  # udp is what a URI means that says nothing (RFC 3263 §4.1)
+            hop.transport: f"sip:{host}:{hop.port}{'' if hop.transport == 'udp' else f';transport={hop.transport}'};lr"
+            for hop in self.locals.values()
+        }
         self._host = bare_host(host)
-        self._sent_by = (self._host, local.port)
+        self._sent_by = {(self._host, hop.port) for hop in self.locals.values()}
+        self._ports = {hop.port for hop in self.locals.values()}
 
     # -- branches and tags
 
-    def via_for(self, request: Message, path_tag: str, trial: int = 1, loop_tag: str = "") -> str:
+    def via_for(
+        self, request: Message, path_tag: str, trial: int = 1, loop_tag: str = "", *, transport: str = "udp"
+    ) -> str:
         """Our Via for ``request`` forwarded on this path: the same input gives the same branch in any life.
 
         ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path;
         ``loop_tag`` is what `has_passed` looks for. A response may stand for the request that it answers.
         """
         marked = f"{path_tag}-{trial}-{loop_tag}" if loop_tag else f"{path_tag}-{trial}"
-        return f"{self._via_prefix}{_MARK}{marked}-{self._branch_mac(request, request.via, marked)}"
+        return f"{self._via_prefix[transport]}{_MARK}{marked}-{self._branch_mac(request, request.via, marked)}"
 
     def path_tag_of(self, path_name: str) -> str:
         """A short stable name of a path for its branch ids; computed at load time."""
@@ -80,7 +93,7 @@ class Element:
                 continue
             for value in split_values(line.partition(":")[2]):
                 via = parse_via(value)
-                if via.sent_by == self._sent_by and via.branch.startswith(_MARK):
+                if via.sent_by in self._sent_by and via.branch.startswith(_MARK):
                     marked = via.branch[len(_MARK) : -_MAC_CHARS - 1]
                     if marked.split("-", 2)[2:] == [loop_tag]:
                         return True
@@ -89,7 +102,7 @@ class Element:
     def made_branch(self, via: Via, upstream: Via, response: Response) -> bool:
         """Whether ``via``, the top one of ``response``, is ours, put above ``upstream`` in this life or another."""
         branch = via.branch
-        if not branch.startswith(_MARK) or via.sent_by != self._sent_by:
+        if not branch.startswith(_MARK) or via.sent_by not in self._sent_by:
             return False
         # the MAC may itself hold "-", but its length is fixed
         marked, dash, mac = (
@@ -116,9 +129,17 @@ class Element:
 
     # -- Record-Route
 
-    def record_route_uri(self, call_id: str, route: SealedRoute) -> str:
-        """The URI we record; in-dialog requests bring it back."""
-        return f"sip:{self.address};lr;{SEAL_PARAM}={self._seal.close(route.encode(), call_id)}"
+    def record_route(self, call_id: str, route: SealedRoute, transport: str = "udp") -> str:
+        """The value that we record; in-dialog requests bring it back.
+
+        ``transport`` is the callee's. Where the caller's is another there are two entries, so that each side finds on
+        top of its route the one that it can use (RFC 5658 §6); both carry the same passport.
+        """
+        caller = route.caller.transport
+        route = replace(route, entries=1 if caller == transport else 2)
+        sealed = self._seal.close(route.encode(), call_id)
+        entry = f"<{self._uri_prefix[transport]};{SEAL_PARAM}={sealed}>"
+        return entry if caller == transport else f"{entry}, <{self._uri_prefix[caller]};{SEAL_PARAM}={sealed}>"
 
     def forward_response(self, response: Response) -> Response:
         """The copy of a response for upstream (RFC 3261 §16.7 steps 3 and 8): without our Via, our Record-Route turned
@@ -131,31 +152,36 @@ class Element:
         return forwarded
 
     def _turn_route(self, line: str, response: Response) -> str:
-        for text in _SEALED.findall(line):
+        for text in dict.fromkeys(_SEALED.findall(line)):  # the two entries of one call have the same text
             secret = self._seal.open(text, response.call_id)
             route = decode_route(secret) if secret is not None else None
             if route is not None:
                 turned = replace(route, callee_tag=response.to_tag)
-                return line.replace(text, self._seal.close(turned.encode(), response.call_id))
+                line = line.replace(text, self._seal.close(turned.encode(), response.call_id))
         return line
 
     def open_route(self, request: Request) -> SealedRoute | Refusal:
         """What our Route entry on top of an in-dialog request holds, or why the request must not pass."""
-        text = request.get("route")
-        if text is None:
+        if "route" not in request.names:
             return Refusal.NOT_OURS
-        uri = parse_uri(find_uri(split_values(text)[0]))
+        routes = request.get_all("route")
+        uri = parse_uri(find_uri(routes[0]))
         if not self.owns(uri):
             return Refusal.NOT_OURS
-        secret = self._seal.open(uri.param(SEAL_PARAM) or "", request.call_id)
+        text = uri.param(SEAL_PARAM) or ""
+        secret = self._seal.open(text, request.call_id)
         route = decode_route(secret) if secret is not None else None
         if route is None or not route.fits(request.from_tag, request.to_tag):
             return Refusal.BROKEN_SEAL
-        return route
+        if route.entries == 2:
+            twin = parse_uri(find_uri(routes[1])) if len(routes) > 1 else None
+            if twin is None or not self.owns(twin) or twin.param(SEAL_PARAM) != text:  # one seal has one spelling
+                return Refusal.BROKEN_SEAL
+        return replace(route, onward=routes[route.entries]) if len(routes) > route.entries else route
 
     def owns(self, uri: Uri) -> bool:
-        """Whether a URI points at our listening address."""
-        return uri.host == self._host and (uri.port or 5060) == self.local.port
+        """Whether a URI points at one of our listening addresses."""
+        return uri.host == self._host and (uri.port or 5060) in self._ports
 
     def is_own(self, text: str) -> bool:
         """Like `owns`, for the text of a URI; what is no SIP URI is not ours."""
@@ -171,9 +197,8 @@ class Element:
 
         Names are looked up in the table that was resolved ahead, never on the call path.
         """
-        route = request.get("route")
-        uri = parse_uri(find_uri(request.get_all("route")[0]) if route is not None else request.uri)
-        return self.hop_of(uri)
+        routes = request.get_all("route") if "route" in request.names else []
+        return self.hop_of(parse_uri(find_uri(routes[0]) if routes else request.uri))
 
     def hop_of(self, uri: Uri) -> Hop | None:
         """The address a URI means, or None if its name was not resolved ahead."""
@@ -183,7 +208,7 @@ class Element:
         if not is_address(host):
             return None
         transport = (uri.param("transport") or "udp").lower()
-        return Hop(host, uri.port or 5060, transport) if transport == self.local.transport else None
+        return Hop(host, uri.port or 5060, transport) if transport in self.locals else None
 
     def _mac(self, text: str) -> str:
         digest = hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), "sha256")

@@ -1,4 +1,4 @@
-"""The pump: one UDP socket, one armed timer, and an engine that does no I/O itself.
+"""The pump: one UDP socket, one armed timer, and an engine that does no I/O itself. Streams send what is not for UDP.
 
 Owns the socket, `add_reader` with a bounded drain, and the error queue of the listening socket (IP_RECVERR), which
 tells about closed ports at once. A connected socket on the same port would steal the peer's requests, another port
@@ -47,6 +47,13 @@ class Core(Protocol):
         """Do what is due."""
 
 
+class Sender(Protocol):
+    """Takes what does not go over UDP."""
+
+    def send(self, data: bytes, hop: Hop) -> None:
+        """Send one message."""
+
+
 class UdpEndpoint:
     """A UDP socket pumping a core. ``counters`` are for metrics."""
 
@@ -61,6 +68,7 @@ class UdpEndpoint:
         self._limit = 1
         self._bytes = bytearray(_BUFFER)
         self._view = memoryview(self._bytes)
+        self.streams: Sender | None = None  # for hops with another transport
         self.on_turn: Callable[[], None] | None = None  # called once after every turn of the pump
         self.counters: dict[str, int] = {"received": 0, "sent": 0, "send_failed": 0, "unreachable": 0}
         host, port = sock.getsockname()[:2]
@@ -152,7 +160,12 @@ class UdpEndpoint:
             batch = outbox[:]
             outbox.clear()
             for data, hop in batch:
-                self._send(data, hop)
+                if hop.transport == "udp":
+                    self._send(data, hop)
+                elif self.streams is not None:
+                    self.streams.send(data, hop)
+                else:
+                    self.counters["send_failed"] += 1
 
     def _send(self, data: bytes, hop: Hop) -> None:
         for _ in range(2):  # an error of an earlier packet is reported once, in place of sending this one

@@ -10,6 +10,7 @@ is released by us with ACK and BYE, so that no caller ever has to sort out two a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -223,7 +224,8 @@ class ResponseContext:
         if isinstance(event, TransactionEnded):
             failed = self._fail(branch, 408, 408, local=True)  # the answer that ended it was of another dialog
             self._disarm(branch)
-            self.branches.pop(branch.id, None)
+            if self.branches.get(branch.id) is branch:  # else it was tried again by another transport
+                del self.branches[branch.id]
             branch.transaction = None
             return failed
         return []
@@ -287,15 +289,30 @@ class ResponseContext:
         """ACK each 2xx of a loser, and hang up once (glare)."""
         if branch.transaction is None:
             return
-        element, hop, number = self._element, branch.transaction.hop, branch.released.index(answer.to_tag) + 1
+        hop, number = branch.transaction.hop, branch.released.index(answer.to_tag) + 1
         try:
-            ack = builder.make_glare_ack(answer, element.via_for(answer, "ACK", number), element.is_own)
-            self._layer.send_stateless(ack, element.next_hop(ack) or hop)
+            self._layer.send_stateless(*self._address("ACK", builder.make_glare_ack, answer, number, hop))
             if bye:
-                goodbye = builder.make_glare_bye(answer, element.via_for(answer, "BYE", number), element.is_own)
-                self._layer.request(goodbye, element.next_hop(goodbye) or hop, now, None)
+                goodbye, hop = self._address("BYE", builder.make_glare_bye, answer, number, hop)
+                self._layer.request(goodbye, hop, now, None)
         except RemoteProtocolError:
             return  # a 2xx without usable addresses cannot be acknowledged; its sender times out by itself
+
+    def _address(
+        self,
+        method: str,
+        make: Callable[[Response, str, Callable[[str], bool]], Request],
+        answer: Response,
+        number: int,
+        default: Hop,
+    ) -> tuple[Request, Hop]:
+        """A request of ours to a loser and where it goes, which may be by another transport than its INVITE."""
+        element = self._element
+        request = make(answer, element.via_for(answer, method, number, transport=default.transport), element.is_own)
+        hop = element.next_hop(request) or default
+        if hop.transport != default.transport:
+            request.replace_first_value("via", element.via_for(answer, method, number, transport=hop.transport))
+        return request, hop
 
     def _fail(self, branch: Branch, status: int, best: Response | int, *, local: bool) -> list[ForkEvent]:
         if branch.done:

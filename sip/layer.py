@@ -26,6 +26,7 @@ from sip.transaction import (
     RequestReceived,
     StrayResponse,
     Transaction,
+    wire_of,
 )
 from sip.uri import find_param, is_address, split_params
 
@@ -50,6 +51,7 @@ class TransactionLayer:
         self.counters: dict[str, int] = {"malformed": 0, "malformed_answered": 0}
         self._servers: dict[tuple[Any, ...], Transaction] = {}
         self._clients: dict[tuple[Any, ...], Transaction] = {}
+        self._connected: dict[Hop, set[Transaction]] = {}  # clients over reliable transports, by where they went
 
     # -- the port of the transactions
 
@@ -66,6 +68,12 @@ class TransactionLayer:
         table = transaction.table
         client = table is INVITE_CLIENT or table is NON_INVITE_CLIENT
         (self._clients if client else self._servers).pop(transaction.key, None)
+        if client and transaction.reliable:
+            others = self._connected.get(transaction.hop)
+            if others is not None:
+                others.discard(transaction)
+                if not others:
+                    del self._connected[transaction.hop]
 
     # -- input from the transport
 
@@ -101,6 +109,14 @@ class TransactionLayer:
                 hit |= transaction.handle(Input.TRANSPORT_ERROR, now)
         return hit
 
+    def disconnected(self, hop: Hop, now: float) -> None:
+        """The connection to ``hop`` is lost: requests that nobody has answered there will not be.
+
+        An INVITE that got a provisional goes on: its final may come on another connection (RFC 3261 §18.2.2).
+        """
+        for transaction in tuple(self._connected.get(hop, ())):
+            transaction.handle(Input.TRANSPORT_ERROR, now)
+
     # -- input from the transaction user
 
     def request(self, request: Request, hop: Hop, now: float, user: Any) -> Transaction:
@@ -109,6 +125,8 @@ class TransactionLayer:
         table = INVITE_CLIENT if method == "INVITE" else NON_INVITE_CLIENT
         transaction = Transaction(table, (request.via.branch, method), request, hop, self, user)
         self._clients[transaction.key] = transaction
+        if transaction.reliable:
+            self._connected.setdefault(hop, set()).add(transaction)
         transaction.handle(Input.START, now)
         return transaction
 
@@ -124,7 +142,7 @@ class TransactionLayer:
 
     def send_stateless(self, message: Message, hop: Hop) -> None:
         """Send a message that has no transaction here: an ACK to a 2xx, a response of a past life."""
-        self.outbox.append((message.encode(), hop))
+        self.outbox.append((wire_of(message, hop), hop))
 
     def find_invite(self, cancel: Request) -> Transaction | None:
         """The server transaction that a CANCEL means (RFC 3261 §9.2)."""
@@ -168,18 +186,26 @@ class TransactionLayer:
         transaction.handle(kind, now, response)
 
     def _refuse(self, message: Request | Response | None, error: RemoteProtocolError, source: Hop) -> None:
-        """At most one reply to a malformed request, none to an ACK or a response."""
-        if not isinstance(message, Request) or message.method == "ACK":
-            return
-        try:
-            reply_to = mark_source(message, source)
-            if "cseq" not in message.names:
-                return  # by it and the Via its sender knows what the answer answers
-            response = builder.make_response(message, error.status, to_tag="malformed", reason=_phrase(error))
-        except RemoteProtocolError:
-            return
-        self.counters["malformed_answered"] += 1
-        self.outbox.append((response.encode(), reply_to))
+        refusal = make_refusal(message, error, source)
+        if refusal is not None:
+            self.counters["malformed_answered"] += 1
+            self.outbox.append(refusal)
+
+
+def make_refusal(
+    message: Request | Response | None, error: RemoteProtocolError, source: Hop
+) -> tuple[bytes, Hop] | None:
+    """The one reply to a malformed request, and where it goes; none to an ACK, a response, or what lacks a way back."""
+    if not isinstance(message, Request) or message.method == "ACK":
+        return None
+    try:
+        reply_to = mark_source(message, source)
+        if "cseq" not in message.names:
+            return None  # by it and the Via its sender knows what the answer answers
+        response = builder.make_response(message, error.status, to_tag="malformed", reason=_phrase(error))
+    except RemoteProtocolError:
+        return None
+    return response.encode(), reply_to
 
 
 def mark_source(request: Request, source: Hop) -> Hop:
@@ -205,17 +231,21 @@ def mark_source(request: Request, source: Hop) -> Hop:
     if params != via.params:
         shown = f"{via.host}:{via.port}" if via.port else via.host
         request.replace_first_value("via", f"SIP/2.0/{via.transport} {shown}{params}")
+    if source.transport != "udp":
+        return source  # §18.2.2: the connection it came on
     return Hop(source.host, source.port if wants_rport else via.sent_by[1], source.transport)
 
 
-def reply_hop(via: Via, transport: str = "udp") -> Hop | None:
+def reply_hop(via: Via) -> Hop | None:
     """Where a response with this Via on top goes, by what the Via says alone (RFC 3261 §18.2.2).
 
-    None for a host name: nothing is looked up on the call path.
+    ``rport`` is the port of a connection that is gone where the transport has connections. None for a host name:
+    nothing is looked up on the call path.
     """
     host = (find_param(via.params, "received") or via.host).strip("[]")
+    transport = via.transport.lower()
     rport = find_param(via.params, "rport") or ""
-    known = len(rport) <= 5 and rport.isascii() and rport.isdigit() and 0 < int(rport) < 65536
+    known = transport == "udp" and len(rport) <= 5 and rport.isascii() and rport.isdigit() and 0 < int(rport) < 65536
     return Hop(host, int(rport) if known else via.sent_by[1], transport) if is_address(host) else None
 
 

@@ -7,7 +7,7 @@ another dialog.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sip.transaction import Hop
 
@@ -20,10 +20,13 @@ class SealedRoute:
     caller: Hop  # where the INVITE came from
     trunk: str  # over which it was sent on
     callee_tag: str | None = None
+    entries: int = 1  # 2 where the sides have different transports (RFC 5658 §6)
+    onward: str = field(default="", compare=False)  # not sealed: the Route value behind ours, "" when it was the last
 
     def encode(self) -> bytes:
         """The plain text to seal."""
-        parts = [self.caller_tag, self.caller.host, str(self.caller.port), self.caller.transport, self.trunk]
+        host, port, transport = self.caller
+        parts = [self.caller_tag, host, str(port), transport, self.trunk, str(self.entries)]
         if self.callee_tag is not None:
             parts.append(self.callee_tag)
         return "\n".join(parts).encode("utf-8", "surrogateescape")
@@ -38,7 +41,8 @@ class SealedRoute:
 def decode_route(plain: bytes) -> SealedRoute | None:
     """What `SealedRoute.encode` wrote; None for what another version of callward has sealed."""
     parts = plain.decode("utf-8", "surrogateescape").split("\n")
-    if len(parts) not in (5, 6) or not parts[2].isdigit():
+    if len(parts) not in (6, 7) or not parts[2].isdigit() or parts[5] not in ("1", "2"):
         return None
-    caller_tag, host, port, transport, trunk, *callee = parts
-    return SealedRoute(caller_tag, Hop(host, int(port), transport), trunk, callee[0] if callee else None)
+    caller_tag, host, port, transport, trunk, entries, *callee = parts
+    caller = Hop(host, int(port), transport)
+    return SealedRoute(caller_tag, caller, trunk, callee[0] if callee else None, int(entries))

@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
 from sip import builder
-from sip.message import Request, Response
+from sip.message import Message, Request, Response
 from sip.timing import Deadlines, Timing
 
 
@@ -25,6 +25,13 @@ class Hop(NamedTuple):
     host: str
     port: int
     transport: str = "udp"
+
+
+def wire_of(message: Message, hop: Hop) -> bytes:
+    """The bytes to send there. Over a stream Content-Length must stand (RFC 3261 §20.14), over UDP it may be missing."""
+    if hop.transport != "udp" and "content-length" not in message.names:
+        message.append("content-length", f"Content-Length: {len(message.body)}")
+    return message.encode()
 
 
 class State(IntEnum):
@@ -205,14 +212,14 @@ class Transaction:
 def send_request(tx: Transaction, now: float, message: Request | Response | None) -> None:
     """Send the request for the first time."""
     assert tx.request is not None  # it is dropped with the final response
-    tx.wire = tx.request.encode()
+    tx.wire = wire_of(tx.request, tx.hop)
     tx.port.send(tx.wire, tx.hop)
 
 
 def send_response(tx: Transaction, now: float, message: Request | Response | None) -> None:
     """Send a response of the user's; retransmissions repeat it."""
     assert message is not None  # the layer passes it with each RESPONSE_ input
-    tx.wire = message.encode()
+    tx.wire = wire_of(message, tx.hop)
     tx.port.send(tx.wire, tx.hop)
 
 

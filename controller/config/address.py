@@ -29,10 +29,11 @@ _SHAPE = "write sip:HOST or sip:HOST:PORT"
 
 
 class HostPort(NamedTuple):
-    """A host (IP literal or DNS name, IPv6 without brackets) and a port."""
+    """A host (IP literal or DNS name, IPv6 without brackets), a port, and for trunks how to get there."""
 
     host: str
     port: int
+    transport: str = "udp"
 
 
 def in_uri(host: str) -> str:
@@ -44,10 +45,10 @@ def in_uri(host: str) -> str:
 
 
 def parse_trunk_uri(text: str) -> HostPort:
-    """Read ``sip:HOST[:PORT][;transport=udp]``; raises `Mistake`."""
+    """Read ``sip:HOST[:PORT][;transport=udp|tcp]``; raises `Mistake`."""
     scheme, colon, rest = text.partition(":")
     if scheme.lower() == "sips" and colon:
-        raise Mistake("RESERVED_VALUE", "'sips:' is reserved for a later version", "write sip: (UDP) for now")
+        raise Mistake("RESERVED_VALUE", "'sips:' is reserved for a later version", "write sip: for now")
     if scheme.lower() != "sip" or not colon:
         hint = f"write sip:{text}" if _LIKE_HOST_PORT.fullmatch(text) else _SHAPE
         raise Mistake("BAD_URI", "trunk uri must begin with 'sip:'", hint)
@@ -57,14 +58,15 @@ def parse_trunk_uri(text: str) -> HostPort:
     if "?" in rest:
         raise Mistake("BAD_URI", "trunk uri cannot have headers", "remove the '?' and all that follows")
     address, *params = rest.split(";")
+    transport = "udp"
     for param in params:
-        _check_param(param)
+        transport = _read_transport(param)
     where = _parse_host_port(address, _SHAPE)
     host = _check_host(where.host, _SHAPE)
     port = DEFAULT_PORT if where.port is None else where.port
     if not 1 <= port <= 65535:
         raise Mistake("BAD_PORT", f"port {port} does not exist", "write a port from 1 to 65535")
-    return HostPort(host, port)
+    return HostPort(host, port, transport)
 
 
 def parse_listen(text: str) -> HostPort:
@@ -125,16 +127,17 @@ def ip_version(host: str) -> int | None:
         return None
 
 
-def _check_param(param: str) -> None:
+def _read_transport(param: str) -> str:
     name, _, value = param.partition("=")
     if name.lower() != "transport":
-        hint = "remove it: only ;transport=udp is understood"
+        hint = "remove it: only ;transport=udp and ;transport=tcp are understood"
         raise Mistake("BAD_URI", f"unknown uri parameter {quoted(param)}", hint)
-    if value.lower() in {"tcp", "tls", "sctp", "ws", "wss"}:
+    if value.lower() in {"tls", "sctp", "ws", "wss"}:
         message = f"transport {quoted(value)} is reserved for a later version"
-        raise Mistake("RESERVED_VALUE", message, "remove it: this version speaks UDP")
-    if value.lower() != "udp":
-        raise Mistake("BAD_URI", f"unknown transport {quoted(value)}", "remove it, or write ;transport=udp")
+        raise Mistake("RESERVED_VALUE", message, "remove it, or write ;transport=tcp")
+    if value.lower() not in {"udp", "tcp"}:
+        raise Mistake("BAD_URI", f"unknown transport {quoted(value)}", "remove it, or write ;transport=udp or =tcp")
+    return value.lower()
 
 
 # --------------------------------------------------------------------------- numbers

@@ -45,6 +45,9 @@ _ROUTE_HINTS = (
     'add did: "+15557000", or prefix: "+1555" for all that begin so',
 )
 
+_ADD_UDP = 'add udp: "0.0.0.0:5060"; TCP comes beside UDP, never alone'
+_TRANSPORT = {"udp": "", "tcp": ";transport=tcp"}  # in a URI; udp is what one means that says nothing
+
 
 def build(file: FileModel, root: Node, names: Names, report: Report, version: str) -> Dialplan:
     """Compile the models; ``root`` is what they were read from."""
@@ -57,6 +60,7 @@ class _Compiler:
     root: Node
     names: Names
     report: Report
+    all_known: bool = False  # no listener is wrong itself
 
     def dialplan(self, version: str) -> Dialplan:
         listen = self.listen()
@@ -81,16 +85,37 @@ class _Compiler:
     # ----------------------------------------------------------------- sections
 
     def listen(self) -> tuple[Listen, ...]:
-        listen = []
+        """The addresses by transport, UDP first: it is the one that everybody speaks (RFC 3261 §18)."""
+        found: dict[str, Listen] = {}
+        self.all_known = bool(self.file.listen)
         for index, model in enumerate(self.file.listen):
-            at = self.at("listen", index, "udp")
-            if not model.model_fields_set:
-                continue
-            if index:
-                hint = "keep the first and remove this one; 0.0.0.0 listens on all addresses of this machine"
-                self.report.error(at, "ONE_LISTENER", "this version listens on one address only", hint)
-            listen.append(Listen(model.udp.host, model.udp.port, where=self.where(at)))
-        return tuple(listen)
+            node = self.at("listen", index)
+            assert isinstance(node, MapNode)
+            written = {"udp": model.udp, "tcp": model.tcp}
+            if node.lost:
+                self.all_known = False
+            elif not any(written.values()):
+                self.report.error(
+                    node, "MISSING_KEY", f"{describe(self.root, ('listen', index))} has no address", _ADD_UDP
+                )
+            for transport, address in written.items():
+                if address is not None:
+                    self.keep_listener(found, transport, address, self.at("listen", index, transport))
+        if found and "udp" not in found and self.all_known:
+            self.report.error(self.at("listen"), "NO_LISTENER", "nothing listens on UDP", _ADD_UDP)
+        return tuple(found[transport] for transport in ("udp", "tcp") if transport in found)
+
+    def keep_listener(self, found: dict[str, Listen], transport: str, address: HostPort, at: Node) -> None:
+        name = transport.upper()
+        if transport in found:
+            hint = "keep the first and remove this one; 0.0.0.0 listens on all addresses of this machine"
+            self.report.error(at, "ONE_LISTENER", f"this version listens on one {name} address only", hint)
+            return
+        other = next(iter(found.values()), None)
+        if other is not None and other.host != address.host:
+            hint = f"write {in_uri(other.host)} here too ({other.where}); the ports may differ"
+            self.report.error(at, "ONE_LISTENER", "UDP and TCP listen on different hosts", hint)
+        found[transport] = Listen(address.host, address.port, transport, where=self.where(at))
 
     def sites(self) -> dict[str, Site]:
         sites: dict[str, Site] = {}
@@ -154,14 +179,20 @@ class _Compiler:
                 name,
                 model.uri.host,
                 model.uri.port,
+                model.uri.transport,
                 carrier=model.carrier,
                 probe=self.probe(name, model.probe),
                 where=self.where(self.key("trunks", name)),
+                large_over_tcp=model.large == "tcp" and model.uri.transport == "udp",
                 priority=model.priority,
                 weight=model.weight,
                 cost=model.cost,
                 site=self.site_of(name, model.site, sites),
             )
+            if model.large == "tcp" and self.all_known and listen and "tcp" not in {ours.transport for ours in listen}:
+                message = f"large requests to trunk {quoted(name)} go over TCP, and nothing listens on TCP"
+                hint = "add {tcp: \"IP:PORT\"} to 'listen', or remove 'large'"
+                self.report.error(self.at("trunks", name, "large"), "NO_LISTENER", message, hint)
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)
         return trunks
@@ -170,12 +201,16 @@ class _Compiler:
         """Calls leave by the sockets they come in by: one of them must reach the trunk, and none be it."""
         at = self.at("trunks", name, "uri")
         for ours in listen:
-            if uri == (ours.host, ours.port):
+            if uri == (ours.host, ours.port, ours.transport):
                 message = f"trunk {quoted(name)} leads back to the address we listen on"
                 hint = f"write the other side's address: calls would run in a circle ({ours.where})"
                 self.report.error(at, "LOOP", message, hint)
         family = ip_version(uri.host)  # of a DNS name nothing is known here, nor of a listener that is wrong itself
-        all_known = listen and len(listen) == len(self.file.listen)
+        all_known = listen and self.all_known
+        if all_known and uri.transport == "tcp" and "tcp" not in {ours.transport for ours in listen}:
+            message = f"trunk {quoted(name)} is reached over TCP, and nothing listens on TCP"
+            hint = "add {tcp: \"IP:PORT\"} to 'listen', or remove ';transport=tcp'"
+            self.report.error(at, "NO_LISTENER", message, hint)
         if family and all_known and family not in {ip_version(ours.host) for ours in listen}:
             message = f"trunk {quoted(name)} has an IPv{family} address, and nothing listens on IPv{family}"
             hint = f"listen on an IPv{family} address, or write one of the other kind here"
@@ -208,7 +243,7 @@ class _Compiler:
                     name=f"{name} via {trunk.name}",
                     endpoint=name,
                     trunk=trunk.name,
-                    address=f"sip:{address}@{in_uri(trunk.host)}:{trunk.port}",
+                    address=f"sip:{address}@{in_uri(trunk.host)}:{trunk.port}{_TRANSPORT[trunk.transport]}",
                 )
                 for trunk in (trunks[via] for via in self.active_first(used) if via in trunks)
             ]

@@ -125,6 +125,9 @@ CauseVerdict = Annotated[
 ModeName = Annotated[
     Mode, _Text(lambda text: Mode(parse_choice(text, "mode", [*map(str, Mode)])), {"enum": [*map(str, Mode)]})
 ]
+TransportName = Annotated[
+    str, _Text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]), {"enum": ["udp", "tcp"]})
+]
 Switch = Annotated[bool, _Text(parse_switch, {"type": "boolean"})]
 TrunkUri = Annotated[HostPort, _Text(parse_trunk_uri, _matching("[sS][iI][pP]:.+"))]
 ListenAddress = Annotated[HostPort, _Text(parse_listen, _matching(".+:[0-9]{1,5}"))]
@@ -152,16 +155,16 @@ class Section(BaseModel):
 
 
 class ListenModel(Section):
-    """One address to listen on."""
+    """One address to listen on, of one or both transports."""
 
     RESERVED = {
-        "tcp": "this version speaks UDP only",
-        "tls": "this version speaks UDP only",
+        "tls": "this version speaks UDP and TCP only",
         "advertise": "listen on the very address that the trunks reach",
         "workers": "one process serves all calls",
     }
 
-    udp: ListenAddress = Field(examples=["0.0.0.0:5060"])
+    udp: ListenAddress | None = None
+    tcp: ListenAddress | None = None
 
 
 class DefaultsModel(Section):
@@ -198,6 +201,7 @@ class TrunkModel(Section):
     weight: Annotated[int, _Text(lambda text: parse_count(text, 0, 65535), _between(0, 65535))] = 1
     cost: Annotated[float, _Text(parse_cost, {"type": "number", "minimum": 0})] = 0.0
     site: str | None = None
+    large: TransportName = "udp"
 
 
 class SiteModel(Section):

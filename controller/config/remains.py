@@ -16,7 +16,6 @@ from controller.config.model import (
     EndpointModel,
     FileModel,
     HoursModel,
-    ListenAddress,
     ListenModel,
     OneOrMore,
     RouteModel,
@@ -31,10 +30,6 @@ from controller.config.model import (
 )
 
 _NOWHERE = HostPort("", 0)
-
-
-class _Listen(ListenModel):
-    udp: ListenAddress = _NOWHERE
 
 
 class _Trunk(TrunkModel):
@@ -75,7 +70,7 @@ class Remains(FileModel):
     """A file from which all that is wrong has been cut."""
 
     version: Version = 1
-    listen: list[Annotated[ListenModel, _read_as(_Listen)]] = Field(default=[])
+    listen: list[ListenModel] = Field(default=[])
     trunks: dict[str, Annotated[TrunkModel, _read_as(_Trunk)]] = Field(default={})
     sites: dict[str, Annotated[SiteModel, _read_as(_Site)]] = Field(default={})
     hours: dict[str, Annotated[HoursModel, _read_as(_Hours)]] = Field(default={})

@@ -42,7 +42,7 @@ from controller.types import (
     StartAttempt,
 )
 from sip import builder
-from sip.element import Element, Refusal
+from sip.element import MAX_DATAGRAM, Element, Refusal
 from sip.errors import RemoteProtocolError
 from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, BranchReleased, ForkEvent, ResponseContext
 from sip.headers import find_uri, parse_via
@@ -73,13 +73,14 @@ _FOR_OTHERS = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE"
 class _Attempt:
     """The SIP side of one attempt."""
 
-    __slots__ = ("breadth", "heard", "path", "started")
+    __slots__ = ("breadth", "fallback", "heard", "path", "started")
 
     def __init__(self, path: Path, started: float) -> None:
         self.breadth = 0  # its share of the call's, as long as its branch is open
         self.path = path
         self.started = started
         self.heard = False
+        self.fallback: tuple[Request, Hop] | None = None  # over UDP, when it is too large and TCP fails (§18.1.1)
 
 
 class _Call:
@@ -129,7 +130,7 @@ class EmbeddedPlane:
         self._switchboard = switchboard
         self._element = element
         self._hops: Mapping[str, Hop] = {}
-        self._owners: dict[Hop, str] = {}  # carrier (or trunk) behind each address
+        self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
         self.swap_hops(hops)
         self._deadlines = deadlines
         self._layer = TransactionLayer(deadlines, timing)
@@ -164,7 +165,7 @@ class EmbeddedPlane:
         """Use these addresses for new attempts; call it after the switchboard has its dialplan."""
         self._hops = hops
         trunks = self._switchboard.dialplan.trunks
-        self._owners = {hop: trunks[name].carrier or name for name, hop in hops.items() if name in trunks}
+        self._owners = {hop[:2]: trunks[name].carrier or name for name, hop in hops.items() if name in trunks}
 
     # -- input
 
@@ -177,6 +178,13 @@ class EmbeddedPlane:
         """The transport could not deliver the packet with this Via branch."""
         self._layer.transport_failed(branch, now)
         self.drain(now)
+
+    def disconnected(self, hop: Hop, now: float) -> None:
+        """The connection to a hop is lost: its calls move on, those that ring there with somebody beside them."""
+        self._layer.disconnected(hop, now)
+        self.drain(now)
+        for trunk in [name for name, other in self._hops.items() if other == hop]:
+            self.lose_trunk(trunk, now)
 
     def lose_trunk(self, trunk: str, now: float) -> None:
         """Health says that a trunk is down: runs with an unanswered attempt there move on."""
@@ -324,27 +332,28 @@ class EmbeddedPlane:
 
     def _forward_in_dialog(self, request: Request) -> tuple[Request, Hop] | int:
         """The copy to send on and where to, or the status of the refusal."""
-        route = self._element.open_route(request)
+        element = self._element
+        route = element.open_route(request)
         if route is Refusal.NOT_OURS:
             return 481
         if isinstance(route, Refusal):
             self.counters["refused_routes"] += 1
             return 403
-        via = self._element.via_for(request, request.method)
-        forwarded = builder.forward_request(request, request.uri, via, strip_route=True)
+        onward = element.hop_of(parse_uri(find_uri(route.onward) if route.onward else request.uri))
         home = route.caller if route.callee_tag is None else self._hops.get(route.trunk)
-        hop = self._element.next_hop(forwarded) or home  # a name that was not looked up ahead: where the dialog began
-        if hop is None:
+        hop = onward or home  # a name that was not looked up ahead: where the dialog began
+        if hop is None or hop.transport not in element.locals:
             return 500
         if not self._may_reach(hop, home):
             self.counters["refused_routes"] += 1
             return 403
-        return forwarded, hop
+        via = element.via_for(request, request.method, transport=hop.transport)
+        return builder.forward_request(request, request.uri, via, strip_routes=route.entries), hop
 
     def _may_reach(self, hop: Hop, home: Hop | None) -> bool:
         """A dialog leads to its own trunk or to none: other trunks trust our address, and it was not meant for them."""
-        owner = self._owners.get(hop)
-        return owner is None or (home is not None and (hop.host == home.host or owner == self._owners.get(home)))
+        owner = self._owners.get(hop[:2])
+        return owner is None or (home is not None and (hop.host == home.host or owner == self._owners.get(home[:2])))
 
     def _answer(self, transaction: Transaction, status: int, now: float, *extra: str) -> None:
         ResponseContext(self._layer, transaction, self._element).respond(status, now, *extra)
@@ -369,6 +378,11 @@ class EmbeddedPlane:
             return
         attempt = call.attempts[event.branch]
         if isinstance(event, BranchFailed):
+            if not event.status and attempt.fallback is not None:
+                (request, hop), attempt.fallback = attempt.fallback, None
+                if not context.branches[event.branch].cancel_wanted:
+                    context.add_branch(event.branch, request, hop, now)
+                    return
             call.spare += attempt.breadth
             attempt.breadth = 0
             if not event.status:
@@ -408,7 +422,7 @@ class EmbeddedPlane:
             if now > until or self._layer.has_server(vias[1], method):
                 return
             hop = reply_hop(vias[1])
-            if hop is not None:
+            if hop is not None and hop.transport in self._element.locals:
                 self.counters["past_life"] += 1
                 self._layer.send_stateless(self._element.forward_response(event.response), hop)
         else:
@@ -433,10 +447,10 @@ class EmbeddedPlane:
         self._arm(call)
 
     def _start(self, call: _Call, command: StartAttempt, now: float) -> None:
-        path, invite, element = command.path, call.invite, self._element
+        path, element = command.path, self._element
         attempt = call.attempts[command.attempt] = _Attempt(path, now)
         hop = self._hops.get(path.trunk)
-        if hop is None:  # the trunk left the dialplan while the call was ringing
+        if hop is None or hop.transport not in element.locals:  # the trunk left the dialplan while the call was ringing
             self._deadlines.arm(now, self._on_not_sent, call, command.attempt, TRANSPORT_ERROR)
             return
         if not call.spare:
@@ -448,11 +462,20 @@ class EmbeddedPlane:
         tag = self._path_tags.get(path.name)
         if tag is None:
             tag = self._path_tags[path.name] = element.path_tag_of(path.name)
-        passport = SealedRoute(invite.from_tag, call.context.upstream.hop, path.trunk)
-        route = element.record_route_uri(invite.call_id, passport)
-        via = element.via_for(invite, tag, command.trial, call.loop_tag)
-        request = builder.forward_request(invite, path.address, via, record_route=f"<{route}>", breadth=attempt.breadth)
+        request = self._forward(call, attempt, tag, command.trial, hop.transport)
+        trunk = self._switchboard.dialplan.trunks.get(path.trunk)
+        if trunk is not None and trunk.large_over_tcp and len(request.encode()) > MAX_DATAGRAM:
+            attempt.fallback = request, hop
+            hop = Hop(hop.host, hop.port, "tcp")
+            request = self._forward(call, attempt, tag, command.trial, "tcp")
         call.context.add_branch(command.attempt, request, hop, now)
+
+    def _forward(self, call: _Call, attempt: _Attempt, tag: str, trial: int, transport: str) -> Request:
+        invite, path, element = call.invite, attempt.path, self._element
+        passport = SealedRoute(invite.from_tag, call.context.upstream.hop, path.trunk)
+        route = element.record_route(invite.call_id, passport, transport)
+        via = element.via_for(invite, tag, trial, call.loop_tag, transport=transport)
+        return builder.forward_request(invite, path.address, via, record_route=route, breadth=attempt.breadth)
 
     def _finish(self, call: _Call, command: Finish, now: float) -> None:
         context = call.context

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from controller.types import (
@@ -12,8 +14,10 @@ from controller.types import (
     Mode,
     Sample,
 )
+from sip.element import Element
 from sip.fork import MAX_RELEASED
 from sip.message import Request, Response
+from sip.seal import Seal
 from sip.transaction import Hop
 from tests.planes.bench import T1, T2, T3, Bench, dialplan, requests, statuses
 from tests.playbook import stage
@@ -422,6 +426,126 @@ def test_a_phone_that_stands_in_two_stages_gets_two_branches() -> None:
     assert (first.uri, third.uri) == ("sip:anna@t1.example", "sip:anna@t1.example")
     assert first.via.branch != third.via.branch
     assert statuses(bench.answer(third, 200)) == [200]
+
+
+# --------------------------------------------------------------------------- two transports
+
+
+OVER_TCP = Hop("192.0.2.10", 5060, "tcp")
+
+
+def mixed() -> Bench:
+    """A bench whose first trunk is reached over TCP."""
+    bench = Bench(element=Element(wire.LOCAL, wire.BRANCH_KEY, Seal({"k1": wire.SEAL_KEY}, "k1"), {}, OVER_TCP))
+    bench.plane.swap_hops({"t1": Hop(*T1[:2], "tcp"), "t2": T2, "t3": T3})
+    return bench
+
+
+def test_call_crosses_from_udp_to_tcp_and_both_sides_find_the_way_back() -> None:
+    bench = mixed()
+    sent = bench.call()
+    (invite,) = requests(sent)
+    assert sent[-1][1] == Hop(*T1[:2], "tcp")
+    assert [via.split()[0] for via in invite.get_all("via")] == ["SIP/2.0/TCP", "SIP/2.0/UDP"]
+    routes = invite.get_all("record-route")
+    assert ["transport=tcp" in route for route in routes] == [True, False]
+    contact = "Contact: <sip:anna@192.0.2.21:5060;transport=tcp>"
+    ((final, _),) = bench.answer(invite, 200, source=Hop(*T1[:2], "tcp"), extra=[contact])
+    turned = final.get_all("record-route")
+    assert ["transport=tcp" in route for route in turned] == [True, False]
+    assert not set(turned) & set(routes), "the caller has its own side of the dialog in both"
+    caller_route, callee_route = [f"Route: {', '.join(order)}" for order in (turned[::-1], routes)]
+    bye = wire.request("BYE", "sip:anna@192.0.2.21:5060;transport=tcp", to_tag="callee", cseq=8, extra=[caller_route])
+    ((onward, hop),) = bench.receive(bye)
+    assert (hop, onward.get("route")) == (Hop(*T1[:2], "tcp"), None)
+    assert onward.via.transport == "TCP"
+    hung_up = wire.request(
+        "BYE", "sip:alice@192.0.2.1:5070", via="SIP/2.0/TCP 192.0.2.21", branch="z9hG4bKcallee", caller_tag=";tag=callee",
+        to_tag="caller", extra=[callee_route],
+    )  # fmt: skip
+    ((onward, hop),) = bench.receive(hung_up, Hop("192.0.2.21", 40000, "tcp"))
+    assert (hop, onward.get("route"), onward.via.transport) == (CALLER, None, "UDP")
+    ((last, hop),) = bench.answer(onward, 200, source=CALLER)
+    assert (last.status, hop) == (200, Hop("192.0.2.21", 40000, "tcp")), "on the connection of its request"
+    assert (invite.get("content-length"), last.get("content-length")) == ("0", "0"), "a stream needs what UDP can spare"
+
+
+def test_nothing_is_retransmitted_over_tcp() -> None:
+    bench = mixed()
+    bench.call()
+    again = [hop for message, hop in bench.wait_until(1.9) if isinstance(message, Request) and hop[:2] == T1[:2]]
+    assert again == []
+
+
+def test_silent_attempt_fails_with_its_connection_and_a_ringing_one_gets_a_stand_in() -> None:
+    bench = mixed()
+    bench.call()
+    bench.plane.disconnected(Hop(*T1[:2], "tcp"), bench.now)
+    assert [hop for _, hop in bench.take()] == [T2]
+
+    bench = mixed()
+    (invite,) = requests(bench.call())
+    bench.answer(invite, 180, source=Hop(*T1[:2], "tcp"))
+    bench.plane.disconnected(Hop(*T1[:2], "tcp"), bench.now)
+    (stand_in,) = requests(bench.take())
+    assert stand_in.via.transport == "UDP"
+    assert 200 in statuses(bench.answer(invite, 200, source=Hop("192.0.2.21", 40001, "tcp"))), (
+        "it may still be answered"
+    )
+
+
+def test_a_dialog_leads_to_no_other_trunk_by_another_transport_either() -> None:
+    bench = mixed()
+    (invite,) = requests(bench.call())
+    ((ringing, _),) = bench.answer(invite, 180, to_tag="callee", source=Hop(*T1[:2], "tcp"))
+    route = [f"Route: {', '.join(ringing.get_all('record-route')[::-1])}"]
+    for host, kind, allowed in ((T2.host, ";transport=tcp", False), (T2.host, "", False), (T1.host, "", True)):
+        uri = f"sip:+1900@{host}{kind}"
+        data = wire.request("INFO", uri=uri, to_tag="callee", cseq=9, branch=f"z9hG4bK{host}{len(kind)}", extra=route)
+        assert (bench.receive(data)[0][0].start_line == "SIP/2.0 403 Forbidden") is not allowed, uri
+
+
+# --------------------------------------------------------------------------- large requests
+
+
+def spacious() -> Bench:
+    """A bench whose first trunk takes large requests over TCP."""
+    bench = mixed()
+    bench.plane.swap_hops({"t1": T1, "t2": T2, "t3": T3})
+    plan = bench.switchboard.dialplan
+    trunks = {name: replace(trunk, large_over_tcp=name == "t1") for name, trunk in plan.trunks.items()}
+    bench.switchboard.swap(replace(plan, trunks=trunks))
+    return bench
+
+
+BIG = ["X-Big: " + "x" * 1300]
+
+
+def test_large_request_goes_over_tcp_and_a_small_one_over_udp() -> None:
+    for extra, hop, transport in ((BIG, Hop(*T1[:2], "tcp"), "TCP"), ([], T1, "UDP")):
+        sent = spacious().call(extra=extra)
+        (invite,) = requests(sent)
+        assert (sent[-1][1], invite.via.transport) == (hop, transport)
+
+
+def test_large_request_goes_over_udp_after_all_when_tcp_fails() -> None:
+    bench = spacious()
+    (first,) = requests(bench.call(extra=BIG))
+    bench.plane.unreachable(first.via.branch, bench.now)
+    ((again, hop),) = bench.take()
+    assert isinstance(again, Request)
+    assert (hop, again.via.transport, again.via.branch) == (T1, "UDP", first.via.branch)
+    assert bench.plane.samples == [], "the trunk is not to blame"
+    assert 200 in statuses(bench.answer(again, 200))
+    assert [attempt.path for attempt in bench.record.attempts] == ["anna via t1"]
+
+
+def test_large_request_that_fails_by_both_moves_on() -> None:
+    bench = spacious()
+    (first,) = requests(bench.call(extra=BIG))
+    for _ in range(2):
+        bench.plane.unreachable(first.via.branch, bench.now)
+    assert [hop for _, hop in bench.take()] == [T1, T2]
 
 
 # --------------------------------------------------------------------------- nobody is led astray

@@ -144,7 +144,7 @@ def test_a_missing_max_forwards_is_added() -> None:
 
 def test_our_route_entry_is_taken_off_and_the_others_stay() -> None:
     bye = parsed(request("BYE", extra=["Route: <sip:us;lr>,<sip:b;lr>", "Route: <sip:c;lr>"]))
-    forwarded = builder.forward_request(bye, bye.uri, "v", strip_route=True)
+    forwarded = builder.forward_request(bye, bye.uri, "v", strip_routes=1)
     assert forwarded.get_all("route") == ["<sip:b;lr>", "<sip:c;lr>"]
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from sip import builder
 from sip.element import Element, Refusal
-from sip.headers import Via, find_uri, parse_via
+from sip.headers import Via, find_uri, parse_via, split_values
 from sip.layer import mark_source
 from sip.message import Request, Response
 from sip.route import SealedRoute
+from sip.seal import Seal
 from sip.transaction import Hop
 from sip.uri import parse_uri
 from tests.sip.wire import CALLER, LOCAL, answer, answered, make_element, parsed, request
@@ -174,7 +175,7 @@ PASSPORT = SealedRoute("caller", CALLER, "carrier-a")
 
 def callees(local: Hop = LOCAL, passport: SealedRoute = PASSPORT) -> str:
     """Our Record-Route entry as the callee gets it in the INVITE."""
-    return f"<{make_element(local).record_route_uri('call-1@192.0.2.1', passport)}>"
+    return make_element(local).record_route("call-1@192.0.2.1", passport)
 
 
 def callers(local: Hop = LOCAL, to_tag: str = "callee", status: int = 200, more: str = "") -> str:
@@ -336,3 +337,82 @@ def test_where_a_uri_leads(uri: str, hop: Hop | None) -> None:
 
 def test_the_caller_is_reached_by_its_address() -> None:
     assert make_element().hop_of(parse_uri("sip:192.0.2.1:5070")) == CALLER
+
+
+# --------------------------------------------------------------------------- two transports
+
+OVER_TCP = Hop("192.0.2.10", 5070, "tcp")
+
+
+def make_both() -> Element:
+    return Element(LOCAL, b"k" * 32, Seal({"k1": b"s" * 32}, "k1"), {}, OVER_TCP)
+
+
+def passport_of(caller: str) -> SealedRoute:
+    return replace(PASSPORT, caller=Hop(*CALLER[:2], caller))
+
+
+def values_of(caller: str, callee: str) -> list[str]:
+    return split_values(make_both().record_route("call-1@192.0.2.1", passport_of(caller), callee))
+
+
+def turned_values_of(caller: str, callee: str, lines: int = 1) -> list[str]:
+    """The same as they come to the caller, out of so many header lines."""
+    element, invite = make_both(), parsed(request())
+    sent = builder.forward_request(invite, "sip:b@h", element.via_for(invite, "path"))
+    response = answered(answer(sent, 200, "callee"))
+    values = values_of(caller, callee)
+    for value in [", ".join(values)] if lines == 1 else values[::-1]:
+        response.prepend("record-route", f"Record-Route: {value}")
+    return element.forward_response(response).get_all("record-route")
+
+
+def test_one_entry_leads_back_by_the_transport_of_both_sides() -> None:
+    for transport, hop in (("udp", LOCAL), ("tcp", OVER_TCP)):
+        (entry,) = values_of(transport, transport)
+        assert make_both().hop_of(parse_uri(find_uri(entry))) == hop
+
+
+@pytest.mark.parametrize(("caller", "callee"), [("udp", "tcp"), ("tcp", "udp")])
+def test_each_side_finds_on_top_the_entry_that_it_can_use(caller: str, callee: str) -> None:
+    element = make_both()
+    entries = values_of(caller, callee)
+    assert [element.hop_of(parse_uri(find_uri(entry))).transport for entry in entries] == [callee, caller]
+    onward = "<sip:next:5080;lr;transport=tcp>"
+    here = replace(passport_of(caller), entries=2)
+    opened = element.open_route(from_callee(", ".join([*entries, onward])))
+    assert opened == here
+    assert isinstance(opened, SealedRoute)
+    assert opened.onward == onward
+    for lines in (1, 2):
+        turned = turned_values_of(caller, callee, lines)
+        assert [element.hop_of(parse_uri(find_uri(entry))).transport for entry in turned] == [callee, caller]
+        opened = element.open_route(from_caller(", ".join([*turned[::-1], onward])))
+        assert opened == replace(here, callee_tag="callee")
+        assert isinstance(opened, SealedRoute)
+        assert opened.onward == onward
+
+
+def test_a_double_entry_without_its_twin_is_refused() -> None:
+    top, below = values_of("udp", "tcp")
+    (single,) = values_of("udp", "udp")
+    turned = turned_values_of("udp", "tcp")[0]
+    for route in (top, f"{top}, <sip:elsewhere;lr>", f"{top}, {single}", f"{below}, {single}", f"{top}, {turned}"):
+        assert make_both().open_route(from_callee(route)) is Refusal.BROKEN_SEAL
+    for route in (turned, f"{turned}, {below}"):
+        assert make_both().open_route(from_caller(route)) is Refusal.BROKEN_SEAL
+
+
+def test_a_via_says_by_which_transport_it_was_sent_and_is_recognised_either_way() -> None:
+    element, invite = make_both(), parsed(request())
+    for transport, shown in (("udp", "UDP 192.0.2.10:5060"), ("tcp", "TCP 192.0.2.10:5070")):
+        via = element.via_for(invite, "path", transport=transport)
+        assert via.startswith(f"SIP/2.0/{shown};branch=")
+        response = answered(answer(parsed(builder.forward_request(invite, invite.uri, via).encode()), 200))
+        top, below = (parse_via(value) for value in response.get_all("via"))
+        assert element.made_branch(top, below, response)
+
+
+def test_what_listens_on_tcp_points_at_us_as_well() -> None:
+    assert make_both().is_own("sip:192.0.2.10:5070;transport=tcp")
+    assert make_both().hop_of(parse_uri("sip:b@192.0.2.21;transport=TCP")) == Hop("192.0.2.21", 5060, "tcp")

@@ -77,11 +77,9 @@ class Scene:
 
     def add(self, number: int) -> Request:
         passport = SealedRoute(self.invite.from_tag, self.context.upstream.hop, "trunk")
-        route = self.element.record_route_uri(self.invite.call_id, passport)
+        route = self.element.record_route(self.invite.call_id, passport)
         via = self.element.via_for(self.invite, self.element.path_tag_of(f"path {number}"))
-        forwarded = builder.forward_request(
-            self.invite, f"sip:{number}@{callee(number).host}", via, record_route=f"<{route}>"
-        )
+        forwarded = builder.forward_request(self.invite, f"sip:{number}@{callee(number).host}", via, record_route=route)
         self.context.add_branch(number, forwarded, callee(number), self.now)
         (sent,) = self.settle()
         assert isinstance(sent.message, Request)

@@ -338,6 +338,7 @@ def test_only_the_top_via_is_marked(bench: Bench) -> None:
         ("SIP/2.0/UDP h:5070;received=192.0.2.1;rport=65536", Hop("192.0.2.1", 5070)),
         ("SIP/2.0/UDP h:5070;received=192.0.2.1;rport=0", Hop("192.0.2.1", 5070)),
         ("SIP/2.0/UDP h:5070;received=192.0.2.1;rport=٥", Hop("192.0.2.1", 5070)),
+        ("SIP/2.0/TCP h:5070;received=192.0.2.1;rport=40000", Hop("192.0.2.1", 5070, "tcp")),  # that connection is gone
         ("SIP/2.0/UDP phone.example:5070", None),  # a name would have to be looked up
         ("SIP/2.0/UDP 192.0.2.1;received=phone.example", None),
     ],
@@ -346,7 +347,41 @@ def test_where_a_via_alone_leads(value: str, hop: Hop | None) -> None:
     assert reply_hop(parse_via(value)) == hop
 
 
+def test_a_response_over_tcp_goes_on_the_connection_of_its_request(bench: Bench) -> None:
+    source = Hop("203.0.113.7", 40000, "tcp")
+    transaction = bench.accept(request(via="SIP/2.0/TCP 10.0.0.9:5070"), source)
+    assert transaction.hop == source
+    assert transaction.request is not None
+    assert "received=203.0.113.7" in transaction.request.get_all("via")[0]
+
+
 # --------------------------------------------------------------------------- client side
+
+
+def test_lost_connection_ends_what_waits_for_an_answer_there_and_nothing_else() -> None:
+    deadlines = Deadlines()
+    layer = TransactionLayer(deadlines)
+    here, there = Hop("192.0.2.21", 5060, "tcp"), Hop("192.0.2.22", 5060, "tcp")
+
+    def ask(user: str, method: str, hop: Hop) -> None:
+        via = f"SIP/2.0/TCP 192.0.2.10;branch=z9hG4bK-{user}"
+        layer.request(parsed(request(method, via=via, branch="")), hop, 0.0, user)
+
+    ask("silent", "INVITE", here)
+    ask("bye", "BYE", here)
+    ask("ringing", "INVITE", here)
+    ask("elsewhere", "INVITE", there)
+    ask("datagram", "INVITE", Hop(*here[:2]))
+    ringing = answer(parsed(request(via="SIP/2.0/TCP 192.0.2.10;branch=z9hG4bK-ringing", branch="")), 180)
+    layer.receive(ringing, here, 0.1)
+    layer.events.clear()
+    layer.disconnected(here, 0.2)
+    told = {event.user for event in layer.events if isinstance(event, TransactionUnreachable)}
+    assert told == {"silent", "bye"}
+    assert len(layer) == 3
+    layer.disconnected(there, 0.3)
+    layer.disconnected(there, 0.3)
+    assert len(layer) == 2
 
 
 def test_a_request_of_ours_gets_its_response(bench: Bench) -> None:

@@ -14,7 +14,7 @@ HOP = st.builds(
 )
 
 
-@given(st.builds(SealedRoute, WORD, HOP, WORD, st.none() | WORD))
+@given(st.builds(SealedRoute, WORD, HOP, WORD, st.none() | WORD, st.sampled_from([1, 2])))
 def test_what_was_written_is_read_again(route: SealedRoute) -> None:
     assert decode_route(route.encode()) == route
 
@@ -38,6 +38,16 @@ def test_a_side_of_a_dialog_fits_its_own_requests_only(
     assert SealedRoute("caller", Hop("192.0.2.1", 5070), "carrier-a", callee_tag).fits(from_tag, to_tag) is fits
 
 
-@pytest.mark.parametrize("plain", [b"", b"caller\ntrunk", b"a\nb\nport\nudp\ntrunk", b"a\nb\n1\nudp\nt\nu\nv"])
+@pytest.mark.parametrize(
+    "plain",
+    [
+        b"",
+        b"caller\ntrunk",
+        b"a\nb\nport\nudp\ntrunk\n1",
+        b"a\nb\n1\nudp\nt",
+        b"a\nb\n1\nudp\nt\ntag",
+        b"a\nb\n1\nudp\nt\n1\nu\nv",
+    ],
+)
 def test_what_another_version_has_sealed_is_no_passport(plain: bytes) -> None:
     assert decode_route(plain) is None

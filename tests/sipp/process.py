@@ -63,10 +63,14 @@ def _is_free(port: int) -> bool:
 
 
 def is_bound(port: int) -> bool:
-    """Whether somebody listens on this UDP port (proc(5): /proc/net/udp, local_address is the second column)."""
+    """Whether somebody listens on this port (proc(5): /proc/net/udp, local_address is the second column).
+
+    Of TCP only listening sockets count, state 0A: a connection may have the port as well.
+    """
     suffix = f":{port:04X}"
-    rows = Path("/proc/net/udp").read_text().splitlines()[1:]
-    return any(row.split()[1].endswith(suffix) for row in rows)
+    udp, tcp = (Path(f"/proc/net/{kind}").read_text().splitlines()[1:] for kind in ("udp", "tcp"))
+    listening = [row for row in tcp if row.split()[3] == "0A"]
+    return any(row.split()[1].endswith(suffix) for row in udp + listening)
 
 
 @cache
