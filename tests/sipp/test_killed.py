@@ -5,6 +5,7 @@ SIPp plays carriers and callers; the daemon is the real one, killed with SIGKILL
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -49,7 +50,7 @@ class Scene:
 
     def __init__(self, folder: Path, start: int, *, probed: bool) -> None:
         self.folder = folder
-        self.ports = Ports(start)
+        self.ports = Ports(31 * os.getpid() + start)  # runs side by side must not meet
         self.proxy, self.primary, self.secondary = (self.ports.pick() for _ in range(3))
         self.dialplan = folder / "dialplan.yaml"
         probe = "" if probed else ", probe: off"

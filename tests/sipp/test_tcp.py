@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ class Scene:
 
     def __init__(self, folder: Path, start: int, *, first: str, second: str = "udp", probed: bool = False) -> None:
         self.folder = folder
-        self.ports = Ports(start)
+        self.ports = Ports(31 * os.getpid() + start)  # runs side by side must not meet
         self.proxy, self.primary, self.secondary = (self.ports.pick() for _ in range(3))
         self.dialplan = folder / "dialplan.yaml"
         ports = {"proxy": self.proxy, "primary": self.primary, "secondary": self.secondary}
