@@ -82,7 +82,7 @@ def open_log(stream: TextIO = sys.stderr) -> tuple[Log, LineWriter]:
         logger_factory=lambda *_: writer,
         cache_logger_on_first_use=False,
     )
-    log: Log = structlog.get_logger()
+    log: Log = structlog.get_logger().bind()  # bound once, not with every line
     return log, writer
 
 

@@ -65,7 +65,6 @@ class UdpEndpoint:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = inf
-        self._limit = 1
         self._bytes = bytearray(_BUFFER)
         self._view = memoryview(self._bytes)
         self.streams: Sender | None = None  # for hops with another transport
@@ -109,13 +108,10 @@ class UdpEndpoint:
 
     def _drain(self, core: Core) -> None:
         sock, view = self._sock, self._view
-        limit = self._limit  # it follows the traffic: to ask an empty socket costs as much as to read from a full one
-        self._limit = min(2 * limit, DRAIN)
-        for turn in range(limit):
+        for turn in range(DRAIN):
             try:
                 size, source = sock.recvfrom_into(view)
             except BlockingIOError:
-                self._limit = max(1, turn)
                 if turn == 0:  # woken, and yet nothing to read: it was the error queue
                     self._drain_errors()
                 break
