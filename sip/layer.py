@@ -132,9 +132,7 @@ class TransactionLayer:
 
     def respond(self, transaction: Transaction, response: Response, now: float) -> bool:
         """Send a response in a server transaction; False if its state does not allow one any more."""
-        status = response.status
-        kind = Input.RESPONSE_1XX if status < 200 else Input.RESPONSE_2XX if status < 300 else Input.RESPONSE_3XX_6XX
-        return transaction.handle(kind, now, response)
+        return transaction.handle(_input_of(response), now, response)
 
     def abandon(self, transaction: Transaction, now: float) -> None:
         """End a transaction before its time; the user of a client transaction is told that it timed out."""
@@ -181,9 +179,7 @@ class TransactionLayer:
         if transaction is None:
             self.events.append(StrayResponse(response, source))
             return
-        status = response.status
-        kind = Input.RESPONSE_1XX if status < 200 else Input.RESPONSE_2XX if status < 300 else Input.RESPONSE_3XX_6XX
-        transaction.handle(kind, now, response)
+        transaction.handle(_input_of(response), now, response)
 
     def _refuse(self, message: Request | Response | None, error: RemoteProtocolError, source: Hop) -> None:
         refusal = make_refusal(message, error, source)
@@ -206,6 +202,11 @@ def make_refusal(
     except RemoteProtocolError:
         return None
     return response.encode(), reply_to
+
+
+def _input_of(response: Response) -> Input:
+    status = response.status
+    return Input.RESPONSE_1XX if status < 200 else Input.RESPONSE_2XX if status < 300 else Input.RESPONSE_3XX_6XX
 
 
 def mark_source(request: Request, source: Hop) -> Hop:

@@ -1,7 +1,7 @@
 """Hosts, ports, trunk URIs and numbers as an operator writes them.
 
 Owns their syntax. Must not resolve names: a name is resolved when it is used.
-Hosts come out bare (IPv6 without brackets), as sockets and ``sip.uri`` have them; `in_uri` puts the brackets back.
+Hosts come out bare (IPv6 without brackets), as sockets and ``sip.uri`` have them; `sip.uri.bracketed` puts the brackets back.
 """
 
 from __future__ import annotations
@@ -34,11 +34,6 @@ class HostPort(NamedTuple):
     host: str
     port: int
     transport: str = "udp"
-
-
-def in_uri(host: str) -> str:
-    """A host as it stands in a URI: IPv6 in brackets (RFC 3261 §25.1, IPv6reference)."""
-    return f"[{host}]" if ":" in host else host
 
 
 # --------------------------------------------------------------------------- addresses

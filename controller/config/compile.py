@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from controller.config.address import HostPort, in_uri, ip_version
+from controller.config.address import HostPort, ip_version
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.hours import DAYS, parse_days
 from controller.config.model import EndpointModel, FileModel, HoursModel, ProbeModel, StageModel, WhenModel
@@ -34,6 +34,7 @@ from controller.types import (
     Verdict,
     When,
 )
+from sip.uri import bracketed
 
 #: What to do about both of two keys, and about neither.
 _ENDPOINT_HINTS = (
@@ -113,7 +114,7 @@ class _Compiler:
             return
         other = next(iter(found.values()), None)
         if other is not None and other.host != address.host:
-            hint = f"write {in_uri(other.host)} here too ({other.where}); the ports may differ"
+            hint = f"write {bracketed(other.host)} here too ({other.where}); the ports may differ"
             self.report.error(at, "ONE_LISTENER", "UDP and TCP listen on different hosts", hint)
         found[transport] = Listen(address.host, address.port, transport, where=self.where(at))
 
@@ -243,7 +244,7 @@ class _Compiler:
                     name=f"{name} via {trunk.name}",
                     endpoint=name,
                     trunk=trunk.name,
-                    address=f"sip:{address}@{in_uri(trunk.host)}:{trunk.port}{_TRANSPORT[trunk.transport]}",
+                    address=f"sip:{address}@{bracketed(trunk.host)}:{trunk.port}{_TRANSPORT[trunk.transport]}",
                 )
                 for trunk in (trunks[via] for via in self.active_first(used) if via in trunks)
             ]
@@ -395,4 +396,4 @@ def _probe(model: ProbeModel) -> Probe:
 
 
 def _show(address: HostPort) -> str:
-    return quoted(f"{in_uri(address.host)}:{address.port}")
+    return quoted(f"{bracketed(address.host)}:{address.port}")

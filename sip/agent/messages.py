@@ -12,7 +12,7 @@ from sip.agent.script import AgentCall
 from sip.headers import MAGIC_COOKIE, find_uri
 from sip.message import Request, Response
 from sip.transaction import Hop
-from sip.uri import parse_uri
+from sip.uri import bracketed, parse_uri
 
 ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS"
 
@@ -21,7 +21,7 @@ class Composer:
     """Makes messages in the name of one agent."""
 
     def __init__(self, name: str, local: Hop) -> None:
-        host = f"[{local.host}]" if ":" in local.host else local.host
+        host = bracketed(local.host)
         family = "IP6" if ":" in local.host else "IP4"
         self._name = name
         self._transport = local.transport

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from controller.config.address import (
     HostPort,
-    in_uri,
     parse_did,
     parse_listen,
     parse_number,
@@ -15,6 +14,7 @@ from controller.config.address import (
     parse_user,
 )
 from controller.config.diagnostics import Mistake
+from sip.uri import bracketed
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_wrong_listen_address_says_what_to_write(text: str, hint: str) -> None:
 
 
 def test_only_ipv6_gets_brackets() -> None:
-    assert [in_uri(host) for host in ("::1", "127.0.0.1", "sbc.example")] == ["[::1]", "127.0.0.1", "sbc.example"]
+    assert [bracketed(host) for host in ("::1", "127.0.0.1", "sbc.example")] == ["[::1]", "127.0.0.1", "sbc.example"]
 
 
 @pytest.mark.parametrize("text", ["+15557000", "+442071838750", "100", "0", "0123", "911", "123456789012345"])
