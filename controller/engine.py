@@ -7,13 +7,13 @@ plane, a new view gates new offers, answers to probes find the prober. It holds 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from controller.health.board import Board
 from controller.planes.embedded import EmbeddedPlane
 from controller.probes import Prober
 from controller.switchboard import Switchboard
-from controller.types import CallRecord, Dialplan, Fault, TargetState, Transition
+from controller.types import CallRecord, Dialplan, Fault, Page, TargetState, Transition
 from sip.element import Element
 from sip.timing import Deadlines, Timing
 from sip.transaction import Hop
@@ -49,7 +49,7 @@ class Engine:
         self.plane.past_until = now + (timing or Timing()).timer_c  # RFC 3261 §16.6 step 11: nothing rings for longer
         self.prober = Prober(self.board, hops, element.local, token, *element.locals.values())
         self.outbox = self.plane.outbox
-        self.news: list[CallRecord | Transition | Fault] = []
+        self.news: list[CallRecord | Transition | Page | Fault] = []
         self._view = self.board.view
 
     def receive(self, data: bytes, source: Hop, now: float) -> None:
@@ -77,7 +77,7 @@ class Engine:
 
     def next_deadline(self) -> float:
         """When `handle_timer` is wanted next; infinity for never."""
-        return min(self._deadlines.next_deadline(), self.prober.next_deadline())
+        return min(self._deadlines.next_deadline(), self.prober.next_deadline(), self.board.next_deadline())
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
@@ -85,6 +85,8 @@ class Engine:
         self.plane.drain(now)
         if self.prober.next_deadline() <= now:
             self._take(self.prober.handle_timer(now), now)
+        if self.board.next_deadline() <= now:
+            self._take(self.board.handle_timer(now), now)
         self._settle(now)
 
     def reload(self, dialplan: Dialplan, hops: Mapping[str, Hop], now: float) -> None:
@@ -103,7 +105,7 @@ class Engine:
             samples, plane.samples = plane.samples, []
             for stray in strays:
                 response = stray.response
-                _, transitions = self.prober.handle_response(response.via.branch, response.status, stray.source, now)
+                _, transitions = self.prober.handle_response(response, stray.source, now)
                 self._take(transitions, now)
             for sample in samples:
                 self._take(self.board.observe(sample, now), now)
@@ -118,13 +120,13 @@ class Engine:
             self._view = self.board.view
             plane.set_states(self._view)
 
-    def _take(self, transitions: list[Transition], now: float) -> None:
-        for transition in transitions:
-            self.news.append(transition)
-            if transition.new is TargetState.DOWN:
+    def _take(self, news: Sequence[Transition | Page], now: float) -> None:
+        for item in news:
+            self.news.append(item)
+            if isinstance(item, Transition) and item.new is TargetState.DOWN:
                 # the calls that move on must be planned around it, and so must the next one
                 self.plane.set_states(self.board.view)
-                self.plane.lose_trunk(transition.trunk, now)
+                self.plane.lose_trunk(item.trunk, now)
 
 
 def host_names(dialplan: Dialplan, hops: Mapping[str, Hop]) -> dict[str, str]:

@@ -24,8 +24,9 @@ from typing import Any
 
 from controller.health.board import Board
 from controller.health.detector import PROBE_TIMEOUT, Detector
-from controller.types import CALL_SILENT, TRANSPORT_ERROR, Sample, Transition, Trunk
+from controller.types import CALL_SILENT, TRANSPORT_ERROR, AliveOn, Sample, Transition, Trunk
 from sip.headers import MAGIC_COOKIE
+from sip.message import Response
 from sip.timing import Deadlines
 from sip.transaction import Hop
 from sip.uri import bracketed
@@ -147,18 +148,27 @@ class Prober:
 
     # ------------------------------------------------------------------ what comes back
 
-    def handle_response(self, branch: str, status: int, source: Hop, now: float) -> tuple[bool, list[Transition]]:
-        """Take in a response by the branch of its top Via. Returns whether it was ours to deal with, and what
-        it changed; a spoofed or provisional one is ours and changes nothing."""
+    def handle_response(self, response: Response, source: Hop, now: float) -> tuple[bool, list[Transition]]:
+        """Take in a response. Returns whether it was ours to deal with, and what it changed; a spoofed or
+        provisional one is ours and changes nothing."""
+        branch = response.via.branch
         probe = self._sent.get(branch)
         if probe is None:
             return False, []
-        if source != probe.watch.hop or status < 200 or probe.answered:
+        status = response.status
+        if (
+            source != probe.watch.hop
+            or status < 200
+            or probe.answered
+            or response.from_tag != branch[len(MAGIC_COOKIE) :]
+        ):
             return True, []
         probe.answered = True
         self._deadlines.cancel(probe.ticket)
+        trunk = probe.watch.detector.trunk
         # Any final status is alive (RFC 3261 §11.2): even a 503 was made by somebody who is there.
-        sample = Sample(probe.watch.detector.trunk.name, alive=True, code=f"PROBE_{status}", latency=now - probe.at)
+        alive = status < 300 or trunk.probe is None or trunk.probe.alive_on is not AliveOn.SUCCESS
+        sample = Sample(trunk.name, alive=alive, code=f"PROBE_{status}", latency=now - probe.at)
         return True, self._board.observe(sample, now)
 
     def handle_unreachable(self, branch: str | None, hop: Hop, now: float) -> list[Transition]:

@@ -55,6 +55,14 @@ class TargetState(StrEnum):
     DOWN = "down"  # route away
 
 
+class AliveOn(StrEnum):
+    """Which answers to probes are signs of life, and whether their silence says anything."""
+
+    ANY = "any"  # whoever says 404 is there
+    SUCCESS = "2xx"  # for who answers OPTIONS with an error while out of service
+    CALLS_ONLY = "calls-only"  # for who drops OPTIONS at will: any answer is life, silence is nothing
+
+
 # Causes of our own, beside SIP status codes ("486"): short, stable, upper case.
 NO_REPLY = "NO_REPLY"  # nothing heard at all in time
 NO_PROGRESS = "NO_PROGRESS"  # heard, but not alerting in time
@@ -87,10 +95,11 @@ class Probe:
     """How one trunk is probed."""
 
     every: float = 0.25  # between probes while nothing is wrong
-    burst: float = 0.05  # between probes after the first miss
-    timeout: float = 0.2  # a probe unanswered for so long is a miss (lower bound; RTT may raise it)
-    misses: int = 8  # consecutive misses until DOWN
+    burst: float = 0.03  # between probes after the first miss
+    timeout: float | None = None  # a probe unanswered for so long is a miss; None: as the round trips suggest
+    misses: int | None = None  # consecutive misses until DOWN; None: as many as the measured loss asks for
     rise: int = 2  # consecutive answers until UP again
+    alive_on: AliveOn = AliveOn.ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +258,17 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A trunk has been DOWN for so long that somebody should be woken; its next `Transition` resolves it."""
+
+    trunk: str
+    at: float
+    since: float  # when it went DOWN
+    code: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrunkHealth:
     """What the board knows of one trunk."""
 
@@ -256,6 +276,7 @@ class TrunkHealth:
     since: float = 0.0
     code: str = ""
     hedge: float = LEAST_HEDGE  # what `hedge: auto` means on this trunk now, seconds
+    paged: bool = False  # DOWN, and somebody was woken
 
 
 @dataclass(frozen=True, slots=True)

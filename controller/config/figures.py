@@ -5,16 +5,21 @@ Owns the arithmetic that `check` prints and lint uses. Pure functions of the com
 
 from __future__ import annotations
 
+from controller.health.detector import JITTER, LEAST_TIMEOUT, misses_for
+from controller.health.loss import misses_at
 from controller.types import Chain, Mode, Probe, Stage
 
 
-def detection_time(probe: Probe) -> float:
-    """Seconds until a trunk that falls silent is DOWN, at the worst moment and without loss.
+def detection_time(probe: Probe, loss: float = 0.0) -> float:
+    """Seconds until a trunk that falls silent is DOWN, at the worst moment.
 
-    It dies right after an answer: the next probe is due after ``every`` and missed ``timeout`` later; the other
-    misses follow ``burst`` apart. With the defaults 0.25 + 0.2 + 7 x 0.05 = 0.8 s.
+    It dies right after an answer: the next probe is due after ``every`` (5 % early or late, as the one before) and
+    missed ``timeout`` later, for `auto` as on a path of a few milliseconds; the other misses follow ``burst`` apart.
+    With the defaults 1.1 x 0.25 + 0.05 + 15 x 0.03 = 0.775 s. ``loss`` is the share of probes that go unanswered.
     """
-    return probe.every + probe.timeout + (probe.misses - 1) * probe.burst
+    timeout = probe.timeout if probe.timeout is not None else LEAST_TIMEOUT
+    misses = misses_for(probe, misses_at(loss) if loss else 0)
+    return probe.every * (1 + 2 * JITTER) + timeout + (misses - 1) * probe.burst
 
 
 def ringing_time(stage: Stage) -> float:

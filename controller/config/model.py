@@ -39,7 +39,7 @@ from controller.config.values import (
     parse_switch,
     parse_version,
 )
-from controller.types import Hedge, Mode, Verdict
+from controller.types import AliveOn, Hedge, Mode, Verdict
 
 Json = dict[str, Any]
 
@@ -105,12 +105,14 @@ def _parse_hedge(text: str) -> Hedge:
     return parse_duration(text, shortest=0.01)
 
 
-def _parse_misses(text: str) -> int:
-    return AUTO_MISSES if text == AUTO else parse_count(text, 1, 100)
+def _parse_misses(text: str) -> int | None:
+    return None if text == AUTO else parse_count(text, 1, 100)
 
 
-#: What `misses: auto` stands for: at 50 ms bursts and no loss 8 give under one false DOWN in 30 days.
-AUTO_MISSES = 8
+def _parse_timeout(text: str) -> float | None:
+    return None if text == AUTO else parse_duration(text, shortest=0.01, longest=60.0)
+
+
 #: Faster than this a probe says nothing more and carriers object.
 FASTEST_PROBE = 0.05
 
@@ -124,6 +126,12 @@ CauseVerdict = Annotated[
 ]
 ModeName = Annotated[
     Mode, _Text(lambda text: Mode(parse_choice(text, "mode", [*map(str, Mode)])), {"enum": [*map(str, Mode)]})
+]
+AliveOnName = Annotated[
+    AliveOn,
+    _Text(
+        lambda text: AliveOn(parse_choice(text, "sign of life", [*map(str, AliveOn)])), {"enum": [*map(str, AliveOn)]}
+    ),
 ]
 TransportName = Annotated[
     str, _Text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]), {"enum": ["udp", "tcp"]})
@@ -222,15 +230,12 @@ class HoursModel(Section):
 class ProbeModel(Section):
     """How trunks are probed."""
 
-    RESERVED = {"alive_on": "any final response counts as a sign of life"}
-
     every: Annotated[float | None, _Text(partial(parse_duration, shortest=FASTEST_PROBE), _matching(_TIME))] = None
     burst: Annotated[float | None, _Text(partial(parse_duration, shortest=0.01), _matching(_TIME))] = None
-    timeout: Annotated[float | None, _Text(partial(parse_duration, shortest=0.01, longest=60.0), _matching(_TIME))] = (
-        None
-    )
+    timeout: Annotated[float | None, _Text(_parse_timeout, _matching(f"auto|{_TIME}"))] = None
     misses: Annotated[int | None, _Text(_parse_misses, {"anyOf": [{"const": "auto"}, _between(1, 100)]})] = None
     rise: Annotated[int | None, _Text(lambda text: parse_count(text, 1, 100), _between(1, 100))] = None
+    alive_on: AliveOnName | None = None
 
 
 class EndpointModel(Section):

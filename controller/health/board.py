@@ -8,11 +8,25 @@ that a plan depends on costs about a microsecond and leaves the picture alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 from types import MappingProxyType
 from zlib import crc32
 
 from controller.health.detector import Detector, RoundTrip
-from controller.types import CALL_RESPONSE, LEAST_HEDGE, HealthView, Sample, TargetState, Transition, Trunk, TrunkHealth
+from controller.types import (
+    CALL_RESPONSE,
+    LEAST_HEDGE,
+    HealthView,
+    Page,
+    Sample,
+    TargetState,
+    Transition,
+    Trunk,
+    TrunkHealth,
+)
+
+#: `hedge: auto` on a trunk under suspicion, seconds: enough for a trunk that lives to say 100.
+SUSPECT_HEDGE = 0.05
 
 #: `hedge: auto` in seconds at most: a caller would notice a longer wait, however slow the trunk usually is.
 MAX_HEDGE = 1.0
@@ -32,11 +46,12 @@ def spread_by_name(name: str) -> float:
 class _Entry:
     """What the board keeps of one trunk."""
 
-    __slots__ = ("detector", "first_response", "shown")
+    __slots__ = ("detector", "first_response", "hedge", "shown")
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
         self.first_response = RoundTrip()  # of calls
+        self.hedge = LEAST_HEDGE
         self.shown = TrunkHealth(detector.state, detector.since, detector.code, LEAST_HEDGE)
 
 
@@ -50,6 +65,7 @@ class Board:
         self._hurried: dict[str, None] = {}  # an ordered set: a replay must come out the same
         self._view = HealthView()
         self._stale = True
+        self._wake_at = inf
         self.update(trunks, now)
 
     def update(self, trunks: Iterable[Trunk], now: float) -> None:
@@ -75,15 +91,33 @@ class Board:
         if sample.code == CALL_RESPONSE and sample.latency is not None:
             entry.first_response.add(sample.latency)
             hedge = min(max(LEAST_HEDGE, entry.first_response.bound), MAX_HEDGE)
-            shown = entry.shown.hedge
-            if abs(hedge - shown) > NOTICEABLE * shown:
-                self._show(entry, hedge)
+            if abs(hedge - entry.hedge) > NOTICEABLE * entry.hedge:
+                entry.hedge = hedge
+                self._show(entry)
         if transition is None:
             return []
-        self._show(entry, entry.shown.hedge)
-        if transition.new is TargetState.SUSPECT:
-            self._hurried[sample.trunk] = None
+        self._note(entry, transition)
         return [transition]
+
+    def next_deadline(self) -> float:
+        """When `handle_timer` is wanted next; infinity for never."""
+        return self._wake_at
+
+    def handle_timer(self, now: float) -> list[Transition | Page]:
+        """Do what only time brings: pages, and the end of paroles."""
+        news: list[Transition | Page] = []
+        for entry in self._entries.values():
+            while (found := entry.detector.wake(now)) is not None:
+                self._note(entry, found)
+                news.append(found)
+        self._wake_at = min((entry.detector.wake_at for entry in self._entries.values()), default=inf)
+        return news
+
+    def _note(self, entry: _Entry, found: Transition | Page) -> None:
+        self._show(entry)
+        self._wake_at = min(self._wake_at, entry.detector.wake_at)
+        if isinstance(found, Transition) and found.new is TargetState.SUSPECT:
+            self._hurried[found.trunk] = None
 
     @property
     def view(self) -> HealthView:
@@ -106,9 +140,10 @@ class Board:
         self._hurried.clear()
         return names
 
-    def _show(self, entry: _Entry, hedge: float) -> None:
+    def _show(self, entry: _Entry) -> None:
         detector = entry.detector
-        entry.shown = TrunkHealth(detector.state, detector.since, detector.code, hedge)
+        hedge = SUSPECT_HEDGE if detector.state is TargetState.SUSPECT else entry.hedge
+        entry.shown = TrunkHealth(detector.state, detector.since, detector.code, hedge, detector.paged)
         self._stale = True
 
 

@@ -3,51 +3,87 @@
 Owns every rule by which a trunk changes its state. Must not send, match or parse anything, and must not
 know of other trunks. Time is an argument, all durations are seconds.
 
-Theory of operation. One counter, the idea of HAProxy's checks: ``health`` lies in 0 .. rise + misses - 1.
-A missed probe takes one off, and below ``rise`` the trunk is DOWN and the counter 0. An answer fills the
-counter, unless the trunk is DOWN: then it adds one, and at ``rise`` the trunk is UP and the counter full.
-
-===============  ===========  ====================  ==============
-sample           UNKNOWN, UP  SUSPECT               DOWN
-===============  ===========  ====================  ==============
-alive, any code  UP           UP                    +1; UP at rise
-PROBE_TIMEOUT    -1; SUSPECT  -1; DOWN below rise   counter 0
-TRANSPORT_ERROR  SUSPECT      DOWN at the third     counter 0
-any other dead   SUSPECT      --                    --
-===============  ===========  ====================  ==============
-
-(With ``misses: 1`` the first missed probe leads to DOWN at once.)
+===============  ===========  ==================  ============================
+sample           UNKNOWN, UP  SUSPECT             DOWN
+===============  ===========  ==================  ============================
+alive, any code  UP           UP                  UP after `rise` and the hold
+PROBE_TIMEOUT    SUSPECT      DOWN when enough    the answers start anew
+TRANSPORT_ERROR  SUSPECT      DOWN at the third   the answers start anew
+CALL_SILENT      SUSPECT      --                  --
+===============  ===========  ==================  ============================
 
 * SUSPECT is being confirmed: a burst of probes runs until it ends, in UP or in DOWN.
-* Silence of a call (CALL_SILENT) starts that burst and proves nothing by itself: the called user agent may
+* How many misses in a row are enough follows the measured loss (`loss`), and how long they must last the caller's
+  patience (`SPAN`). An answer that comes late is a sign of life like any other.
+* A first miss is told as soon as the measured round trips allow; only then does the burst begin.
+* Silence of a call (CALL_SILENT) starts the burst and proves nothing by itself: the called user agent may
   be slow where the trunk is fine. Only unanswered probes lead from silence to DOWN.
 * An ICMP error can be forged, so the first one only raises suspicion; two more without any sign of life
-  between them confirm it.
+  between them confirm it. A refused connection cannot be forged by who does not see our packets: DOWN at once.
 * A sign of life overtakes the probes that were on their way before it: their silence is old news (`counts`).
-* A trunk that is never probed (``probe`` is None) has nothing that could confirm a suspicion, so it is
-  neither SUSPECT nor DOWN: a response makes it UP, silence or an error makes it UNKNOWN again.
+* Who falls often is held: each fall within ten minutes doubles the time for which answers must last before UP.
+* Where probes say nothing (``probe`` is None, or ``alive_on: calls-only``) calls decide: three of them silent, without
+  a sign of life for a second, are DOWN. After `PAROLE` it is SUSPECT again, so that one call, hedged, tries it.
+* DOWN for `PAGE_AFTER` is worth waking somebody: `wake` gives a `Page`.
 """
 
 from __future__ import annotations
 
 from math import floor, inf
+from zlib import crc32
 
-from controller.types import CALL_RESPONSE, TRANSPORT_ERROR, Probe, Sample, TargetState, Transition, Trunk
+from controller.health.loss import Loss, least_misses
+from controller.types import (
+    CALL_RESPONSE,
+    CALL_SILENT,
+    TRANSPORT_ERROR,
+    AliveOn,
+    Page,
+    Probe,
+    Sample,
+    TargetState,
+    Transition,
+    Trunk,
+)
 
 # Codes of samples (with those of controller.types, and PROBE_200 and so on) and of transitions.
 PROBE_TIMEOUT = "PROBE_TIMEOUT"
 PROBE_OK = "PROBE_OK"
 PORT_CLOSED = "PORT_CLOSED"
+PAROLED = "PAROLED"
 
 #: The error that raises suspicion, and two confirmations.
 REFUSALS = 3
 
-#: Whatever the round trips suggest, no probe is waited for longer than this, unless its `timeout` says so:
-#: a trunk that needs more than 2 x T1 (RFC 3261 §17.1.1.1) to answer has each of its calls retransmitted.
-MAX_PATIENCE = 1.0
+#: Silent calls in a row that are DOWN where calls decide, and the silence that they must span.
+SILENT_CALLS, SILENT_SPAN = 3, 1.0
+
+#: `misses: auto` lasts at least this long from the first miss on: shorter pauses are the business of hedges.
+SPAN = 0.45
+
+#: `timeout: auto` while nothing was measured, and its bounds afterwards: a pause of a user agent is no death, and a
+#: trunk that needs more than 2 x T1 (RFC 3261 §17.1.1.1) to answer has each of its calls retransmitted.
+FIRST_TIMEOUT, LEAST_TIMEOUT, MAX_PATIENCE = 0.2, 0.05, 1.0
 
 #: RFC 6298's clock granularity G: a loop at 1,500 calls/s was measured up to 20 ms late (p99).
 GRANULARITY = 0.02
+
+#: Regular probes leave up to this share of their interval before or after the beat, so that none keeps step with
+#: what happens regularly elsewhere.
+JITTER = 0.05
+
+#: A fall is forgiven after so long; the hold is 2^(falls - 1) - 1 seconds, at most `MAX_HOLD`.
+FORGIVEN, MAX_HOLD = 600.0, 60.0
+
+#: How long calls stay away from a trunk that only calls can try; doubled with each fall, at most `MAX_PAROLE`.
+PAROLE, MAX_PAROLE = 30.0, 300.0
+
+PAGE_AFTER = 5.0
+
+
+def misses_for(probe: Probe, loss: int = 0) -> int:
+    """How many misses in a row are DOWN; ``loss`` is how many the measured loss asks for."""
+    return probe.misses or max(loss, least_misses(probe.burst, SPAN))
 
 
 class RoundTrip:
@@ -77,17 +113,28 @@ class Detector:
     """The liveness machine of one trunk."""
 
     __slots__ = (
+        "_calls_decide",
+        "_falls",
+        "_fell_at",
         "_first",
+        "_parole_at",
         "_sent_at",
+        "_silent_since",
         "alive_at",
+        "answered",
+        "answering_since",
         "code",
         "due",
-        "health",
+        "loss",
+        "missed",
+        "paged",
         "refusals",
         "round_trip",
+        "silent_calls",
         "since",
         "state",
         "trunk",
+        "why",
     )
 
     def __init__(self, trunk: Trunk, now: float, first: float) -> None:
@@ -96,13 +143,24 @@ class Detector:
         self.state = TargetState.UNKNOWN
         self.since = now
         self.code = ""  # of the last transition
+        self.why = ""
         self.due = first if trunk.probe else inf  # when the next probe is to be sent
-        self.health = trunk.probe.rise + trunk.probe.misses - 1 if trunk.probe else 0
+        self.missed = 0  # probes in a row, while SUSPECT
+        self.answered = 0  # signs of life in a row, while DOWN
+        self.answering_since = -inf
         self.refusals = 0  # transport errors since the last sign of life
+        self.silent_calls = 0  # the same for calls
         self.alive_at = -inf  # the last sign of life
+        self.loss = Loss()
         self.round_trip = RoundTrip()  # of probes
+        self.paged = False
+        self._calls_decide = trunk.probe is None or trunk.probe.alive_on is AliveOn.CALLS_ONLY
         self._first = first
         self._sent_at = -inf
+        self._silent_since = -inf
+        self._falls = 0.0
+        self._fell_at = -inf
+        self._parole_at = inf
 
     # ------------------------------------------------------------------ probes
 
@@ -110,14 +168,17 @@ class Detector:
         """Note a probe that leaves now, and set when the next is due. Returns when its silence is a miss."""
         probe = self._probe()
         self._sent_at = now
-        # What the round trips suggest may only raise the configured timeout ...
-        patience = max(probe.timeout, min(self.round_trip.bound, MAX_PATIENCE))
+        bound = min(self.round_trip.bound, MAX_PATIENCE)
+        if probe.timeout is not None:
+            patience = max(probe.timeout, bound)  # what the round trips suggest may only raise what is configured ...
+        else:
+            patience = max(LEAST_TIMEOUT, bound) if bound else FIRST_TIMEOUT
         if self.state is TargetState.SUSPECT:
             self.due = now + probe.burst
             # ... but within a burst it is used as it is: late answers count as well, so what protects a slow
-            # trunk is the silence as a whole (0.55 s or more by default), not the patience with each probe.
-            if self.round_trip.bound:
-                patience = min(patience, max(probe.burst, self.round_trip.bound))
+            # trunk is the silence as a whole, not the patience with each probe.
+            if bound:
+                patience = min(patience, max(probe.burst, bound))
         else:
             self.due = self._next_beat(now)
         return now + patience
@@ -130,12 +191,33 @@ class Detector:
         """The next instant of the regular rhythm. It keeps its phase: after an outage of everything, or a stall,
         a thousand trunks must not go on in step."""
         every = self._probe().every
-        beat = self._first + every * (floor((now - self._first) / every) + 1)
-        return beat if beat > now else beat + every  # rounding may leave it at now
+        beat = floor((now - self._first) / every + 2 * JITTER) + 1  # one that is sent early is not sent again
+        noise = crc32(b"%s %d" % (self.trunk.name.encode(), beat)) / 2**31 - 1.0
+        return self._first + every * (beat + JITTER * noise)
 
     def _probe(self) -> Probe:
         assert self.trunk.probe is not None, f"trunk '{self.trunk.name}' is never probed"
         return self.trunk.probe
+
+    # ------------------------------------------------------------------ time
+
+    @property
+    def wake_at(self) -> float:
+        """When `wake` is wanted; infinity for never."""
+        if self.state is not TargetState.DOWN:
+            return inf
+        return self._parole_at if self.paged else min(self._parole_at, self.since + PAGE_AFTER)
+
+    def wake(self, now: float) -> Transition | Page | None:
+        """Do what is due at `wake_at`."""
+        if self.wake_at > now:
+            return None
+        if not self.paged and now >= self.since + PAGE_AFTER:
+            self.paged = True
+            return Page(self.trunk.name, now, self.since, self.code, f"down for {now - self.since:.0f} s: {self.why}")
+        self._parole_at = inf
+        why = f"{self._time_in_state(now)}: the next call tries it"
+        return self._enter(TargetState.SUSPECT, PAROLED, why, now)
 
     # ------------------------------------------------------------------ samples
 
@@ -143,66 +225,87 @@ class Detector:
         """Take in one sample, whatever its source; returns the transition that it caused."""
         if sample.alive:
             self.alive_at = now
-            if sample.latency is not None and sample.code != CALL_RESPONSE:
-                self.round_trip.add(sample.latency)
+            if sample.code != CALL_RESPONSE:
+                self.loss.add(1, self.missed)
+                if sample.latency is not None:
+                    self.round_trip.add(sample.latency)
             return None if self.state is TargetState.UP else self._answered(sample.code, now)
-        if self.trunk.probe is None:
-            return self._doubt_unprobed(sample.code, now)
-        if sample.code == PROBE_TIMEOUT:
-            return self._missed(self.trunk.probe, now)
         if sample.code == TRANSPORT_ERROR:
             return self._refused(now)
-        return self._suspect(sample.code, "a call met silence", now)
+        if sample.code == CALL_SILENT:
+            return self._call_silent(now)
+        return None if self._calls_decide else self._missed(sample.code, now)
 
     def _answered(self, code: str, now: float) -> Transition | None:
-        probe = self.trunk.probe
         what = "a call was responded to" if code == CALL_RESPONSE else f"a probe was answered ({code})"
         why = f"{what}, {self._time_in_state(now)}"
-        self.refusals = 0
-        if probe is not None:
-            if self.state is TargetState.DOWN:
-                self.health += 1
-                if self.health < probe.rise:
-                    return None
-                why = f"{probe.rise} signs of life in a row, {self._time_in_state(now)}"
-            self.health = probe.rise + probe.misses - 1
+        self.missed = self.refusals = self.silent_calls = 0
+        if self.state is TargetState.DOWN:
+            self.answered += 1
+            if self.answered == 1:
+                self.answering_since = now
+            if self.answered < (self.trunk.probe.rise if self.trunk.probe else 1):
+                return None
+            if now < self.answering_since + self._hold():
+                return None
+            why = f"{self.answered} signs of life in a row, {self._time_in_state(now)}"
         return self._enter(TargetState.UP, CALL_RESPONSE if code == CALL_RESPONSE else PROBE_OK, why, now)
 
-    def _missed(self, probe: Probe, now: float) -> Transition | None:
+    def _missed(self, code: str, now: float) -> Transition | None:
+        """A probe was not answered, or (``alive_on: 2xx``) not as it should be."""
         if self.state is TargetState.DOWN:
-            self.health = 0
+            self.answered = 0
             return None
-        self.health -= 1
-        if self.health >= probe.rise:
-            return self._suspect(PROBE_TIMEOUT, "a probe was not answered", now)
-        self.health = 0
-        why = f"{probe.misses} probes in a row unanswered, {self._silence(now)}"
-        return self._enter(TargetState.DOWN, PROBE_TIMEOUT, why, now)
+        self.missed += 1
+        needed = misses_for(self._probe(), self.loss.misses_needed())
+        silent = code == PROBE_TIMEOUT
+        if self.missed < needed:
+            what = "a probe was not answered" if silent else f"a probe was answered with an error ({code})"
+            return self._suspect(code, what, now)
+        row = f"{self.missed} probes in a row {'unanswered' if silent else f'without success ({code})'}"
+        return self._fall(code, f"{row}, {self._silence(now)}", now)
 
     def _refused(self, now: float) -> Transition | None:
         if self.state is TargetState.DOWN:
-            self.health = 0
+            self.answered = 0
             return None
         self.refusals += 1
+        if self.trunk.transport != "udp":
+            return self._fall(PORT_CLOSED, f"the connection was refused, {self._silence(now)}", now)
         if self.refusals < REFUSALS:
             return self._suspect(PORT_CLOSED, "a packet was refused (closed port or unreachable)", now)
-        self.health = 0
-        why = f"{REFUSALS} packets in a row refused (closed port or unreachable), {self._silence(now)}"
-        return self._enter(TargetState.DOWN, PORT_CLOSED, why, now)
+        why = f"{self.refusals} packets in a row refused (closed port or unreachable), {self._silence(now)}"
+        return self._fall(PORT_CLOSED, why, now)
+
+    def _call_silent(self, now: float) -> Transition | None:
+        if not self.silent_calls:
+            self._silent_since = now
+        self.silent_calls += 1
+        if (
+            self._calls_decide
+            and self.state is TargetState.SUSPECT
+            and self.silent_calls >= SILENT_CALLS
+            and now >= self._silent_since + SILENT_SPAN
+        ):
+            return self._fall(CALL_SILENT, f"{self.silent_calls} calls in a row met silence, {self._silence(now)}", now)
+        return self._suspect(CALL_SILENT, "a call met silence", now)
 
     def _suspect(self, code: str, what: str, now: float) -> Transition | None:
         if self.state is TargetState.SUSPECT or self.state is TargetState.DOWN:
             return None
         return self._enter(TargetState.SUSPECT, code, f"{what}, {self._silence(now)}: confirming", now)
 
-    def _doubt_unprobed(self, code: str, now: float) -> Transition | None:
-        if self.state is TargetState.UNKNOWN:
-            return None
-        if code == TRANSPORT_ERROR:
-            code, what = PORT_CLOSED, "a packet was refused (closed port or unreachable)"
-        else:
-            what = "a call met silence"
-        return self._enter(TargetState.UNKNOWN, code, f"{what}, and no probes can tell more", now)
+    def _fall(self, code: str, why: str, now: float) -> Transition:
+        self._falls = max(0.0, self._falls - (now - self._fell_at) / FORGIVEN) + 1.0
+        self._fell_at = now
+        self.missed = self.answered = 0
+        if self._calls_decide:
+            self._parole_at = now + min(PAROLE * 2.0 ** (self._falls - 1.0), MAX_PAROLE)
+        return self._enter(TargetState.DOWN, code, why, now)
+
+    def _hold(self) -> float:
+        """For how long answers must last before a trunk that is DOWN is UP."""
+        return float(min(2.0 ** (self._falls - 1.0) - 1.0, MAX_HOLD))
 
     def _enter(self, state: TargetState, code: str, why: str, now: float) -> Transition:
         transition = Transition(self.trunk.name, self.state, state, now, code, why)
@@ -212,9 +315,12 @@ class Detector:
                 self.due = min(self.due, max(now, self._sent_at + self.trunk.probe.burst))
             elif self.state is TargetState.SUSPECT:
                 self.due = max(self.due, self._next_beat(now))
+        if state is TargetState.UP:
+            self.paged = False
         self.state = state
         self.since = now
         self.code = code
+        self.why = why
         return transition
 
     # ------------------------------------------------------------------ words

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.rules.conditions import is_down, is_site_down, why_not
-from controller.types import LEAST_HEDGE, Chain, Dialplan, HealthView, Offer, Path, Plan, Skipped, Stage, Target
+from controller.types import Chain, Dialplan, HealthView, Offer, Path, Plan, Skipped, Stage, Target
 
 
 def make_plan(dialplan: Dialplan, chain: Chain, view: HealthView, offer: Offer) -> Plan:
@@ -28,11 +28,7 @@ def make_plan(dialplan: Dialplan, chain: Chain, view: HealthView, offer: Offer) 
     return Plan(
         chain=chain.name,
         stages=tuple(stages),
-        hedges={
-            name: max(LEAST_HEDGE, health.hedge)
-            for name in sorted(trunks)
-            if (health := view.trunks.get(name)) is not None
-        },
+        hedges={name: health.hedge for name in sorted(trunks) if (health := view.trunks.get(name)) is not None},
         causes=dialplan.causes,
         skipped=tuple(skipped),
         panic=panic,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from controller.rules.plan import LEAST_HEDGE, make_plan
+from controller.rules.plan import make_plan
 from controller.types import (
     Chain,
     Dialplan,
