@@ -143,6 +143,24 @@ def reload(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     typer.echo(f"reloaded: version {answer['version']}")
 
 
+@cli.command()
+def status(
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
+) -> None:
+    """Show how the running daemon sees its trunks; exit code 1 if one of them is down."""
+    from rich.console import Console
+
+    from controller.status import print_status
+
+    found = _ask(state_dir, "status")["status"]
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        print_status(found, Console(highlight=False))
+    raise typer.Exit(FINDINGS if any(trunk["state"] == "down" for trunk in found["trunks"]) else OK)
+
+
 @cli.command("rotate-keys")
 def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Seal new calls with a new key; calls that are up keep the old one. Restart the daemon afterwards."""
