@@ -236,7 +236,7 @@ class Dialplan:
     prefixes: Mapping[str, Route] = field(default_factory=dict)  # by the beginning of the DID
     hours: Mapping[str, Hours] = field(default_factory=dict)
     sites: Mapping[str, Site] = field(default_factory=dict)
-    #: By the trunk a call comes from, then by the beginning of the dialled number ("": of any).
+    #: By the beginning of the dialled number ("": of any), then by the trunk that the call comes from.
     outbound: Mapping[str, Mapping[str, Route]] = field(default_factory=dict)
 
 

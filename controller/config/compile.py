@@ -6,24 +6,37 @@ It runs on what validation left over; a dialplan built after an error is thrown 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from controller.config.address import HostPort, ip_version
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.hours import DAYS, parse_days
-from controller.config.model import EndpointModel, FileModel, HoursModel, ProbeModel, StageModel, WhenModel
+from controller.config.model import (
+    ROUTE_KINDS,
+    EndpointModel,
+    FileModel,
+    HoursModel,
+    ProbeModel,
+    RouteModel,
+    StageModel,
+    WhenModel,
+)
 from controller.config.names import Names
-from controller.config.source import ListNode, MapNode, Node
+from controller.config.source import ListNode, MapNode, Node, ScalarNode
 from controller.config.timers import Timers, default_timers, stage_timers
 from controller.config.validate import Loc, describe, find
 from controller.config.values import OFF, parse_cause
+from controller.rules.order import put_active_first
 from controller.types import (
+    DIALLED,
     Chain,
     Dialplan,
     Hours,
     Listen,
+    Order,
     Path,
     Probe,
     Route,
@@ -42,9 +55,18 @@ _ENDPOINT_HINTS = (
     'add user: "100" (of a PBX) or number: "+15550100"',
 )
 _ROUTE_HINTS = (
-    "keep did for one number, prefix for all that begin so",
+    "keep did for one number, prefix for all that begin so, outbound for calls of your own PBXs",
     'add did: "+15557000", or prefix: "+1555" for all that begin so',
 )
+#: Keys that make sense in one kind of route only, and where their like belongs in the other.
+_INBOUND_ONLY = {"chain": "an outbound route has its own 'via'"}
+_OUTBOUND_ONLY = {
+    "from": "anybody may call a number of yours",
+    "via": "the endpoints of its chain have their own 'via'",
+    **dict.fromkeys(
+        ("order", "for", "no_reply", "no_progress", "hedge", "when"), "write it in the stages of its chain"
+    ),
+}
 
 _ADD_UDP = 'add udp: "0.0.0.0:5060"; TCP comes beside UDP, never alone'
 _TRANSPORT = {"udp": "", "tcp": ";transport=tcp"}  # in a URI; udp is what one means that says nothing
@@ -62,14 +84,18 @@ class _Compiler:
     names: Names
     report: Report
     all_known: bool = False  # no listener is wrong itself
+    outbound: dict[str, dict[str, Route]] = field(default_factory=dict)  # by prefix, then by trunk
+    inherited: Timers = field(default_factory=dict)
+    unsure: set[str] = field(default_factory=set)  # keys of defaults whose values are wrong
 
     def dialplan(self, version: str) -> Dialplan:
         listen = self.listen()
         sites = self.sites()
         trunks = self.trunks(listen, sites)
-        targets = self.targets(trunks)
+        targets = self.targets(trunks, sites)
         chains = self.chains(targets)
         routes = self.routes()
+        chains |= self.outbound_chains(trunks, sites)
         return Dialplan(
             version=version,
             listen=listen,
@@ -81,6 +107,7 @@ class _Compiler:
             prefixes=MappingProxyType({route.did: route for route in routes if route.prefix}),
             hours=MappingProxyType({name: self.hours(name, model) for name, model in self.file.hours.items()}),
             sites=MappingProxyType(sites),
+            outbound=MappingProxyType(self.outbound),
         )
 
     # ----------------------------------------------------------------- sections
@@ -134,7 +161,8 @@ class _Compiler:
                 message = f"{quoted(model.active)} is no PBX of site {quoted(name)}"
                 at = self.at("sites", name, "active")
                 self.report.error(at, "BAD_CHOICE", message, "name one of its 'pbx', or remove it")
-            sites[name] = Site(name, tuple(pbx_names), where=self.where(self.key("sites", name)))
+            where = self.where(self.key("sites", name))
+            sites[name] = Site(name, tuple(pbx_names), where, active=model.active or "")
         return sites
 
     def site_of(self, trunk: str, written: str | None, sites: dict[str, Site]) -> str:
@@ -234,65 +262,52 @@ class _Compiler:
             message = f"'burst' is slower than 'every' in probe {quoted(name)}"
             self.report.error(at, "TIMER_ORDER", message, "after a miss probes come faster: lower burst or raise every")
 
-    def targets(self, trunks: dict[str, Trunk]) -> dict[str, Target]:
+    def targets(self, trunks: dict[str, Trunk], sites: dict[str, Site]) -> dict[str, Target]:
         targets = {}
         for name, model in self.file.endpoints.items():
             address = self.address(name, model)
             used = self.distinct("trunks", model.via, ("endpoints", name, "via"))
-            paths = [
-                Path(
-                    name=f"{name} via {trunk.name}",
-                    endpoint=name,
-                    trunk=trunk.name,
-                    address=f"sip:{address}@{bracketed(trunk.host)}:{trunk.port}{_TRANSPORT[trunk.transport]}",
-                )
-                for trunk in (trunks[via] for via in self.active_first(used) if via in trunks)
-            ]
-            targets[name] = Target(name, tuple(paths), live=model.live)
+            paths = _paths(name, address, (trunks[via] for via in used if via in trunks), sites)
+            targets[name] = Target(name, paths, live=model.live)
         return targets
 
-    def active_first(self, via: list[str]) -> list[str]:
-        """Of the PBXs of a site the active one is the first; what else there is keeps its place."""
-        for site in self.file.sites.values():
-            places = [index for index, name in enumerate(via) if name in site.pbx]
-            if site.active in via and places:
-                via.remove(site.active)
-                via.insert(places[0], site.active)
-        return via
-
     def address(self, name: str, model: EndpointModel) -> str:
-        self.one_of("user", "number", ("endpoints", name), _ENDPOINT_HINTS)
+        self.one_of(["user", "number"], ("endpoints", name), _ENDPOINT_HINTS)
         return model.user or model.number or ""
 
     def chains(self, targets: dict[str, Target]) -> dict[str, Chain]:
-        defaults = find(self.root, ("defaults",))
-        node = defaults if isinstance(defaults, MapNode) and defaults is not self.root else None
-        inherited = default_timers(self.file.defaults, node, self.report)
-        unsure = node.lost if node else set()
+        self.inherit()
         return {
             name: Chain(
                 name,
-                tuple(
-                    self.stage(("chains", name, index), model, targets, inherited, unsure)
-                    for index, model in enumerate(stages)
-                ),
+                tuple(self.stage(("chains", name, index), model, targets) for index, model in enumerate(stages)),
                 where=self.where(self.key("chains", name)),
             )
             for name, stages in self.file.chains.items()
         }
 
-    def stage(
-        self, loc: Loc, model: StageModel, targets: dict[str, Target], inherited: Timers, unsure: set[str]
-    ) -> Stage:
+    def inherit(self) -> None:
+        """What stages get from defaults."""
+        defaults = find(self.root, ("defaults",))
+        node = defaults if isinstance(defaults, MapNode) and defaults is not self.root else None
+        self.inherited = default_timers(self.file.defaults, node, self.report)
+        self.unsure = node.lost if node else set()
+
+    def stage(self, loc: Loc, model: StageModel, targets: dict[str, Target]) -> Stage:
+        used = self.distinct("endpoints", model.ring, (*loc, "ring"), inside=loc)
+        stage = self.frame(loc, model)
+        return replace(stage, targets=tuple(targets[name] for name in used if name in targets), mode=model.mode)
+
+    def frame(self, loc: Loc, model: StageModel | RouteModel) -> Stage:
+        """A stage without targets: its timers, conditions and order; that of an outbound route is framed alike."""
         node = self.at(*loc)
         assert isinstance(node, MapNode)
-        timers = stage_timers(model, node, inherited, unsure, describe(self.root, loc), self.report)
-        used = self.distinct("endpoints", model.ring, (*loc, "ring"), inside=loc)
+        timers = stage_timers(model, node, self.inherited, self.unsure, describe(self.root, loc), self.report)
         return Stage(
-            tuple(targets[name] for name in used if name in targets),
-            mode=model.mode,
+            (),
             where=self.where(node),
             when=self.when(model.when, (*loc, "when")) if model.when else None,
+            order=model.order or self.file.defaults.order or Order.CONFIGURED,
             **{name: timer.value for name, timer in timers.items()},
         )
 
@@ -321,11 +336,12 @@ class _Compiler:
         for index, model in enumerate(self.file.routes):
             assert isinstance(items, ListNode)
             node = items.items[index]
-            if "chain" in model.model_fields_set:
+            if model.chain is not None:
                 self.use("chains", model.chain, ("routes", index, "chain"))
-            key = self.one_of("did", "prefix", ("routes", index), _ROUTE_HINTS)
+            key = self.one_of([*ROUTE_KINDS], ("routes", index), _ROUTE_HINTS)
+            self.check_kind(key, index)
             number = model.did if key == "did" else model.prefix
-            if key is None or number is None:
+            if key in (None, "outbound") or number is None or model.chain is None:
                 continue
             at = self.at("routes", index, key)
             if (key, number) in seen:
@@ -335,17 +351,116 @@ class _Compiler:
             routes.append(Route(number, model.chain, where=self.where(node), prefix=key == "prefix"))
         return routes
 
-    def one_of(self, one: str, other: str, loc: Loc, hints: tuple[str, str]) -> str | None:
-        """Which of two keys that exclude each other an entry has; both and none are reported."""
+    def check_kind(self, kind: str | None, index: int) -> None:
+        """Report what a route of this kind lacks, and what belongs to the other kind only."""
+        node = self.at("routes", index)
+        assert isinstance(node, MapNode)
+        inside = describe(self.root, ("routes", index))
+        needs = ROUTE_KINDS[kind] if kind else "chain"
+        wrong = {needs, *ROUTE_KINDS} if kind is None else {needs}
+        if needs not in node.entries and not node.lost & wrong:
+            (example,) = RouteModel.model_fields[needs].examples or ("",)
+            message = f"required key {quoted(needs)} is missing in {inside}"
+            self.report.error(node, "MISSING_KEY", message, f"add {needs}: {json.dumps(example)}")
+        for key, instead in (_INBOUND_ONLY if kind == "outbound" else _OUTBOUND_ONLY).items():
+            if kind and key in node.entries:
+                message = f"{quoted(kind)} and {quoted(key)} exclude each other in {inside}"
+                self.report.error(node.keys[key], "BOTH_KEYS", message, f"remove {key}: {instead}")
+
+    # ----------------------------------------------------------------- outbound
+
+    def outbound_chains(self, trunks: dict[str, Trunk], sites: dict[str, Site]) -> dict[str, Chain]:
+        """Each outbound route is a chain of one stage, whose one target is whatever was dialled."""
+        chains: dict[str, Chain] = {}
+        ours = [pbx for site in sites.values() for pbx in site.pbx]
+        for index, model in enumerate(self.file.routes):
+            loc = ("routes", index)
+            node = self.at(*loc)
+            assert isinstance(node, MapNode)
+            if model.outbound is None or "did" in node.entries or "prefix" in node.entries:
+                continue
+            via = self.distinct("trunks", model.via or (), (*loc, "via"), inside=loc)
+            callers = self.callers(index, model, ours, via, trunks)
+            if not self.is_written(index):
+                continue
+            prefix = model.outbound.prefix
+            name = f"outbound {prefix or '*'}" + (f" from {', '.join(callers)}" if model.callers else "")
+            route = Route(prefix, name, self.where(node), prefix=True, outbound=True)
+            for caller in callers:
+                self.allow(caller, route, index)
+            paths = _paths(name, DIALLED, (trunks[each] for each in via if each in trunks), sites)
+            stage = replace(self.frame(loc, model), targets=(Target(name, paths, dialled=True),))
+            chains[name] = Chain(name, (stage,), where=route.where)
+        return chains
+
+    def callers(
+        self, index: int, model: RouteModel, ours: list[str], via: list[str], trunks: dict[str, Trunk]
+    ) -> list[str]:
+        """The trunks whose calls may take an outbound route: PBXs, never who carries calls for money."""
+        loc = ("routes", index)
         node = self.at(*loc)
         assert isinstance(node, MapNode)
         inside = describe(self.root, loc)
-        written = [key for key in (one, other) if key in node.entries]
-        if len(written) == 2:
-            message = f"{quoted(one)} and {quoted(other)} exclude each other in {inside}"
+        if model.callers is None:
+            if not ours and not node.lost and "sites" not in _lost(self.root):
+                message = f"nobody may use {inside}: there is no site whose PBXs could"
+                self.report.error(node, "MISSING_KEY", message, "add from: [hq-pbx], the trunk of your PBX")
+            known = ours
+        else:
+            known = self.distinct("trunks", model.callers, (*loc, "from"), inside=loc)
+        for name in known:
+            written = model.callers is not None
+            at = self.at(*loc, "from", model.callers.index(name)) if model.callers is not None else node
+            trunk = trunks.get(name)
+            if name in via:
+                message = f"{quoted(name)} is in 'via' of {inside} and its calls come from there"
+                hint = "a call must not go back to where it came from: " + (
+                    "remove it from one of the two" if written else "write 'from', or remove it from 'via'"
+                )
+                self.report.error(at if written else self.at(*loc, "via", via.index(name)), "LOOP", message, hint)
+            elif trunk is not None and trunk.carrier:
+                message = f"{quoted(name)} is a trunk of carrier {quoted(trunk.carrier)}, which may not use {inside}"
+                hint = "name your PBXs only: a carrier's callers would call anywhere at your expense"
+                self.report.error(at, "NOT_A_PBX", message, hint)
+            elif trunk is not None and (twin := _twin(trunk, trunks)):
+                message = (
+                    f"trunks {quoted(name)} and {quoted(twin)} have one address: nobody can tell their calls apart"
+                )
+                self.report.error(at, "SAME_ADDRESS", f"{message} in {inside}", "give them ports of their own")
+        return known
+
+    def allow(self, caller: str, route: Route, index: int) -> None:
+        first = self.outbound.setdefault(route.did, {}).setdefault(caller, route)
+        node = self.at("routes", index, "outbound")
+        if first is not route and isinstance(node, MapNode) and "prefix" in node.entries:
+            message = f"duplicate outbound prefix {quoted(route.did or '*')} for {quoted(caller)}"
+            hint = f"first at {first.where}: remove one of the two, or write 'from' in both"
+            self.report.error(node.entries["prefix"], "DUPLICATE", message, hint)
+
+    def is_written(self, index: int) -> bool:
+        """Any number is a lot: nobody gets it by a value that he left out, or that came out empty."""
+        loc = ("routes", index, "outbound", "prefix")
+        node = self.at(*loc)
+        if not isinstance(node, ScalarNode) or node.text or not (node.plain or node.origin):
+            return True
+        at = node if node.origin else _key(self.at(*loc[:-1]), "prefix")
+        message = f"{describe(self.root, loc)} has no value"
+        self.report.error(at, "NO_VALUE", message, 'write "*" if every number is meant')
+        return False
+
+    def one_of(self, keys: list[str], loc: Loc, hints: tuple[str, str]) -> str | None:
+        """Which of the keys that exclude each other an entry has; several and none are reported."""
+        node = self.at(*loc)
+        assert isinstance(node, MapNode)
+        inside = describe(self.root, loc)
+        written = [key for key in keys if key in node.entries]
+        for other in written[1:]:
+            message = f"{quoted(written[0])} and {quoted(other)} exclude each other in {inside}"
             self.report.error(node.keys[other], "BOTH_KEYS", message, hints[0])
-        elif not written and not node.lost & {one, other}:
-            self.report.error(node, "MISSING_KEY", f"{quoted(one)} or {quoted(other)} is missing in {inside}", hints[1])
+        if not written and not node.lost & {*keys}:
+            *most, last = map(quoted, keys)
+            message = f"{', '.join(most)} or {last} is missing in {inside}"
+            self.report.error(node, "MISSING_KEY", message, hints[1])
         return written[0] if written else None
 
     def causes(self) -> dict[str, Verdict]:
@@ -389,6 +504,37 @@ class _Compiler:
 
     def where(self, node: Node) -> str:
         return f"{node.file or self.report.file}:{node.line}"
+
+
+def _paths(name: str, user: str, via: Iterable[Trunk], sites: dict[str, Site]) -> tuple[Path, ...]:
+    """The ways to an endpoint, the active PBX of a site before the others."""
+    paths = [
+        Path(
+            name=f"{name} via {trunk.name}",
+            endpoint=name,
+            trunk=trunk.name,
+            address=f"sip:{user}@{bracketed(trunk.host)}:{trunk.port}{_TRANSPORT[trunk.transport]}",
+        )
+        for trunk in via
+    ]
+    put_active_first(paths, sites.values())
+    return tuple(paths)
+
+
+def _twin(trunk: Trunk, trunks: dict[str, Trunk]) -> str:
+    """Another trunk with the very address of this one, "" if there is none."""
+    address = (trunk.host.lower(), trunk.port, trunk.transport)
+    same = (each.name for each in trunks.values() if (each.host.lower(), each.port, each.transport) == address)
+    return next((name for name in same if name != trunk.name), "")
+
+
+def _lost(node: Node) -> set[str]:
+    return node.lost if isinstance(node, MapNode) else set()
+
+
+def _key(node: Node, name: str) -> Node:
+    assert isinstance(node, MapNode)
+    return node.keys[name]
 
 
 def _probe(model: ProbeModel) -> Probe:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
 from controller.types import Dialplan, Offer, Route
 
 LONGEST_PREFIX = 15  # digits of a number (ITU-T E.164 §6)
 LONGEST_DIALLED = 32  # characters: a number with all that a PBX may put before and behind it
+_Found = TypeVar("_Found")
 _DIALLED = re.compile(r"\+?[0-9*#]+")
 
 
@@ -30,13 +32,13 @@ def match_route(dialplan: Dialplan, offer: Offer) -> Route | None:
 
 def _find_outbound(outbound: Mapping[str, Mapping[str, Route]], offer: Offer) -> Route | None:
     """The way out for a call of one of our PBXs."""
-    routes = outbound.get(offer.trunk) if offer.trunk else None
-    if routes is None or len(offer.did) > LONGEST_DIALLED or not _DIALLED.fullmatch(offer.did):
+    if not offer.trunk or len(offer.did) > LONGEST_DIALLED or not _DIALLED.fullmatch(offer.did):
         return None
-    return _find_prefix(routes, offer.did) or routes.get("")
+    by_trunk = _find_prefix(outbound, offer.did) or outbound.get("")
+    return by_trunk.get(offer.trunk) if by_trunk else None  # who may not take the longest gets no shorter one
 
 
-def _find(routes: Mapping[str, Route], did: str) -> Route | None:
+def _find(routes: Mapping[str, _Found], did: str) -> _Found | None:
     """The route of a number as it was sent, else of its twin: carriers differ in whether they send E.164's plus."""
     found = routes.get(did)
     if found is None and did:
@@ -44,7 +46,7 @@ def _find(routes: Mapping[str, Route], did: str) -> Route | None:
     return found
 
 
-def _find_prefix(prefixes: Mapping[str, Route], did: str) -> Route | None:
+def _find_prefix(prefixes: Mapping[str, _Found], did: str) -> _Found | None:
     plus = "+" if did.startswith("+") else ""
     digits = did[len(plus) :]
     for length in range(min(len(digits), LONGEST_PREFIX), 0, -1):

@@ -31,7 +31,7 @@ def make_bench(**more: Hop) -> Bench:
             plan,
             trunks={name: Trunk(name, *hop) for name, hop in hops.items()},
             chains={**plan.chains, "out": out},
-            outbound={"hq": {"": Route("", "out", prefix=True, outbound=True)}},
+            outbound={"": {"hq": Route("", "out", prefix=True, outbound=True)}},
         )
     )
     bench.plane.swap_hops(hops)

@@ -162,7 +162,7 @@ def test_the_dialled_number_is_put_into_each_address(number: str, address: str) 
 
 def test_two_numbers_do_not_share_a_plan() -> None:
     chain = Chain("out", (dialled("t1"),))
-    routes = {"hq": {"": Route("", "out", outbound=True)}}
+    routes = {"": {"hq": Route("", "out", outbound=True)}}
     board = Switchboard(replace(dialplan(), chains={"out": chain}, outbound=routes))
     for number in ("+15551", "+15552"):
         board.begin(Offer(number, number, trunk="hq"), HealthView(), 0.0)

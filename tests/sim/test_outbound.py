@@ -30,7 +30,7 @@ def make_world(probe: Probe | None = None, order: Order = Order.CONFIGURED, **tr
         plan,
         trunks={**known, "hq-pbx": Trunk("hq-pbx", CALLER.host, CALLER.port, probe=None)},
         chains={**plan.chains, "outbound *": out},
-        outbound={"hq-pbx": {"": Route("", "outbound *", prefix=True, outbound=True)}},
+        outbound={"": {"hq-pbx": Route("", "outbound *", prefix=True, outbound=True)}},
     )
     world.engine.reload(plan, {**world.hops, "hq-pbx": CALLER}, world.now)
     world.behave(NUMBER, ANSWERS)
