@@ -7,7 +7,6 @@ It runs on what validation left over; a dialplan built after an error is thrown 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -25,19 +24,18 @@ from controller.config.model import (
     WhenModel,
 )
 from controller.config.names import Names
-from controller.config.source import ListNode, MapNode, Node, ScalarNode
+from controller.config.outbound import Outbound, paths_to
+from controller.config.places import Places
+from controller.config.source import ListNode, MapNode, Node
 from controller.config.timers import Timers, default_timers, stage_timers
 from controller.config.validate import Loc, describe, find
 from controller.config.values import OFF, parse_cause
-from controller.rules.order import put_active_first
 from controller.types import (
-    DIALLED,
     Chain,
     Dialplan,
     Hours,
     Listen,
     Order,
-    Path,
     Probe,
     Route,
     Site,
@@ -69,7 +67,6 @@ _OUTBOUND_ONLY = {
 }
 
 _ADD_UDP = 'add udp: "0.0.0.0:5060"; TCP comes beside UDP, never alone'
-_TRANSPORT = {"udp": "", "tcp": ";transport=tcp"}  # in a URI; udp is what one means that says nothing
 
 
 def build(file: FileModel, root: Node, names: Names, report: Report, version: str) -> Dialplan:
@@ -78,13 +75,8 @@ def build(file: FileModel, root: Node, names: Names, report: Report, version: st
 
 
 @dataclass(slots=True)
-class _Compiler:
-    file: FileModel
-    root: Node
-    names: Names
-    report: Report
+class _Compiler(Places):
     all_known: bool = False  # no listener is wrong itself
-    outbound: dict[str, dict[str, Route]] = field(default_factory=dict)  # by prefix, then by trunk
     inherited: Timers = field(default_factory=dict)
     unsure: set[str] = field(default_factory=set)  # keys of defaults whose values are wrong
 
@@ -95,7 +87,8 @@ class _Compiler:
         targets = self.targets(trunks, sites)
         chains = self.chains(targets)
         routes = self.routes()
-        chains |= self.outbound_chains(trunks, sites)
+        outbound = Outbound(self.file, self.root, self.names, self.report, trunks, sites, self.frame)
+        chains |= outbound.chains()
         return Dialplan(
             version=version,
             listen=listen,
@@ -107,7 +100,7 @@ class _Compiler:
             prefixes=MappingProxyType({route.did: route for route in routes if route.prefix}),
             hours=MappingProxyType({name: self.hours(name, model) for name, model in self.file.hours.items()}),
             sites=MappingProxyType(sites),
-            outbound=MappingProxyType(self.outbound),
+            outbound=MappingProxyType(outbound.routes),
         )
 
     # ----------------------------------------------------------------- sections
@@ -267,7 +260,7 @@ class _Compiler:
         for name, model in self.file.endpoints.items():
             address = self.address(name, model)
             used = self.distinct("trunks", model.via, ("endpoints", name, "via"))
-            paths = _paths(name, address, (trunks[via] for via in used if via in trunks), sites)
+            paths = paths_to(name, address, (trunks[via] for via in used if via in trunks), sites)
             targets[name] = Target(name, paths, live=model.live)
         return targets
 
@@ -367,102 +360,6 @@ class _Compiler:
                 message = f"{quoted(kind)} and {quoted(key)} exclude each other in {inside}"
                 self.report.error(node.keys[key], "BOTH_KEYS", message, f"remove {key}: {instead}")
 
-    # ----------------------------------------------------------------- outbound
-
-    def outbound_chains(self, trunks: dict[str, Trunk], sites: dict[str, Site]) -> dict[str, Chain]:
-        """Each outbound route is a chain of one stage, whose one target is whatever was dialled."""
-        chains: dict[str, Chain] = {}
-        ours = [pbx for site in sites.values() for pbx in site.pbx]
-        for index, model in enumerate(self.file.routes):
-            loc = ("routes", index)
-            node = self.at(*loc)
-            assert isinstance(node, MapNode)
-            if model.outbound is None or "did" in node.entries or "prefix" in node.entries:
-                continue
-            via = self.distinct("trunks", model.via or (), (*loc, "via"), inside=loc)
-            callers = self.callers(index, model, ours, via, trunks)
-            if not self.is_written(index):
-                continue
-            prefix = model.outbound.prefix
-            name = f"outbound {prefix or '*'}" + (f" from {', '.join(callers)}" if model.callers else "")
-            route = Route(prefix, name, self.where(node), prefix=True, outbound=True)
-            for caller in callers:
-                self.allow(caller, route, index)
-            paths = _paths(name, DIALLED, (trunks[each] for each in via if each in trunks), sites)
-            stage = replace(self.frame(loc, model), targets=(Target(name, paths, dialled=True),))
-            chains[name] = Chain(name, (stage,), where=route.where)
-        return chains
-
-    def callers(
-        self, index: int, model: RouteModel, ours: list[str], via: list[str], trunks: dict[str, Trunk]
-    ) -> list[str]:
-        """The trunks whose calls may take an outbound route: PBXs, never who carries calls for money."""
-        loc = ("routes", index)
-        node = self.at(*loc)
-        assert isinstance(node, MapNode)
-        inside = describe(self.root, loc)
-        if model.callers is None:
-            if not ours and not node.lost and "sites" not in _lost(self.root):
-                message = f"nobody may use {inside}: there is no site whose PBXs could"
-                self.report.error(node, "MISSING_KEY", message, "add from: [hq-pbx], the trunk of your PBX")
-            known = ours
-        else:
-            known = self.distinct("trunks", model.callers, (*loc, "from"), inside=loc)
-        for name in known:
-            written = model.callers is not None
-            at = self.at(*loc, "from", model.callers.index(name)) if model.callers is not None else node
-            trunk = trunks.get(name)
-            if name in via:
-                message = f"{quoted(name)} is in 'via' of {inside} and its calls come from there"
-                hint = "a call must not go back to where it came from: " + (
-                    "remove it from one of the two" if written else "write 'from', or remove it from 'via'"
-                )
-                self.report.error(at if written else self.at(*loc, "via", via.index(name)), "LOOP", message, hint)
-            elif trunk is not None and trunk.carrier:
-                message = f"{quoted(name)} is a trunk of carrier {quoted(trunk.carrier)}, which may not use {inside}"
-                hint = "name your PBXs only: a carrier's callers would call anywhere at your expense"
-                self.report.error(at, "NOT_A_PBX", message, hint)
-            elif trunk is not None and (twin := _twin(trunk, trunks)):
-                message = (
-                    f"trunks {quoted(name)} and {quoted(twin)} have one address: nobody can tell their calls apart"
-                )
-                self.report.error(at, "SAME_ADDRESS", f"{message} in {inside}", "give them ports of their own")
-        return known
-
-    def allow(self, caller: str, route: Route, index: int) -> None:
-        first = self.outbound.setdefault(route.did, {}).setdefault(caller, route)
-        node = self.at("routes", index, "outbound")
-        if first is not route and isinstance(node, MapNode) and "prefix" in node.entries:
-            message = f"duplicate outbound prefix {quoted(route.did or '*')} for {quoted(caller)}"
-            hint = f"first at {first.where}: remove one of the two, or write 'from' in both"
-            self.report.error(node.entries["prefix"], "DUPLICATE", message, hint)
-
-    def is_written(self, index: int) -> bool:
-        """Any number is a lot: nobody gets it by a value that he left out, or that came out empty."""
-        loc = ("routes", index, "outbound", "prefix")
-        node = self.at(*loc)
-        if not isinstance(node, ScalarNode) or node.text or not (node.plain or node.origin):
-            return True
-        at = node if node.origin else _key(self.at(*loc[:-1]), "prefix")
-        message = f"{describe(self.root, loc)} has no value"
-        self.report.error(at, "NO_VALUE", message, 'write "*" if every number is meant')
-        return False
-
-    def one_of(self, keys: list[str], loc: Loc, hints: tuple[str, str]) -> str | None:
-        """Which of the keys that exclude each other an entry has; several and none are reported."""
-        node = self.at(*loc)
-        assert isinstance(node, MapNode)
-        inside = describe(self.root, loc)
-        written = [key for key in keys if key in node.entries]
-        for other in written[1:]:
-            message = f"{quoted(written[0])} and {quoted(other)} exclude each other in {inside}"
-            self.report.error(node.keys[other], "BOTH_KEYS", message, hints[0])
-        if not written and not node.lost & {*keys}:
-            *most, last = map(quoted, keys)
-            message = f"{', '.join(most)} or {last} is missing in {inside}"
-            self.report.error(node, "MISSING_KEY", message, hints[1])
-        return written[0] if written else None
-
     def causes(self) -> dict[str, Verdict]:
         node = self.at("defaults", "causes")
         for cause in self.file.defaults.causes:
@@ -473,68 +370,6 @@ class _Compiler:
                 inside = describe(self.root, ("defaults", "causes"))
                 self.report.error(node.keys[cause], mistake.code, f"{mistake.message} in {inside}", mistake.hint)
         return dict(self.file.defaults.causes)
-
-    # ----------------------------------------------------------------- names and places
-
-    def use(self, section: str, name: str, loc: Loc, inside: Loc | None = None) -> bool:
-        return self.names.use(section, name, self.at(*loc), describe(self.root, inside or loc[:-1]))
-
-    def distinct(self, section: str, used: Iterable[str], loc: Loc, inside: Loc | None = None) -> list[str]:
-        """The known ones of a list of names; unknown and repeated ones are reported."""
-        seen: dict[str, Node] = {}
-        known = []
-        for index, name in enumerate(used):
-            item = (*loc, index)
-            is_known = self.use(section, name, item, inside or loc[:-1])
-            if name in seen:
-                message = f"{quoted(name)} stands twice in {describe(self.root, loc)}"
-                self.report.error(self.at(*item), "DUPLICATE", message, f"first at {seen[name]}: remove one of the two")
-            elif is_known:
-                known.append(name)
-            seen.setdefault(name, self.at(*item))
-        return known
-
-    def at(self, *loc: int | str) -> Node:
-        return find(self.root, loc)
-
-    def key(self, section: str, name: str) -> Node:
-        node = self.at(section)
-        assert isinstance(node, MapNode)
-        return node.keys[name]
-
-    def where(self, node: Node) -> str:
-        return f"{node.file or self.report.file}:{node.line}"
-
-
-def _paths(name: str, user: str, via: Iterable[Trunk], sites: dict[str, Site]) -> tuple[Path, ...]:
-    """The ways to an endpoint, the active PBX of a site before the others."""
-    paths = [
-        Path(
-            name=f"{name} via {trunk.name}",
-            endpoint=name,
-            trunk=trunk.name,
-            address=f"sip:{user}@{bracketed(trunk.host)}:{trunk.port}{_TRANSPORT[trunk.transport]}",
-        )
-        for trunk in via
-    ]
-    put_active_first(paths, sites.values())
-    return tuple(paths)
-
-
-def _twin(trunk: Trunk, trunks: dict[str, Trunk]) -> str:
-    """Another trunk with the very address of this one, "" if there is none."""
-    address = (trunk.host.lower(), trunk.port, trunk.transport)
-    same = (each.name for each in trunks.values() if (each.host.lower(), each.port, each.transport) == address)
-    return next((name for name in same if name != trunk.name), "")
-
-
-def _lost(node: Node) -> set[str]:
-    return node.lost if isinstance(node, MapNode) else set()
-
-
-def _key(node: Node, name: str) -> Node:
-    assert isinstance(node, MapNode)
-    return node.keys[name]
 
 
 def _probe(model: ProbeModel) -> Probe:

@@ -17,11 +17,14 @@ from controller.rules.plan import make_plan
 from controller.switchboard import Switchboard
 from controller.types import (
     DIALLED,
+    EXHAUSTED,
+    NO_REPLY,
     Chain,
     Dialplan,
     HealthView,
     Offer,
     Order,
+    Plan,
     Route,
     Site,
     Stage,
@@ -29,7 +32,20 @@ from controller.types import (
     Trunk,
     TrunkHealth,
 )
-from tests.playbook import stage
+from tests.playbook import (
+    answered,
+    at,
+    begin,
+    cancel,
+    fails,
+    finish,
+    play,
+    ringing,
+    silent,
+    stage,
+    start,
+    trying,
+)
 
 CALLS = 20_000
 
@@ -174,3 +190,41 @@ def test_two_numbers_do_not_share_a_plan() -> None:
 def test_only_a_draw_is_planned_for_each_call(order: Order, each: bool) -> None:
     assert depends_on_offer(stage("anna/t1,t2", order=order)) is each
     assert depends_on_offer(dialled("t1"))
+
+
+# --------------------------------------------------------------------------- the run does as it is planned
+
+
+def planned(order: Order, *trunks: Trunk) -> Plan:
+    """What an outbound route to a number comes to."""
+    written = replace(dialled(*(each.name for each in trunks)), order=order)
+    return make_plan(dialplan(*trunks), Chain("out", (written,)), HealthView(), Offer("1", "+15551234", trunk="hq"))
+
+
+def test_a_dialled_number_fails_over_from_the_cheapest_carrier_to_the_next() -> None:
+    assert (
+        play(planned(Order.COST, trunk("t1", cost=0.3), trunk("t2", cost=0.1), trunk("t3", cost=0.2)))
+        >> begin()
+        << start(1, "out via t2")
+        >> fails(1, "503")
+        << start(2, "out via t3")
+        >> at(0.25)
+        << silent(2)
+        << start(3, "out via t1")
+        >> trying(3)
+        >> at(2.0)
+        << cancel(2, NO_REPLY)
+        >> ringing(3)
+        >> answered(3)
+        << finish(3)
+    )
+
+
+def test_a_busy_number_is_busy_over_every_carrier() -> None:
+    assert (
+        play(planned(Order.PRIORITY, trunk("t1", 2), trunk("t2", 1)))
+        >> begin()
+        << start(1, "out via t2")
+        >> fails(1, "486")
+        << finish(None, EXHAUSTED)
+    )

@@ -118,3 +118,17 @@ def test_a_carrier_cannot_call_through_us() -> None:
     assert [carrier.find(call).status for call in calls] == [404, 404]
     assert [world.record(call).cause for call in calls] == [NO_ROUTE, NO_ROUTE]
     assert not world.trunks["carrier-b"].calls
+
+
+def test_a_pbx_that_loses_its_route_by_a_reload_gets_out_no_more() -> None:
+    world = make_world()
+    plan = world.engine.switchboard.dialplan
+    first = world.call(URI)
+    world.run_until(0.5)
+    world.engine.reload(replace(plan, outbound={}), {**world.hops, "hq-pbx": CALLER}, world.now)
+    second = world.call(URI)
+    world.engine.reload(plan, world.hops, world.now)  # the trunk itself is gone, so nobody is known by its address
+    third = world.call(URI)
+    world.calm()
+    assert [world.status(call) for call in (first, second, third)] == [200, 404, 404]
+    assert world.winner(first) == "outbound * via carrier-a", "a ringing call keeps its plan"
