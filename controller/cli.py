@@ -93,6 +93,9 @@ def explain(
     did: Annotated[str, typer.Argument(metavar="DID", help="the called number")],
     at: Annotated[str, typer.Option(metavar="TIME", help="when, as 2026-12-24T18:30; default: now")] = "",
     caller: Annotated[str, typer.Option("--from", metavar="CALLER", help="the caller's number")] = "",
+    from_trunk: Annotated[
+        str, typer.Option(metavar="NAME", help="the trunk it comes from, as calls of a PBX outward do")
+    ] = "",
     down: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="a trunk, site or carrier that is down")
     ] = None,
@@ -112,11 +115,12 @@ def explain(
     dialplan = loaded.dialplan
     try:
         view = explain.assume_down(dialplan, down or ())
+        trunk = explain.check_trunk(dialplan, from_trunk)
         moment = explain.parse_moment(dialplan, at) if at else clock.epoch()
     except explain.QuestionError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(USAGE) from None
-    found = explain.explain(dialplan, Offer("explain", did, caller, moment), view)
+    found = explain.explain(dialplan, Offer("explain", did, caller, moment, trunk), view)
     if as_json:
         typer.echo(json.dumps(explain.to_data(found), indent=1))
     else:
