@@ -87,7 +87,11 @@ class Board:
         entry = self._entries.get(sample.trunk)
         if entry is None:
             return []
-        transition = entry.detector.observe(sample, now)
+        detector = entry.detector
+        due = detector.due
+        transition = detector.observe(sample, now)
+        if detector.due < due:
+            self._hurried[sample.trunk] = None
         if sample.code == CALL_RESPONSE and sample.latency is not None:
             entry.first_response.add(sample.latency)
             hedge = min(max(LEAST_HEDGE, entry.first_response.bound), MAX_HEDGE)
@@ -116,8 +120,6 @@ class Board:
     def _note(self, entry: _Entry, found: Transition | Page) -> None:
         self._show(entry)
         self._wake_at = min(self._wake_at, entry.detector.wake_at)
-        if isinstance(found, Transition) and found.new is TargetState.SUSPECT:
-            self._hurried[found.trunk] = None
 
     @property
     def view(self) -> HealthView:

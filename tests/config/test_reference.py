@@ -11,7 +11,7 @@ import pytest
 from controller.config import model
 from controller.config.duration import show_duration
 from controller.rules.verdicts import judge
-from controller.types import Probe, Stage, Verdict
+from controller.types import Order, Probe, Stage, Verdict
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "dialplan.md").read_text(encoding="utf-8")
@@ -26,17 +26,15 @@ HEADINGS = {
     model.EndpointModel: "### `endpoints`",
     model.StageModel: "### `chains`",
     model.RouteModel: "### `routes`",
+    model.OutboundModel: "### `outbound`",
 }
 RESERVED = {
     model.FileModel: "top",
     model.ListenModel: "`listen`",
     model.DefaultsModel: "`defaults`",
     model.TrunkModel: "trunk",
-    model.ProbeModel: "probe",
     model.EndpointModel: "endpoint",
-    model.StageModel: "stage",
     model.WhenModel: "`when`",
-    model.RouteModel: "route",
 }
 
 
@@ -53,7 +51,7 @@ def test_every_key_has_its_row_and_no_other(section: type[model.Section]) -> Non
     keys = {field.alias or name for name, field in section.model_fields.items()}
     documented = {key for names, _ in rows(HEADINGS[section]) for key in names}
     if section is model.DefaultsModel:
-        keys |= {"next-path", "next-target", "stop"}
+        keys |= {"next-path", "next-target", "stop"} | {*map(str, Order)}
     if section is model.StageModel:
         keys |= set(model.WhenModel.model_fields)
     assert documented == keys
@@ -76,11 +74,13 @@ def test_defaults_are_those_of_the_vocabulary() -> None:
     stage: dict[str, Any] = {field.name: field.default for field in fields(Stage)}
     probe = Probe()
     expected = {name: show_duration(stage[name]) for name in ("ring", "no_reply", "no_progress", "stagger")}
-    expected |= {name: show_duration(getattr(probe, name)) for name in ("every", "burst", "timeout")}
+    expected |= {name: show_duration(getattr(probe, name)) for name in ("every", "burst")}
     written = {keys[0]: row for heading in ("### `defaults`", "### `probes`") for keys, row in rows(heading)}
     for key, value in expected.items():
         assert f"| `{value}` |" in written[key]
-    assert f"| `auto` ({probe.misses}) |" in written["misses"]
+    assert (probe.timeout, probe.misses) == (None, None)
+    assert all("| `auto` |" in written[key] for key in ("timeout", "misses"))
+    assert f"| `{probe.alive_on}` |" in written["alive_on"]
     assert f"| `{probe.rise}` |" in written["rise"]
 
 
