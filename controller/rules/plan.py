@@ -1,8 +1,8 @@
 """From a chain to a plan: what would be tried now, in which order, and what is left out and why.
 
 Owns the use of conditions and of health in routing (the order of paths is rules.order's): a stage whose condition does not hold is skipped; a trunk that is
-DOWN is routed around, and so is all of a site whose PBXs are. Panic beats pride: when nothing looks alive health is
-ignored, but not the conditions. Must not start anything; a run executes the plan unchanged.
+DOWN is routed around, and so is all of a site whose PBXs are. Panic beats pride: when nothing looks alive, or
+our own uplink is suspected, health is ignored, but not the conditions. Must not start anything; a run executes the plan unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def make_plan(dialplan: Dialplan, chain: Chain, view: HealthView, offer: Offer) 
     stages = [
         kept for number, stage in due if (kept := _usable(dialplan, stage, number, view, dark, skipped)) is not None
     ]
-    panic = not stages and bool(due)
+    panic = bool(due) and (not stages or bool(view.uplink))
     if panic:
         stages = [stage for _, stage in due]
     trunks = {path.trunk for stage in stages for target in stage.targets for path in target.paths}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.rules.plan import make_plan
 from controller.types import (
     Chain,
@@ -106,6 +108,13 @@ def test_hedges_follow_what_was_measured() -> None:
 
 def test_a_trunk_under_suspicion_is_hedged_as_soon_as_the_board_says() -> None:
     assert planned(view(t1=TrunkHealth(TargetState.SUSPECT, hedge=0.05)), "anna/t1").hedges == {"t1": 0.05}
+
+
+def test_configured_order_stands_when_our_own_uplink_is_suspected() -> None:
+    health = replace(view(t1=DOWN), uplink="all fell at once")
+    plan = planned(health, "anna/t1,t2")
+    assert [path.trunk for path in plan.stages[0].targets[0].paths] == ["t1", "t2"]
+    assert plan.panic
 
 
 def test_the_same_chain_and_view_give_the_same_plan() -> None:

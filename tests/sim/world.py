@@ -17,7 +17,20 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 
 from controller.engine import Engine
-from controller.types import CallRecord, Chain, Dialplan, Listen, Page, Probe, Route, Stage, Transition, Trunk, Verdict
+from controller.types import (
+    CallRecord,
+    Chain,
+    Dialplan,
+    Listen,
+    Page,
+    Probe,
+    Route,
+    Stage,
+    Transition,
+    Trunk,
+    Uplink,
+    Verdict,
+)
 from sip.agent import Agent, AgentCall, Script
 from sip.element import Element
 from sip.seal import Seal
@@ -66,7 +79,7 @@ class World:
         self.engine = self._make_engine()
         self.records: dict[str, list[CallRecord]] = {}  # by Call-ID
         self.transitions: list[Transition] = []
-        self.pages: list[Page] = []
+        self.pages: list[Page | Uplink] = []
         self.packets: dict[str, list[Packet]] = {}  # by Call-ID
         self.choose: Callable[[str, str, str], Script] | None = None  # (trunk, user, Call-ID) -> how it behaves
         self._keep = keep
@@ -259,7 +272,7 @@ class World:
         for item in news:
             if isinstance(item, Transition):
                 self.transitions.append(item)
-            elif isinstance(item, Page):
+            elif isinstance(item, Page | Uplink):
                 self.pages.append(item)
             else:
                 self.records.setdefault(item.offer.id.partition(";")[0], []).append(item)
