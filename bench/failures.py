@@ -47,6 +47,10 @@ def _gone(_age: float, _dice: random.Random) -> Fate:
     return None
 
 
+def _eaten(_age: float, _dice: random.Random) -> Fate:
+    return ("eaten", 0.0)
+
+
 def _refused(_age: float, _dice: random.Random) -> Fate:
     return ("refuse", 0.0003)
 
@@ -79,7 +83,7 @@ FAILURES = (
     Failure("silence, 10 % loss each way", _gone, loss=0.10, warm=30.0),
     Failure("silence, 20 % loss each way", _gone, loss=0.20, warm=30.0, bar=1.6),
     Failure("one way: requests are lost", _gone),
-    Failure("one way: answers are lost", lambda _age, _dice: ("eaten", 0.0)),
+    Failure("one way: answers are lost", _eaten),
     Failure("jitter of 200 ms, then silence", _gone, jitter=0.2),
     Failure("TCP refused, from the first packet", _refused, transport="tcp", from_packet=True, bar=0.05),
     Failure("TCP half open: taken, never answered", _gone, transport="tcp", bar=0.8),

@@ -191,7 +191,7 @@ class Detector:
             if bound:
                 patience = min(patience, max(probe.burst, bound))
         else:
-            self.due = self._next_beat(now)
+            self.due = self.beat_after(now)
         return now + patience
 
     def counts(self, sent_at: float) -> bool:
@@ -204,7 +204,7 @@ class Detector:
         if self.state is not TargetState.DOWN:
             self.loss.add(0, 1)
 
-    def _next_beat(self, now: float) -> float:
+    def beat_after(self, now: float) -> float:
         """The next instant of the regular rhythm. It keeps its phase: after an outage of everything, or a stall,
         a thousand trunks must not go on in step."""
         every = self._probe().every
@@ -356,7 +356,7 @@ class Detector:
         if state is TargetState.SUSPECT and not self.calls_decide:
             self._hurry(self._probe().burst, now)
         elif before is TargetState.SUSPECT and self.trunk.probe is not None:
-            self.due = max(self.due, self._next_beat(now))
+            self.due = max(self.due, self.beat_after(now))
         if state is TargetState.UP:
             self.paged = False
         self.since = now
