@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from controller.planes import past
 from controller.rules.run import MAX_TRIALS
 from controller.switchboard import Switchboard
 from controller.types import (
@@ -303,7 +304,7 @@ class EmbeddedPlane:
     def _on_cancel(self, transaction: Transaction, request: Request, now: float) -> None:
         invite = self._layer.find_invite(request)
         if invite is None:
-            self._answer(transaction, 481, now)
+            self._on_past_cancel(transaction, request, now)
             return
         self._answer(transaction, 200, now)
         context = invite.user
@@ -316,6 +317,24 @@ class EmbeddedPlane:
         else:  # a re-INVITE: its final comes from the other side
             for branch in list(context.branches):
                 context.cancel_branch(branch, request.get("reason"), now)
+
+    def _on_past_cancel(self, transaction: Transaction, request: Request, now: float) -> None:
+        """Its INVITE may have come in a past life: it goes on without a transaction, and so do the answers to it."""
+        onward: list[tuple[Request, Hop]] = []
+        if now <= self.past_until:
+            if request.to_tag:
+                within = self._forward_in_dialog(request)
+                onward = [] if isinstance(within, int) else [within]
+            else:
+                user, dialplan = parse_target(request).user, self._switchboard.dialplan
+                onward = list(past.forward_cancel(request, user, dialplan, self._hops, self._element))
+        if not onward:
+            self._answer(transaction, 481, now)
+            return
+        self.counters["past_life"] += 1
+        self._layer.abandon(transaction, now)
+        for cancel, hop in onward:
+            self._layer.send_stateless(cancel, hop)
 
     def _relay(self, transaction: Transaction, request: Request, now: float) -> None:
         """A request within a dialog: our sealed Route entry is its passport (RFC 3261 §16.4)."""
@@ -355,7 +374,9 @@ class EmbeddedPlane:
         if not self._may_reach(hop, home):
             self.counters["refused_routes"] += 1
             return 403
-        via = element.via_for(request, request.method, transport=hop.transport)
+        # a CANCEL, and an ACK to a failure, have the branch of their INVITE, above us and therefore below
+        method = "INVITE" if request.method in ("CANCEL", "ACK") else request.method
+        via = element.via_for(request, method, transport=hop.transport)
         return builder.forward_request(request, request.uri, via, strip_routes=route.entries), hop
 
     def _may_reach(self, hop: Hop, home: Hop | None) -> bool:
@@ -433,6 +454,10 @@ class EmbeddedPlane:
             if hop is not None and hop.transport in self._element.locals:
                 self.counters["past_life"] += 1
                 self._layer.send_stateless(self._element.forward_response(event.response), hop)
+            if method == "INVITE" and event.response.status >= 300:
+                ack = past.acknowledge(event.response, self._switchboard.dialplan, self._hops, self._element)
+                if ack is not None:
+                    self._layer.send_stateless(*ack)
         else:
             self.strays.append(event)
 
