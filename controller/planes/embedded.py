@@ -46,7 +46,16 @@ from controller.types import (
 from sip import builder
 from sip.element import MAX_DATAGRAM, Element, Refusal
 from sip.errors import RemoteProtocolError
-from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, BranchReleased, ForkEvent, ResponseContext
+from sip.fork import (
+    Branch,
+    BranchAnswered,
+    BranchFailed,
+    BranchProgressed,
+    BranchReleased,
+    ForkEvent,
+    ResponseContext,
+    make_release,
+)
 from sip.headers import find_uri, parse_via
 from sip.layer import TransactionLayer, reply_hop
 from sip.message import Request
@@ -449,6 +458,8 @@ class EmbeddedPlane:
             # whoever sent a request that is no INVITE has given up after 64 x T1 (RFC 4320 §4.2)
             until = self.past_until if method == "INVITE" else self.past_until - timing.timer_c + timing.t1x64
             if now > until or self._layer.has_server(vias[1], method):
+                if method == "INVITE" and 200 <= event.response.status < 300:
+                    self._release_late(event)
                 return
             hop = reply_hop(vias[1])
             if hop is not None and hop.transport in self._element.locals:
@@ -460,6 +471,21 @@ class EmbeddedPlane:
                     self._layer.send_stateless(*ack)
         else:
             self.strays.append(event)
+
+    def _release_late(self, event: StrayResponse) -> None:
+        """Somebody answers whose branch is over, given up and past Timer B: ACK and BYE, each time, without state.
+
+        Not to a re-INVITE: the BYE would end the call that it belongs to.
+        """
+        element, answer = self._element, event.response
+        if element.path_tag_in(answer.via) == "INVITE":
+            return
+        try:
+            for request, hop in make_release(element, answer, 1, event.source):
+                self._layer.send_stateless(request, hop)
+        except RemoteProtocolError:
+            return
+        self.counters["glare"] += 1
 
     # -- commands
 

@@ -385,7 +385,53 @@ def test_a_response_cannot_be_of_a_past_life_when_this_one_is_old() -> None:
     old = Bench()
     old.plane.past_until = 185.0
     old.wait_until(185.1)
-    assert old.answer(invite, 200) == []
+    assert old.answer(invite, 180) == []
+    assert [type(message) for message, _ in old.answer(invite, 200)] == [Request, Request], "ACK and BYE: nobody waits"
+
+
+def test_an_answer_after_timer_b_is_released() -> None:
+    """Anna's trunk is deaf for more than half a minute; when her 200 comes Ben has the call, and nobody awaits hers."""
+    bench = Bench(stage("anna/t1"), stage("ben/t2"))
+    (anna,) = requests(bench.call())
+    ben = next(each for each in requests(bench.wait_until(0.3)) if "ben" in each.uri)
+    assert statuses(bench.answer(ben, 200, T2)) == [200]
+    bench.wait_until(32.1)
+    for _ in range(2):  # she repeats herself until she hears our ACK
+        sent = bench.answer(anna, 200, extra=["Contact: <sip:anna@192.0.2.21:5060>"])
+        assert [(message.method, message.uri, hop) for message, hop in sent] == [
+            ("ACK", "sip:anna@192.0.2.21:5060", T1),
+            ("BYE", "sip:anna@192.0.2.21:5060", T1),
+        ]
+    bench.wait_until(100.0)
+    assert len(bench.deadlines) == 0
+
+
+def test_an_answer_long_after_timer_b_is_released_as_well() -> None:
+    bench = Bench(stage("anna/t1"))
+    (anna,) = requests(bench.call())
+    bench.plane.past_until = 0.0
+    bench.wait_until(100.0)
+    bench.receive(wire.request("ACK", to_tag="x"))
+    sent = bench.answer(anna, 200)
+    assert [message.method for message, _ in sent if isinstance(message, Request)] == ["ACK", "BYE"]
+
+
+def test_a_late_answer_to_a_reinvite_ends_no_call() -> None:
+    bench = Bench()
+    _, final = established(bench)
+    (again,) = requests(bench.receive(in_dialog("INVITE", final)))
+    bench.plane.unreachable(again.via.branch, bench.now)
+    bench.take()
+    assert bench.answer(again, 200) == []
+
+
+def test_an_answer_after_timer_b_without_usable_addresses_is_dropped() -> None:
+    bench = Bench(stage("anna/t1"), stage("ben/t2"))
+    (anna,) = requests(bench.call())
+    ben = next(each for each in requests(bench.wait_until(0.3)) if "ben" in each.uri)
+    assert statuses(bench.answer(ben, 200, T2)) == [200]
+    bench.wait_until(32.1)
+    assert bench.answer(anna, 200, extra=["Contact: <sip: x>"]) == []
 
 
 def test_a_final_of_a_branch_that_is_over_does_not_reach_the_caller() -> None:
