@@ -58,18 +58,11 @@ from sip.fork import (
 )
 from sip.headers import find_uri, parse_via
 from sip.layer import TransactionLayer, reply_hop
+from sip.machines import NON_INVITE_SERVER
 from sip.message import Request
 from sip.route import SealedRoute
 from sip.timing import Deadlines, Timing
-from sip.transaction import (
-    NON_INVITE_SERVER,
-    Event,
-    Hop,
-    RequestReceived,
-    StrayResponse,
-    Transaction,
-    TransactionEnded,
-)
+from sip.transaction import Event, Hop, RequestReceived, StrayResponse, Transaction, TransactionEnded
 from sip.uri import Uri, parse_uri
 
 #: What may pass through us, within a call that we set up.
