@@ -140,6 +140,7 @@ class EmbeddedPlane:
         self._hops: Mapping[str, Hop] = {}
         self._homes: dict[str, Hop] = {}  # the same with trunks that have left: calls may still be up there
         self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
+        self._at: dict[str, list[tuple[str, Hop]]] = {}  # the trunks at each host
         self.swap_hops(hops)
         self._deadlines = deadlines
         self._layer = TransactionLayer(deadlines, timing)
@@ -176,6 +177,9 @@ class EmbeddedPlane:
         self._homes.update(hops)
         trunks = self._switchboard.dialplan.trunks
         self._owners = {hop[:2]: trunks[name].carrier or name for name, hop in hops.items() if name in trunks}
+        self._at = {}
+        for name, hop in hops.items():
+            self._at.setdefault(hop.host, []).append((name, hop))
 
     # -- input
 
@@ -235,20 +239,20 @@ class EmbeddedPlane:
             if transaction is None:
                 self._on_ack(request)
             elif request.method == "CANCEL":
-                self._on_cancel(transaction, request, now)
+                self._on_cancel(transaction, request, event.source, now)
             elif "proxy-require" in request.names:  # RFC 3261 §16.3 step 5: we support no extension of a proxy's
                 self._refuse_extensions(transaction, request, "proxy-require", now)
             elif request.to_tag:
                 self._relay(transaction, request, now)
             elif request.method == "INVITE":
-                self._on_invite(transaction, request, now)
+                self._on_invite(transaction, request, event.source, now)
             else:
                 self._on_other(transaction, request, now)
         except RemoteProtocolError as error:
             if transaction is not None:
                 self._answer(transaction, error.status, now)
 
-    def _on_invite(self, transaction: Transaction, request: Request, now: float) -> None:
+    def _on_invite(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
         self._layer.respond(transaction, builder.make_response(request, 100), now)
         uri = parse_target(request)
         if not builder.hops_left(request):
@@ -269,6 +273,7 @@ class EmbeddedPlane:
             did=uri.user,
             caller=parse_caller(request),
             moment=now + self.epoch_offset,
+            trunk=self._trunk_of(source),
         )
         self.counters["offers"] += 1
         commands = self._switchboard.begin(offer, self._view, now)
@@ -284,6 +289,19 @@ class EmbeddedPlane:
         self._calls[offer.id] = call
         call.share = max(1, breadth // _width(self._switchboard.runs[offer.id].plan))
         self._execute(call, commands, now)
+
+    def _trunk_of(self, source: Hop) -> str:
+        """The trunk whose address a packet really came from, "" where that is not one and certain.
+
+        A peer may send from another port than it listens on, as every new TCP connection does; where several trunks
+        share a host the port has to tell them apart.
+        """
+        found = self._at.get(source.host, [])
+        if len({hop.port for _, hop in found}) > 1:
+            found = [(name, hop) for name, hop in found if hop.port == source.port]
+        if len(found) > 1:
+            found = [(name, hop) for name, hop in found if hop.transport == source.transport]
+        return found[0][0] if len(found) == 1 else ""
 
     def _on_other(self, transaction: Transaction, request: Request, now: float) -> None:
         """A request outside a dialog that is no call: it is ours to answer, whatever its hop count (§16.3 step 3)."""
@@ -303,10 +321,10 @@ class EmbeddedPlane:
         """RFC 3261 §8.2.2.3: say which extensions we do not support."""
         self._answer(transaction, 420, now, f"Unsupported: {', '.join(request.get_all(name))}")
 
-    def _on_cancel(self, transaction: Transaction, request: Request, now: float) -> None:
+    def _on_cancel(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
         invite = self._layer.find_invite(request)
         if invite is None:
-            self._on_past_cancel(transaction, request, now)
+            self._on_past_cancel(transaction, request, source, now)
             return
         self._answer(transaction, 200, now)
         context = invite.user
@@ -320,7 +338,7 @@ class EmbeddedPlane:
             for branch in list(context.branches):
                 context.cancel_branch(branch, request.get("reason"), now)
 
-    def _on_past_cancel(self, transaction: Transaction, request: Request, now: float) -> None:
+    def _on_past_cancel(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
         """Its INVITE may have come in a past life: it goes on without a transaction, and so do the answers to it."""
         onward: list[tuple[Request, Hop]] = []
         if now <= self.past_until:
@@ -328,8 +346,9 @@ class EmbeddedPlane:
                 within = self._forward_in_dialog(request)
                 onward = [] if isinstance(within, int) else [within]
             else:
-                user, dialplan = parse_target(request).user, self._switchboard.dialplan
-                onward = list(past.forward_cancel(request, user, dialplan, self._hops, self._element))
+                user, trunk = parse_target(request).user, self._trunk_of(source)
+                dialplan = self._switchboard.dialplan
+                onward = list(past.forward_cancel(request, user, trunk, dialplan, self._hops, self._element))
         if not onward:
             self._answer(transaction, 481, now)
             return
@@ -459,7 +478,8 @@ class EmbeddedPlane:
                 self.counters["past_life"] += 1
                 self._layer.send_stateless(self._element.forward_response(event.response), hop)
             if method == "INVITE" and event.response.status >= 300:
-                ack = past.acknowledge(event.response, self._switchboard.dialplan, self._hops, self._element)
+                trunk, dialplan = self._trunk_of(hop) if hop is not None else "", self._switchboard.dialplan
+                ack = past.acknowledge(event.response, trunk, dialplan, self._hops, self._element)
                 if ack is not None:
                     self._layer.send_stateless(*ack)
         else:

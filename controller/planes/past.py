@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from controller.rules.match import match_route
+from controller.rules.order import arrange
 from controller.types import Dialplan, Offer, Path
 from sip import builder
 from sip.element import Element
@@ -20,15 +21,15 @@ from sip.uri import parse_uri
 
 
 def forward_cancel(
-    cancel: Request, user: str, dialplan: Dialplan, hops: Mapping[str, Hop], element: Element
+    cancel: Request, user: str, trunk: str, dialplan: Dialplan, hops: Mapping[str, Hop], element: Element
 ) -> Iterator[tuple[Request, Hop]]:
     """The copies of a CANCEL that no INVITE of this life is meant by (RFC 3261 §16.10), and where each goes.
 
     One for the first try of each path of the number called: where its INVITE went, the branch is that of the INVITE;
-    anywhere else the answer is 481, and means nothing.
+    anywhere else the answer is 481, and means nothing. ``trunk`` is the one that it came from, or "".
     """
     loop_tag = element.loop_tag_of(user)
-    for path in _paths_of(dialplan, user):
+    for path in _paths_of(dialplan, Offer("", user, trunk=trunk)):
         hop = hops.get(path.trunk)
         if hop is None or hop.transport not in element.locals:
             continue
@@ -37,7 +38,7 @@ def forward_cancel(
 
 
 def acknowledge(
-    final: Response, dialplan: Dialplan, hops: Mapping[str, Hop], element: Element
+    final: Response, trunk: str, dialplan: Dialplan, hops: Mapping[str, Hop], element: Element
 ) -> tuple[Request, Hop] | None:
     """The ACK to a non-2xx final of an INVITE of ours (RFC 3261 §17.1.1.3), whose branch is known to be genuine.
 
@@ -49,18 +50,18 @@ def acknowledge(
     except RemoteProtocolError:
         return None
     tag = element.path_tag_in(final.via)
-    for path in _paths_of(dialplan, user):
+    for path in _paths_of(dialplan, Offer("", user, trunk=trunk)):
         hop = hops.get(path.trunk)
         if hop is not None and element.path_tag_of(path.name) == tag:
             return builder.make_lost_ack(path.address, final), hop
     return None
 
 
-def _paths_of(dialplan: Dialplan, user: str) -> list[Path]:
-    """Every path that a call to this number may take, whatever the hour and the state of trunks."""
-    route = match_route(dialplan, Offer("", user))
+def _paths_of(dialplan: Dialplan, offer: Offer) -> list[Path]:
+    """Every path that such a call may take, whatever the hour and the state of trunks."""
+    route = match_route(dialplan, offer)
     if route is None:
         return []
-    chain = dialplan.chains[route.chain]
+    chain = arrange(dialplan, dialplan.chains[route.chain], offer)
     paths = [path for stage in chain.stages for target in stage.targets for path in target.paths]
     return list({path.name: path for path in paths}.values())
