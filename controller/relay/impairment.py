@@ -84,7 +84,19 @@ class Direction:
         self._is_bad = False
         self._free_at = 0.0  # when the slow line has sent all that waits for it
         self.counters = dict.fromkeys(
-            ("taken", "carried", "bytes", "lost", "overflowed", "duplicated", "reordered", "corrupted", "truncated"), 0
+            (
+                "taken",
+                "carried",
+                "bytes",
+                "lost",
+                "resent",
+                "overflowed",
+                "duplicated",
+                "reordered",
+                "corrupted",
+                "truncated",
+            ),
+            0,
         )
         self.change(impairment)
 
@@ -129,6 +141,7 @@ class Direction:
         for _ in range(_RESENDS):
             if not self._is_lost():
                 break
+            self.counters["resent"] += 1
             wait += pause
             pause *= 2
         sent = now
