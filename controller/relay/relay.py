@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -199,6 +200,8 @@ async def serve(settings: Settings, stream: TextIO) -> None:
         stream.write(json.dumps(event) + "\n")
         stream.flush()
 
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each client is a file, or two
     relay = Relay(settings, tell)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

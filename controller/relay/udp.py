@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from controller.relay.impairment import Direction
 from controller.relay.pcap import Address
 from controller.relay.wiring import Wiring
+from sip.endpoint import DRAIN
 
-_DRAIN = 32  # datagrams a turn
 _BUFFER = 1 << 16
 _SOCKET_BUFFER = 1 << 20  # losses are ours to decide, not the kernel's
 
@@ -86,7 +86,7 @@ class UdpSide:
     # -- from a client to the target
 
     def _on_client(self) -> None:
-        for _ in range(_DRAIN):
+        for _ in range(DRAIN):
             if self._sock is None:
                 break
             try:
@@ -142,7 +142,7 @@ class UdpSide:
     # -- from the target to a client
 
     def _on_target(self, client: _Client) -> None:
-        for _ in range(_DRAIN):
+        for _ in range(DRAIN):
             try:
                 data = client.sock.recv(_BUFFER)
             except BlockingIOError:
