@@ -173,7 +173,8 @@ class _Pair:
     def _on_connected(self) -> None:
         sock = self._target.sock
         self.wiring.loop.remove_writer(sock.fileno())
-        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        met_itself = sock.getsockname()[:2] == self._target.peer  # TCP can, where nobody listens
+        if met_itself or sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._side.counters["refused"] += 1
             self.reset()
             return
