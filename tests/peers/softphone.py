@@ -1,6 +1,6 @@
 """A SIP phone that is none of ours: pjsua2, in a process of its own, because it is GPL and may abort.
 
-Run by phones.py with settings as JSON in its argument. It obeys lines of JSON on stdin and tells on stdout, one line of
+Run by pjsua2_phone.py with settings as JSON in its argument. It obeys lines of JSON on stdin and tells on stdout, one line of
 JSON each, what happens to it. It ends when stdin does. Nothing of callward is imported here.
 """
 

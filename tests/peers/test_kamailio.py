@@ -183,8 +183,7 @@ def test_call_moves_on_when_the_neighbour_itself_falls_silent(tmp_path: Path, tr
             assert (record["status"], record["winner"]) == (200, "answering via other")
 
 
-@TRANSPORTS
-@pytest.mark.parametrize(("circle", "status"), [("circle", 480), ("covered-circle", 200)])
+@pytest.mark.parametrize(("transport", "circle", "status"), [("udp", "circle", 480), ("tcp", "covered-circle", 200)])
 def test_call_that_comes_back_to_us_ends(tmp_path: Path, transport: str, circle: str, status: int) -> None:
     """RFC 3261 §16.3 step 4: the neighbour sends us our own call, for the very number for which we sent it there.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.phones import HAS_PJSUA2, NO_PJSUA2, Softphone
+from tests.peers.pjsua2_phone import HAS_PJSUA2, NO_PJSUA2, Softphone
 from tests.peers.tones import read_samples, share_of, write_tone
 from tests.sipp.daemon import Daemon
 from tests.sipp.process import HOST, Ports

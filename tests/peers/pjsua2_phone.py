@@ -1,6 +1,6 @@
-"""Phones that are none of ours, as a test sees them: it tells them what to do and waits for what they tell.
+"""A pjsua2 phone as a test sees it: it is told what to do, and what it tells is waited for.
 
-Owns how each of them is started and spoken to.
+Owns how softphone.py is started and spoken to, and where it can run at all.
 """
 
 from __future__ import annotations
