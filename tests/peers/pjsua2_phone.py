@@ -33,14 +33,16 @@ class Softphone:
     ports: Ports
     transport: str  # udp or tcp
     tone: Path  # WAV that it plays, over and over, while it talks
+    listens: bool = False  # its Contact over TCP is where it listens, not the connection that it has opened
     port: int = field(init=False)
     _child: Child = field(init=False)
     _next: int = 0  # the first line that is not past
 
     def __post_init__(self) -> None:
         self.port = self.ports.pick()
-        settings = {"user": self.user, "port": self.port, "transport": self.transport, "tone": str(self.tone)}
-        settings["media"] = self.port + 1 + self.port % 2  # RTP wants an even port, and the next one for RTCP
+        settings: dict[str, object] = {"user": self.user, "port": self.port, "transport": self.transport}
+        settings |= {"tone": str(self.tone), "listens": self.listens}
+        settings["media"] = self.port + 2  # even, as RTP wants it, and the next one is RTCP's
         # Its SWIG wrappers warn of themselves on every import.
         command = [sys.executable, "-W", "ignore", str(SCRIPT), json.dumps(settings)]
         self._child = Child(self.user, command, self.folder)

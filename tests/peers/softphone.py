@@ -111,6 +111,7 @@ class Phone(pj.Account):
         config = pj.AccountConfig()
         tcp = settings["transport"] == "tcp"
         config.idUri = f"sip:{settings['user']}@{HOST}:{settings['port']}" + (";transport=tcp" if tcp else "")
+        config.natConfig.contactUseSrcPort = 0 if settings["listens"] else 1
         config.mediaConfig.transportConfig.port = settings["media"]
         config.mediaConfig.transportConfig.boundAddress = HOST
         self.create(config)
@@ -169,7 +170,7 @@ def start(settings: dict[str, Any]) -> pj.Endpoint:
     config = pj.EpConfig()
     config.uaConfig.threadCnt = 0
     config.uaConfig.mainThreadOnly = True
-    config.logConfig.level = config.logConfig.consoleLevel = settings.get("log", 1)
+    config.logConfig.level = config.logConfig.consoleLevel = 1
     config.medConfig.clockRate = config.medConfig.sndClockRate = 8000
     config.medConfig.noVad = True
     config.medConfig.ecTailLen = 0

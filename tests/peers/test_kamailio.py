@@ -153,8 +153,7 @@ def test_caller_gives_up_and_the_phone_behind_three_proxies_stops_ringing(tmp_pa
         assert record["status"] == 487
 
 
-@TRANSPORTS
-@pytest.mark.parametrize("scenario", ["uas-unavailable-503", "uas-silent"])
+@pytest.mark.parametrize(("transport", "scenario"), [("udp", "uas-silent"), ("tcp", "uas-unavailable-503")])
 def test_call_moves_on_when_what_is_behind_the_neighbour_fails(tmp_path: Path, transport: str, scenario: str) -> None:
     with (
         scene_of(tmp_path, transport) as scene,

@@ -44,14 +44,14 @@ TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
 class Scene:
     """Three phones and the daemon between them."""
 
-    def __init__(self, folder: Path, transport: str) -> None:
+    def __init__(self, folder: Path, transport: str, *, listen: bool = False) -> None:
         self.folder = folder
         ports = Ports(31 * os.getpid() + 5000)  # runs side by side must not meet
         self.proxy = ports.pick()
         for user, hertz in TONES.items():
             write_tone(folder / f"{user}.wav", hertz)
         self.caller, self.desk, self.colleague = (
-            Softphone(user, folder, ports, transport, folder / f"{user}.wav") for user in TONES
+            Softphone(user, folder, ports, transport, folder / f"{user}.wav", listen) for user in TONES
         )
         self.transport = transport
         dialplan = folder / "dialplan.yaml"
@@ -71,6 +71,15 @@ class Scene:
         for phone in (self.caller, self.desk):
             phone.wait_for("state", state="CONFIRMED")
 
+    def hold_and_resume(self, phone: Softphone, other: Softphone) -> None:
+        """Two re-INVITEs; the next one may begin on return (RFC 3261 §14.1)."""
+        for command, mine, theirs in (("hold", "held here", "held there"), ("resume", "active", "active")):
+            phone.do(command)
+            phone.wait_for("media", state=mine)
+            other.wait_for("media", state=theirs)
+            for party in (phone, other):
+                party.wait_for("settled")
+
     def winners(self) -> list[object]:
         """Who answered, call after call, as the daemon wrote it."""
         return [event["winner"] for event in self.daemon.events if event.get("event") == "call"]
@@ -89,9 +98,9 @@ class Scene:
 
 
 @contextmanager
-def scene_of(folder: Path, transport: str) -> Iterator[Scene]:
+def scene_of(folder: Path, transport: str, *, listen: bool = False) -> Iterator[Scene]:
     """All of them running, and the daemon sure that the phones are there."""
-    scene = Scene(folder, transport)
+    scene = Scene(folder, transport, listen=listen)
     with ExitStack() as stack:
         for party in (scene.caller, scene.desk, scene.colleague, scene.daemon):
             stack.enter_context(party)
@@ -108,6 +117,9 @@ def test_both_hear_each_other_before_and_after_hold_and_digits_arrive(tmp_path: 
     with scene_of(tmp_path, transport) as scene:
         caller, desk = scene.caller, scene.desk
         scene.connect()
+        scene.hear(caller, desk)
+        for phone, other in ((caller, desk), (desk, caller)):
+            scene.hold_and_resume(phone, other)
         scene.hear(caller, desk)
         for phone, other in ((caller, desk), (desk, caller)):
             for command, mine, theirs in (("hold", "held here", "held there"), ("resume", "active", "active")):
@@ -138,7 +150,20 @@ def test_callee_hangs_up(tmp_path: Path, transport: str) -> None:
 
 
 @TRANSPORTS
-@pytest.mark.parametrize("who", ["caller", "desk"])
+def test_call_survives_the_daemon(tmp_path: Path, transport: str) -> None:
+    """A phone that can only be reached by a connection of its own cannot be once that is gone, so here they listen."""
+    with scene_of(tmp_path, transport, listen=True) as scene:
+        scene.connect()
+        scene.daemon.kill()
+        with Daemon(scene.daemon.dialplan, scene.daemon.state):
+            scene.hold_and_resume(scene.caller, scene.desk)
+            scene.hold_and_resume(scene.desk, scene.caller)
+            scene.desk.do("hang_up")
+            scene.caller.wait_for("state", state="DISCONNECTED", status=200)
+            assert scene.caller.requests() == dict.fromkeys(("INVITE", "BYE"), THROUGH_US)
+
+
+@pytest.mark.parametrize(("transport", "who"), [("udp", "desk"), ("tcp", "caller")])
 def test_call_is_transferred_to_a_third_phone(tmp_path: Path, transport: str, who: str) -> None:
     """Blind transfer (RFC 5589 §6): REFER and its NOTIFYs go within the dialog, the new call is one of callward's."""
     with scene_of(tmp_path, transport) as scene:
