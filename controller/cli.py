@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,7 +48,7 @@ def run(file: DialplanFile, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     if loaded.dialplan is None:
         typer.echo("callward was not started", err=True)
         raise typer.Exit(FINDINGS)
-    app = App(loaded.dialplan, state_dir)
+    app = App(loaded.dialplan, state_dir, file)
     try:
         app.build()
     except StartError as error:
@@ -131,6 +131,18 @@ def schema() -> None:
     typer.echo(show_schema(), nl=False)
 
 
+@cli.command()
+def reload(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+    """Have the running daemon take its file anew, as SIGHUP does; it keeps the old one where that is not whole."""
+    answer = _ask(state_dir, "reload")
+    if answer["text"]:
+        typer.echo(answer["text"].rstrip("\n"))
+    if not answer["ok"]:
+        typer.echo(f"not reloaded; version {answer['version']} goes on")
+        raise typer.Exit(FINDINGS)
+    typer.echo(f"reloaded: version {answer['version']}")
+
+
 @cli.command("rotate-keys")
 def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Seal new calls with a new key; calls that are up keep the old one. Restart the daemon afterwards."""
@@ -161,6 +173,16 @@ def demo(
         typer.echo(f"the demo cannot go on: {error}", err=True)
         well = False
     raise typer.Exit(OK if well else FINDINGS)
+
+
+def _ask(state_dir: Path, command: str) -> dict[str, Any]:
+    from controller.control import ControlError, ask
+
+    try:
+        return ask(state_dir, command)
+    except ControlError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREACHABLE) from None
 
 
 def main() -> None:

@@ -40,6 +40,7 @@ from controller.types import (
     RunEvent,
     Sample,
     StartAttempt,
+    Trunk,
 )
 from sip import builder
 from sip.element import MAX_DATAGRAM, Element, Refusal
@@ -90,6 +91,7 @@ class _Call:
         "attempts",
         "context",
         "deadline",
+        "hops",
         "invite",
         "loop_tag",
         "offer",
@@ -98,6 +100,7 @@ class _Call:
         "spare",
         "started",
         "ticket",
+        "trunks",
     )
 
     def __init__(
@@ -113,6 +116,8 @@ class _Call:
         self.reason: str | None = None  # what the caller's CANCEL said
         self.deadline = inf
         self.ticket: list[Any] | None = None
+        self.hops: Mapping[str, Hop] = {}  # those of the dialplan that it began with, as its plan
+        self.trunks: Mapping[str, Trunk] = {}
 
 
 class EmbeddedPlane:
@@ -130,6 +135,7 @@ class EmbeddedPlane:
         self._switchboard = switchboard
         self._element = element
         self._hops: Mapping[str, Hop] = {}
+        self._homes: dict[str, Hop] = {}  # the same with trunks that have left: calls may still be up there
         self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
         self.swap_hops(hops)
         self._deadlines = deadlines
@@ -164,6 +170,7 @@ class EmbeddedPlane:
     def swap_hops(self, hops: Mapping[str, Hop]) -> None:
         """Use these addresses for new attempts; call it after the switchboard has its dialplan."""
         self._hops = hops
+        self._homes.update(hops)
         trunks = self._switchboard.dialplan.trunks
         self._owners = {hop[:2]: trunks[name].carrier or name for name, hop in hops.items() if name in trunks}
 
@@ -270,6 +277,7 @@ class EmbeddedPlane:
         context = ResponseContext(self._layer, transaction, self._element)
         transaction.user = context
         call = context.user = _Call(offer, _without_routes(request), context, loop_tag, breadth, now)
+        call.hops, call.trunks = self._hops, self._switchboard.dialplan.trunks
         self._calls[offer.id] = call
         call.share = max(1, breadth // _width(self._switchboard.runs[offer.id].plan))
         self._execute(call, commands, now)
@@ -340,7 +348,7 @@ class EmbeddedPlane:
             self.counters["refused_routes"] += 1
             return 403
         onward = element.hop_of(parse_uri(find_uri(route.onward) if route.onward else request.uri))
-        home = route.caller if route.callee_tag is None else self._hops.get(route.trunk)
+        home = route.caller if route.callee_tag is None else self._homes.get(route.trunk)
         hop = onward or home  # a name that was not looked up ahead: where the dialog began
         if hop is None or hop.transport not in element.locals:
             return 500
@@ -449,8 +457,8 @@ class EmbeddedPlane:
     def _start(self, call: _Call, command: StartAttempt, now: float) -> None:
         path, element = command.path, self._element
         attempt = call.attempts[command.attempt] = _Attempt(path, now)
-        hop = self._hops.get(path.trunk)
-        if hop is None or hop.transport not in element.locals:  # the trunk left the dialplan while the call was ringing
+        hop = call.hops.get(path.trunk)
+        if hop is None or hop.transport not in element.locals:
             self._deadlines.arm(now, self._on_not_sent, call, command.attempt, TRANSPORT_ERROR)
             return
         if not call.spare:
@@ -463,7 +471,7 @@ class EmbeddedPlane:
         if tag is None:
             tag = self._path_tags[path.name] = element.path_tag_of(path.name)
         request = self._forward(call, attempt, tag, command.trial, hop.transport)
-        trunk = self._switchboard.dialplan.trunks.get(path.trunk)
+        trunk = call.trunks.get(path.trunk)
         if trunk is not None and trunk.large_over_tcp and len(request.encode()) > MAX_DATAGRAM:
             attempt.fallback = request, hop
             hop = Hop(hop.host, hop.port, "tcp")

@@ -88,6 +88,10 @@ class Daemon:
         self._reader.join(self.patience)
         return code
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """End it the hard way (SIGKILL); nothing happens where it is gone already."""
         self._process.kill()
