@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -54,10 +55,9 @@ class Baresip(Child):
 
     def __enter__(self) -> Baresip:
         """Start it; it takes calls on return."""
-        try:
-            super().__enter__()
-        except FileNotFoundError:
-            raise PeerError("there is no baresip here: apt-get install baresip") from None
+        if not shutil.which("baresip"):
+            raise PeerError("there is no baresip here: apt-get install baresip-core")
+        super().__enter__()
         try:
             self.wait_for(lambda line: "baresip is ready" in line, "it to be ready")
             self._socket = socket.create_connection((HOST, self._control), PATIENCE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 PATIENCE = 20.0  # seconds; a safety net for everything that is waited for
+LIFE = ("timeout", "--signal=KILL", "180")  # seconds: should the tests themselves be killed, nothing stays for long
 
 
 class PeerError(Exception):
@@ -31,7 +32,6 @@ class Child:
     who: str
     command: Sequence[str]
     folder: Path
-    environment: Mapping[str, str] = field(default_factory=dict)  # beside what we have
     lines: list[str] = field(default_factory=list)  # of its stdout and stderr
     _heard: Condition = field(default_factory=Condition)
     _over: bool = False
@@ -41,9 +41,8 @@ class Child:
     def __enter__(self) -> Self:
         """Start it."""
         self._process = subprocess.Popen(
-            self.command,
+            (*LIFE, *self.command),
             cwd=self.folder,
-            env={**os.environ, **self.environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
