@@ -54,9 +54,13 @@ class Scene:
             Softphone(user, folder, ports, transport, folder / f"{user}.wav", listen) for user in TONES
         )
         self.transport = transport
-        dialplan = folder / "dialplan.yaml"
-        dialplan.write_text(DIALPLAN.format(proxy=self.proxy, desk=self.desk.uri, colleague=self.colleague.uri))
-        self.daemon = Daemon(dialplan, folder / "state")
+        self.dialplan = folder / "dialplan.yaml"
+        self.dialplan.write_text(DIALPLAN.format(proxy=self.proxy, desk=self.desk.uri, colleague=self.colleague.uri))
+        self.daemon = self.make_daemon()
+
+    def make_daemon(self) -> Daemon:
+        """A daemon; the state folder is the same in each of its lives."""
+        return Daemon(self.dialplan, self.folder / "state")
 
     def number(self, did: str) -> str:
         """What one dials for this DID."""
@@ -147,7 +151,7 @@ def test_call_survives_the_daemon(tmp_path: Path, transport: str) -> None:
     with scene_of(tmp_path, transport, listen=True) as scene:
         scene.connect()
         scene.daemon.kill()
-        with Daemon(scene.daemon.dialplan, scene.daemon.state):
+        with scene.make_daemon():
             scene.hold_and_resume(scene.caller, scene.desk)
             scene.hold_and_resume(scene.desk, scene.caller)
             scene.desk.do("hang_up")
