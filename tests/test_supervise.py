@@ -31,8 +31,7 @@ def test_the_end_does_not_wait_for_a_job_that_hangs() -> None:
     async def daemon() -> None:
         supervisor = Supervisor(lambda error: None)
         supervisor.spawn(run_aside(hang, "job"), "job")
-        while not started.is_set():
-            await asyncio.sleep(0)
+        await run_aside(started.wait, "wait")
         await supervisor.close()
 
     asyncio.run(daemon())
@@ -43,15 +42,19 @@ def test_the_end_does_not_wait_for_a_job_that_hangs() -> None:
 
 def test_a_task_that_fails_is_heard() -> None:
     heard: list[BaseException] = []
+    told = asyncio.Event()
+
+    def hear(error: BaseException) -> None:
+        heard.append(error)
+        told.set()
 
     async def fail() -> None:
         raise ValueError("a bug")
 
     async def daemon() -> None:
-        supervisor = Supervisor(heard.append)
+        supervisor = Supervisor(hear)
         supervisor.spawn(fail(), "fails")
-        while not heard:
-            await asyncio.sleep(0)
+        await told.wait()
         await supervisor.close()
 
     asyncio.run(daemon())
