@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +50,7 @@ def run(file: DialplanFile, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
         typer.echo("callward was not started", err=True)
         raise typer.Exit(FINDINGS)
     app = App(loaded.dialplan, state_dir, file)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is ready: it reads the file as it is by then anyway
     try:
         app.build()
     except StartError as error:
@@ -140,9 +142,9 @@ def reload(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Have the running daemon take its file anew, as SIGHUP does; it keeps the old one where that is not whole."""
     answer = _ask(state_dir, "reload")
     if answer["text"]:
-        typer.echo(answer["text"].rstrip("\n"))
+        typer.echo(answer["text"].rstrip("\n"), err=True)
     if not answer["ok"]:
-        typer.echo(f"not reloaded; version {answer['version']} goes on")
+        typer.echo("not reloaded; what runs goes on", err=True)
         raise typer.Exit(FINDINGS)
     typer.echo(f"reloaded: version {answer['version']}")
 
@@ -157,7 +159,11 @@ def status(
 
     from controller.status import print_status
 
-    found = _ask(state_dir, "status")["status"]
+    answer = _ask(state_dir, "status")
+    if not answer["ok"]:
+        typer.echo(answer["text"], err=True)
+        raise typer.Exit(UNREACHABLE)
+    found = answer["status"]
     if as_json:
         typer.echo(json.dumps(found, indent=1))
     else:
@@ -178,6 +184,57 @@ def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     typer.echo(
         f"key {keys.current} seals from the next start on; {len(keys.seals)} of at most {KEPT} keys still open seals"
     )
+
+
+@cli.command()
+def relay(
+    listen: Annotated[str, typer.Option(metavar="IP:PORT", help="where to listen")],
+    to: Annotated[str, typer.Option("--to", metavar="HOST:PORT", help="where everything goes")],
+    udp: Annotated[bool, typer.Option("--udp", help="relay UDP; the default")] = False,
+    tcp: Annotated[bool, typer.Option("--tcp", help="relay TCP")] = False,
+    seed: Annotated[int, typer.Option(help="the same seed, the same fate of every packet")] = 1,
+    loss: Annotated[str, typer.Option(metavar="SHARE", help="of the packets lost each way: 20%")] = "",
+    burst: Annotated[str, typer.Option(metavar="PACKETS", help="losses come together, so many on average: 8")] = "",
+    delay: Annotated[str, typer.Option(metavar="TIME", help="each way: 40ms")] = "",
+    jitter: Annotated[str, typer.Option(metavar="TIME", help="up to so much more: 20ms")] = "",
+    reorder: Annotated[str, typer.Option(metavar="SHARE", help="held back for 100ms: 1%")] = "",
+    duplicate: Annotated[str, typer.Option(metavar="SHARE", help="arrive twice: 1%")] = "",
+    corrupt: Annotated[str, typer.Option(metavar="SHARE", help="have one bit flipped: 1%")] = "",
+    truncate: Annotated[str, typer.Option(metavar="SHARE", help="lose their end: 1%")] = "",
+    rate: Annotated[str, typer.Option(metavar="RATE", help="of a slow line: 64kbit")] = "",
+    script: Annotated[Path | None, typer.Option(metavar="FILE", help="phases (YAML), see docs/relay.md")] = None,
+    pcap: Annotated[Path | None, typer.Option(metavar="FILE", help="write what goes by on both sides")] = None,
+) -> None:
+    """A bad network between any two that speak UDP or TCP, until SIGTERM; counters then, and on SIGUSR1."""
+    import sys
+
+    from controller.config.diagnostics import Mistake
+    from controller.relay.relay import RelayError, Settings, read_address, serve
+    from controller.relay.script import Phase, load_script, read_impairment
+
+    written = {
+        "loss": loss, "burst": burst, "delay": delay, "jitter": jitter, "reorder": reorder, "duplicate": duplicate,
+        "corrupt": corrupt, "truncate": truncate, "rate": rate,
+    }  # fmt: skip
+    try:
+        source, target = read_address("--listen", listen), read_address("--to", to)
+        line = read_impairment({name: text for name, text in written.items() if text})
+    except Mistake as mistake:
+        typer.echo(f"{mistake.message}; {mistake.hint}", err=True)
+        raise typer.Exit(USAGE) from None
+    phases: tuple[Phase, ...] = ()
+    if script is not None:
+        loaded = load_script(script, line, line)
+        if loaded.diagnostics:
+            typer.echo(loaded.render(), err=True)
+            raise typer.Exit(FINDINGS)
+        phases = loaded.phases
+    settings = Settings(source, target, udp or not tcp, tcp, seed, Phase(0.0, line, line), phases, pcap)
+    try:
+        asyncio.run(serve(settings, sys.stderr))
+    except RelayError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREACHABLE) from None
 
 
 @cli.command()

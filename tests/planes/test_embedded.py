@@ -237,7 +237,11 @@ def test_the_callers_reason_is_passed_on() -> None:
 
 
 def test_a_cancel_of_nothing_is_of_no_transaction() -> None:
-    assert statuses(Bench().receive(wire.request("CANCEL"))) == [481]
+    old = Bench()
+    old.plane.past_until = 185.0
+    old.wait_until(185.1)
+    assert statuses(old.receive(wire.request("CANCEL"))) == [481]
+    assert statuses(Bench().receive(wire.request("CANCEL", "sip:+19@192.0.2.10"))) == [481], "nobody's number"
 
 
 def test_a_cancel_after_the_answer_changes_nothing() -> None:
@@ -337,12 +341,116 @@ def test_a_response_to_a_past_life_goes_on_by_its_vias() -> None:
     assert after_a_crash.plane.counters["past_life"] == 1
 
 
+def test_a_cancel_of_a_past_life_goes_where_its_invite_may_have_gone() -> None:
+    """RFC 3261 §16.10: what rang is not remembered, the branch of each path is computed; 481 of the others is nothing."""
+    plan = (stage("anna/t1,t2"), stage("ben/t3"))
+    (invite,) = requests(Bench(*plan).call())
+    after_a_crash = Bench(*plan)
+    sent = after_a_crash.receive(wire.request("CANCEL", extra=["Reason: SIP;cause=600"]))
+    assert statuses(sent) == []
+    assert [hop for _, hop in sent] == [T1, T2, T3]
+    cancels = requests(sent, "CANCEL")
+    assert (cancels[0].via.branch, cancels[0].uri) == (invite.via.branch, invite.uri)
+    assert cancels[0].get("reason") == "SIP;cause=600"
+    assert len({cancel.via.branch for cancel in cancels}) == 3
+    assert statuses(after_a_crash.answer(cancels[0], 200)) == [200]
+    assert len(after_a_crash.deadlines) == 0, "nothing is remembered of it"
+
+
+def test_a_cancel_of_a_past_life_that_comes_round_again_stops() -> None:
+    """Two of us, each the trunk of the other, would double it at each hop."""
+    bench = Bench(stage("anna/t1,t2"))
+    (first, _) = requests(bench.receive(wire.request("CANCEL")), "CANCEL")
+    vias = [f"Via: {value}" for value in first.get_all("via")]
+    again = wire.request("CANCEL", via="SIP/2.0/UDP 192.0.2.1:5070", branch="z9hG4bK-other", extra=vias)
+    assert statuses(bench.receive(again)) == [481]
+
+
+def test_the_answer_to_a_cancel_of_a_past_life_is_passed_on_as_long_as_cancels_are() -> None:
+    bench = Bench(stage("anna/t1"))
+    bench.plane.past_until = 185.0
+    bench.wait_until(150.0)
+    (cancel,) = requests(bench.receive(wire.request("CANCEL")), "CANCEL")
+    assert statuses(bench.answer(cancel, 200)) == [200]
+
+
+def test_a_failure_of_a_past_life_is_acknowledged_and_goes_on() -> None:
+    (invite,) = requests(Bench().call())
+    sent = Bench().answer(invite, 487)
+    assert statuses(sent) == [487]
+    ((ack, hop),) = [(message, hop) for message, hop in sent if isinstance(message, Request)]
+    assert (ack.method, ack.uri, ack.cseq, ack.to_tag, hop) == ("ACK", invite.uri, (7, "ACK"), "callee", T1)
+    assert ack.get_all("via") == invite.get_all("via")[:1]
+
+
+def test_a_reinvite_of_a_past_life_is_cancelled_and_acknowledged_along_its_route() -> None:
+    bench = Bench()
+    _, final = established(bench)
+    (invite,) = requests(bench.receive(in_dialog("INVITE", final)))
+    after_a_crash = Bench()
+    ((cancel, hop),) = after_a_crash.receive(in_dialog("CANCEL", final))
+    assert isinstance(cancel, Request)
+    assert (cancel.method, cancel.via.branch, hop) == ("CANCEL", invite.via.branch, T1)
+    assert statuses(after_a_crash.answer(invite, 487)) == [487]
+    ((ack, hop),) = after_a_crash.receive(in_dialog("ACK", final))
+    assert isinstance(ack, Request)
+    assert (ack.method, ack.via.branch, hop) == ("ACK", invite.via.branch, T1)
+
+
 def test_a_response_cannot_be_of_a_past_life_when_this_one_is_old() -> None:
     (invite,) = requests(Bench().call())
     old = Bench()
     old.plane.past_until = 185.0
     old.wait_until(185.1)
-    assert old.answer(invite, 200) == []
+    assert old.answer(invite, 180) == []
+    assert old.answer(invite, 200) == [], "it may be a copy of a winner's: no BYE"
+
+
+def test_an_answer_after_timer_b_is_released() -> None:
+    """Anna's trunk is deaf for more than half a minute; when her 200 comes Ben has the call, and nobody awaits hers."""
+    bench = Bench(stage("anna/t1"), stage("ben/t2"))
+    (anna,) = requests(bench.call())
+    ben = next(each for each in requests(bench.wait_until(0.3)) if "ben" in each.uri)
+    assert statuses(bench.answer(ben, 200, T2)) == [200]
+    bench.wait_until(32.1)
+    for _ in range(2):  # she repeats herself until she hears our ACK
+        sent = bench.answer(anna, 200, extra=["Contact: <sip:anna@192.0.2.21:5060>"])
+        assert [(message.method, message.uri, hop) for message, hop in sent] == [
+            ("ACK", "sip:anna@192.0.2.21:5060", T1),
+            ("BYE", "sip:anna@192.0.2.21:5060", T1),
+        ]
+    bench.wait_until(100.0)
+    assert len(bench.deadlines) == 0
+
+
+def test_a_late_copy_of_the_winners_answer_ends_no_call() -> None:
+    """Whoever captured the 200 could hang up with it."""
+    bench = Bench(stage("anna/t1"))
+    (anna,) = requests(bench.call())
+    assert statuses(bench.answer(anna, 200)) == [200]
+    bench.receive(wire.request("ACK", to_tag="x"))
+    for later in (10.0, 60.0, 100.0):
+        bench.plane.past_until = 0.0
+        bench.wait_until(bench.now + later)
+        assert [m for m, _ in bench.answer(anna, 200) if isinstance(m, Request)] == []
+
+
+def test_a_late_answer_to_a_reinvite_ends_no_call() -> None:
+    bench = Bench()
+    _, final = established(bench)
+    (again,) = requests(bench.receive(in_dialog("INVITE", final)))
+    bench.plane.unreachable(again.via.branch, bench.now)
+    bench.take()
+    assert bench.answer(again, 200) == []
+
+
+def test_an_answer_after_timer_b_without_usable_addresses_is_dropped() -> None:
+    bench = Bench(stage("anna/t1"), stage("ben/t2"))
+    (anna,) = requests(bench.call())
+    ben = next(each for each in requests(bench.wait_until(0.3)) if "ben" in each.uri)
+    assert statuses(bench.answer(ben, 200, T2)) == [200]
+    bench.wait_until(32.1)
+    assert bench.answer(anna, 200, extra=["Contact: <sip: x>"]) == []
 
 
 def test_a_final_of_a_branch_that_is_over_does_not_reach_the_caller() -> None:
@@ -395,6 +503,20 @@ def test_a_trunk_that_left_the_dialplan_fails_its_attempt() -> None:
     bench.plane.swap_hops({"t2": T2})
     sent = [*bench.call(), *bench.wait_until(0.0)]
     assert [hop for message, hop in sent if isinstance(message, Request)] == [T2]
+
+
+def test_a_call_that_is_up_finds_its_phone_when_the_trunk_has_moved_and_another_has_its_address() -> None:
+    bench = Bench()
+    _, final = established(bench)
+    moved = {"t1": Hop("192.0.2.99", 5060), "t2": T2, "t1-old": T1}
+    plan = bench.switchboard.dialplan
+    trunks = {name: replace(plan.trunks["t2"], name=name, host=hop.host) for name, hop in moved.items()}
+    bench.switchboard.swap(replace(plan, trunks=trunks))
+    bench.plane.swap_hops(moved)
+    ((_, hop),) = [
+        (message, hop) for message, hop in bench.receive(in_dialog("BYE", final)) if isinstance(message, Request)
+    ]
+    assert hop == T1
 
 
 def test_a_lost_trunk_moves_its_calls() -> None:
