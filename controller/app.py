@@ -23,6 +23,7 @@ from controller.engine import Engine, host_names
 from controller.keys import KeyFileError, load_keys
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.reload import Prepared, ReloadError, prepare
+from controller.status import collect_status
 from controller.supervise import Supervisor
 from controller.types import Dialplan, Fault, Listen
 from sip.element import Element
@@ -79,7 +80,7 @@ class App:
             control = open_control(self._state_dir)
         except (AddressError, KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
-        self._control = ControlServer(control, {"reload": self.reload})
+        self._control = ControlServer(control, {"reload": self.reload, "status": self.status})
         self._undo.append(self._control.close)
         listen = plan.listen[0]
         self.endpoint = UdpEndpoint(_open(open_udp, listen), clock.monotonic)
@@ -131,6 +132,10 @@ class App:
         """Take what stands in the file now, or keep what runs where that is not whole. Calls notice neither."""
         async with self._reloading:
             return await self._reload()
+
+    async def status(self) -> Answer:
+        """How the daemon sees its trunks now."""
+        return {"ok": True, "status": collect_status(self.engine, clock.monotonic())}
 
     async def _reload(self) -> Answer:
         try:

@@ -93,6 +93,9 @@ def explain(
     did: Annotated[str, typer.Argument(metavar="DID", help="the called number")],
     at: Annotated[str, typer.Option(metavar="TIME", help="when, as 2026-12-24T18:30; default: now")] = "",
     caller: Annotated[str, typer.Option("--from", metavar="CALLER", help="the caller's number")] = "",
+    from_trunk: Annotated[
+        str, typer.Option(metavar="NAME", help="the trunk it comes from, as calls of a PBX outward do")
+    ] = "",
     down: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="a trunk, site or carrier that is down")
     ] = None,
@@ -112,11 +115,12 @@ def explain(
     dialplan = loaded.dialplan
     try:
         view = explain.assume_down(dialplan, down or ())
+        trunk = explain.check_trunk(dialplan, from_trunk)
         moment = explain.parse_moment(dialplan, at) if at else clock.epoch()
     except explain.QuestionError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(USAGE) from None
-    found = explain.explain(dialplan, Offer("explain", did, caller, moment), view)
+    found = explain.explain(dialplan, Offer("explain", did, caller, moment, trunk), view)
     if as_json:
         typer.echo(json.dumps(explain.to_data(found), indent=1))
     else:
@@ -141,6 +145,24 @@ def reload(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
         typer.echo(f"not reloaded; version {answer['version']} goes on")
         raise typer.Exit(FINDINGS)
     typer.echo(f"reloaded: version {answer['version']}")
+
+
+@cli.command()
+def status(
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
+) -> None:
+    """Show how the running daemon sees its trunks; exit code 1 if one of them is down."""
+    from rich.console import Console
+
+    from controller.status import print_status
+
+    found = _ask(state_dir, "status")["status"]
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        print_status(found, Console(highlight=False))
+    raise typer.Exit(FINDINGS if any(trunk["state"] == "down" for trunk in found["trunks"]) else OK)
 
 
 @cli.command("rotate-keys")

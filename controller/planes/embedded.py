@@ -137,6 +137,7 @@ class EmbeddedPlane:
         self._hops: Mapping[str, Hop] = {}
         self._homes: dict[str, Hop] = {}  # the same with trunks that have left: calls may still be up there
         self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
+        self._at: dict[str, list[tuple[str, Hop]]] = {}  # the trunks at each host
         self.swap_hops(hops)
         self._deadlines = deadlines
         self._layer = TransactionLayer(deadlines, timing)
@@ -173,6 +174,9 @@ class EmbeddedPlane:
         self._homes.update(hops)
         trunks = self._switchboard.dialplan.trunks
         self._owners = {hop[:2]: trunks[name].carrier or name for name, hop in hops.items() if name in trunks}
+        self._at = {}
+        for name, hop in hops.items():
+            self._at.setdefault(hop.host, []).append((name, hop))
 
     # -- input
 
@@ -238,14 +242,14 @@ class EmbeddedPlane:
             elif request.to_tag:
                 self._relay(transaction, request, now)
             elif request.method == "INVITE":
-                self._on_invite(transaction, request, now)
+                self._on_invite(transaction, request, event.source, now)
             else:
                 self._on_other(transaction, request, now)
         except RemoteProtocolError as error:
             if transaction is not None:
                 self._answer(transaction, error.status, now)
 
-    def _on_invite(self, transaction: Transaction, request: Request, now: float) -> None:
+    def _on_invite(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
         self._layer.respond(transaction, builder.make_response(request, 100), now)
         uri = parse_target(request)
         if not builder.hops_left(request):
@@ -266,6 +270,7 @@ class EmbeddedPlane:
             did=uri.user,
             caller=parse_caller(request),
             moment=now + self.epoch_offset,
+            trunk=self._trunk_of(source),
         )
         self.counters["offers"] += 1
         commands = self._switchboard.begin(offer, self._view, now)
@@ -281,6 +286,19 @@ class EmbeddedPlane:
         self._calls[offer.id] = call
         call.share = max(1, breadth // _width(self._switchboard.runs[offer.id].plan))
         self._execute(call, commands, now)
+
+    def _trunk_of(self, source: Hop) -> str:
+        """The trunk whose address a packet really came from, "" where that is not one and certain.
+
+        A peer may send from another port than it listens on, as every new TCP connection does; where several trunks
+        share a host the port has to tell them apart.
+        """
+        found = self._at.get(source.host, [])
+        if len({hop.port for _, hop in found}) > 1:
+            found = [(name, hop) for name, hop in found if hop.port == source.port]
+        if len(found) > 1:
+            found = [(name, hop) for name, hop in found if hop.transport == source.transport]
+        return found[0][0] if len(found) == 1 else ""
 
     def _on_other(self, transaction: Transaction, request: Request, now: float) -> None:
         """A request outside a dialog that is no call: it is ours to answer, whatever its hop count (§16.3 step 3)."""
