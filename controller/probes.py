@@ -143,8 +143,12 @@ class Prober:
         if probe is None:  # its trunk is watched no longer
             return
         detector = probe.watch.detector
-        if probe.at >= self._void_before and detector.counts(probe.at):
+        if probe.at < self._void_before:
+            return
+        if detector.counts(probe.at):
             self._happened += self._board.observe(Sample(detector.trunk.name, alive=False, code=PROBE_TIMEOUT), now)
+        else:
+            detector.overtaken()
 
     # ------------------------------------------------------------------ what comes back
 

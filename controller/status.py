@@ -47,7 +47,9 @@ def _trunk(detector: Detector, health: TrunkHealth, now: float) -> dict[str, Any
         "for": round(now - health.since, 3),
         "heard": round(now - heard, 3) if heard > 0 else None,
         "round_trip": round(detector.round_trip.mean, 4) if detector.round_trip.bound else None,
+        "loss": round(detector.loss.share, 3),
         "code": health.code,
+        "paged": detector.paged,
     }
 
 

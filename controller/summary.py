@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.config.figures import detection_time, stage_starts, worst_wait
-from controller.types import Chain, Dialplan, Trunk
+from controller.types import AliveOn, Chain, Dialplan, Trunk
 from sip.uri import bracketed
+
+LOSSY = 0.36  # of probes: 20 % of packets each way
 
 
 def summary(dialplan: Dialplan) -> dict[str, Any]:
@@ -32,11 +34,15 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
         f"[bold]ok[/bold]  {_count(figures['routes'], 'route')}, {_count(len(dialplan.chains), 'chain')}, "
         f"{_count(len(dialplan.trunks), 'trunk')}, version {dialplan.version}"
     )
-    trunks = _table("trunk", "address", "probed every", "dead after")
+    trunks = _table("trunk", "address", "probed every", "dead after", "after, 20 % loss")
     for row in figures["trunks"]:
-        every, dead = row["every"], row["detection"]
+        every, dead, lossy = row["every"], row["detection"], row["detection_lossy"]
         trunks.add_row(
-            row["name"], row["address"], _seconds(every) if every else "never", _seconds(dead) if dead else "calls only"
+            row["name"],
+            row["address"],
+            _seconds(every) if every else "never",
+            _seconds(dead) if dead else "calls only",
+            _seconds(lossy) if lossy else "-",
         )
     chains = _table("chain", "stages", "last stage after", "all over after", "ends with")
     for row in figures["chains"]:
@@ -51,11 +57,13 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
 
 def _trunk(trunk: Trunk) -> dict[str, Any]:
     probe = trunk.probe
+    decides = probe if probe and probe.alive_on is not AliveOn.CALLS_ONLY else None
     return {
         "name": trunk.name,
         "address": f"{trunk.transport}:{bracketed(trunk.host)}:{trunk.port}",
         "every": probe.every if probe else None,
-        "detection": detection_time(probe) if probe else None,
+        "detection": detection_time(decides) if decides else None,
+        "detection_lossy": detection_time(decides, LOSSY) if decides else None,
     }
 
 

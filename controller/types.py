@@ -290,7 +290,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A trunk has been DOWN for so long that somebody should be woken; its next `Transition` resolves it."""
+    """A trunk has been DOWN for so long that somebody should be woken; its `Transition` to UP resolves it."""
 
     trunk: str
     at: float

@@ -57,8 +57,8 @@ def test_check_prints_what_the_dialplan_promises(good: Path) -> None:
     assert result.exit_code == OK
     assert "1 route, 1 chain, 2 trunks" in result.output
     lines = {line.split()[0]: line.split() for line in result.output.splitlines() if line.strip()}
-    assert lines["carrier"][1:] == ["udp:127.0.0.1:5072", "250", "ms", "800", "ms"]
-    assert lines["pbx"][1:] == ["udp:127.0.0.1:5071", "never", "calls", "only"]
+    assert lines["carrier"][1:] == ["udp:127.0.0.1:5072", "250", "ms", "775", "ms", "1.10", "s"]
+    assert lines["pbx"][1:] == ["udp:127.0.0.1:5071", "never", "calls", "only", "-"]
 
 
 def test_check_says_everything_at_once_with_places(bad: Path) -> None:
@@ -73,7 +73,8 @@ def test_check_says_everything_at_once_with_places(bad: Path) -> None:
 def test_check_as_json_is_one_document(good: Path, bad: Path) -> None:
     document = json.loads(CliRunner().invoke(cli, ["check", "--json", str(good)]).output)
     assert document["findings"] == []
-    assert document["summary"]["trunks"][1]["detection"] == pytest.approx(0.8)
+    assert document["summary"]["trunks"][1]["detection"] == pytest.approx(0.775)
+    assert document["summary"]["trunks"][1]["detection_lossy"] == pytest.approx(1.105)
     document = json.loads(CliRunner().invoke(cli, ["check", "--json", str(bad)]).output)
     assert document["summary"] is None
     assert len(document["findings"]) == 3

@@ -16,6 +16,7 @@ from controller.types import (
     Demoted,
     Dialplan,
     Listen,
+    Page,
     Probe,
     Route,
     TargetState,
@@ -357,3 +358,67 @@ def test_the_end_cancels_a_test_call_that_rings() -> None:
     driver.receive(wire.answer(next_test_call(driver), 180), T1)
     driver.engine.close(driver.now)
     assert [message.method for message, _ in driver.take() if isinstance(message, Request)] == ["CANCEL"]
+
+
+# --------------------------------------------------------------------------- answers to probes that are no plain 200
+
+
+def probed() -> tuple[Driver, Request]:
+    """A driver whose first probe, to t1, has just left."""
+    driver = Driver(dialplan(probe=Probe()))
+    sent: Sent = []
+    while not sent:
+        sent = driver.run_until(driver.engine.next_deadline())
+        sent = [(message, hop) for message, hop in sent if hop == T1]
+    probe = sent[0][0]
+    assert isinstance(probe, Request)
+    return driver, probe
+
+
+def answer_to(probe: Request, start: str, *more: str, without: str = "") -> bytes:
+    lines = [line for line in probe.lines if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
+    kept = [line for line in lines if not without or not line.startswith(without)]
+    return "\r\n".join([f"SIP/2.0 {start}", *kept, *more, "Content-Length: 0", "", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ("401 Unauthorized", 'WWW-Authenticate: Digest realm="x", nonce="y"'),
+        ("407 Proxy Authentication Required", 'Proxy-Authenticate: Digest realm="x", nonce="y"'),
+        ("302 Moved Temporarily", "Contact: <sip:elsewhere.example>"),
+        ("302 Moved Temporarily", "Contact: <sip:[broken"),
+        ("503 Service Unavailable", "Retry-After: 9e23"),
+        ("503 Service Unavailable", f"Retry-After: {'9' * 400}"),
+        ("603 Decline",),
+    ],
+    ids=lambda answer: answer[0][:3] + "".join(answer[1:])[:16],
+)
+def test_probe_that_is_refused_challenged_or_redirected_was_answered(answer: tuple[str, ...]) -> None:
+    driver, probe = probed()
+    assert driver.receive(answer_to(probe, *answer), T1) == [], "nothing is followed, nothing is retried"
+    assert driver.states()["t1"] == "up"
+
+
+@pytest.mark.parametrize("broken", ["From", "To", "Call-ID", "CSeq", "Via"])
+def test_answer_to_a_probe_that_lacks_a_header_is_none(broken: str) -> None:
+    driver, probe = probed()
+    assert driver.receive(answer_to(probe, "200 OK", without=broken), T1) == []
+    assert driver.states()["t1"] == "unknown"
+
+
+def test_answer_with_the_tag_of_another_probe_is_none() -> None:
+    driver, probe = probed()
+    forged = answer_to(probe, "200 OK").replace(probe.from_tag.encode() + b"\r\nTo", b"0123456789abcdef\r\nTo")
+    driver.receive(forged, T1)
+    assert driver.states()["t1"] == "unknown"
+    driver.receive(answer_to(probe, "200 OK"), T1)
+    assert driver.states()["t1"] == "up"
+
+
+def test_trunk_that_stays_down_is_paged_once() -> None:
+    driver, _ = probed()
+    driver.run_until(20.0)
+    pages = [item for item in driver.engine.news if isinstance(item, Page)]
+    assert sorted(page.trunk for page in pages) == sorted(HOPS)
+    assert driver.engine.board.view.trunks["t1"].paged

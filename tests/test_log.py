@@ -7,7 +7,7 @@ import json
 import threading
 
 from controller.log import BACKLOG, LineWriter, call_fields, log_news, mask_number, open_log
-from controller.types import AttemptRecord, CallRecord, Offer, Skipped, TargetState, Transition
+from controller.types import AttemptRecord, CallRecord, Offer, Page, Skipped, TargetState, Transition
 
 RECORD = CallRecord(
     offer=Offer("id-1", "+15557000", "+15558675309"),
@@ -28,10 +28,12 @@ def test_each_event_is_one_json_line_in_order() -> None:
     log, writer = open_log(stream)
     log_news(log, RECORD)
     log_news(log, Transition("carrier", TargetState.UP, TargetState.DOWN, 1.0, "PROBE_TIMEOUT", "8 probes unanswered"))
+    log_news(log, Page("carrier", 6.0, 1.0, "PROBE_TIMEOUT", "down for 5 s: 16 probes unanswered"))
     writer.close()
-    call, trunk = (json.loads(line) for line in stream.getvalue().splitlines())
+    call, trunk, page = (json.loads(line) for line in stream.getvalue().splitlines())
     assert (call["event"], call["winner"], call["seconds"]) == ("call", "desk via pbx", 0.123)
     assert (trunk["event"], trunk["new"], trunk["code"]) == ("trunk", "down", "PROBE_TIMEOUT")
+    assert (page["event"], page["level"], page["trunk"]) == ("page", "error", "carrier")
 
 
 def test_callers_number_is_masked() -> None:

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from controller.health.board import Board
 from controller.probes import Prober
-from controller.types import Probe, Sample, TargetState, Transition, Trunk
-from sip.message import Request
+from controller.types import AliveOn, Probe, Sample, TargetState, Transition, Trunk
+from sip.message import Request, Response
 from sip.parser import parse_message
 from sip.transaction import Hop
 
 UNKNOWN, UP, SUSPECT, DOWN = TargetState.UNKNOWN, TargetState.UP, TargetState.SUSPECT, TargetState.DOWN
 LOCAL = Hop("198.51.100.1", 5060)
+
+JITTERED = 0.05 * 0.25 + 1e-9  # regular probes leave so much before or after their beat
 
 #: What becomes of a probe: answered or refused (ICMP) after so many seconds, or lost.
 Fate = tuple[str, float] | None
@@ -57,13 +59,19 @@ class World:
             if arrival <= deadline:
                 _, _, kind, branch, hop = heappop(self._wire)
                 if kind == "answer":
-                    self.note(self.prober.handle_response(branch, 200, hop, self.now)[1])
+                    self.note(self.answer(branch, hop)[1])
                 else:
                     self.note(self.prober.handle_unreachable(branch, hop, self.now))
             else:
                 self.note(self.prober.handle_timer(self.now))
             self.drain()
         self.now = until
+
+    def answer(
+        self, branch: str, hop: Hop, status: int = 200, *, tag: str | None = None, more: str = ""
+    ) -> tuple[bool, list[Transition]]:
+        """Let the prober have a response, now; ``tag`` is that of From where it is not the probe's."""
+        return self.prober.handle_response(make_response(branch, status, tag, more), hop, self.now)
 
     def drain(self) -> None:
         for datagram, hop in self.prober.outbox:
@@ -83,7 +91,9 @@ class World:
                 assert detector.trunk.probe
                 hop = self.hops[transition.trunk]
                 unanswered = sum(1 for at, _, to in self.sent if to == hop and at > detector.alive_at)
-                assert unanswered >= detector.trunk.probe.misses or detector.refusals >= 3, "down without evidence"
+                assert unanswered >= (detector.trunk.probe.misses or 8) or detector.refusals >= 3, (
+                    "down without evidence"
+                )
 
     def observe(self, code: str, *, alive: bool = False) -> None:
         self.note(self.board.observe(Sample("trunk-0", alive, code), self.now))
@@ -101,6 +111,19 @@ class World:
 def alive_until(death: float, then: Fate) -> Callable[[Hop, float], Fate]:
     """Answered before ``death``, and ``then`` from there on."""
     return lambda _hop, now: ANSWERED if now < death else then
+
+
+def make_response(branch: str, status: int = 200, tag: str | None = None, more: str = "") -> Response:
+    response = parse_message(
+        (
+            f"SIP/2.0 {status} As it is\r\nVia: SIP/2.0/UDP 198.51.100.1:5060;branch={branch};rport=5060\r\n"
+            f"From: <sip:callward@198.51.100.1>;tag={branch[7:] if tag is None else tag}\r\n"
+            f"To: <sip:192.0.2.1>;tag=far\r\nCall-ID: {branch[7:]}@198.51.100.1\r\nCSeq: 1 OPTIONS\r\n{more}"
+            "Content-Length: 0\r\n\r\n"
+        ).encode()
+    )
+    assert isinstance(response, Response)
+    return response
 
 
 def branch_of(datagram: bytes) -> str:
@@ -157,23 +180,27 @@ def test_every_probe_has_a_branch_of_its_own() -> None:
 def test_answered_trunk_is_probed_at_its_interval_and_up() -> None:
     world = World(spread=0.4)
     world.run(1.0)
-    assert [at for at, _, _ in world.sent] == pytest.approx([0.1, 0.35, 0.6, 0.85])
+    assert [at for at, _, _ in world.sent] == pytest.approx([0.1, 0.35, 0.6, 0.85], abs=JITTERED)
     assert world.news() == [UP]
 
 
 def test_first_miss_starts_a_burst() -> None:
     world = World(spread=0.0)
     world.fate = alive_until(0.9, LOST)
-    world.run(1.32)
-    assert [at for at, _, _ in world.sent if at > 0.9] == pytest.approx([1.0, 1.2, 1.25, 1.3])
+    world.run(1.12)
+    missed, *burst = [at for at, _, _ in world.sent if at > 0.9]
+    assert missed == pytest.approx(1.0, abs=JITTERED)
+    assert burst == pytest.approx([missed + 0.05, missed + 0.08, missed + 0.11])
     assert world.news() == [UP, SUSPECT]
 
 
 def test_an_answer_ends_the_burst() -> None:
     world = World(spread=0.0)
-    world.fate = lambda _hop, now: LOST if 0.9 < now < 1.24 else ANSWERED
-    world.run(1.8)
-    assert [at for at, _, _ in world.sent if at > 0.9] == pytest.approx([1.0, 1.2, 1.25, 1.5, 1.75])
+    world.fate = lambda _hop, now: LOST if 0.9 < now < 1.06 else ANSWERED
+    world.run(1.6)
+    missed, first, second, *regular = [at for at, _, _ in world.sent if at > 0.9]
+    assert (first, second) == pytest.approx((missed + 0.05, missed + 0.08))
+    assert regular == pytest.approx([1.25, 1.5], abs=JITTERED)
     assert world.news() == [UP, SUSPECT, UP]
 
 
@@ -189,11 +216,11 @@ def test_down_trunk_is_probed_at_its_interval_and_comes_back_after_two_answers()
     world.fate = lambda _hop, now: LOST if 1.1 < now < 3.1 else ANSWERED
     world.run(3.1)
     assert world.state() is DOWN
-    assert [at for at, _, _ in world.sent if at > 2.1] == pytest.approx([2.25, 2.5, 2.75, 3.0])
+    assert [at for at, _, _ in world.sent if at > 2.1] == pytest.approx([2.25, 2.5, 2.75, 3.0], abs=JITTERED)
     world.run(5.0)
     assert world.news() == [UP, SUSPECT, DOWN, UP]
     assert world.when(DOWN) < 2.1
-    assert world.transitions[-1].at == pytest.approx(3.501)
+    assert world.transitions[-1].at == pytest.approx(3.501, abs=JITTERED)
 
 
 def test_trunk_that_never_answered_goes_down() -> None:
@@ -220,7 +247,7 @@ def test_silent_call_to_a_dead_trunk_leads_to_down_in_half_a_second() -> None:
     world.fate = lambda _hop, _now: LOST
     world.run(1.1)
     world.observe("CALL_SILENT")
-    world.run(1.5 + 0.05)
+    world.run(1.1 + 16 * 0.03 + 0.02)
     assert world.state() is DOWN
 
 
@@ -229,7 +256,7 @@ def test_endless_silent_calls_cannot_make_the_prober_flood() -> None:
     for i in range(1000):
         world.run(1.0 + i * 0.001)
         world.observe("CALL_SILENT")
-    assert sum(1 for at, _, _ in world.sent if at >= 1.0) <= 25
+    assert sum(1 for at, _, _ in world.sent if at >= 1.0) <= 34
 
 
 def test_calls_responded_to_keep_a_trunk_up_whose_probes_are_dropped() -> None:
@@ -254,7 +281,7 @@ def test_unprobed_trunks_have_no_deadline() -> None:
 # --------------------------------------------------------------------------- detection times
 
 
-def test_clean_silence_is_detected_within_850_ms_in_any_phase() -> None:
+def test_clean_silence_is_detected_within_800_ms_in_any_phase() -> None:
     rng = random.Random(1)
     worst = 0.0
     for _ in range(1000):
@@ -263,10 +290,10 @@ def test_clean_silence_is_detected_within_850_ms_in_any_phase() -> None:
         world.run(death + 1.0)
         assert world.news() == [UP, SUSPECT, DOWN]
         worst = max(worst, world.when(DOWN) - death)
-    assert worst <= 0.85
+    assert worst <= 0.8
 
 
-def test_closed_port_is_detected_within_three_bursts_of_the_first_probe() -> None:
+def test_closed_port_is_detected_within_40_ms_of_the_first_probe() -> None:
     rng = random.Random(2)
     for _ in range(200):
         world, death = World(spread=rng.random()), 0.5 + rng.random()
@@ -274,26 +301,27 @@ def test_closed_port_is_detected_within_three_bursts_of_the_first_probe() -> Non
         world.run(death + 1.0)
         assert world.news() == [UP, SUSPECT, DOWN]
         first = next(at for at, _, _ in world.sent if at >= death)
-        assert world.when(DOWN) - first <= 3 * 0.05
+        assert world.when(DOWN) - first <= 0.04
         assert world.transitions[-1].code == "PORT_CLOSED"
 
 
-def test_call_into_a_closed_port_makes_it_down_in_about_one_burst() -> None:
+def test_call_into_a_closed_port_makes_it_down_within_40_ms() -> None:
     world = World(spread=0.0)
     world.run(1.1)
     world.fate = lambda _hop, _now: REFUSED
     world.observe("TRANSPORT_ERROR")
     world.run(2.0)
-    assert world.when(DOWN) - 1.1 <= 0.06
+    assert world.when(DOWN) - 1.1 <= 0.04
 
 
-@pytest.mark.parametrize("jitter", [0.05, 0.15])
-def test_jittered_round_trips_raise_no_suspicion(jitter: float) -> None:
+@pytest.mark.parametrize(("jitter", "suspicions"), [(0.03, 0), (0.15, 24), (0.4, 60)])
+def test_jittered_round_trips_raise_little_suspicion_and_no_more(jitter: float, suspicions: int) -> None:
     rng = random.Random(3)
     world = World(trunks=10)
     world.fate = lambda _hop, _now: ("answer", rng.uniform(0.001, jitter))
     world.run(60.0)
-    assert world.news() == [UP] * 10
+    assert DOWN not in world.news()
+    assert world.news().count(SUSPECT) <= suspicions, f"of {len(world.sent)} probes"
 
 
 def test_a_single_lost_probe_never_makes_a_trunk_down() -> None:
@@ -315,8 +343,8 @@ def test_answers_with_a_wrong_branch_or_source_never_count() -> None:
         world.run(step * 0.01)
         for _, branch, hop in world.sent[-3:]:
             for source in (("203.0.113.9", hop[1]), (hop[0], 5061)):
-                assert world.prober.handle_response(branch, 200, source, world.now) == (True, [])
-            assert world.prober.handle_response(branch + "0", 200, hop, world.now) == (False, [])
+                assert world.answer(branch, source) == (True, [])
+            assert world.answer(branch + "0", hop) == (False, [])
             forged += 3
     assert forged > 1000
     assert world.news() == [SUSPECT, DOWN]
@@ -327,9 +355,40 @@ def test_provisional_response_is_no_answer() -> None:
     world.fate = lambda _hop, _now: LOST
     world.run(0.1)
     ((_, branch, hop),) = world.sent
-    assert world.prober.handle_response(branch, 100, hop, 0.1) == (True, [])
+    assert world.answer(branch, hop, 100) == (True, [])
     assert world.state() is UNKNOWN
-    assert world.prober.handle_response(branch, 200, hop, 0.1)[1][0].new is UP
+    assert world.answer(branch, hop)[1][0].new is UP
+
+
+def test_answer_with_another_from_tag_never_counts() -> None:
+    world = World(spread=0.0)
+    world.fate = lambda _hop, _now: LOST
+    world.run(0.1)
+    ((_, branch, hop),) = world.sent
+    for tag in ("", "token1", "TOKEN0"):
+        assert world.answer(branch, hop, tag=tag) == (True, [])
+    assert world.answer(branch, hop)[1][0].new is UP
+
+
+def test_only_2xx_is_alive_where_the_profile_says_so() -> None:
+    world = World(spread=0.0, probe=Probe(alive_on=AliveOn.SUCCESS))
+    world.fate = lambda _hop, _now: LOST
+    world.run(0.01)
+    _, branch, hop = world.sent[0]
+    _, (suspect,) = world.answer(branch, hop, 503)
+    assert (suspect.new, suspect.code) == (SUSPECT, "PROBE_503")
+    world.run(0.04)
+    _, branch, hop = world.sent[-1]
+    _, (up,) = world.answer(branch, hop, 204)
+    assert up.new is UP
+
+
+def test_silence_is_nothing_where_calls_decide() -> None:
+    world = World(probe=Probe(alive_on=AliveOn.CALLS_ONLY))
+    world.fate = lambda _hop, now: ANSWERED if now < 1.0 else LOST
+    world.run(60.0)
+    assert world.news() == [UP]
+    assert len(world.sent) == pytest.approx(240, abs=2), "and it brings no burst"
 
 
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 405, 486, 501, 503, 603])
@@ -337,7 +396,7 @@ def test_any_final_response_is_alive(status: int) -> None:
     world = World(spread=0.0)
     world.fate = lambda _hop, _now: LOST
     world.run(0.1)
-    consumed, (up,) = world.prober.handle_response(world.sent[0][1], status, world.sent[0][2], 0.1)
+    consumed, (up,) = world.answer(world.sent[0][1], world.sent[0][2], status)
     assert (consumed, up.new, up.code) == (True, UP, "PROBE_OK")
     assert f"PROBE_{status}" in up.why
 
@@ -349,7 +408,7 @@ def test_the_same_answer_twice_counts_once() -> None:
     assert world.state() is DOWN
     _, branch, hop = world.sent[-1]
     for _ in range(5):
-        assert world.prober.handle_response(branch, 200, hop, 3.1) == (True, [])
+        assert world.answer(branch, hop) == (True, [])
     assert world.state() is DOWN
 
 
@@ -387,7 +446,7 @@ def test_refused_probe_may_still_be_answered() -> None:
     world.run(0.01)
     _, branch, hop = world.sent[0]
     world.prober.handle_unreachable(branch, hop, 0.01)
-    _, (up,) = world.prober.handle_response(branch, 200, hop, 0.02)
+    _, (up,) = world.answer(branch, hop)
     assert (up.old, up.new) == (SUSPECT, UP)
 
 
@@ -440,14 +499,9 @@ def test_reload_keeps_the_rhythm_of_old_trunks_and_starts_new_ones() -> None:
     world.board.update([kept, new], world.now)
     world.prober.update({kept.name: world.hops[kept.name], "new": Hop("192.0.2.50", 5060)}, world.now)
     world.run(1.6)
-    after = [(round(at, 6), hop[0]) for at, _, hop in world.sent if at >= 1.1]
-    assert after == [
-        (1.1, "192.0.2.50"),
-        (1.25, "192.0.2.0"),
-        (1.35, "192.0.2.50"),
-        (1.5, "192.0.2.0"),
-        (1.6, "192.0.2.50"),
-    ]
+    after = [(at, hop[0]) for at, _, hop in world.sent if at >= 1.1]
+    assert [host for _, host in after] == ["192.0.2.50", "192.0.2.0"] * 2 + (["192.0.2.50"] if len(after) > 4 else [])
+    assert [at for at, _ in after[:4]] == pytest.approx([1.1, 1.25, 1.35, 1.5], abs=JITTERED)
 
 
 def test_answer_to_a_trunk_that_moved_says_nothing_of_its_new_address() -> None:
@@ -456,7 +510,7 @@ def test_answer_to_a_trunk_that_moved_says_nothing_of_its_new_address() -> None:
     world.run(0.1)
     _, branch, hop = world.sent[0]
     world.prober.update({"trunk-0": Hop("192.0.2.99", 5060)}, 0.1)
-    assert world.prober.handle_response(branch, 200, hop, 0.11) == (False, [])
+    assert world.answer(branch, hop) == (False, [])
     world.run(0.3)
     assert world.sent[-1][2] == Hop("192.0.2.99", 5060)
     assert world.news() == []
@@ -513,7 +567,7 @@ def test_whatever_happens_the_prober_goes_on_and_needs_evidence_for_down(  # see
     for pause, code in [*calls, (3.0, "CALL_SILENT")]:
         for _ in range(int(pause / 0.05) + 1):
             world.run(world.now + min(pause, 0.05))  # asserts that no deadline lies in the past
-            assert world.prober.next_deadline() <= world.now + 0.25 + 1e-9
+            assert world.prober.next_deadline() <= world.now + 1.15 * 0.25 + 1e-9
         world.observe(code, alive=code == "CALL_RESPONSE")
     for before, after in pairwise(world.transitions):
         assert after.old is before.new

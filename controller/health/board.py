@@ -114,14 +114,18 @@ class Board:
         entry = self._entries.get(sample.trunk)
         if entry is None:
             return []
-        transition = entry.detector.observe(sample, now)
+        detector, shown = entry.detector, entry.shown.state
+        due = detector.due
+        transition = detector.observe(sample, now)
+        if detector.due < due:
+            self._hurried[sample.trunk] = None
         if sample.code == CALL_RESPONSE and sample.latency is not None:
             entry.first_response.add(sample.latency)
             hedge = min(max(LEAST_HEDGE, entry.first_response.bound), MAX_HEDGE)
             if abs(hedge - entry.hedge) > NOTICEABLE * entry.hedge:
                 entry.hedge = hedge
                 self._show(entry)
-        return self._note(entry, transition) if transition is not None else []
+        return self._note(entry, shown, transition) if transition is not None else []
 
     def set_verdict(self, trunk: str, source: str, code: str | None, why: str, now: float) -> list[Transition]:
         """Say that a trunk, though alive, does not carry calls as it should: ``code`` tells why, in one word. None takes
@@ -158,26 +162,23 @@ class Board:
                     self._show(entry)
                     news.append(found)
                 else:
-                    news += self._note(entry, found)
+                    news += self._note(entry, entry.shown.state, found)
         self._wake_at = min((entry.detector.wake_at for entry in self._entries.values()), default=inf)
         return news
 
-    def _note(self, entry: _Entry, found: Transition) -> list[Transition]:
-        """Show what a detector found; returns it as it looks to who sees the picture only."""
-        old = entry.shown
+    def _note(self, entry: _Entry, old: TargetState, found: Transition) -> list[Transition]:
+        """Show what a detector found; returns it as it looks to who sees the picture only, and saw ``old``."""
         self._show(entry)
         self._wake_at = min(self._wake_at, entry.detector.wake_at)
-        if found.new is TargetState.SUSPECT:
-            self._hurried[found.trunk] = None
         verdict = entry.verdict
         if verdict is None:
             return [found]
         new = entry.shown.state
-        if new is old.state:
+        if new is old:
             return []  # from UNKNOWN to UP, and as bad as it was
         if new is TargetState.DEGRADED:
             found = replace(found, code=verdict.code, why=f"{found.why}; but {verdict.why}")
-        return [replace(found, old=old.state, new=new)]
+        return [replace(found, old=old, new=new)]
 
     @property
     def view(self) -> HealthView:

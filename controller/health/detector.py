@@ -7,8 +7,8 @@ know of other trunks. Time is an argument, all durations are seconds.
 sample           UNKNOWN, UP  SUSPECT             DOWN
 ===============  ===========  ==================  ============================
 alive, any code  UP           UP                  UP after `rise` and the hold
-PROBE_TIMEOUT    SUSPECT      DOWN when enough    the answers start anew
-TRANSPORT_ERROR  SUSPECT      DOWN at the third   the answers start anew
+PROBE_TIMEOUT    SUSPECT      DOWN when enough    the row of answers breaks
+TRANSPORT_ERROR  SUSPECT      DOWN at the third   the row of answers breaks
 CALL_SILENT      SUSPECT      --                  --
 ===============  ===========  ==================  ============================
 
@@ -19,11 +19,15 @@ CALL_SILENT      SUSPECT      --                  --
 * Silence of a call (CALL_SILENT) starts the burst and proves nothing by itself: the called user agent may
   be slow where the trunk is fine. Only unanswered probes lead from silence to DOWN.
 * An ICMP error can be forged, so the first one only raises suspicion; two more without any sign of life
-  between them confirm it. A refused connection cannot be forged by who does not see our packets: DOWN at once.
+  between them confirm it, asked for at once (`CONFIRM`). A refused connection cannot be forged by who does not see our
+  packets: DOWN at once.
 * A sign of life overtakes the probes that were on their way before it: their silence is old news (`counts`).
-* Who falls often is held: each fall within ten minutes doubles the time for which answers must last before UP.
+* Who falls often is held: each fall within ten minutes doubles the time for which answers must last before UP. A lost
+  packet does not end the hold, `BROKEN` in a row do.
 * Where probes say nothing (``probe`` is None, or ``alive_on: calls-only``) calls decide: three of them silent, without
-  a sign of life for a second, are DOWN. After `PAROLE` it is SUSPECT again, so that one call, hedged, tries it.
+  a sign of life for a second, are DOWN. After `PAROLE` it is SUSPECT again, so that calls, hedged, try it. Such a trunk
+  gets no bursts: a silence that proves nothing would keep them up for ever.
+* With ``alive_on: 2xx`` probes decide alone: a call that gets a 503 was responded to as well.
 * DOWN for `PAGE_AFTER` is worth waking somebody: `wake` gives a `Page`.
 """
 
@@ -52,8 +56,9 @@ PROBE_OK = "PROBE_OK"
 PORT_CLOSED = "PORT_CLOSED"
 PAROLED = "PAROLED"
 
-#: The error that raises suspicion, and two confirmations.
-REFUSALS = 3
+#: The error that raises suspicion, and two confirmations, seconds apart. Hosts answer that many at once (Linux sends a
+#: host six ICMP errors before it counts one a second: icmp_ratelimit), and with a late loop it is over within 50 ms.
+REFUSALS, CONFIRM = 3, 0.015
 
 #: Silent calls in a row that are DOWN where calls decide, and the silence that they must span.
 SILENT_CALLS, SILENT_SPAN = 3, 1.0
@@ -72,8 +77,12 @@ GRANULARITY = 0.02
 #: what happens regularly elsewhere.
 JITTER = 0.05
 
-#: A fall is forgiven after so long; the hold is 2^(falls - 1) - 1 seconds, at most `MAX_HOLD`.
-FORGIVEN, MAX_HOLD = 600.0, 60.0
+#: A fall is forgiven after so long; the hold is 2^(falls - 1) - 1 seconds, at most `MAX_HOLD`, and more falls than
+#: that takes are not counted.
+FORGIVEN, MAX_HOLD, MAX_FALLS = 600.0, 60.0, 8.0
+
+#: Misses in a row that end the hold: 20 % loss each way brings them once in 3,500 probes.
+BROKEN = 8
 
 #: How long calls stay away from a trunk that only calls can try; doubled with each fall, at most `MAX_PAROLE`.
 PAROLE, MAX_PAROLE = 30.0, 300.0
@@ -126,6 +135,7 @@ class Detector:
         "_fell_at",
         "_first",
         "_parole_at",
+        "_probes_decide",
         "_sent_at",
         "_silent_since",
         "alive_at",
@@ -153,9 +163,9 @@ class Detector:
         self.code = ""  # of the last transition
         self.why = ""
         self.due = first if trunk.probe else inf  # when the next probe is to be sent
-        self.missed = 0  # probes in a row, while SUSPECT
+        self.missed = 0  # probes in a row
         self.answered = 0  # signs of life in a row, while DOWN
-        self.answering_since = -inf
+        self.answering_since = inf
         self.refusals = 0  # transport errors since the last sign of life
         self.silent_calls = 0  # the same for calls
         self.alive_at = -inf  # the last sign of life
@@ -163,6 +173,7 @@ class Detector:
         self.round_trip = RoundTrip()  # of probes
         self.paged = False
         self._calls_decide = trunk.probe is None or trunk.probe.alive_on is AliveOn.CALLS_ONLY
+        self._probes_decide = trunk.probe is not None and trunk.probe.alive_on is AliveOn.SUCCESS
         self._first = first
         self._sent_at = -inf
         self._silent_since = -inf
@@ -181,7 +192,7 @@ class Detector:
             patience = max(probe.timeout, bound)  # what the round trips suggest may only raise what is configured ...
         else:
             patience = max(LEAST_TIMEOUT, bound) if bound else FIRST_TIMEOUT
-        if self.state is TargetState.SUSPECT:
+        if self.state is TargetState.SUSPECT and not self._calls_decide:
             self.due = now + probe.burst
             # ... but within a burst it is used as it is: late answers count as well, so what protects a slow
             # trunk is the silence as a whole, not the patience with each probe.
@@ -195,8 +206,19 @@ class Detector:
         """Whether silence on (or an error about) a probe sent then still says anything."""
         return sent_at > self.alive_at
 
+    def overtaken(self) -> None:
+        """Note a probe whose silence does not count any more: no miss, but loss. Without it the answers of a burst
+        would count and its losses would not."""
+        if self.state is not TargetState.DOWN:
+            self.loss.add(0, 1)
+
     def _next_beat(self, now: float) -> float:
         return next_beat(self.trunk.name, self._first, self._probe().every, now)
+
+    def _hurry(self, pause: float, now: float) -> None:
+        """Probe at once, but however often calls raise suspicion, never faster than the burst."""
+        if not self._calls_decide:
+            self.due = min(self.due, max(now, self._sent_at + min(pause, self._probe().burst)))
 
     def _probe(self) -> Probe:
         assert self.trunk.probe is not None, f"trunk '{self.trunk.name}' is never probed"
@@ -219,6 +241,8 @@ class Detector:
             self.paged = True
             return Page(self.trunk.name, now, self.since, self.code, f"down for {now - self.since:.0f} s: {self.why}")
         self._parole_at = inf
+        self.silent_calls = self.refusals = 1  # of those that brought it down, so that it takes less to believe it
+        self._silent_since = now
         why = f"{self._time_in_state(now)}: the next call tries it"
         return self._enter(TargetState.SUSPECT, PAROLED, why, now)
 
@@ -227,37 +251,53 @@ class Detector:
     def observe(self, sample: Sample, now: float) -> Transition | None:
         """Take in one sample, whatever its source; returns the transition that it caused."""
         if sample.alive:
-            self.alive_at = now
-            if sample.code != CALL_RESPONSE:
-                self.loss.add(1, self.missed)
-                if sample.latency is not None:
-                    self.round_trip.add(sample.latency)
-            return None if self.state is TargetState.UP else self._answered(sample.code, now)
+            return self._alive(sample, now)
         if sample.code == TRANSPORT_ERROR:
             return self._refused(now)
         if sample.code == CALL_SILENT:
             return self._call_silent(now)
         return None if self._calls_decide else self._missed(sample.code, now)
 
-    def _answered(self, code: str, now: float) -> Transition | None:
-        what = "a call was responded to" if code == CALL_RESPONSE else f"a probe was answered ({code})"
-        why = f"{what}, {self._time_in_state(now)}"
+    def _alive(self, sample: Sample, now: float) -> Transition | None:
+        by_call = sample.code == CALL_RESPONSE
+        if by_call and self._probes_decide:
+            return None
+        self.alive_at = now
+        if self.state is not TargetState.DOWN and (self.missed or not by_call):
+            self.loss.add(0 if by_call else 1, self.missed)  # what was missed before an answer was lost
+        if not by_call and sample.latency is not None:
+            self.round_trip.add(sample.latency)
+        if self.state is TargetState.UP:
+            return None
         self.missed = self.refusals = self.silent_calls = 0
         if self.state is TargetState.DOWN:
-            self.answered += 1
-            if self.answered == 1:
-                self.answering_since = now
-            if self.answered < (self.trunk.probe.rise if self.trunk.probe else 1):
-                return None
-            if now < self.answering_since + self._hold():
-                return None
-            why = f"{self.answered} signs of life in a row, {self._time_in_state(now)}"
-        return self._enter(TargetState.UP, CALL_RESPONSE if code == CALL_RESPONSE else PROBE_OK, why, now)
+            return self._answered_again(by_call, now)
+        what = "a call was responded to" if by_call else f"a probe was answered ({sample.code})"
+        return self._rise(by_call, f"{what}, {self._time_in_state(now)}", now)
+
+    def _answered_again(self, by_call: bool, now: float) -> Transition | None:
+        """A sign of life while DOWN."""
+        self.answered += 1
+        self.answering_since = min(self.answering_since, now)
+        rise = self.trunk.probe.rise if self.trunk.probe else 1
+        if self.answered < rise or now < self.answering_since + self._hold():
+            return None
+        return self._rise(by_call, f"{self.answered} signs of life in a row, {self._time_in_state(now)}", now)
+
+    def _rise(self, by_call: bool, why: str, now: float) -> Transition:
+        return self._enter(TargetState.UP, CALL_RESPONSE if by_call else PROBE_OK, why, now)
+
+    def _unanswered_again(self) -> None:
+        """The opposite: the row of answers breaks, and the hold begins anew when this goes on."""
+        self.answered = 0
+        self.missed += 1
+        if self.missed >= BROKEN:
+            self.answering_since = inf
 
     def _missed(self, code: str, now: float) -> Transition | None:
         """A probe was not answered, or (``alive_on: 2xx``) not as it should be."""
         if self.state is TargetState.DOWN:
-            self.answered = 0
+            self._unanswered_again()
             return None
         self.missed += 1
         needed = misses_for(self._probe(), self.loss.misses_needed())
@@ -270,13 +310,15 @@ class Detector:
 
     def _refused(self, now: float) -> Transition | None:
         if self.state is TargetState.DOWN:
-            self.answered = 0
+            self._unanswered_again()
             return None
         self.refusals += 1
         if self.trunk.transport != "udp":
             return self._fall(PORT_CLOSED, f"the connection was refused, {self._silence(now)}", now)
         if self.refusals < REFUSALS:
-            return self._suspect(PORT_CLOSED, "a packet was refused (closed port or unreachable)", now)
+            suspected = self._suspect(PORT_CLOSED, "a packet was refused (closed port or unreachable)", now)
+            self._hurry(CONFIRM, now)
+            return suspected
         why = f"{self.refusals} packets in a row refused (closed port or unreachable), {self._silence(now)}"
         return self._fall(PORT_CLOSED, why, now)
 
@@ -299,9 +341,10 @@ class Detector:
         return self._enter(TargetState.SUSPECT, code, f"{what}, {self._silence(now)}: confirming", now)
 
     def _fall(self, code: str, why: str, now: float) -> Transition:
-        self._falls = max(0.0, self._falls - (now - self._fell_at) / FORGIVEN) + 1.0
+        self._falls = min(max(0.0, self._falls - (now - self._fell_at) / FORGIVEN) + 1.0, MAX_FALLS)
         self._fell_at = now
         self.missed = self.answered = 0
+        self.answering_since = inf
         if self._calls_decide:
             self._parole_at = now + min(PAROLE * 2.0 ** (self._falls - 1.0), MAX_PAROLE)
         return self._enter(TargetState.DOWN, code, why, now)
@@ -312,15 +355,13 @@ class Detector:
 
     def _enter(self, state: TargetState, code: str, why: str, now: float) -> Transition:
         transition = Transition(self.trunk.name, self.state, state, now, code, why)
-        if self.trunk.probe is not None:
-            if state is TargetState.SUSPECT:
-                # At once, but however often calls raise suspicion, never faster than the burst.
-                self.due = min(self.due, max(now, self._sent_at + self.trunk.probe.burst))
-            elif self.state is TargetState.SUSPECT:
-                self.due = max(self.due, self._next_beat(now))
+        before, self.state = self.state, state
+        if state is TargetState.SUSPECT and not self._calls_decide:
+            self._hurry(self._probe().burst, now)
+        elif before is TargetState.SUSPECT and self.trunk.probe is not None:
+            self.due = max(self.due, self._next_beat(now))
         if state is TargetState.UP:
             self.paged = False
-        self.state = state
         self.since = now
         self.code = code
         self.why = why

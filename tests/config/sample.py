@@ -14,7 +14,7 @@ trunks:
   carrier-b: {uri: "sip:sbc.carrier-b.example;transport=UDP", carrier: b, probe: off}
   hq-pbx:    {uri: "sip:192.0.2.30:5081"}
 probes:
-  fast: {every: 250ms, burst: 50ms, timeout: 200ms, misses: auto, rise: 2}
+  fast: {every: 250ms, burst: 30ms, timeout: auto, misses: auto, rise: 2}
 endpoints:
   front-desk:  {user: "100", via: [hq-pbx, carrier-a]}
   anna-mobile: {number: "+15550100", via: [carrier-a], live: false}

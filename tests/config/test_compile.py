@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from controller.config import compile_text
-from controller.types import Listen, Mode, Path, Probe, Route, Verdict
+from controller.types import AliveOn, Listen, Mode, Path, Probe, Route, Verdict
 from tests.config.sample import SAMPLE, bend, codes, compiled, found
 
 
@@ -33,13 +33,18 @@ def test_trunk_uris_become_host_and_port() -> None:
 
 
 def test_probe_is_named_built_in_or_off() -> None:
-    trunks = compiled(bend(("every: 250ms, burst: 50ms", "every: 1s"), ("misses: auto", "misses: 3"))).trunks
-    assert trunks["carrier-a"].probe == Probe(every=1.0, burst=0.05, timeout=0.2, misses=3, rise=2)
+    trunks = compiled(
+        bend(
+            ("every: 250ms, burst: 30ms, timeout: auto", "every: 1s, timeout: 200ms, alive_on: 2xx"),
+            ("misses: auto", "misses: 3"),
+        )
+    ).trunks
+    assert trunks["carrier-a"].probe == Probe(every=1.0, timeout=0.2, misses=3, alive_on=AliveOn.SUCCESS)
     assert trunks["carrier-b"].probe is None
     assert trunks["hq-pbx"].probe == Probe()
 
 
-def test_misses_auto_is_what_the_vocabulary_says() -> None:
+def test_auto_is_what_the_vocabulary_says() -> None:
     assert compiled(SAMPLE).trunks["carrier-a"].probe == Probe()
 
 

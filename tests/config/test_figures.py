@@ -5,12 +5,16 @@ from controller.types import Probe
 from tests.config.sample import SAMPLE, bend, compiled
 
 
-def test_built_in_probe_finds_a_dead_trunk_in_800_ms() -> None:
-    assert detection_time(Probe()) == pytest.approx(0.8)
+def test_built_in_probe_finds_a_dead_trunk_within_800_ms() -> None:
+    assert detection_time(Probe()) == pytest.approx(0.275 + 0.05 + 15 * 0.03)
+
+
+def test_loss_of_20_percent_each_way_costs_less_than_half_a_second_more() -> None:
+    assert detection_time(Probe(), loss=0.36) == pytest.approx(0.275 + 0.05 + 26 * 0.03)
 
 
 def test_first_miss_counts_as_one_of_the_misses() -> None:
-    assert detection_time(Probe(every=30.0, burst=0.2, timeout=0.5, misses=1)) == pytest.approx(30.5)
+    assert detection_time(Probe(every=30.0, burst=0.2, timeout=0.5, misses=1)) == pytest.approx(33.5)
 
 
 def test_sequential_stage_lasts_a_turn_for_each_target_others_once() -> None:

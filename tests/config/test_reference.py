@@ -33,7 +33,6 @@ RESERVED = {
     model.ListenModel: "`listen`",
     model.DefaultsModel: "`defaults`",
     model.TrunkModel: "trunk",
-    model.ProbeModel: "probe",
     model.EndpointModel: "endpoint",
     model.WhenModel: "`when`",
 }
@@ -75,11 +74,13 @@ def test_defaults_are_those_of_the_vocabulary() -> None:
     stage: dict[str, Any] = {field.name: field.default for field in fields(Stage)}
     probe = Probe()
     expected = {name: show_duration(stage[name]) for name in ("ring", "no_reply", "no_progress", "stagger")}
-    expected |= {name: show_duration(getattr(probe, name)) for name in ("every", "burst", "timeout")}
+    expected |= {name: show_duration(getattr(probe, name)) for name in ("every", "burst")}
     written = {keys[0]: row for heading in ("### `defaults`", "### `probes`") for keys, row in rows(heading)}
     for key, value in expected.items():
         assert f"| `{value}` |" in written[key]
-    assert f"| `auto` ({probe.misses}) |" in written["misses"]
+    assert (probe.timeout, probe.misses) == (None, None)
+    assert all("| `auto` |" in written[key] for key in ("timeout", "misses"))
+    assert f"| `{probe.alive_on}` |" in written["alive_on"]
     assert f"| `{probe.rise}` |" in written["rise"]
 
 

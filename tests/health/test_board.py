@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.health.board import MAX_HEDGE, Board, spread_by_name
+from controller.health.board import MAX_HEDGE, SUSPECT_HEDGE, Board, spread_by_name
 from controller.types import LEAST_HEDGE, Page, Probe, Sample, TargetState, Transition, Trunk
 
 A = Trunk("carrier-a", "192.0.2.1", 5060)
@@ -139,11 +140,67 @@ def test_place_of_a_name_is_a_share(name: str) -> None:
 
 def test_suspected_trunk_is_hurried_once() -> None:
     board = Board([A, B], now=0.0)
-    observe(board, "CALL_SILENT")
-    observe(board, "CALL_SILENT")
-    observe(board, "PROBE_200", trunk="hq-pbx")
+    observe(board, "CALL_SILENT", now=0.0)
+    observe(board, "CALL_SILENT", now=0.0)
+    observe(board, "PROBE_200", now=0.0, trunk="hq-pbx")
     assert board.take_hurried() == ["carrier-a"]
     assert board.take_hurried() == []
+
+
+def test_second_refusal_hurries_the_last_confirmation_as_well() -> None:
+    board = Board([A], now=0.0)
+    (detector,) = board.detectors()
+    for now in (1.0, 1.015):
+        detector.probe_sent(now)
+        observe(board, "TRANSPORT_ERROR", now=now + 0.001)
+        assert board.take_hurried() == ["carrier-a"]
+        assert detector.due == pytest.approx(now + 0.015)
+
+
+def test_suspicion_hedges_calls_sooner_and_its_end_as_before() -> None:
+    board = Board([A], now=0.0)
+    observe(board, "PROBE_200")
+    observe(board, "CALL_SILENT")
+    assert board.view.trunks["carrier-a"].hedge == SUSPECT_HEDGE
+    observe(board, "PROBE_200")
+    assert board.view.trunks["carrier-a"].hedge == LEAST_HEDGE
+
+
+# --------------------------------------------------------------------------- pages and paroles
+
+
+def test_board_wakes_for_pages_of_those_that_are_down() -> None:
+    board = Board([A, B], now=0.0)
+    assert board.next_deadline() == inf
+    for trunk, now in (("carrier-a", 1.0), ("hq-pbx", 2.0)):
+        for _ in range(3):
+            observe(board, "TRANSPORT_ERROR", now=now, trunk=trunk)
+    assert board.next_deadline() == 6.0
+    (page,) = board.handle_timer(6.0)
+    assert isinstance(page, Page)
+    assert (page.trunk, board.next_deadline()) == ("carrier-a", 7.0)
+    assert [board.view.trunks[name].paged for name in ("carrier-a", "hq-pbx")] == [True, False]
+    assert len(board.handle_timer(7.0)) == 1
+    assert board.next_deadline() == inf
+
+
+def test_trunk_that_only_calls_can_try_is_paroled() -> None:
+    board = Board([replace(A, probe=None)], now=0.0)
+    for _ in range(3):
+        observe(board, "TRANSPORT_ERROR", now=1.0)
+    _, parole = board.handle_timer(31.0)
+    assert isinstance(parole, Transition)
+    assert (parole.new, board.view.trunks["carrier-a"].hedge) == (TargetState.SUSPECT, SUSPECT_HEDGE)
+    assert board.next_deadline() == inf
+
+
+def test_trunk_that_left_wakes_nobody() -> None:
+    board = Board([A, B], now=0.0)
+    for _ in range(3):
+        observe(board, "TRANSPORT_ERROR", now=1.0)
+    board.update([B], now=2.0)
+    assert board.handle_timer(6.0) == []
+    assert board.next_deadline() == inf
 
 
 # --------------------------------------------------------------------------- reload
@@ -233,7 +290,6 @@ def test_suspicion_and_death_are_shown_over_a_verdict() -> None:
     observe(board, "PROBE_200", now=1.0)
     board.set_verdict("carrier-a", "deep", "DEEP_FAILED", "two test calls failed", 2.0)
     assert changes(observe(board, "TRANSPORT_ERROR", now=3.0)) == [("degraded", "suspect", "PORT_CLOSED")]
-    assert board.take_hurried() == ["carrier-a"]
     assert changes(observe(board, "TRANSPORT_ERROR", now=3.1)) == []
     assert changes(observe(board, "TRANSPORT_ERROR", now=3.2)) == [("suspect", "down", "PORT_CLOSED")]
     assert shown(board) == (DOWN, 3.2, "PORT_CLOSED")
@@ -286,7 +342,7 @@ def test_transitions_tell_what_is_shown(script: list[str | tuple[str, str | None
     before = UNKNOWN
     for moment, step in enumerate(script, 1):
         if isinstance(step, str):
-            news = observe(board, step, now=float(moment))
+            news = observe(board, step, now=float(moment), latency=moment % 7 / 5)
         else:
             news = board.set_verdict("carrier-a", *step, "because", float(moment))
         for item in news:

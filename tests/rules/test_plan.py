@@ -133,6 +133,10 @@ def test_hedges_follow_what_was_measured() -> None:
     assert planned(health, "anna/t1,t2").hedges == {"t1": 0.6}, "t2 was never measured, t3 is not used"
 
 
+def test_a_trunk_under_suspicion_is_hedged_as_soon_as_the_board_says() -> None:
+    assert planned(view(t1=TrunkHealth(TargetState.SUSPECT, hedge=0.05)), "anna/t1").hedges == {"t1": 0.05}
+
+
 def test_the_same_chain_and_view_give_the_same_plan() -> None:
     health = view(t1=DOWN, t2=TrunkHealth(TargetState.UP, hedge=0.5))
     assert planned(health, "anna/t1,t2", "ben/t2") == planned(health, "anna/t1,t2", "ben/t2")

@@ -276,10 +276,10 @@ def test_when_every_trunk_looks_dead_calls_are_tried_all_the_same() -> None:
 def test_silence_of_a_call_is_evidence_for_health() -> None:
     world = World(TWO_TRUNKS, probe=Probe(every=30.0))
     world.behave("anna", ANSWERS)
-    world.run_until(61.0)
+    world.run_until(65.0)
     world.set_port("t1", Port.GONE)
     world.call()
-    world.run_until(64.0)
+    world.run_until(68.0)
     states = [(transition.new, transition.code) for transition in world.transitions if transition.trunk == "t1"]
     assert states[-2:] == [(TargetState.SUSPECT, "CALL_SILENT"), (TargetState.DOWN, "PROBE_TIMEOUT")]
 

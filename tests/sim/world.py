@@ -17,7 +17,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 
 from controller.engine import Engine
-from controller.types import CallRecord, Chain, Dialplan, Listen, Probe, Route, Stage, Transition, Trunk, Verdict
+from controller.types import CallRecord, Chain, Dialplan, Listen, Page, Probe, Route, Stage, Transition, Trunk, Verdict
 from sip.agent import Agent, AgentCall, Script
 from sip.element import Element
 from sip.seal import Seal
@@ -66,6 +66,7 @@ class World:
         self.engine = self._make_engine()
         self.records: dict[str, list[CallRecord]] = {}  # by Call-ID
         self.transitions: list[Transition] = []
+        self.pages: list[Page] = []
         self.packets: dict[str, list[Packet]] = {}  # by Call-ID
         self.choose: Callable[[str, str, str], Script] | None = None  # (trunk, user, Call-ID) -> how it behaves
         self._keep = keep
@@ -258,6 +259,8 @@ class World:
         for item in news:
             if isinstance(item, Transition):
                 self.transitions.append(item)
+            elif isinstance(item, Page):
+                self.pages.append(item)
             else:
                 self.records.setdefault(item.offer.id.partition(";")[0], []).append(item)
 
