@@ -181,6 +181,57 @@ def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
 
 
 @cli.command()
+def relay(
+    listen: Annotated[str, typer.Option(metavar="IP:PORT", help="where to listen")],
+    to: Annotated[str, typer.Option("--to", metavar="HOST:PORT", help="where everything goes")],
+    udp: Annotated[bool, typer.Option("--udp", help="relay UDP; the default")] = False,
+    tcp: Annotated[bool, typer.Option("--tcp", help="relay TCP")] = False,
+    seed: Annotated[int, typer.Option(help="the same seed, the same fate of every packet")] = 1,
+    loss: Annotated[str, typer.Option(metavar="SHARE", help="of the packets lost each way: 20%")] = "",
+    burst: Annotated[str, typer.Option(metavar="PACKETS", help="losses come together, so many on average: 8")] = "",
+    delay: Annotated[str, typer.Option(metavar="TIME", help="each way: 40ms")] = "",
+    jitter: Annotated[str, typer.Option(metavar="TIME", help="up to so much more: 20ms")] = "",
+    reorder: Annotated[str, typer.Option(metavar="SHARE", help="held back for 100ms: 1%")] = "",
+    duplicate: Annotated[str, typer.Option(metavar="SHARE", help="arrive twice: 1%")] = "",
+    corrupt: Annotated[str, typer.Option(metavar="SHARE", help="have one bit flipped: 1%")] = "",
+    truncate: Annotated[str, typer.Option(metavar="SHARE", help="lose their end: 1%")] = "",
+    rate: Annotated[str, typer.Option(metavar="RATE", help="of a slow line: 64kbit")] = "",
+    script: Annotated[Path | None, typer.Option(metavar="FILE", help="phases (YAML), see docs/relay.md")] = None,
+    pcap: Annotated[Path | None, typer.Option(metavar="FILE", help="write what goes by on both sides")] = None,
+) -> None:
+    """A bad network between any two that speak UDP or TCP, until SIGTERM; counters then, and on SIGUSR1."""
+    import sys
+
+    from controller.config.diagnostics import Mistake
+    from controller.relay.relay import RelayError, Settings, read_address, serve
+    from controller.relay.script import Phase, load_script, read_impairment
+
+    written = {
+        "loss": loss, "burst": burst, "delay": delay, "jitter": jitter, "reorder": reorder, "duplicate": duplicate,
+        "corrupt": corrupt, "truncate": truncate, "rate": rate,
+    }  # fmt: skip
+    try:
+        source, target = read_address("--listen", listen), read_address("--to", to)
+        line = read_impairment({name: text for name, text in written.items() if text})
+    except Mistake as mistake:
+        typer.echo(f"{mistake.message}; {mistake.hint}", err=True)
+        raise typer.Exit(USAGE) from None
+    phases: tuple[Phase, ...] = ()
+    if script is not None:
+        loaded = load_script(script, line, line)
+        if loaded.diagnostics:
+            typer.echo(loaded.render(), err=True)
+            raise typer.Exit(FINDINGS)
+        phases = loaded.phases
+    settings = Settings(source, target, udp or not tcp, tcp, seed, Phase(0.0, line, line), phases, pcap)
+    try:
+        asyncio.run(serve(settings, sys.stderr))
+    except RelayError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREACHABLE) from None
+
+
+@cli.command()
 def demo(
     once: Annotated[
         bool, typer.Option("--once", help="tell the story once and end; exit code 1 if it went wrong")

@@ -83,6 +83,10 @@ class Element:
         """A short stable name of a path for its branch ids; computed at load time."""
         return self._mac(f"path|{path_name}")[:8].replace("-", "_")
 
+    def path_tag_in(self, via: Via) -> str:
+        """The path tag (or method) in a branch of ours."""
+        return via.branch[len(_MARK) : -_MAC_CHARS - 1].split("-", 1)[0]
+
     def loop_tag_of(self, target: str) -> str:
         """What a branch remembers of all that decided its way (RFC 5393 §4.2.1): ``target`` is the number called."""
         return self._mac(f"loop|{target}")[:8]

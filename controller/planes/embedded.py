@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from controller.planes import past
 from controller.rules.run import MAX_TRIALS
 from controller.switchboard import Switchboard
 from controller.types import (
@@ -45,21 +46,23 @@ from controller.types import (
 from sip import builder
 from sip.element import MAX_DATAGRAM, Element, Refusal
 from sip.errors import RemoteProtocolError
-from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, BranchReleased, ForkEvent, ResponseContext
+from sip.fork import (
+    Branch,
+    BranchAnswered,
+    BranchFailed,
+    BranchProgressed,
+    BranchReleased,
+    ForkEvent,
+    ResponseContext,
+    make_release,
+)
 from sip.headers import find_uri, parse_via
 from sip.layer import TransactionLayer, reply_hop
+from sip.machines import NON_INVITE_SERVER
 from sip.message import Request
 from sip.route import SealedRoute
 from sip.timing import Deadlines, Timing
-from sip.transaction import (
-    NON_INVITE_SERVER,
-    Event,
-    Hop,
-    RequestReceived,
-    StrayResponse,
-    Transaction,
-    TransactionEnded,
-)
+from sip.transaction import Event, Hop, RequestReceived, StrayResponse, Transaction, TransactionEnded
 from sip.uri import Uri, parse_uri
 
 #: What may pass through us, within a call that we set up.
@@ -236,7 +239,7 @@ class EmbeddedPlane:
             if transaction is None:
                 self._on_ack(request)
             elif request.method == "CANCEL":
-                self._on_cancel(transaction, request, now)
+                self._on_cancel(transaction, request, event.source, now)
             elif "proxy-require" in request.names:  # RFC 3261 §16.3 step 5: we support no extension of a proxy's
                 self._refuse_extensions(transaction, request, "proxy-require", now)
             elif request.to_tag:
@@ -318,10 +321,10 @@ class EmbeddedPlane:
         """RFC 3261 §8.2.2.3: say which extensions we do not support."""
         self._answer(transaction, 420, now, f"Unsupported: {', '.join(request.get_all(name))}")
 
-    def _on_cancel(self, transaction: Transaction, request: Request, now: float) -> None:
+    def _on_cancel(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
         invite = self._layer.find_invite(request)
         if invite is None:
-            self._answer(transaction, 481, now)
+            self._on_past_cancel(transaction, request, source, now)
             return
         self._answer(transaction, 200, now)
         context = invite.user
@@ -334,6 +337,25 @@ class EmbeddedPlane:
         else:  # a re-INVITE: its final comes from the other side
             for branch in list(context.branches):
                 context.cancel_branch(branch, request.get("reason"), now)
+
+    def _on_past_cancel(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
+        """Its INVITE may have come in a past life: it goes on without a transaction, and so do the answers to it."""
+        onward: list[tuple[Request, Hop]] = []
+        if now <= self.past_until:
+            if request.to_tag:
+                within = self._forward_in_dialog(request)
+                onward = [] if isinstance(within, int) else [within]
+            else:
+                user, trunk = parse_target(request).user, self._trunk_of(source)
+                dialplan = self._switchboard.dialplan
+                onward = list(past.forward_cancel(request, user, trunk, dialplan, self._hops, self._element))
+        if not onward:
+            self._answer(transaction, 481, now)
+            return
+        self.counters["past_life"] += 1
+        self._layer.abandon(transaction, now)
+        for cancel, hop in onward:
+            self._layer.send_stateless(cancel, hop)
 
     def _relay(self, transaction: Transaction, request: Request, now: float) -> None:
         """A request within a dialog: our sealed Route entry is its passport (RFC 3261 §16.4)."""
@@ -373,7 +395,9 @@ class EmbeddedPlane:
         if not self._may_reach(hop, home):
             self.counters["refused_routes"] += 1
             return 403
-        via = element.via_for(request, request.method, transport=hop.transport)
+        # a CANCEL, and an ACK to a failure, have the branch of their INVITE, above us and therefore below
+        method = "INVITE" if request.method in ("CANCEL", "ACK") else request.method
+        via = element.via_for(request, method, transport=hop.transport)
         return builder.forward_request(request, request.uri, via, strip_routes=route.entries), hop
 
     def _may_reach(self, hop: Hop, home: Hop | None) -> bool:
@@ -446,13 +470,35 @@ class EmbeddedPlane:
             # whoever sent a request that is no INVITE has given up after 64 x T1 (RFC 4320 §4.2)
             until = self.past_until if method == "INVITE" else self.past_until - timing.timer_c + timing.t1x64
             if now > until or self._layer.has_server(vias[1], method):
+                if method == "INVITE" and 200 <= event.response.status < 300:
+                    self._release_late(event)
                 return
             hop = reply_hop(vias[1])
             if hop is not None and hop.transport in self._element.locals:
                 self.counters["past_life"] += 1
                 self._layer.send_stateless(self._element.forward_response(event.response), hop)
+            if method == "INVITE" and event.response.status >= 300:
+                trunk, dialplan = self._trunk_of(hop) if hop is not None else "", self._switchboard.dialplan
+                ack = past.acknowledge(event.response, trunk, dialplan, self._hops, self._element)
+                if ack is not None:
+                    self._layer.send_stateless(*ack)
         else:
             self.strays.append(event)
+
+    def _release_late(self, event: StrayResponse) -> None:
+        """Somebody answers whose branch is over, given up and past Timer B: ACK and BYE, each time, without state.
+
+        Not to a re-INVITE: the BYE would end the call that it belongs to.
+        """
+        element, answer = self._element, event.response
+        if element.path_tag_in(answer.via) == "INVITE":
+            return
+        try:
+            for request, hop in make_release(element, answer, 1, event.source):
+                self._layer.send_stateless(request, hop)
+        except RemoteProtocolError:
+            return
+        self.counters["glare"] += 1
 
     # -- commands
 
