@@ -255,12 +255,18 @@ class QuestionError(ValueError):
     """What was asked makes no sense; the message says what to do."""
 
 
-def assume_down(dialplan: Dialplan, names: Iterable[str]) -> HealthView:
-    """A view in which these are down: trunks, sites (their PBXs) or carriers (their trunks).
+def assume_down(dialplan: Dialplan, down: Iterable[str], degraded: Iterable[str] = ()) -> HealthView:
+    """A view in which these are down, or degraded: trunks, sites (their PBXs) or carriers (their trunks).
 
     Raises `QuestionError`.
     """
-    down: set[str] = set()
+    states = dict.fromkeys(_trunks_of(dialplan, degraded), TargetState.DEGRADED)
+    states |= dict.fromkeys(_trunks_of(dialplan, down), TargetState.DOWN)
+    return HealthView(1, {name: TrunkHealth(states[name], code="ASSUMED") for name in sorted(states)})
+
+
+def _trunks_of(dialplan: Dialplan, names: Iterable[str]) -> set[str]:
+    trunks: set[str] = set()
     for name in names:
         if name in dialplan.trunks:
             found: Iterable[str] = [name]
@@ -271,8 +277,8 @@ def assume_down(dialplan: Dialplan, names: Iterable[str]) -> HealthView:
             if not found:
                 known = ", ".join([*dialplan.trunks, *dialplan.sites])
                 raise QuestionError(f"{name!r} is neither a trunk nor a site nor a carrier; there are {known}")
-        down.update(found)
-    return HealthView(1, {name: TrunkHealth(TargetState.DOWN, code="ASSUMED") for name in sorted(down)})
+        trunks.update(found)
+    return trunks
 
 
 def check_trunk(dialplan: Dialplan, name: str) -> str:

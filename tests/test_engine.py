@@ -9,6 +9,7 @@ from math import inf
 import pytest
 
 from controller.engine import Engine
+from controller.status import collect_status
 from controller.types import (
     CallRecord,
     Chain,
@@ -305,6 +306,8 @@ def test_a_trunk_that_fails_its_test_calls_is_tried_behind_the_others() -> None:
         ("degraded", "DEEP_FAILED"),
         ("up", "CALL_RESPONSE"),
     ]
+    status = collect_status(driver.engine, driver.now)["trunks"][0]
+    assert (status["state"], status["code"]) == ("degraded", "DEEP_FAILED")
     (record,) = (item for item in news if isinstance(item, CallRecord))
     assert record.demoted == (Demoted("anna via t1", "t1 is degraded (DEEP_FAILED)"),)
 

@@ -258,6 +258,17 @@ def test_json_has_everything() -> None:
     assert data["live_after"] == pytest.approx(8 + 15 + 8 + 20 + 8)
 
 
+def test_what_is_put_behind_is_explained() -> None:
+    question = (TWO_OFFICES, "+15557000", "--degraded", "hq-pbx")
+    said = say(*question)
+    assert "degraded: hq-pbx\n" in said
+    assert "sales-desk via hq-pbx  sip:100@192.0.2.30:5060  behind the others: hq-pbx is degraded (ASSUMED)" in said
+    data = json.loads(say(*question, "--json"))
+    assert data["order"].index("sales-desk via hq-pbx") > 0
+    assert (data["degraded"], data["down"]) == (["hq-pbx"], [])
+    assert json.loads(say(*question, "--down", "hq-pbx", "--json"))["down"] == ["hq-pbx"], "dead is worse"
+
+
 def test_wrong_questions_are_usage_errors(tmp_path: Path) -> None:
     for wrong, words in (
         (("--down", "hqq"), "'hqq' is neither a trunk nor a site nor a carrier"),
