@@ -67,13 +67,13 @@ def daemon(dialplan: str) -> Iterator[subprocess.Popen[bytes]]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.yaml"
         file.write_text(dialplan)
-        log = (Path(folder) / "log").open("w+b")
+        log = (Path(folder) / "log").open("wb")
         command = [sys.executable, "-m", "controller.cli", "run", str(file), "--state-dir", folder]
         process = subprocess.Popen(command, stderr=log)
         try:
             for _ in range(200):
-                log.seek(0)
-                if any(json.loads(line).get("event") == "ready" for line in log if line.startswith(b"{")):
+                lines = Path(log.name).read_text().splitlines()  # not by `log`: the daemon writes where that stands
+                if any(json.loads(line).get("event") == "ready" for line in lines if line.startswith("{")):
                     break
                 time.sleep(0.05)
             else:

@@ -101,6 +101,7 @@ class App:
             token=lambda: secrets.token_hex(12),
             epoch_offset=clock.epoch() - now,
         )
+        self.endpoint.on_turn = self._on_turn
 
     async def serve(self) -> None:
         """Carry calls until SIGTERM or SIGINT."""
@@ -112,7 +113,6 @@ class App:
         self._supervisor = Supervisor(self._on_fault)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         tune_garbage_collector()
-        self.endpoint.on_turn = self._publish
         if self.streams is not None:
             self.streams.start(self.engine, loop, self.endpoint.pump)
         self.endpoint.start(self.engine, loop)
@@ -176,6 +176,11 @@ class App:
         """Close everything, last in first out; a second time is harmless."""
         while self._undo:
             self._undo.pop()()
+
+    def _on_turn(self) -> None:
+        # opening hours follow the wall clock through NTP steps and the sleep of a virtual machine
+        self.engine.plane.epoch_offset = clock.epoch() - clock.monotonic()
+        self._publish()
 
     def _publish(self) -> None:
         news = self.engine.news

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from controller.deep import DeepProber
 from controller.health.board import Board
 from controller.planes.embedded import EmbeddedPlane
-from controller.probes import Prober
+from controller.probes import MAX_LAG, Prober
 from controller.switchboard import Switchboard
-from controller.types import CallRecord, Dialplan, Fault, Page, TargetState, Transition
+from controller.types import CALL_SILENT, CallRecord, Dialplan, Fault, Page, TargetState, Transition, Uplink
 from sip.element import Element
 from sip.timing import Deadlines, Timing
 from sip.transaction import Hop
@@ -51,7 +51,7 @@ class Engine:
         self.prober = Prober(self.board, hops, element.local, token, *element.locals.values())
         self.deep = DeepProber(self.board, hops, element, token, now, timing)
         self.outbox = self.plane.outbox
-        self.news: list[CallRecord | Transition | Page | Fault] = []
+        self.news: list[CallRecord | Transition | Page | Uplink | Fault] = []
         self._view = self.board.view
 
     def receive(self, data: bytes, source: Hop, now: float) -> None:
@@ -89,9 +89,14 @@ class Engine:
         )
 
     def handle_timer(self, now: float) -> None:
-        """Do what is due."""
+        """Do what is due. Late by more than `MAX_LAG`, silence says nothing: answers may lie unread."""
+        late = now - self.next_deadline() > MAX_LAG
+        if late:
+            self.prober.void(now)
         self._deadlines.fire_due(now)
         self.plane.drain(now)
+        if late:
+            self.plane.samples = [sample for sample in self.plane.samples if sample.code != CALL_SILENT]
         if self.prober.next_deadline() <= now:
             self._take(self.prober.handle_timer(now), now)
         if self.deep.next_deadline() <= now:
@@ -137,8 +142,11 @@ class Engine:
                 self.outbox.extend(outbox)
                 outbox.clear()
         if self.board.view is not self._view:
-            self._view = self.board.view
+            before, self._view = self._view, self.board.view
             plane.set_states(self._view)
+            if before.uplink != self._view.uplink:
+                why = self._view.uplink or "a trunk is alive again"
+                self.news.append(Uplink(bool(self._view.uplink), now, why))
 
     def _take(self, news: Sequence[Transition | Page], now: float) -> None:
         for item in news:

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from controller.types import CallRecord, Fault, Page, Transition
+from controller.types import CallRecord, Fault, Page, Transition, Uplink
 
 BACKLOG = 10_000  # lines
 GATHER = 0.1  # seconds between the first line of a batch and its writing: one wake-up for many calls
@@ -91,13 +91,16 @@ def mask_number(number: str) -> str:
     return f"…{number[-2:]}" if len(number) > 4 else "…"
 
 
-def log_news(log: Log, news: CallRecord | Transition | Page | Fault) -> None:
+def log_news(log: Log, news: CallRecord | Transition | Page | Uplink | Fault) -> None:
     """Write what the engine has to tell."""
     if isinstance(news, Transition):
         log.info("trunk", trunk=news.trunk, old=news.old, new=news.new, code=news.code, why=news.why)
         return
     if isinstance(news, Page):
         log.error("page", trunk=news.trunk, code=news.code, why=news.why)
+        return
+    if isinstance(news, Uplink):
+        log.error("uplink", suspected=news.suspected, why=news.why)
         return
     if isinstance(news, Fault):
         log.error("fault", what=news.what, advice="a bug in callward: please report it with this line")

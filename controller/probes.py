@@ -108,10 +108,14 @@ class Prober:
         """Send the probes that are due and give up those that were silent too long. The burst that follows a
         first miss is due at once: ask for `next_deadline` again."""
         if now - self.next_deadline() > MAX_LAG:
-            self._void_before = now
+            self.void(now)
         self._happened = []
         self._deadlines.fire_due(now)
         return self._happened
+
+    def void(self, now: float) -> None:
+        """The loop was stalled until now: the silence of probes under way says nothing."""
+        self._void_before = now
 
     def _hurry(self) -> None:
         """Move forward the probes of trunks that have come under suspicion, from whatever source."""

@@ -300,6 +300,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Uplink:
+    """All trunks fell at once, which is more likely our own uplink; or one of them lives again."""
+
+    suspected: bool
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrunkHealth:
     """What the board knows of one trunk."""
 
@@ -316,6 +325,7 @@ class HealthView:
 
     version: int = 0
     trunks: Mapping[str, TrunkHealth] = field(default_factory=dict)
+    uplink: str = ""  # why our own uplink is suspected, so that plans ignore health
 
 
 # --------------------------------------------------------------------------- offer and plan

@@ -64,3 +64,13 @@ def test_stop_twice_is_harmless(tmp_path: File) -> None:
 def test_listener_on_all_addresses_advertises_the_one_towards_its_trunks() -> None:
     everywhere = replace(dialplan().listen[0], host="0.0.0.0")
     assert advertised_host(everywhere, {"pbx": Hop("127.0.0.1", 5071)}) == "127.0.0.1"
+
+
+def test_every_turn_of_the_pump_follows_the_wall_clock(tmp_path: File) -> None:
+    app = App(dialplan(), tmp_path, tmp_path / "plan.yaml")
+    app.build()
+    plane = app.engine.plane
+    right, plane.epoch_offset = plane.epoch_offset, 0.0  # as after an NTP step, or a VM that slept
+    app.endpoint.pump()
+    assert plane.epoch_offset == pytest.approx(right, abs=60.0)
+    app.stop()

@@ -23,6 +23,7 @@ from controller.types import (
     TargetState,
     Transition,
     Trunk,
+    Uplink,
 )
 from sip.message import Request, Response
 from sip.parser import parse_message
@@ -425,3 +426,62 @@ def test_trunk_that_stays_down_is_paged_once() -> None:
     pages = [item for item in driver.engine.news if isinstance(item, Page)]
     assert sorted(page.trunk for page in pages) == sorted(HOPS)
     assert driver.engine.board.view.trunks["t1"].paged
+
+
+# --------------------------------------------------------------------------- when we are the ones who are ill
+
+
+def test_silence_of_a_call_says_nothing_when_the_loop_was_late() -> None:
+    for late, state in ((0.09, "suspect"), (0.15, "unknown")):
+        driver = Driver(dialplan())
+        driver.receive(wire.request())
+        driver.now = driver.engine.next_deadline() + late
+        driver.engine.handle_timer(driver.now)
+        assert [each.uri for each in requests(driver.take())] == ["sip:anna@t2.example"], "hedged all the same"
+        assert driver.states()["t1"] == state
+
+
+def test_silence_of_probes_says_nothing_when_calls_show_that_the_loop_was_late() -> None:
+    driver = Driver(dialplan(probe=Probe()))
+    watch(driver, 5.0)
+    driver.run_until(5.3)  # a probe of each trunk is on its way
+    driver.receive(wire.request())
+    driver.engine.prober.void(driver.now)
+    before = driver.states()
+    driver.engine.handle_timer(driver.now + 0.2)
+    assert driver.states() == before
+
+
+def test_a_loop_that_stalls_again_and_again_brings_nobody_down() -> None:
+    driver = Driver(dialplan(probe=Probe()))
+    watch(driver, 5.0)
+    for _ in range(200):
+        driver.now += 0.4  # nothing is read meanwhile, and then the timer is seen first
+        driver.engine.handle_timer(driver.now)
+        answer_probes(driver, driver.take())
+    assert driver.states() == {"t1": "up", "t2": "up", "t3": "up"}
+
+
+def test_wall_clock_changes_nothing_in_detection() -> None:
+    def life(offset: float) -> list[tuple[str, str, float]]:
+        driver = Driver(dialplan(probe=Probe()))
+        watch(driver, 5.0)
+        driver.engine.plane.epoch_offset = offset
+        watch(driver, 8.0, T1)
+        return [(item.trunk, str(item.new), item.at) for item in driver.news() if isinstance(item, Transition)]
+
+    assert life(0.0) == life(4e9) != []
+
+
+def test_all_trunks_falling_at_once_is_our_own_uplink_until_one_answers() -> None:
+    driver = Driver(dialplan(probe=Probe()))
+    watch(driver, 5.0)
+    watch(driver, 8.0, *HOPS.values())
+    (uplink,) = [item for item in driver.engine.news if isinstance(item, Uplink)]
+    assert uplink.suspected
+    assert uplink.why.startswith("all 3 probed trunks, of 3 carriers, fell within 0.")
+    driver.receive(wire.request())
+    assert driver.engine.switchboard.runs[next(iter(driver.engine.switchboard.runs))].plan.panic
+    watch(driver, 12.0)
+    assert [item.suspected for item in driver.engine.news if isinstance(item, Uplink)] == [True, False]
+    assert driver.engine.board.view.uplink == ""

@@ -45,6 +45,9 @@ _ALIVE = (TargetState.UNKNOWN, TargetState.UP)
 #: The code of the transition with which a trunk ceases to be DEGRADED.
 RECOVERED = "RECOVERED"
 
+#: So many probed trunks, of so many carriers, that all fell within so many seconds are more likely one uplink: ours.
+UPLINK_TRUNKS, UPLINK_CARRIERS, UPLINK_SPAN = 3, 2, 2.0
+
 #: First probes are spread over one interval, but over no more than this: soon after the start every trunk is known.
 MAX_SPREAD = 1.0
 
@@ -93,6 +96,8 @@ class Board:
         self._view = HealthView()
         self._stale = True
         self._wake_at = inf
+        self._standing = 0  # probed trunks that are not DOWN
+        self._uplink = ""
         self.update(trunks, now)
 
     def update(self, trunks: Iterable[Trunk], now: float) -> None:
@@ -107,6 +112,9 @@ class Board:
                 first = now + self._spread(trunk.name) * min(trunk.probe.every, MAX_SPREAD) if trunk.probe else now
                 entry = _Entry(Detector(trunk, now, first))
             self._entries[trunk.name] = entry
+        self._standing = sum(detector.state is not TargetState.DOWN for detector in self._probed())
+        if self._standing:
+            self._uplink = ""
         self._stale = True
 
     def observe(self, sample: Sample, now: float) -> list[Transition]:
@@ -170,6 +178,9 @@ class Board:
         """Show what a detector found; returns it as it looks to who sees the picture only, and saw ``old``."""
         self._show(entry)
         self._wake_at = min(self._wake_at, entry.detector.wake_at)
+        if not entry.detector.calls_decide:
+            self._standing += (found.old is TargetState.DOWN) - (found.new is TargetState.DOWN)
+            self._uplink = "" if self._standing else self._uplink or self._why_uplink()
         verdict = entry.verdict
         if verdict is None:
             return [found]
@@ -180,12 +191,26 @@ class Board:
             found = replace(found, code=verdict.code, why=f"{found.why}; but {verdict.why}")
         return [replace(found, old=old, new=new)]
 
+    def _why_uplink(self) -> str:
+        """Why all that is probed being DOWN is our own fault, "" if it may be theirs."""
+        fallen = list(self._probed())
+        first, last = min(each.since for each in fallen), max(each.since for each in fallen)
+        carriers = {each.trunk.carrier or each.trunk.name for each in fallen}
+        if len(fallen) < UPLINK_TRUNKS or len(carriers) < UPLINK_CARRIERS or last - first > UPLINK_SPAN:
+            return ""
+        if any(each.alive_at > first for each in self.detectors() if each.calls_decide):
+            return ""
+        return f"all {len(fallen)} probed trunks, of {len(carriers)} carriers, fell within {last - first:.1f} s"
+
+    def _probed(self) -> Iterator[Detector]:
+        return (detector for detector in self.detectors() if not detector.calls_decide)
+
     @property
     def view(self) -> HealthView:
         """The picture now. The same object, with the same version, for as long as nothing in it changed."""
         if self._stale:
             shown = {name: entry.shown for name, entry in self._entries.items()}
-            self._view = HealthView(self._view.version + 1, MappingProxyType(shown))
+            self._view = HealthView(self._view.version + 1, MappingProxyType(shown), self._uplink)
             self._stale = False
         return self._view
 

@@ -130,7 +130,6 @@ class Detector:
     """The liveness machine of one trunk."""
 
     __slots__ = (
-        "_calls_decide",
         "_falls",
         "_fell_at",
         "_first",
@@ -141,6 +140,7 @@ class Detector:
         "alive_at",
         "answered",
         "answering_since",
+        "calls_decide",
         "code",
         "due",
         "loss",
@@ -172,7 +172,7 @@ class Detector:
         self.loss = Loss()
         self.round_trip = RoundTrip()  # of probes
         self.paged = False
-        self._calls_decide = trunk.probe is None or trunk.probe.alive_on is AliveOn.CALLS_ONLY
+        self.calls_decide = trunk.probe is None or trunk.probe.alive_on is AliveOn.CALLS_ONLY
         self._probes_decide = trunk.probe is not None and trunk.probe.alive_on is AliveOn.SUCCESS
         self._first = first
         self._sent_at = -inf
@@ -192,14 +192,14 @@ class Detector:
             patience = max(probe.timeout, bound)  # what the round trips suggest may only raise what is configured ...
         else:
             patience = max(LEAST_TIMEOUT, bound) if bound else FIRST_TIMEOUT
-        if self.state is TargetState.SUSPECT and not self._calls_decide:
+        if self.state is TargetState.SUSPECT and not self.calls_decide:
             self.due = now + probe.burst
             # ... but within a burst it is used as it is: late answers count as well, so what protects a slow
             # trunk is the silence as a whole, not the patience with each probe.
             if bound:
                 patience = min(patience, max(probe.burst, bound))
         else:
-            self.due = self._next_beat(now)
+            self.due = self.beat_after(now)
         return now + patience
 
     def counts(self, sent_at: float) -> bool:
@@ -212,12 +212,13 @@ class Detector:
         if self.state is not TargetState.DOWN:
             self.loss.add(0, 1)
 
-    def _next_beat(self, now: float) -> float:
+    def beat_after(self, now: float) -> float:
+        """The next instant of the regular rhythm."""
         return next_beat(self.trunk.name, self._first, self._probe().every, now)
 
     def _hurry(self, pause: float, now: float) -> None:
         """Probe at once, but however often calls raise suspicion, never faster than the burst."""
-        if not self._calls_decide:
+        if not self.calls_decide:
             self.due = min(self.due, max(now, self._sent_at + min(pause, self._probe().burst)))
 
     def _probe(self) -> Probe:
@@ -256,7 +257,7 @@ class Detector:
             return self._refused(now)
         if sample.code == CALL_SILENT:
             return self._call_silent(now)
-        return None if self._calls_decide else self._missed(sample.code, now)
+        return None if self.calls_decide else self._missed(sample.code, now)
 
     def _alive(self, sample: Sample, now: float) -> Transition | None:
         by_call = sample.code == CALL_RESPONSE
@@ -327,7 +328,7 @@ class Detector:
             self._silent_since = now
         self.silent_calls += 1
         if (
-            self._calls_decide
+            self.calls_decide
             and self.state is TargetState.SUSPECT
             and self.silent_calls >= SILENT_CALLS
             and now >= self._silent_since + SILENT_SPAN
@@ -345,7 +346,7 @@ class Detector:
         self._fell_at = now
         self.missed = self.answered = 0
         self.answering_since = inf
-        if self._calls_decide:
+        if self.calls_decide:
             self._parole_at = now + min(PAROLE * 2.0 ** (self._falls - 1.0), MAX_PAROLE)
         return self._enter(TargetState.DOWN, code, why, now)
 
@@ -356,10 +357,10 @@ class Detector:
     def _enter(self, state: TargetState, code: str, why: str, now: float) -> Transition:
         transition = Transition(self.trunk.name, self.state, state, now, code, why)
         before, self.state = self.state, state
-        if state is TargetState.SUSPECT and not self._calls_decide:
+        if state is TargetState.SUSPECT and not self.calls_decide:
             self._hurry(self._probe().burst, now)
         elif before is TargetState.SUSPECT and self.trunk.probe is not None:
-            self.due = max(self.due, self._next_beat(now))
+            self.due = max(self.due, self.beat_after(now))
         if state is TargetState.UP:
             self.paged = False
         self.since = now

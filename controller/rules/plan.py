@@ -3,8 +3,8 @@
 Owns the use of conditions and of health in routing (the order of paths is otherwise rules.order's): a stage whose
 condition does not hold is skipped; a trunk that is DOWN is routed around, and so is all of a site whose PBXs are; a
 trunk that is DEGRADED is tried behind the others of the same target, and never left out. Panic beats pride: when
-nothing looks alive health is ignored, but not the conditions. Must not start anything; a run executes the plan
-unchanged.
+nothing looks alive, or our own uplink is suspected, health is ignored, but not the conditions. Must not start anything;
+a run executes the plan unchanged.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ def make_plan(dialplan: Dialplan, chain: Chain, view: HealthView, offer: Offer) 
         for number, stage in due
         if (kept := _usable(dialplan, stage, number, view, dark, skipped)) is not None
     ]
-    panic = not stages and bool(due)
+    panic = bool(due) and (not stages or bool(view.uplink))
     if panic:
         stages = [stage for _, stage in due]
+        demoted.clear()
     trunks = {path.trunk for stage in stages for target in stage.targets for path in target.paths}
     return Plan(
         chain=chain.name,

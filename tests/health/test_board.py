@@ -203,6 +203,59 @@ def test_trunk_that_left_wakes_nobody() -> None:
     assert board.next_deadline() == inf
 
 
+# --------------------------------------------------------------------------- our own uplink
+
+
+def fell(board: Board, **when: float) -> str:
+    """Let trunks fall, each at its time; what the view says of the uplink then."""
+    for trunk, now in sorted(when.items(), key=lambda item: item[1]):
+        for _ in range(3):
+            observe(board, "TRANSPORT_ERROR", now=now, trunk=trunk)
+    return board.view.uplink
+
+
+def trunks(**carriers: str) -> list[Trunk]:
+    return [Trunk(name, "192.0.2.1", 5060, carrier=carrier) for name, carrier in carriers.items()]
+
+
+def test_three_trunks_of_two_carriers_that_fall_together_are_our_uplink() -> None:
+    board = Board(trunks(a1="a", a2="a", b="b"), now=0.0)
+    assert fell(board, a1=1.0, a2=2.0) == ""
+    assert fell(board, b=3.0) == "all 3 probed trunks, of 2 carriers, fell within 2.0 s"
+    observe(board, "PROBE_200", now=4.0, trunk="a1")
+    assert board.view.uplink, "one answer of two"
+    observe(board, "PROBE_200", now=4.25, trunk="a1")
+    assert board.view.uplink == ""
+
+
+@pytest.mark.parametrize(
+    ("carriers", "when"),
+    [
+        ({"a1": "a", "b": "b"}, {"a1": 1.0, "b": 1.0}),
+        ({"a1": "a", "a2": "a", "a3": "a"}, {"a1": 1.0, "a2": 1.0, "a3": 1.0}),
+        ({"a1": "a", "a2": "a", "b": "b"}, {"a1": 1.0, "a2": 1.0, "b": 3.5}),
+        ({"a1": "a", "a2": "a", "b": "b", "c": "c"}, {"a1": 1.0, "a2": 1.0, "b": 1.0}),
+    ],
+    ids=["too few", "one carrier", "not together", "one stands"],
+)
+def test_what_may_be_theirs_is_not_our_uplink(carriers: dict[str, str], when: dict[str, float]) -> None:
+    assert fell(Board(trunks(**carriers), now=0.0), **when) == ""
+
+
+def test_a_trunk_that_only_calls_try_and_that_answers_them_clears_the_uplink_of_suspicion() -> None:
+    board = Board([*trunks(a1="a", a2="a", b="b"), Trunk("pbx", "192.0.2.9", 5060, probe=None)], now=0.0)
+    fell(board, a1=1.0)
+    observe(board, "CALL_RESPONSE", now=1.5, trunk="pbx")
+    assert fell(board, a2=2.0, b=2.0) == ""
+
+
+def test_reload_that_brings_a_trunk_ends_the_suspicion() -> None:
+    board = Board(trunks(a1="a", a2="a", b="b"), now=0.0)
+    assert fell(board, a1=1.0, a2=1.0, b=1.0)
+    board.update([*trunks(a1="a", a2="a", b="b"), A], now=2.0)
+    assert board.view.uplink == ""
+
+
 # --------------------------------------------------------------------------- reload
 
 

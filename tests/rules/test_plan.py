@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.rules.plan import make_plan
 from controller.types import (
     Chain,
@@ -93,6 +95,13 @@ def test_a_target_that_only_has_degraded_trunks_is_tried_as_usual() -> None:
     assert (plan.demoted, plan.panic) == ((), False)
 
 
+def test_nothing_is_put_behind_while_our_own_uplink_is_suspected() -> None:
+    health = replace(view(t1=DEGRADED, t3=DOWN), uplink="all of them")
+    plan = planned(health, "anna/t1,t2", "ben/t3")
+    assert paths_of(plan) == [[["anna via t1", "anna via t2"]], [["ben via t3"]]]
+    assert (plan.panic, plan.demoted) == (True, ())
+
+
 def test_what_is_demoted_names_the_stage_of_the_chain() -> None:
     plan = planned(view(t1=DEGRADED, t4=DOWN), "carl/t4", "anna/t1,t2")
     assert [(each.what, each.stage) for each in plan.demoted] == [("anna via t1", 2)]
@@ -135,6 +144,13 @@ def test_hedges_follow_what_was_measured() -> None:
 
 def test_a_trunk_under_suspicion_is_hedged_as_soon_as_the_board_says() -> None:
     assert planned(view(t1=TrunkHealth(TargetState.SUSPECT, hedge=0.05)), "anna/t1").hedges == {"t1": 0.05}
+
+
+def test_configured_order_stands_when_our_own_uplink_is_suspected() -> None:
+    health = replace(view(t1=DOWN), uplink="all fell at once")
+    plan = planned(health, "anna/t1,t2")
+    assert [path.trunk for path in plan.stages[0].targets[0].paths] == ["t1", "t2"]
+    assert plan.panic
 
 
 def test_the_same_chain_and_view_give_the_same_plan() -> None:

@@ -29,6 +29,7 @@ from controller.types import (
     Stage,
     Transition,
     Trunk,
+    Uplink,
     Verdict,
 )
 from sip.agent import Agent, AgentCall, Script
@@ -80,7 +81,7 @@ class World:
         self.engine = self._make_engine()
         self.records: dict[str, list[CallRecord]] = {}  # by Call-ID
         self.transitions: list[Transition] = []
-        self.pages: list[Page] = []
+        self.pages: list[Page | Uplink] = []
         self.packets: dict[str, list[Packet]] = {}  # by Call-ID
         self.choose: Callable[[str, str, str], Script] | None = None  # (trunk, user, Call-ID) -> how it behaves
         self._keep = keep
@@ -278,7 +279,7 @@ class World:
         for item in news:
             if isinstance(item, Transition):
                 self.transitions.append(item)
-            elif isinstance(item, Page):
+            elif isinstance(item, Page | Uplink):
                 self.pages.append(item)
             else:
                 self.records.setdefault(item.offer.id.partition(";")[0], []).append(item)
