@@ -21,12 +21,14 @@ DIALPLAN = """\
 version: 1
 listen: [{{udp: "127.0.0.1:0"}}]
 trunks:
-  echo: {{uri: "sip:127.0.0.1:{sick}", deep: {{number: "+15550123", every: 10s, within: 5s}}}}
-  well: {{uri: "sip:127.0.0.1:{well}"}}
+  echo: {{uri: "sip:127.0.0.1:{sick}", probe: gentle, deep: {{number: "+15550123", every: 10s, within: 5s}}}}
+  well: {{uri: "sip:127.0.0.1:{well}", probe: gentle}}
+probes:
+  gentle: {{every: 1s, burst: 200ms, timeout: 2s}}    # a busy machine is not dead
 endpoints:
   anna: {{number: "+15550100", via: [echo, well], live: true}}
 chains:
-  main: [{{ring: [anna], hedge: 1s}}]
+  main: [{{ring: [anna], hedge: off, no_reply: 10s, no_progress: 15s}}]
 routes:
   - {{did: "+15557000", chain: main}}
 """
@@ -68,16 +70,9 @@ class Town:
         return record
 
 
-def says(trunk: str, old: str, new: str) -> Callable[[Event], bool]:
-    return lambda event: (
-        (event["event"], event.get("trunk"), event.get("old"), event.get("new"))
-        == (
-            "trunk",
-            trunk,
-            old,
-            new,
-        )
-    )
+def becomes(state: str, after: str = "") -> Callable[[Event], bool]:
+    """The trunk enters this state later than at that time."""
+    return lambda event: (event.get("trunk"), event.get("new")) == ("echo", state) and event["timestamp"] > after
 
 
 async def play(folder: Path) -> None:
@@ -86,7 +81,7 @@ async def play(folder: Path) -> None:
         town.sick.fail(500)
         await asyncio.to_thread(town.daemon.__enter__)
         stack.callback(town.daemon.kill)
-        degraded = await town.wait_for(says("echo", "up", "degraded"), "the trunk to be degraded")
+        degraded = await town.wait_for(becomes("degraded"), "the trunk to be degraded")
         assert degraded["code"] == "DEEP_FAILED"
         assert degraded["why"].startswith("2 test calls to +15550123 in a row failed: 500 after ")
 
@@ -98,7 +93,7 @@ async def play(folder: Path) -> None:
         assert record["demoted"] == ["anna via echo: echo is degraded (DEEP_FAILED)"]
 
         town.sick.revive()
-        await town.wait_for(says("echo", "degraded", "up"), "the trunk to be well again")
+        await town.wait_for(becomes("up", degraded["timestamp"]), "the trunk to be well again")
         record = await town.call()
         assert (record["winner"], record["demoted"]) == ("anna via echo", [])
         assert await asyncio.to_thread(town.daemon.stop) == 0
