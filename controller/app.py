@@ -126,6 +126,8 @@ class App:
             version=self._dialplan.version,
         )
         await stopped.wait()
+        self.engine.close(clock.monotonic())
+        self.endpoint.pump()
         await self._supervisor.close()
         self._log.info("stopped", calls=len(self.engine.plane))
 

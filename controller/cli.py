@@ -101,6 +101,9 @@ def explain(
     down: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="a trunk, site or carrier that is down")
     ] = None,
+    degraded: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="a trunk, site or carrier that is degraded")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the explanation as JSON")] = False,
 ) -> None:
     """Say what would become of a call: the rule, each stage, what is skipped and why, and the worst wait."""
@@ -116,7 +119,7 @@ def explain(
         raise typer.Exit(FINDINGS)
     dialplan = loaded.dialplan
     try:
-        view = explain.assume_down(dialplan, down or ())
+        view = explain.assume_down(dialplan, down or (), degraded or ())
         trunk = explain.check_trunk(dialplan, from_trunk)
         moment = explain.parse_moment(dialplan, at) if at else clock.epoch()
     except explain.QuestionError as error:

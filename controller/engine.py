@@ -1,7 +1,7 @@
 """The engine: the whole controller without I/O, which the app drives with sockets and the simulator without.
 
-Owns the wiring between plane, health and prober: samples go to the board, a trunk that went down is told to the
-plane, a new view gates new offers, answers to probes find the prober. It holds no policy and no protocol.
+Owns the wiring between plane, health and probers: samples go to the board, a trunk that went down is told to the
+plane, a new view gates new offers, answers to probes find their prober. It holds no policy and no protocol.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from controller.deep import DeepProber
 from controller.health.board import Board
 from controller.planes.embedded import EmbeddedPlane
 from controller.probes import MAX_LAG, Prober
@@ -48,6 +49,7 @@ class Engine:
         self.plane.epoch_offset = epoch_offset
         self.plane.past_until = now + (timing or Timing()).timer_c  # RFC 3261 §16.6 step 11: nothing rings for longer
         self.prober = Prober(self.board, hops, element.local, token, *element.locals.values())
+        self.deep = DeepProber(self.board, hops, element, token, now, timing)
         self.outbox = self.plane.outbox
         self.news: list[CallRecord | Transition | Page | Uplink | Fault] = []
         self._view = self.board.view
@@ -67,17 +69,24 @@ class Engine:
         branch = match[1].decode("ascii", "replace") if match else None
         if branch is not None:
             self.plane.unreachable(branch, now)
+            self._take(self.deep.unreachable(branch, now), now)
         self._take(self.prober.handle_unreachable(branch, hop, now), now)
         self._settle(now)
 
     def disconnected(self, hop: Hop, now: float) -> None:
         """The connection on which requests had gone to ``hop`` is lost: what waits for answers there moves on."""
         self.plane.disconnected(hop, now)
+        self._take(self.deep.disconnected(hop, now), now)
         self._settle(now)
 
     def next_deadline(self) -> float:
         """When `handle_timer` is wanted next; infinity for never."""
-        return min(self._deadlines.next_deadline(), self.prober.next_deadline(), self.board.next_deadline())
+        return min(
+            self._deadlines.next_deadline(),
+            self.prober.next_deadline(),
+            self.deep.next_deadline(),
+            self.board.next_deadline(),
+        )
 
     def handle_timer(self, now: float) -> None:
         """Do what is due. Late by more than `MAX_LAG`, silence says nothing: answers may lie unread."""
@@ -90,6 +99,8 @@ class Engine:
             self.plane.samples = [sample for sample in self.plane.samples if sample.code != CALL_SILENT]
         if self.prober.next_deadline() <= now:
             self._take(self.prober.handle_timer(now), now)
+        if self.deep.next_deadline() <= now:
+            self._take(self.deep.handle_timer(now), now)
         if self.board.next_deadline() <= now:
             self._take(self.board.handle_timer(now), now)
         self._settle(now)
@@ -101,6 +112,12 @@ class Engine:
         self.element.learn_names(host_names(dialplan, hops))
         self.board.update(dialplan.trunks.values(), now)
         self.prober.update(hops, now)
+        self._take(self.deep.update(hops, now), now)
+        self._settle(now)
+
+    def close(self, now: float) -> None:
+        """Before the end: test calls of ours must not ring on."""
+        self.deep.close(now)
         self._settle(now)
 
     def _settle(self, now: float) -> None:
@@ -110,7 +127,9 @@ class Engine:
             samples, plane.samples = plane.samples, []
             for stray in strays:
                 response = stray.response
-                _, transitions = self.prober.handle_response(response, stray.source, now)
+                is_ours, transitions = self.prober.handle_response(response, stray.source, now)
+                if not is_ours:
+                    _, transitions = self.deep.handle_response(response, stray.source, now)
                 self._take(transitions, now)
             for sample in samples:
                 self._take(self.board.observe(sample, now), now)
@@ -118,9 +137,10 @@ class Engine:
             self.news += [*plane.records, *plane.faults]
             plane.records.clear()
             plane.faults.clear()
-        if self.prober.outbox:
-            self.outbox.extend(self.prober.outbox)
-            self.prober.outbox.clear()
+        for outbox in (self.prober.outbox, self.deep.outbox):
+            if outbox:
+                self.outbox.extend(outbox)
+                outbox.clear()
         if self.board.view is not self._view:
             before, self._view = self._view, self.board.view
             plane.set_states(self._view)

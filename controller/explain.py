@@ -48,11 +48,13 @@ NOBODY_STATUS = 480  # what the caller gets when phones rang and nobody answered
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A path of the chain; ``skipped`` says why it is left out, "" if it is not."""
+    """A path of the chain; ``skipped`` says why it is left out, ``demoted`` why the others of its target go first, "" if
+    it is not so."""
 
     path: str
     address: str
     skipped: str
+    demoted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Explanation:
     trunk: str  # from which the call comes; "" for an unknown address
     moment: float
     down: tuple[str, ...]
+    degraded: tuple[str, ...]
     version: str
     rule: str  # as written; "" if nobody owns the number
     where: str  # file:line of the rule
@@ -118,8 +121,11 @@ class Explanation:
 
 def explain(dialplan: Dialplan, offer: Offer, view: HealthView) -> Explanation:
     """Say what would become of an offer."""
-    down = tuple(sorted(name for name, health in view.trunks.items() if health.state is TargetState.DOWN))
-    about = (offer.did, offer.caller, offer.trunk, offer.moment, down, dialplan.version)
+    down, degraded = (
+        tuple(sorted(name for name, health in view.trunks.items() if health.state is state))
+        for state in (TargetState.DOWN, TargetState.DEGRADED)
+    )
+    about = (offer.did, offer.caller, offer.trunk, offer.moment, down, degraded, dialplan.version)
     route = match_route(dialplan, offer)
     if route is None:
         return Explanation(*about, "", "", "", {}, (), (), (), None, 0.0, NO_ROUTE_STATUS, panic=False)
@@ -161,12 +167,21 @@ def _hours(dialplan: Dialplan, chain: Chain, offer: Offer) -> Iterator[tuple[str
 
 def _turns(chain: Chain, plan: Plan) -> Iterator[Turn]:
     why = {(skipped.stage, skipped.what): skipped.why for skipped in plan.skipped}
+    behind = {(demoted.stage, demoted.what): demoted.why for demoted in plan.demoted}
     for number, stage in enumerate(chain.stages, 1):
         targets = tuple(
             Who(
                 target.endpoint,
                 target.live,
-                tuple(Way(path.name, path.address, why.get((number, path.name), "")) for path in target.paths),
+                tuple(
+                    Way(
+                        path.name,
+                        path.address,
+                        why.get((number, path.name), ""),
+                        behind.get((number, path.name), ""),
+                    )
+                    for path in target.paths
+                ),
             )
             for target in stage.targets
         )
@@ -240,12 +255,18 @@ class QuestionError(ValueError):
     """What was asked makes no sense; the message says what to do."""
 
 
-def assume_down(dialplan: Dialplan, names: Iterable[str]) -> HealthView:
-    """A view in which these are down: trunks, sites (their PBXs) or carriers (their trunks).
+def assume_down(dialplan: Dialplan, down: Iterable[str], degraded: Iterable[str] = ()) -> HealthView:
+    """A view in which these are down, or degraded: trunks, sites (their PBXs) or carriers (their trunks).
 
     Raises `QuestionError`.
     """
-    down: set[str] = set()
+    states = dict.fromkeys(_trunks_of(dialplan, degraded), TargetState.DEGRADED)
+    states |= dict.fromkeys(_trunks_of(dialplan, down), TargetState.DOWN)
+    return HealthView(1, {name: TrunkHealth(states[name], code="ASSUMED") for name in sorted(states)})
+
+
+def _trunks_of(dialplan: Dialplan, names: Iterable[str]) -> set[str]:
+    trunks: set[str] = set()
     for name in names:
         if name in dialplan.trunks:
             found: Iterable[str] = [name]
@@ -256,8 +277,8 @@ def assume_down(dialplan: Dialplan, names: Iterable[str]) -> HealthView:
             if not found:
                 known = ", ".join([*dialplan.trunks, *dialplan.sites])
                 raise QuestionError(f"{name!r} is neither a trunk nor a site nor a carrier; there are {known}")
-        down.update(found)
-    return HealthView(1, {name: TrunkHealth(TargetState.DOWN, code="ASSUMED") for name in sorted(down)})
+        trunks.update(found)
+    return trunks
 
 
 def check_trunk(dialplan: Dialplan, name: str) -> str:
@@ -308,6 +329,8 @@ def print_explanation(found: Explanation, dialplan: Dialplan, console: Console) 
     say(f"call to {found.did} from {caller} at {local:%a %Y-%m-%d %H:%M:%S} {_zone(dialplan)}")
     if found.down:
         say(f"down: {', '.join(found.down)}")
+    if found.degraded:
+        say(f"degraded: {', '.join(found.degraded)}")
     if not found.rule:
         say(f"no route: the caller gets {found.status}")
         callers = _who_may_dial(dialplan, found.did)
@@ -369,4 +392,5 @@ def _print_stage(stage: Turn, panic: bool, say: Callable[[str], None]) -> None:
         say(f"  {target.endpoint}{' (live)' if target.live else ''}")
         for way in target.ways:
             why = f"  {'tried although' if panic else 'skipped:'} {way.skipped}" if way.skipped else ""
+            why = why or (f"  behind the others: {way.demoted}" if way.demoted else "")
             say(f"    {way.path}  {way.address}{why}")

@@ -125,6 +125,7 @@ def call_fields(record: CallRecord) -> dict[str, Any]:
             for a in record.attempts
         ],
         "skipped": [f"{skipped.what}: {skipped.why}" for skipped in record.skipped],
+        "demoted": [f"{demoted.what}: {demoted.why}" for demoted in record.demoted],
         "panic": record.panic,
         "version": record.version,
     }

@@ -12,11 +12,11 @@ from rich.console import Console
 from controller.engine import Engine
 from controller.health.detector import Detector
 from controller.summary import address_of, make_table, show_seconds
-from controller.types import TargetState
+from controller.types import TargetState, TrunkHealth
 
 Status = dict[str, Any]
 
-_STYLES = {"up": "green", "suspect": "yellow", "down": "bold red", "unknown": "dim"}
+_STYLES = {"up": "green", "degraded": "yellow", "suspect": "yellow", "down": "bold red", "unknown": "dim"}
 
 
 def collect_status(engine: Engine, now: float) -> Status:
@@ -27,11 +27,14 @@ def collect_status(engine: Engine, now: float) -> Status:
         "listen": [f"{transport}:{host}:{port}" for host, port, transport in engine.element.locals.values()],
         "calls": len(engine.plane),
         "counters": dict(engine.plane.counters),
-        "trunks": [_trunk(detector, now) for detector in engine.board.detectors()],
+        "trunks": [
+            _trunk(detector, engine.board.view.trunks[detector.trunk.name], now)
+            for detector in engine.board.detectors()
+        ],
     }
 
 
-def _trunk(detector: Detector, now: float) -> dict[str, Any]:
+def _trunk(detector: Detector, health: TrunkHealth, now: float) -> dict[str, Any]:
     trunk = detector.trunk
     heard = detector.alive_at
     return {
@@ -39,12 +42,12 @@ def _trunk(detector: Detector, now: float) -> dict[str, Any]:
         "address": address_of(trunk),
         "carrier": trunk.carrier,
         "site": trunk.site,
-        "state": str(detector.state),
-        "for": round(now - detector.since, 3),
+        "state": str(health.state),
+        "for": round(now - health.since, 3),
         "heard": round(now - heard, 3) if heard > 0 else None,
         "round_trip": round(detector.round_trip.mean, 4) if detector.round_trip.bound else None,
         "loss": round(detector.loss.share, 3),
-        "code": detector.code,
+        "code": health.code,
         "paged": detector.paged,
     }
 

@@ -36,7 +36,7 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
         f"{_count(len(dialplan.trunks), 'trunk')}, version {dialplan.version}"
     )
     figures_of = ("probed every", "dead after", "after, 20 % loss")
-    trunks = make_table("trunk", "address", *figures_of, right=figures_of)
+    trunks = make_table("trunk", "address", *figures_of, right=figures_of, whole=("address",))
     for row in figures["trunks"]:
         every, dead, lossy = row["every"], row["detection"], row["detection_lossy"]
         trunks.add_row(
@@ -103,7 +103,7 @@ def _chain(chain: Chain) -> dict[str, Any]:
 
 def make_table(*columns: str, right: Collection[str] = (), whole: Collection[str] = ()) -> Table:
     """A calm table; columns in ``right`` hold figures, those in ``whole`` (and the first) are never cut."""
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", show_edge=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     for index, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if column in right else "left"
         table.add_column(column, justify=justify, no_wrap=index == 0 or column in whole, overflow="fold")

@@ -59,6 +59,7 @@ class TargetState(StrEnum):
 
     UNKNOWN = "unknown"
     UP = "up"
+    DEGRADED = "degraded"  # answers, but does not carry calls as it should: others first
     SUSPECT = "suspect"  # missed a sign of life, being confirmed
     DOWN = "down"  # route away
 
@@ -89,6 +90,8 @@ STOPPED = "STOPPED"  # a stop verdict ended the hunt
 CALL_RESPONSE = "CALL_RESPONSE"
 CALL_SILENT = "CALL_SILENT"
 
+DEEP_FAILED = "DEEP_FAILED"  # why a trunk is DEGRADED: its deep probes fail
+
 #: RFC 3261 §17.2.1 lets a UAS stay quiet for 200 ms; a hedge before that would double healthy calls. Seconds.
 LEAST_HEDGE = 0.25
 
@@ -114,6 +117,16 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class DeepProbe:
+    """A test call to somebody at the other end of a trunk who always says the same."""
+
+    user: str  # whom to call: a test number of a carrier, an echo extension of a PBX
+    every: float = 300.0  # between test calls while nothing is wrong
+    within: float = 10.0  # a test call without its final so late has failed
+    expect: tuple[int, ...] = (200,)  # finals that prove that calls are handled; 200 is any 2xx
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A SIP carrier or PBX link: how to get somewhere."""
 
@@ -129,6 +142,7 @@ class Trunk:
     cost: float = 0.0  # per minute, in whatever currency the operator counts in
     site: str = ""  # where it ends: it is of no use when that site is dark
     large_over_tcp: bool = False  # requests too large for UDP go over TCP (RFC 3261 §18.1.1)
+    deep: DeepProbe | None = None  # None: never called to try
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +352,15 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Demoted:
+    """A path that the plan puts behind the other paths of its target, and why."""
+
+    what: str
+    why: str
+    stage: int = field(default=0, compare=False)  # of the chain, from 1
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A chain resolved for this offer now: what a run executes, unchanged by reloads."""
 
@@ -349,6 +372,7 @@ class Plan:
     skipped: tuple[Skipped, ...] = ()
     panic: bool = False  # nothing looked alive, so health was ignored
     version: str = ""  # of the dialplan
+    demoted: tuple[Demoted, ...] = ()
 
 
 # --------------------------------------------------------------------------- events of a run
@@ -467,3 +491,4 @@ class CallRecord:
     skipped: tuple[Skipped, ...]
     panic: bool
     version: str
+    demoted: tuple[Demoted, ...] = ()

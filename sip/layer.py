@@ -84,7 +84,15 @@ class TransactionLayer:
         if isinstance(message, Request):
             self._receive_request(message, source, now)
         else:
-            self._receive_response(message, source, now)
+            self.receive_response(message, source, now)
+
+    def receive_response(self, response: Response, source: Hop, now: float) -> None:
+        """Take one response that is parsed and valid."""
+        transaction = self.find_client(response)
+        if transaction is None:
+            self.events.append(StrayResponse(response, source))
+            return
+        transaction.handle(_input_of(response), now, response)
 
     def transport_failed(self, branch: str, now: float) -> bool:
         """The transport could not deliver the request with this Via branch (an ICMP error, a refused connection).
@@ -135,6 +143,10 @@ class TransactionLayer:
         """The server transaction that a CANCEL means (RFC 3261 §9.2)."""
         return self._servers.get(_server_key(cancel, "INVITE"))
 
+    def find_client(self, response: Response) -> Transaction | None:
+        """The client transaction that a response belongs to by its branch (RFC 3261 §17.1.3)."""
+        return self._clients.get((response.via.branch, response.cseq[1]))
+
     def has_server(self, via: Via, method: str) -> bool:
         """Whether the request with this top Via came in this life and is not forgotten yet."""
         return (via.branch, via.sent_by, method) in self._servers
@@ -162,13 +174,6 @@ class TransactionLayer:
         self._servers[key] = transaction
         transaction.handle(Input.START, now)
         self.events.append(RequestReceived(transaction, request, source))
-
-    def _receive_response(self, response: Response, source: Hop, now: float) -> None:
-        transaction = self._clients.get((response.via.branch, response.cseq[1]))
-        if transaction is None:
-            self.events.append(StrayResponse(response, source))
-            return
-        transaction.handle(_input_of(response), now, response)
 
     def _refuse(self, message: Request | Response | None, error: RemoteProtocolError, source: Hop) -> None:
         refusal = make_refusal(message, error, source)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from math import inf
 
 import pytest
 
 from controller.engine import Engine
+from controller.status import collect_status
 from controller.types import (
     CallRecord,
     Chain,
+    DeepProbe,
+    Demoted,
     Dialplan,
     Listen,
     Page,
@@ -32,11 +36,13 @@ from tests.sip import wire
 Sent = list[tuple[Request | Response, Hop]]
 
 
-def dialplan(*texts: str, probe: Probe | None = None, version: str = "v1") -> Dialplan:
+def dialplan(
+    *texts: str, probe: Probe | None = None, version: str = "v1", deep: Mapping[str, DeepProbe] | None = None
+) -> Dialplan:
     return Dialplan(
         version,
         (Listen(wire.LOCAL.host, wire.LOCAL.port),),
-        {name: Trunk(name, hop.host, hop.port, probe=probe) for name, hop in HOPS.items()},
+        {name: Trunk(name, hop.host, hop.port, probe=probe, deep=(deep or {}).get(name)) for name, hop in HOPS.items()},
         {"sales": Chain("sales", tuple(stage(text) for text in texts or ("anna/t1,t2",)))},
         {"+15557000": Route("+15557000", "sales")},
     )
@@ -266,6 +272,96 @@ def test_a_response_of_a_past_life_is_passed_on_for_three_minutes() -> None:
     assert statuses(driver.receive(wire.answer(invite, 180), T1)) == [180]
     driver.run_until(1186.0)
     assert statuses(driver.receive(wire.answer(invite, 200), T1)) == []
+
+
+# --------------------------------------------------------------------------- deep probes
+
+TESTED = {"t1": DeepProbe("9196")}
+
+
+def next_test_call(driver: Driver) -> Request:
+    """Wait for a test call."""
+    while True:
+        for message, hop in driver.run_until(max(driver.engine.next_deadline(), driver.now)):
+            if isinstance(message, Request) and message.method == "INVITE":
+                assert (hop, message.uri) == (T1, "sip:9196@192.0.2.21:5060")
+                return message
+
+
+def degrade(driver: Driver) -> None:
+    """Two test calls to the first trunk fail."""
+    for _ in range(2):
+        driver.receive(wire.answer(next_test_call(driver), 500), T1)
+    assert driver.states()["t1"] == "degraded"
+
+
+def test_a_trunk_that_fails_its_test_calls_is_tried_behind_the_others() -> None:
+    driver = Driver(dialplan(deep=TESTED))
+    degrade(driver)
+    (invite,) = requests(driver.receive(wire.request()))
+    assert invite.uri == "sip:anna@t2.example"
+    driver.receive(wire.answer(invite, 200), T2)
+    news = driver.news()
+    assert [(item.new, item.code) for item in news if isinstance(item, Transition)] == [
+        ("up", "CALL_RESPONSE"),
+        ("degraded", "DEEP_FAILED"),
+        ("up", "CALL_RESPONSE"),
+    ]
+    status = collect_status(driver.engine, driver.now)["trunks"][0]
+    assert (status["state"], status["code"]) == ("degraded", "DEEP_FAILED")
+    (record,) = (item for item in news if isinstance(item, CallRecord))
+    assert record.demoted == (Demoted("anna via t1", "t1 is degraded (DEEP_FAILED)"),)
+
+
+def test_a_degraded_trunk_is_still_tried_and_comes_back_by_one_good_call() -> None:
+    driver = Driver(dialplan("anna/t1", deep=TESTED))
+    degrade(driver)
+    (invite,) = requests(driver.receive(wire.request()))
+    assert invite.uri == "sip:anna@t1.example"
+    driver.receive(wire.answer(invite, 486), T1)
+    answer = wire.answer(next_test_call(driver), 200, extra=["Contact: <sip:echo@192.0.2.21:5060>"])
+    said = [message.method for message, _ in driver.receive(answer, T1) if isinstance(message, Request)]
+    assert said == ["ACK", "BYE"]
+    assert driver.states()["t1"] == "up"
+
+
+def test_what_the_far_end_asks_within_a_test_call_is_refused() -> None:
+    driver = Driver(dialplan(deep=TESTED))
+    invite = next_test_call(driver)
+    driver.receive(wire.answer(invite, 200, extra=["Contact: <sip:echo@192.0.2.21:5060>"]), T1)
+    for method in ("BYE", "INVITE", "UPDATE"):
+        asked = wire.request(
+            method,
+            "sip:callward@192.0.2.10:5060",
+            via="SIP/2.0/UDP 192.0.2.21:5060",
+            branch=f"z9hG4bK-{method}",
+            caller_tag=";tag=callee",
+            to_tag=invite.from_tag,
+            call_id=invite.call_id,
+        )
+        assert statuses(driver.receive(asked, T1), T1) == [481], "we have hung up: there is no such dialog any more"
+
+
+def test_an_icmp_error_about_a_test_call_is_a_sample() -> None:
+    driver = Driver(dialplan(deep=TESTED))
+    driver.refuse(next_test_call(driver).encode(), T1)
+    assert driver.states()["t1"] == "suspect"
+
+
+def test_a_reload_without_the_test_number_takes_the_verdict_back() -> None:
+    driver = Driver(dialplan(deep=TESTED))
+    degrade(driver)
+    driver.engine.reload(dialplan(version="v2"), HOPS, driver.now)
+    assert driver.states()["t1"] == "up"
+    (invite,) = requests(driver.receive(wire.request()))
+    assert invite.uri == "sip:anna@t1.example"
+
+
+def test_the_end_cancels_a_test_call_that_rings() -> None:
+    driver = Driver(dialplan(deep=TESTED))
+    driver.receive(wire.answer(next_test_call(driver), 180), T1)
+    driver.engine.close(driver.now)
+    assert [message.method for message, _ in driver.take() if isinstance(message, Request)] == ["CANCEL"]
 
 
 # --------------------------------------------------------------------------- answers to probes that are no plain 200

@@ -150,7 +150,7 @@ def test_explain_says_what_the_switchboard_does_in_5000_random_cases() -> None:
             way.path
             for stage in found.stages
             for target in stage.targets
-            for way in target.ways
+            for way in sorted(target.ways, key=lambda way: bool(way.demoted))
             if not stage.skipped and (found.panic or not way.skipped)
         ]
         assert sorted(left) == sorted(order), f"what is not skipped is tried: {about}"
@@ -167,6 +167,13 @@ def test_explain_says_what_the_switchboard_does_in_5000_random_cases() -> None:
             assert {way.address.split("@")[0] for way in target.ways} == {f"sip:{offer.did.replace('#', '%23')}"}, about
         elif offer.trunk in OURS:
             seen["a PBX calls us"] += 1
+        ways = [way for stage in found.stages for target in stage.targets for way in target.ways]
+        assert all(not (way.demoted and way.skipped) for way in ways), about
+        assert {way.path.split(" via ")[1] for way in ways if way.demoted} <= set(found.degraded), about
+        seen["behind the others"] += any(way.demoted for way in ways)
+        seen["degraded, with none better"] += bool(found.degraded) and any(
+            way.path in order and not way.demoted and way.path.split(" via ")[1] in found.degraded for way in ways
+        )
         seen["stage skipped"] += any(stage.skipped for stage in found.stages)
         seen["dark site"] += any("site" in way.skipped for s in found.stages for t in s.targets for way in t.ways)
     assert seen.total() > 5000
@@ -249,6 +256,17 @@ def test_json_has_everything() -> None:
     assert data["order"][0] == "sales-desk via hq-pbx", "the active PBX first"
     assert data["stages"][0]["targets"][0]["ways"][2]["skipped"] == "branch-pbx is down (ASSUMED)"
     assert data["live_after"] == pytest.approx(8 + 15 + 8 + 20 + 8)
+
+
+def test_what_is_put_behind_is_explained() -> None:
+    question = (TWO_OFFICES, "+15557000", "--degraded", "hq-pbx")
+    said = say(*question)
+    assert "degraded: hq-pbx\n" in said
+    assert "sales-desk via hq-pbx  sip:100@192.0.2.30:5060  behind the others: hq-pbx is degraded (ASSUMED)" in said
+    data = json.loads(say(*question, "--json"))
+    assert data["order"].index("sales-desk via hq-pbx") > 0
+    assert (data["degraded"], data["down"]) == (["hq-pbx"], [])
+    assert json.loads(say(*question, "--down", "hq-pbx", "--json"))["down"] == ["hq-pbx"], "dead is worse"
 
 
 def test_wrong_questions_are_usage_errors(tmp_path: Path) -> None:

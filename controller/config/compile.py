@@ -15,6 +15,7 @@ from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.hours import DAYS, parse_days
 from controller.config.model import (
     ROUTE_KINDS,
+    DeepModel,
     EndpointModel,
     FileModel,
     HoursModel,
@@ -32,6 +33,7 @@ from controller.config.validate import Loc, describe, find
 from controller.config.values import OFF, parse_cause
 from controller.types import (
     Chain,
+    DeepProbe,
     Dialplan,
     Hours,
     Listen,
@@ -51,6 +53,10 @@ from sip.uri import bracketed
 _ENDPOINT_HINTS = (
     "keep user for what a PBX knows, number for what a carrier knows",
     'add user: "100" (of a PBX) or number: "+15550100"',
+)
+_DEEP_HINTS = (
+    "keep number for a carrier's test number, user for an echo extension of a PBX",
+    'add number: "+15550123" (a test number of the carrier) or user: "9196" (an echo extension of a PBX)',
 )
 _ROUTE_HINTS = (
     "keep did for one number, prefix for all that begin so, outbound for calls of your own PBXs",
@@ -210,6 +216,7 @@ class _Compiler(Places):
                 weight=model.weight,
                 cost=model.cost,
                 site=self.site_of(name, model.site, sites),
+                deep=self.deep(name, model.deep),
             )
             if model.large == "tcp" and self.all_known and listen and "tcp" not in {ours.transport for ours in listen}:
                 message = f"large requests to trunk {quoted(name)} go over TCP, and nothing listens on TCP"
@@ -245,6 +252,13 @@ class _Compiler(Places):
             return Probe()
         model = self.file.probes.get(name)
         return Probe() if model is None else _probe(model)
+
+    def deep(self, trunk: str, model: DeepModel | None) -> DeepProbe | None:
+        if model is None:
+            return None
+        self.one_of(["user", "number"], ("trunks", trunk, "deep"), _DEEP_HINTS)
+        written = model.model_dump(include={"every", "within"}, exclude_none=True)
+        return DeepProbe(model.user or model.number or "", expect=tuple(dict.fromkeys(model.expect)), **written)
 
     def check_probe(self, name: str, model: ProbeModel) -> None:
         node = self.at("probes", name)

@@ -13,7 +13,8 @@ from controller.config.duration import show_duration
 from controller.config.figures import stage_starts
 from controller.config.names import KINDS, Names
 from controller.config.source import ListNode, MapNode, Node
-from controller.types import Chain, Dialplan, Mode, Order, Stage, Trunk, When
+from controller.rules.match import match_route
+from controller.types import Chain, Dialplan, Mode, Offer, Order, Stage, Trunk, When
 
 #: RFC 3261 §16.6 step 11: a proxy may give an unanswered INVITE up after three minutes (Timer C).
 TIMER_C = 180.0
@@ -23,6 +24,7 @@ def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> Non
     """Report every finding; ``root`` is what the dialplan was compiled from."""
     warn_unused(names, report)
     warn_order(dialplan, root.entries["trunks"], report)
+    warn_leads_back(dialplan, root.entries["trunks"], report)
     chains = root.entries["chains"]
     assert isinstance(chains, MapNode)
     for chain in (dialplan.chains[name] for name in chains.entries):
@@ -71,6 +73,21 @@ def warn_order(dialplan: Dialplan, trunks: Node, report: Report) -> None:
                 order = Order.COST if word == "cost" else Order.PRIORITY
                 hint = f"write order: {order} in a stage that uses it, or in defaults, or remove it"
                 report.warning(trunk.keys[word], "NO_EFFECT", message, hint)
+
+
+def warn_leads_back(dialplan: Dialplan, trunks: Node, report: Report) -> None:
+    """A test call to a number of ours would come back as a call, and ring people."""
+    assert isinstance(trunks, MapNode)
+    for name, node in trunks.entries.items():
+        deep = dialplan.trunks[name].deep
+        keys = node.entries.get("deep") if isinstance(node, MapNode) else None
+        if deep is None or not isinstance(keys, MapNode) or "number" not in keys.entries:
+            continue
+        route = match_route(dialplan, Offer("", deep.user))
+        if route is not None and route is not dialplan.default:
+            message = f"the test number of trunk {quoted(name)} is a number of ours: each test call rings people"
+            hint = f"name a test number of the carrier ({quoted(deep.user)} is routed at {route.where})"
+            report.warning(keys.entries["number"], "LEADS_BACK", message, hint)
 
 
 def _ring_key(stage: Node) -> Node:

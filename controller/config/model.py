@@ -36,6 +36,7 @@ from controller.config.values import (
     parse_choice,
     parse_cost,
     parse_count,
+    parse_final,
     parse_name,
     parse_switch,
     parse_version,
@@ -124,6 +125,12 @@ def _parse_order(text: str) -> Order:
 #: Faster than this a probe says nothing more and carriers object.
 FASTEST_PROBE = 0.05
 
+#: A test call occupies a line at the other end, and somebody may count it.
+FASTEST_DEEP_PROBE = 10.0
+
+#: Less than this and a call set-up is judged that was merely slow; at 32 s the INVITE is given up (RFC 3261 Timer B).
+SHORTEST_WITHIN, LONGEST_WITHIN = 1.0, 30.0
+
 Version = Annotated[int, _Text(parse_version, {"const": 1})]
 Name = Annotated[str, _Text(parse_name, _ANY_WORD)]
 Duration = Annotated[float, _Text(parse_duration, _matching(_TIME))]
@@ -145,6 +152,7 @@ TransportName = Annotated[
     str, _Text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]), {"enum": ["udp", "tcp"]})
 ]
 OrderName = Annotated[Order, _Text(_parse_order, {"enum": [*map(str, Order)]})]
+Final = Annotated[int, _Text(parse_final, {"anyOf": [{"const": 200}, _between(300, 699)]})]
 Switch = Annotated[bool, _Text(parse_switch, {"type": "boolean"})]
 TrunkUri = Annotated[HostPort, _Text(parse_trunk_uri, _matching("[sS][iI][pP]:.+"))]
 ListenAddress = Annotated[HostPort, _Text(parse_listen, _matching(".+:[0-9]{1,5}"))]
@@ -196,6 +204,19 @@ class DefaultsModel(Section):
     causes: dict[str, CauseVerdict] = {}
 
 
+class DeepModel(Section):
+    """A test call: to whom, and how it must end."""
+
+    user: Annotated[str | None, _Text(parse_user, _NUMBER)] = None
+    number: Annotated[str | None, _Text(parse_number, _NUMBER)] = None
+    every: Annotated[float | None, _Text(partial(parse_duration, shortest=FASTEST_DEEP_PROBE), _matching(_TIME))] = None
+    within: Annotated[
+        float | None,
+        _Text(partial(parse_duration, shortest=SHORTEST_WITHIN, longest=LONGEST_WITHIN), _matching(_TIME)),
+    ] = None
+    expect: Annotated[list[Final], Field(min_length=1), OneOrMore] = [200]
+
+
 class TrunkModel(Section):
     """A SIP carrier or PBX link."""
 
@@ -215,6 +236,7 @@ class TrunkModel(Section):
     cost: Annotated[float, _Text(parse_cost, {"type": "number", "minimum": 0})] = 0.0
     site: str | None = None
     large: TransportName = "udp"
+    deep: DeepModel | None = None
 
 
 class SiteModel(Section):

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.model import (
+    DeepModel,
     DefaultsModel,
     EndpointModel,
     FileModel,
@@ -229,6 +230,8 @@ def _model(owner: Loc) -> type[Section]:
         return WhenModel
     if owner[:1] == ("routes",) and owner[2:3] == ("outbound",):
         return OutboundModel
+    if owner[:1] == ("trunks",) and owner[2:3] == ("deep",):
+        return DeepModel
     return _MODELS[str(owner[0])] if owner else FileModel
 
 

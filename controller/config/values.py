@@ -80,6 +80,14 @@ def parse_cause(text: str) -> str:
     return text
 
 
+def parse_final(text: str) -> int:
+    """Read a SIP status that a test call may end with: 200 stands for any 2xx."""
+    if text != "200" and not _CAUSE.fullmatch(text):
+        hint = "write 200, which is any 2xx, or a SIP status from 300 to 699"
+        raise Mistake("BAD_FINAL", f"{quoted(text)} is not how a test call ends", hint)
+    return int(text)
+
+
 def hint_choice(text: str, choices: Collection[str]) -> str:
     """Say which choice was meant, or else all of them."""
     close = difflib.get_close_matches(text.lower(), list(choices), n=1)

@@ -1,13 +1,18 @@
 """The board: all trunks with their detectors, and the immutable picture of them that plans are made from.
 
-Owns which trunks are watched, what `hedge: auto` means on each, and when the picture is drawn anew. Must
-not decide a state itself: `detector` does. Every call brings samples, so a sample that changes nothing
-that a plan depends on costs about a microsecond and leaves the picture alone.
+Owns which trunks are watched, what `hedge: auto` means on each, what is shown of a trunk of which several things are
+known, and when the picture is drawn anew. Must not find out a state itself: `detector` does, and whoever else judges
+trunks tells by `set_verdict`. Every call brings samples, so a sample that changes nothing that a plan depends on costs
+about a microsecond and leaves the picture alone.
+
+A trunk is shown DEGRADED while its detector has it alive (UP, or UNKNOWN) and some source has a verdict against it.
+Who is SUSPECT or DOWN is shown as that. Transitions tell what is shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from math import inf
 from types import MappingProxyType
 from zlib import crc32
@@ -34,6 +39,12 @@ MAX_HEDGE = 1.0
 #: The picture follows the measured figure only when that has moved by this share.
 NOTICEABLE = 0.1
 
+#: States of a detector in which a verdict against the trunk is what counts.
+_ALIVE = (TargetState.UNKNOWN, TargetState.UP)
+
+#: The code of the transition with which a trunk ceases to be DEGRADED.
+RECOVERED = "RECOVERED"
+
 #: So many probed trunks, of so many carriers, that all fell within so many seconds are more likely one uplink: ours.
 UPLINK_TRUNKS, UPLINK_CARRIERS, UPLINK_SPAN = 3, 2, 2.0
 
@@ -46,16 +57,32 @@ def spread_by_name(name: str) -> float:
     return crc32(name.encode()) / 2**32
 
 
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What one source has against a trunk that is alive."""
+
+    since: float
+    code: str
+    why: str
+
+
 class _Entry:
     """What the board keeps of one trunk."""
 
-    __slots__ = ("detector", "first_response", "hedge", "shown")
+    __slots__ = ("cleared", "detector", "first_response", "hedge", "shown", "verdicts")
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
         self.first_response = RoundTrip()  # of calls
         self.hedge = LEAST_HEDGE
+        self.verdicts: dict[str, _Verdict] = {}  # by source, the oldest first
+        self.cleared = -inf  # when one was last taken back
         self.shown = TrunkHealth(detector.state, detector.since, detector.code, LEAST_HEDGE)
+
+    @property
+    def verdict(self) -> _Verdict | None:
+        """The one that is told, where there are several."""
+        return next(iter(self.verdicts.values()), None)
 
 
 class Board:
@@ -95,7 +122,7 @@ class Board:
         entry = self._entries.get(sample.trunk)
         if entry is None:
             return []
-        detector = entry.detector
+        detector, shown = entry.detector, entry.shown.state
         due = detector.due
         transition = detector.observe(sample, now)
         if detector.due < due:
@@ -106,10 +133,29 @@ class Board:
             if abs(hedge - entry.hedge) > NOTICEABLE * entry.hedge:
                 entry.hedge = hedge
                 self._show(entry)
-        if transition is None:
+        return self._note(entry, shown, transition) if transition is not None else []
+
+    def set_verdict(self, trunk: str, source: str, code: str | None, why: str, now: float) -> list[Transition]:
+        """Say that a trunk, though alive, does not carry calls as it should: ``code`` tells why, in one word. None takes
+        that back. There may be several sources; each has one verdict, and the trunk is DEGRADED while any has one."""
+        entry = self._entries.get(trunk)
+        if entry is None:
             return []
-        self._note(entry, transition)
-        return [transition]
+        known = entry.verdicts.get(source)
+        if (known.code if known is not None else None) == code:
+            return []
+        if code is not None:
+            entry.verdicts[source] = _Verdict(now, code, why)
+        else:
+            del entry.verdicts[source]
+            if entry.shown.state is TargetState.DEGRADED:
+                entry.cleared = now
+        old = entry.shown.state
+        self._show(entry)
+        new = entry.shown.state
+        return (
+            [Transition(trunk, old, new, now, entry.shown.code if code else RECOVERED, why)] if new is not old else []
+        )
 
     def next_deadline(self) -> float:
         """When `handle_timer` is wanted next; infinity for never."""
@@ -120,17 +166,30 @@ class Board:
         news: list[Transition | Page] = []
         for entry in self._entries.values():
             while (found := entry.detector.wake(now)) is not None:
-                self._note(entry, found)
-                news.append(found)
+                if isinstance(found, Page):
+                    self._show(entry)
+                    news.append(found)
+                else:
+                    news += self._note(entry, entry.shown.state, found)
         self._wake_at = min((entry.detector.wake_at for entry in self._entries.values()), default=inf)
         return news
 
-    def _note(self, entry: _Entry, found: Transition | Page) -> None:
+    def _note(self, entry: _Entry, old: TargetState, found: Transition) -> list[Transition]:
+        """Show what a detector found; returns it as it looks to who sees the picture only, and saw ``old``."""
         self._show(entry)
         self._wake_at = min(self._wake_at, entry.detector.wake_at)
-        if isinstance(found, Transition) and not entry.detector.calls_decide:
+        if not entry.detector.calls_decide:
             self._standing += (found.old is TargetState.DOWN) - (found.new is TargetState.DOWN)
             self._uplink = "" if self._standing else self._uplink or self._why_uplink()
+        verdict = entry.verdict
+        if verdict is None:
+            return [found]
+        new = entry.shown.state
+        if new is old:
+            return []  # from UNKNOWN to UP, and as bad as it was
+        if new is TargetState.DEGRADED:
+            found = replace(found, code=verdict.code, why=f"{found.why}; but {verdict.why}")
+        return [replace(found, old=old, new=new)]
 
     def _why_uplink(self) -> str:
         """Why all that is probed being DOWN is our own fault, "" if it may be theirs."""
@@ -169,8 +228,12 @@ class Board:
 
     def _show(self, entry: _Entry) -> None:
         detector = entry.detector
-        hedge = SUSPECT_HEDGE if detector.state is TargetState.SUSPECT else entry.hedge
-        entry.shown = TrunkHealth(detector.state, detector.since, detector.code, hedge, detector.paged)
+        state, since, code = detector.state, max(detector.since, entry.cleared), detector.code
+        if entry.verdict is not None and state in _ALIVE:
+            before, state, code = entry.shown, TargetState.DEGRADED, entry.verdict.code
+            since = before.since if before.state is state else max(since, entry.verdict.since)
+        hedge = SUSPECT_HEDGE if state is TargetState.SUSPECT else entry.hedge
+        entry.shown = TrunkHealth(state, since, code, hedge, detector.paged)
         self._stale = True
 
 

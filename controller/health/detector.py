@@ -95,6 +95,14 @@ def misses_for(probe: Probe, loss: int = 0) -> int:
     return probe.misses or max(loss, least_misses(probe.burst, SPAN))
 
 
+def next_beat(name: str, first: float, every: float, now: float) -> float:
+    """The next instant of a regular rhythm. It keeps its phase: after an outage of everything, or a stall, a thousand
+    trunks must not go on in step."""
+    beat = floor((now - first) / every + 2 * JITTER) + 1  # one that is sent early is not sent again
+    noise = crc32(b"%s %d" % (name.encode(), beat)) / 2**31 - 1.0
+    return first + every * (beat + JITTER * noise)
+
+
 class RoundTrip:
     """Smoothed round-trip time and its deviation, RFC 6298 §2."""
 
@@ -205,12 +213,8 @@ class Detector:
             self.loss.add(0, 1)
 
     def beat_after(self, now: float) -> float:
-        """The next instant of the regular rhythm. It keeps its phase: after an outage of everything, or a stall,
-        a thousand trunks must not go on in step."""
-        every = self._probe().every
-        beat = floor((now - self._first) / every + 2 * JITTER) + 1  # one that is sent early is not sent again
-        noise = crc32(b"%s %d" % (self.trunk.name.encode(), beat)) / 2**31 - 1.0
-        return self._first + every * (beat + JITTER * noise)
+        """The next instant of the regular rhythm."""
+        return next_beat(self.trunk.name, self._first, self._probe().every, now)
 
     def _hurry(self, pause: float, now: float) -> None:
         """Probe at once, but however often calls raise suspicion, never faster than the burst."""

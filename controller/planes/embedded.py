@@ -593,6 +593,7 @@ class EmbeddedPlane:
                 skipped=run.plan.skipped,
                 panic=run.plan.panic,
                 version=run.plan.version,
+                demoted=run.plan.demoted,
             )
         )
 

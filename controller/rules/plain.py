@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from controller.types import Milestone, Mode, Order, Path, Plan, Skipped, Stage, Target, Verdict
+from controller.types import Demoted, Milestone, Mode, Order, Path, Plan, Skipped, Stage, Target, Verdict
 
 
 def dump_plan(plan: Plan) -> dict[str, Any]:
@@ -22,6 +22,7 @@ def dump_plan(plan: Plan) -> dict[str, Any]:
         "skipped": [asdict(skipped) for skipped in plan.skipped],
         "panic": plan.panic,
         "version": plan.version,
+        "demoted": [asdict(demoted) for demoted in plan.demoted],
     }
 
 
@@ -36,6 +37,7 @@ def load_plan(data: dict[str, Any]) -> Plan:
         skipped=tuple(Skipped(**skipped) for skipped in data["skipped"]),
         panic=data["panic"],
         version=data["version"],
+        demoted=tuple(Demoted(**demoted) for demoted in data["demoted"]),
     )
 
 

@@ -1,8 +1,10 @@
 """From a chain to a plan: what would be tried now, in which order, and what is left out and why.
 
-Owns the use of conditions and of health in routing (the order of paths is rules.order's): a stage whose condition does not hold is skipped; a trunk that is
-DOWN is routed around, and so is all of a site whose PBXs are. Panic beats pride: when nothing looks alive, or
-our own uplink is suspected, health is ignored, but not the conditions. Must not start anything; a run executes the plan unchanged.
+Owns the use of conditions and of health in routing (the order of paths is otherwise rules.order's): a stage whose
+condition does not hold is skipped; a trunk that is DOWN is routed around, and so is all of a site whose PBXs are; a
+trunk that is DEGRADED is tried behind the others of the same target, and never left out. Panic beats pride: when
+nothing looks alive, or our own uplink is suspected, health is ignored, but not the conditions. Must not start anything;
+a run executes the plan unchanged.
 """
 
 from __future__ import annotations
@@ -11,21 +13,38 @@ from dataclasses import replace
 
 from controller.rules.conditions import is_down, is_site_down, why_not
 from controller.rules.order import arrange
-from controller.types import Chain, Dialplan, HealthView, Offer, Path, Plan, Skipped, Stage, Target
+from controller.types import (
+    Chain,
+    Demoted,
+    Dialplan,
+    HealthView,
+    Offer,
+    Path,
+    Plan,
+    Skipped,
+    Stage,
+    Target,
+    TargetState,
+)
 
 
 def make_plan(dialplan: Dialplan, chain: Chain, view: HealthView, offer: Offer) -> Plan:
     """Resolve a chain against the health of this moment, for this offer."""
     skipped: list[Skipped] = []
+    demoted: list[Demoted] = []
     chain = arrange(dialplan, chain, offer)
     due = _due(dialplan, chain, view, offer, skipped)
     dark = {name for name, site in dialplan.sites.items() if is_site_down(site, view)} if dialplan.sites else set()
+    degraded = {name for name, health in view.trunks.items() if health.state is TargetState.DEGRADED}
     stages = [
-        kept for number, stage in due if (kept := _usable(dialplan, stage, number, view, dark, skipped)) is not None
+        _demote(kept, number, view, degraded, demoted) if degraded else kept
+        for number, stage in due
+        if (kept := _usable(dialplan, stage, number, view, dark, skipped)) is not None
     ]
     panic = bool(due) and (not stages or bool(view.uplink))
     if panic:
         stages = [stage for _, stage in due]
+        demoted.clear()
     trunks = {path.trunk for stage in stages for target in stage.targets for path in target.paths}
     return Plan(
         chain=chain.name,
@@ -35,6 +54,7 @@ def make_plan(dialplan: Dialplan, chain: Chain, view: HealthView, offer: Offer) 
         skipped=tuple(skipped),
         panic=panic,
         version=dialplan.version,
+        demoted=tuple(demoted),
     )
 
 
@@ -69,6 +89,21 @@ def _usable(
         if paths:
             targets.append(replace(target, paths=tuple(paths)))
     return replace(stage, targets=tuple(targets)) if targets else None
+
+
+def _demote(stage: Stage, number: int, view: HealthView, degraded: set[str], demoted: list[Demoted]) -> Stage:
+    """The stage with paths over degraded trunks behind the better ones of the same target, where it has any."""
+    targets = []
+    for target in stage.targets:
+        better = [path for path in target.paths if path.trunk not in degraded]
+        worse = [path for path in target.paths if path.trunk in degraded]
+        if better and worse:
+            for path in worse:
+                why = f"{path.trunk} is degraded ({view.trunks[path.trunk].code})"
+                demoted.append(Demoted(path.name, why, number))
+            target = replace(target, paths=(*better, *worse))
+        targets.append(target)
+    return replace(stage, targets=tuple(targets))
 
 
 def _why_dead(dialplan: Dialplan, path: Path, view: HealthView, dark: set[str]) -> str:

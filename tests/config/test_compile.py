@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from controller.config import compile_text
-from controller.types import AliveOn, Listen, Mode, Path, Probe, Route, Verdict
+from controller.types import AliveOn, DeepProbe, Listen, Mode, Path, Probe, Route, Verdict
 from tests.config.sample import SAMPLE, bend, codes, compiled, found
 
 
@@ -82,6 +82,22 @@ def test_prefixes_are_indexed_apart_from_numbers_and_keep_their_line() -> None:
     dialplan = compiled(SAMPLE + '  - {prefix: "+1555", chain: sales}\n')
     assert dialplan.prefixes == {"+1555": Route("+1555", "sales", where="acme.yaml:28", prefix=True)}
     assert list(dialplan.routes) == ["+15557000"]
+
+
+def test_test_calls_are_compiled() -> None:
+    trunks = compiled(
+        bend(
+            ("carrier: a,", 'carrier: a, deep: {number: "+15550123"},'),
+            ("carrier: b,", 'carrier: b, deep: {user: "9196", every: 10s, within: 5s, expect: [486, 200, 486]},'),
+        )
+    ).trunks
+    assert trunks["carrier-a"].deep == DeepProbe("+15550123")
+    assert trunks["carrier-b"].deep == DeepProbe("9196", every=10.0, within=5.0, expect=(486, 200))
+    assert trunks["hq-pbx"].deep is None
+    (alone,) = (
+        compiled(bend(("carrier: a,", 'carrier: a, deep: {user: "9", expect: 404},'))).trunks["carrier-a"].deep,
+    )
+    assert alone == DeepProbe("9", expect=(404,))
 
 
 def test_order_of_trunks_is_compiled() -> None:

@@ -11,7 +11,7 @@ import pytest
 from controller.config import model
 from controller.config.duration import show_duration
 from controller.rules.verdicts import judge
-from controller.types import Order, Probe, Stage, Verdict
+from controller.types import DeepProbe, Order, Probe, Stage, Verdict
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "dialplan.md").read_text(encoding="utf-8")
@@ -20,6 +20,7 @@ HEADINGS = {
     model.ListenModel: "### `listen`",
     model.DefaultsModel: "### `defaults`",
     model.TrunkModel: "### `trunks`",
+    model.DeepModel: "### `deep`",
     model.ProbeModel: "### `probes`",
     model.SiteModel: "### `sites`",
     model.HoursModel: "### `hours`",
@@ -82,6 +83,10 @@ def test_defaults_are_those_of_the_vocabulary() -> None:
     assert all("| `auto` |" in written[key] for key in ("timeout", "misses"))
     assert f"| `{probe.alive_on}` |" in written["alive_on"]
     assert f"| `{probe.rise}` |" in written["rise"]
+    deep, rule = DeepProbe("9196"), {keys[0]: row for keys, row in rows("### `deep`")}
+    assert f"| `{show_duration(deep.every)}` |" in rule["every"]
+    assert f"| `{show_duration(deep.within)}` |" in rule["within"]
+    assert f"| `{deep.expect[0]}` |" in rule["expect"]
 
 
 @pytest.mark.parametrize("verdict", Verdict)

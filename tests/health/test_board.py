@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
@@ -281,3 +282,130 @@ def test_changed_trunk_starts_anew(changed: Trunk) -> None:
     board.update([changed], now=5.0)
     health = board.view.trunks["carrier-a"]
     assert (health.state, health.since) == (TargetState.UNKNOWN, 5.0)
+
+
+# --------------------------------------------------------------------------- verdicts
+
+UNKNOWN, UP, SUSPECT, DOWN, DEGRADED = (
+    TargetState.UNKNOWN,
+    TargetState.UP,
+    TargetState.SUSPECT,
+    TargetState.DOWN,
+    TargetState.DEGRADED,
+)
+
+
+def changes(news: Sequence[Transition | Page]) -> list[tuple[str, str, str]]:
+    return [(item.old.value, item.new.value, item.code) for item in news if isinstance(item, Transition)]
+
+
+def shown(board: Board) -> tuple[TargetState, float, str]:
+    health = board.view.trunks["carrier-a"]
+    return health.state, health.since, health.code
+
+
+def test_a_verdict_makes_a_living_trunk_degraded_until_it_is_taken_back() -> None:
+    board = Board([A], now=0.0)
+    observe(board, "PROBE_200", now=1.0)
+    (entered,) = board.set_verdict("carrier-a", "deep", "DEEP_FAILED", "two test calls failed", 5.0)
+    assert entered == Transition("carrier-a", UP, DEGRADED, 5.0, "DEEP_FAILED", "two test calls failed")
+    assert shown(board) == (DEGRADED, 5.0, "DEEP_FAILED")
+    (left,) = board.set_verdict("carrier-a", "deep", None, "a test call was answered", 9.0)
+    assert left == Transition("carrier-a", DEGRADED, UP, 9.0, "RECOVERED", "a test call was answered")
+    assert shown(board) == (UP, 9.0, "PROBE_OK")
+
+
+def test_a_verdict_that_changes_nothing_leaves_the_view_alone() -> None:
+    board = Board([A], now=0.0)
+    board.set_verdict("carrier-a", "deep", "DEEP_FAILED", "", 5.0)
+    view = board.view
+    assert board.set_verdict("carrier-a", "deep", "DEEP_FAILED", "again", 6.0) == []
+    assert board.set_verdict("carrier-a", "quality", None, "fine", 6.0) == []
+    assert board.set_verdict("nobody", "deep", "DEEP_FAILED", "", 6.0) == []
+    assert board.view is view
+
+
+def test_several_sources_hold_a_trunk_until_the_last_takes_its_verdict_back() -> None:
+    board = Board([A], now=0.0)
+    observe(board, "PROBE_200", now=1.0)
+    assert changes(board.set_verdict("carrier-a", "deep", "DEEP_FAILED", "", 2.0)) == [
+        ("up", "degraded", "DEEP_FAILED")
+    ]
+    assert board.set_verdict("carrier-a", "quality", "POOR", "", 3.0) == []
+    assert shown(board) == (DEGRADED, 2.0, "DEEP_FAILED"), "the oldest is told"
+    assert board.set_verdict("carrier-a", "deep", None, "", 4.0) == []
+    assert shown(board) == (DEGRADED, 2.0, "POOR")
+    assert changes(board.set_verdict("carrier-a", "quality", None, "", 5.0)) == [("degraded", "up", "RECOVERED")]
+
+
+def test_suspicion_and_death_are_shown_over_a_verdict() -> None:
+    board = Board([A], now=0.0)
+    observe(board, "PROBE_200", now=1.0)
+    board.set_verdict("carrier-a", "deep", "DEEP_FAILED", "two test calls failed", 2.0)
+    assert changes(observe(board, "TRANSPORT_ERROR", now=3.0)) == [("degraded", "suspect", "PORT_CLOSED")]
+    assert changes(observe(board, "TRANSPORT_ERROR", now=3.1)) == []
+    assert changes(observe(board, "TRANSPORT_ERROR", now=3.2)) == [("suspect", "down", "PORT_CLOSED")]
+    assert shown(board) == (DOWN, 3.2, "PORT_CLOSED")
+    observe(board, "PROBE_200", now=4.0)
+    (back,) = observe(board, "PROBE_200", now=4.1)
+    assert (back.old, back.new, back.code) == (DOWN, DEGRADED, "DEEP_FAILED")
+    assert back.why.endswith("; but two test calls failed")
+    assert shown(board) == (DEGRADED, 4.1, "DEEP_FAILED")
+
+
+def test_a_verdict_on_a_trunk_that_is_down_shows_when_it_is_back() -> None:
+    board = Board([A], now=0.0)
+    for moment in (1.0, 1.1, 1.2):
+        observe(board, "TRANSPORT_ERROR", now=moment)
+    assert board.set_verdict("carrier-a", "quality", "POOR", "", 2.0) == []
+    assert shown(board) == (DOWN, 1.2, "PORT_CLOSED")
+    assert board.set_verdict("carrier-a", "quality", None, "", 3.0) == []
+    assert shown(board) == (DOWN, 1.2, "PORT_CLOSED")
+
+
+def test_a_trunk_nobody_heard_of_may_be_degraded_as_well() -> None:
+    board = Board([A], now=0.0)
+    assert changes(board.set_verdict("carrier-a", "deep", "DEEP_FAILED", "", 2.0)) == [
+        ("unknown", "degraded", "DEEP_FAILED")
+    ]
+    assert observe(board, "PROBE_200", now=3.0) == [], "alive, and as bad as it was"
+    assert shown(board) == (DEGRADED, 2.0, "DEEP_FAILED")
+
+
+def test_a_verdict_goes_with_the_address_it_was_about() -> None:
+    board = Board([A], now=0.0)
+    board.set_verdict("carrier-a", "deep", "DEEP_FAILED", "", 2.0)
+    board.update([replace(A, carrier="a")], now=3.0)
+    assert shown(board)[0] is DEGRADED
+    board.update([replace(A, host="192.0.2.9")], now=4.0)
+    assert shown(board)[0] is UNKNOWN
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(["PROBE_200", "PROBE_TIMEOUT", "CALL_SILENT", "TRANSPORT_ERROR", "CALL_RESPONSE"]),
+            st.tuples(st.sampled_from(["deep", "quality"]), st.sampled_from([None, "POOR", "DEEP_FAILED"])),
+        ),
+        max_size=60,
+    )
+)
+def test_transitions_tell_what_is_shown(script: list[str | tuple[str, str | None]]) -> None:
+    board = Board([A], now=0.0)
+    before = UNKNOWN
+    for moment, step in enumerate(script, 1):
+        if isinstance(step, str):
+            news = observe(board, step, now=float(moment), latency=moment % 7 / 5)
+        else:
+            news = board.set_verdict("carrier-a", *step, "because", float(moment))
+        for item in news:
+            assert item.old is before
+            assert item.new is not before
+            before = item.new
+        state, since, code = shown(board)
+        (detector,) = board.detectors()
+        assert state is before
+        assert not news or since == moment
+        alive = detector.state in (UP, UNKNOWN)
+        assert alive or state is detector.state
+        assert state is DEGRADED or code == detector.code

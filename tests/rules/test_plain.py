@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.rules.plain import dump_plan, load_plan
-from controller.types import Milestone, Mode, Order, Path, Plan, Skipped, Stage, Target, Verdict
+from controller.types import Demoted, Milestone, Mode, Order, Path, Plan, Skipped, Stage, Target, Verdict
 
 seconds = st.floats(0.001, 1e9)
 names = st.text(max_size=8)
@@ -34,6 +34,7 @@ plans = st.builds(
     skipped=st.lists(st.builds(Skipped, names, names), max_size=2).map(tuple),
     panic=st.booleans(),
     version=names,
+    demoted=st.lists(st.builds(Demoted, names, names), max_size=2).map(tuple),
 )
 
 
@@ -56,5 +57,5 @@ def test_the_data_can_be_read_by_people() -> None:
         '{"chain": "sales", "stages": [{"targets": [{"endpoint": "anna", "paths": [{"name": "anna via a",'
         ' "endpoint": "anna", "trunk": "a", "address": "sip:1@a", "cancellable": true}], "live": false}],'
         ' "mode": "sequential", "ring": 20.0, "no_reply": 2.0, "no_progress": 8.0, "stagger": 5.0, "hedge": "auto",'
-        ' "where": "", "order": "configured"}], "hedges": {"a": 0.3}, "causes": {}, "until": 3, "skipped": [], "panic": false, "version": ""}'
+        ' "where": "", "order": "configured"}], "hedges": {"a": 0.3}, "causes": {}, "until": 3, "skipped": [], "panic": false, "version": "", "demoted": []}'
     )

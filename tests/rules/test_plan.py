@@ -5,6 +5,7 @@ from dataclasses import replace
 from controller.rules.plan import make_plan
 from controller.types import (
     Chain,
+    Demoted,
     Dialplan,
     HealthView,
     Milestone,
@@ -24,6 +25,7 @@ from tests.playbook import stage
 
 DIALPLAN = Dialplan("v7", (), {}, {}, {}, causes={"603": Verdict.STOP})
 DOWN = TrunkHealth(TargetState.DOWN, 5.0, "PROBE_TIMEOUT")
+DEGRADED = TrunkHealth(TargetState.DEGRADED, 5.0, "DEEP_FAILED")
 
 
 def view(**states: TargetState | TrunkHealth) -> HealthView:
@@ -58,7 +60,10 @@ def test_a_healthy_chain_is_planned_as_it_is_written() -> None:
 def test_only_down_is_routed_around() -> None:
     for state in TargetState:
         plan = planned(view(t1=state), "anna/t1,t2")
-        names = ["anna via t2"] if state is TargetState.DOWN else ["anna via t1", "anna via t2"]
+        names = {
+            TargetState.DOWN: ["anna via t2"],
+            TargetState.DEGRADED: ["anna via t2", "anna via t1"],
+        }.get(state, ["anna via t1", "anna via t2"])
         assert paths_of(plan) == [[names]], state
 
 
@@ -69,6 +74,37 @@ def test_a_trunk_that_nobody_watches_is_tried() -> None:
 def test_what_is_left_out_is_said_with_its_reason() -> None:
     plan = planned(view(t1=DOWN), "anna/t1,t2")
     assert plan.skipped == (Skipped("anna via t1", "t1 is down (PROBE_TIMEOUT)"),)
+
+
+def test_a_degraded_trunk_is_tried_behind_the_others_of_its_target() -> None:
+    plan = planned(view(t1=DEGRADED, t3=DEGRADED), "anna/t1,t2,t3,t4 | ben/t3,t2")
+    assert paths_of(plan) == [
+        [["anna via t2", "anna via t4", "anna via t1", "anna via t3"], ["ben via t2", "ben via t3"]]
+    ]
+    assert plan.skipped == ()
+    assert plan.demoted == (
+        Demoted("anna via t1", "t1 is degraded (DEEP_FAILED)"),
+        Demoted("anna via t3", "t3 is degraded (DEEP_FAILED)"),
+        Demoted("ben via t3", "t3 is degraded (DEEP_FAILED)"),
+    )
+
+
+def test_a_target_that_only_has_degraded_trunks_is_tried_as_usual() -> None:
+    plan = planned(view(t1=DEGRADED, t2=DEGRADED, t3=DOWN), "anna/t1,t2,t3", "ben/t4")
+    assert paths_of(plan) == [[["anna via t1", "anna via t2"]], [["ben via t4"]]]
+    assert (plan.demoted, plan.panic) == ((), False)
+
+
+def test_nothing_is_put_behind_while_our_own_uplink_is_suspected() -> None:
+    health = replace(view(t1=DEGRADED, t3=DOWN), uplink="all of them")
+    plan = planned(health, "anna/t1,t2", "ben/t3")
+    assert paths_of(plan) == [[["anna via t1", "anna via t2"]], [["ben via t3"]]]
+    assert (plan.panic, plan.demoted) == (True, ())
+
+
+def test_what_is_demoted_names_the_stage_of_the_chain() -> None:
+    plan = planned(view(t1=DEGRADED, t4=DOWN), "carl/t4", "anna/t1,t2")
+    assert [(each.what, each.stage) for each in plan.demoted] == [("anna via t1", 2)]
 
 
 def test_a_target_without_a_living_path_is_left_out() -> None:

@@ -20,6 +20,7 @@ from controller.engine import Engine
 from controller.types import (
     CallRecord,
     Chain,
+    DeepProbe,
     Dialplan,
     Listen,
     Page,
@@ -64,6 +65,7 @@ class World:
         probe: Probe | None = None,
         probes: Mapping[str, Probe | None] | None = None,
         causes: Mapping[str, Verdict] | None = None,
+        deep: Mapping[str, DeepProbe] | None = None,
         keep: bool = True,
     ) -> None:
         """``probe`` is that of all trunks that ``probes`` does not name; ``keep`` packets for audits and ladders."""
@@ -75,7 +77,7 @@ class World:
         self.network.on_packet = self._on_packet
         self.trunks = {name: _Trunk(name, hop, self._choose) for name, hop in self.hops.items()}
         self.caller = Agent("caller", CALLER, Script())
-        self._dialplan = self._make_dialplan(probe, probes or {}, causes or {})
+        self._dialplan = self._make_dialplan(probe, probes or {}, causes or {}, deep or {})
         self.engine = self._make_engine()
         self.records: dict[str, list[CallRecord]] = {}  # by Call-ID
         self.transitions: list[Transition] = []
@@ -89,13 +91,18 @@ class World:
             self.network.join(agent, agent.local)
 
     def _make_dialplan(
-        self, probe: Probe | None, probes: Mapping[str, Probe | None], causes: Mapping[str, Verdict]
+        self,
+        probe: Probe | None,
+        probes: Mapping[str, Probe | None],
+        causes: Mapping[str, Verdict],
+        deep: Mapping[str, DeepProbe],
     ) -> Dialplan:
         return Dialplan(
             version="sim",
             listen=(Listen(ENGINE.host, ENGINE.port),),
             trunks={
-                name: Trunk(name, hop.host, hop.port, probe=probes.get(name, probe)) for name, hop in self.hops.items()
+                name: Trunk(name, hop.host, hop.port, probe=probes.get(name, probe), deep=deep.get(name))
+                for name, hop in self.hops.items()
             },
             chains={"sales": Chain("sales", self.stages)},
             routes={DID: Route(DID, "sales")},

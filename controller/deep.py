@@ -1,0 +1,453 @@
+"""Deep probes: test calls that find a trunk which answers OPTIONS and yet carries no calls.
+
+Owns when a trunk is called to try, how such a call looks on the wire, how each one is ended, and what its outcome says.
+Must not touch a socket or read a clock, and must not say what becomes of a trunk with a verdict: that is
+`controller.health.board`. The driver's part is as with `controller.probes`.
+
+Rules
+
+* A test call is a real one: an INVITE with an offer in a client transaction of RFC 3261 §17.1.1, retransmitted over UDP.
+* Every one is ended: a 2xx, however late and however many, by ACK and BYE; a call without final by CANCEL, which waits
+  for the first 1xx (§9.1); other finals by the ACK of the transaction. Nothing is left at the far end but what never
+  heard of us.
+* Only responses with our own unguessable branch, in our dialog, from the address that was asked, count.
+* `FAILURES` failed calls in a row are a verdict; the second comes soon after the first. One success ends it. One failure
+  alone says too little: somebody else may have called the test number.
+* A call that is not answered at all counts only while the detector has the trunk alive; otherwise that is its business.
+* A trunk that is DOWN is not called; one that comes back is, soon.
+* One call per trunk at a time, and `MAX_AT_ONCE` in all that have no outcome yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+from controller.health.board import Board, spread_by_name
+from controller.health.detector import Detector, next_beat
+from controller.types import (
+    CALL_RESPONSE,
+    DEEP_FAILED,
+    TRANSPORT_ERROR,
+    DeepProbe,
+    Sample,
+    TargetState,
+    Transition,
+    Trunk,
+)
+from sip import builder
+from sip.element import Element
+from sip.errors import RemoteProtocolError
+from sip.headers import MAGIC_COOKIE
+from sip.layer import TransactionLayer
+from sip.message import Request, Response
+from sip.timing import Deadlines, Timing
+from sip.transaction import (
+    Event,
+    Hop,
+    ResponseReceived,
+    Transaction,
+    TransactionEnded,
+    TransactionTimedOut,
+    TransactionUnreachable,
+)
+from sip.uri import bracketed
+
+#: Who judges, for `Board.set_verdict`.
+SOURCE = "deep"
+
+FAILURES = 2
+
+#: After a first failure, or while the trunk is DOWN, the next call is tried so soon, seconds.
+CONFIRM_AFTER = 10.0
+
+#: First calls are spread over one interval, but over no more than this, seconds.
+MAX_SPREAD = 60.0
+
+MAX_AT_ONCE = 8
+
+#: A timer that comes later than this (seconds) tells of a loop that was stalled: the answer may lie unread.
+MAX_LAG = 0.1
+
+#: So many dialogs of one test call are released at most: a forger has many tags.
+MAX_RELEASED = 8
+
+
+@dataclass(slots=True, eq=False)
+class _Watch:
+    """One trunk that is called to try."""
+
+    detector: Detector
+    deep: DeepProbe
+    hop: Hop
+    first: float  # sets the phase of its rhythm
+    ticket: list[Any]  # of its next call
+    call: _Call | None = None  # until its INVITE is over
+    due: float = 0.0  # when the next one is wanted, once this one is over
+    failed: int = 0  # calls in a row
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """One test call: the user of its INVITE transaction."""
+
+    watch: _Watch
+    invite: Request
+    dialog: tuple[str, int, str]  # Call-ID, CSeq, our tag
+    sent: float
+    transaction: Transaction | None = None
+    ticket: list[Any] | None = None  # of the moment when there must be a final
+    status: int = 0  # the highest so far
+    judged: bool = False  # its outcome is told, or is not wanted any more
+    given_up: bool = False  # to be cancelled
+    acks: dict[str, tuple[Request, Hop]] = field(default_factory=dict)  # by To tag of who answered
+
+
+class DeepProber:
+    """Calls all trunks of a board that have a test number, without I/O."""
+
+    def __init__(
+        self,
+        board: Board,
+        hops: Mapping[str, Hop],
+        element: Element,
+        token: Callable[[], str],
+        now: float,
+        timing: Timing | None = None,
+    ) -> None:
+        """``hops`` has the resolved address of each trunk by name, ``token`` makes unguessable tokens."""
+        self._board = board
+        self._element = element
+        self._token = token
+        self._deadlines = Deadlines()
+        self._layer = TransactionLayer(self._deadlines, timing)
+        self._watches: dict[str, _Watch] = {}
+        self._open: set[_Call] = set()  # without an outcome
+        self._waiting: dict[str, None] = {}  # trunks whose call is due when there is room; an ordered set
+        self._news: list[Transition] = []
+        for detector in board.detectors():
+            self._watch(detector, hops, now)
+
+    @property
+    def outbox(self) -> list[tuple[bytes, Hop]]:
+        """What the transport must send; the driver clears it."""
+        return self._layer.outbox
+
+    def __len__(self) -> int:
+        """How many transactions there are; none is left of calls that are over."""
+        return len(self._layer)
+
+    def update(self, hops: Mapping[str, Hop], now: float) -> list[Transition]:
+        """Follow the board after `Board.update`, or addresses that changed: calls that nobody wants any more are ended,
+        and what they said is forgotten."""
+        before, self._watches = self._watches, {}
+        for detector in self._board.detectors():
+            trunk = detector.trunk
+            watch = before.get(trunk.name)
+            if watch is not None and _is_same(watch, detector, hops):
+                self._watches[trunk.name] = before.pop(trunk.name)
+            else:
+                self._watch(detector, hops, now)
+        for name, watch in before.items():
+            self._let_go(watch, now)
+            self._news += self._board.set_verdict(name, SOURCE, None, "its test number is another one, or none", now)
+        return self._take_news(now)
+
+    def close(self, now: float) -> None:
+        """End all calls: nobody will be there to hear their outcome."""
+        for watch in self._watches.values():
+            self._let_go(watch, now)
+        self._watches.clear()
+
+    # ------------------------------------------------------------------ time
+
+    def next_deadline(self) -> float:
+        """When `handle_timer` is next to be called; infinity for never."""
+        return self._deadlines.next_deadline()
+
+    def handle_timer(self, now: float) -> list[Transition]:
+        """Make the calls that are due, and give up those that took too long."""
+        self._deadlines.fire_due(now)
+        return self._take_news(now)
+
+    def _on_due(self, now: float, name: str) -> None:
+        watch = self._watches.get(name)
+        if watch is None or watch.call is not None:
+            return
+        if watch.detector.state is TargetState.DOWN:
+            self._arm(watch, now + CONFIRM_AFTER)
+        elif len(self._open) >= MAX_AT_ONCE:
+            self._waiting[name] = None
+        else:
+            self._place(watch, now)
+
+    def _place(self, watch: _Watch, now: float) -> None:
+        token = self._token()
+        invite = make_invite(watch.detector.trunk, watch.deep.user, self._element.locals[watch.hop.transport], token)
+        call = watch.call = _Call(watch, invite, (invite.call_id, invite.cseq[0], invite.from_tag), now)
+        self._open.add(call)
+        call.ticket = self._deadlines.arm(now + watch.deep.within, self._on_late, call, now + watch.deep.within)
+        call.transaction = self._layer.request(invite, watch.hop, now, call)
+
+    def _on_late(self, now: float, call: _Call, when: float) -> None:
+        call.ticket = None
+        if now - when > MAX_LAG:  # what lies unread is read first
+            call.ticket = self._deadlines.arm(now + MAX_LAG, self._on_late, call, now + MAX_LAG)
+            return
+        self._judge_silence(call, now)
+        self._give_up(call, now)
+
+    # ------------------------------------------------------------------ what comes back
+
+    def handle_response(self, response: Response, source: Hop, now: float) -> tuple[bool, list[Transition]]:
+        """Take in a response. Returns whether it was ours to deal with, and what it changed; a spoofed one is ours and
+        changes nothing."""
+        transaction = self._layer.find_client(response)
+        if transaction is None:
+            return False, []
+        call = transaction.user
+        spoofed = source != transaction.hop
+        if isinstance(call, _Call):
+            spoofed |= (response.call_id, response.cseq[0], response.from_tag) != call.dialog
+        if not spoofed:
+            self._layer.receive_response(response, source, now)
+        return True, self._take_news(now)
+
+    def unreachable(self, branch: str, now: float) -> list[Transition]:
+        """The transport could not deliver the packet with this Via branch."""
+        self._layer.transport_failed(branch, now)
+        return self._take_news(now)
+
+    def disconnected(self, hop: Hop, now: float) -> list[Transition]:
+        """The connection to ``hop`` is lost."""
+        self._layer.disconnected(hop, now)
+        return self._take_news(now)
+
+    def _take_news(self, now: float) -> list[Transition]:
+        layer = self._layer
+        while layer.events:
+            events, layer.events = layer.events, []
+            for event in events:
+                self._on_event(event, now)
+        news, self._news = self._news, []
+        return news
+
+    def _on_event(self, event: Event, now: float) -> None:
+        call = getattr(event, "user", None)
+        if not isinstance(call, _Call):
+            return  # a CANCEL or a BYE: that it was sent is all there is to it
+        if isinstance(event, ResponseReceived):
+            self._on_response(call, event.response, now)
+        elif isinstance(event, TransactionUnreachable):
+            self._news += self._board.observe(Sample(_name(call), alive=False, code=TRANSPORT_ERROR), now)
+            self._judge(call, None, "", now)
+            self._end(call, now)
+        elif isinstance(event, TransactionTimedOut):
+            self._judge_silence(call, now)
+            self._end(call, now)
+        elif isinstance(event, TransactionEnded):
+            self._end(call, now)
+            call.transaction = None
+
+    def _on_response(self, call: _Call, response: Response, now: float) -> None:
+        status = response.status
+        if not call.status:
+            sample = Sample(_name(call), alive=True, code=CALL_RESPONSE, latency=now - call.sent)
+            if self._watches.get(_name(call)) is call.watch:
+                self._news += self._board.observe(sample, now)
+            call.status = status
+            if status < 200 and call.given_up:
+                self._cancel(call, now)
+        call.status = max(call.status, status)
+        if status < 200:
+            return
+        if status < 300:
+            self._release(call, response, now)
+        expected = (200 if status < 300 else status) in call.watch.deep.expect
+        self._judge(call, expected, f"{status} after {now - call.sent:.2g} s", now)
+        self._end(call, now)
+
+    # ------------------------------------------------------------------ outcomes
+
+    def _judge(self, call: _Call, good: bool | None, what: str, now: float) -> None:
+        """Tell the outcome of a call, once. None: it says nothing."""
+        if call.judged:
+            return
+        self._settle(call, now)
+        watch, name = call.watch, _name(call)
+        watch.due = next_beat(name, watch.first, watch.deep.every, now)
+        if good:
+            watch.failed = 0
+            why = f"a test call to {watch.deep.user} went well: {what}"
+            self._news += self._board.set_verdict(name, SOURCE, None, why, now)
+            return
+        if good is None or watch.failed + 1 < FAILURES:
+            watch.due = min(watch.due, now + CONFIRM_AFTER)
+        if good is None:
+            return
+        watch.failed += 1
+        if watch.failed >= FAILURES:
+            why = f"{watch.failed} test calls to {watch.deep.user} in a row failed: {what}"
+            self._news += self._board.set_verdict(name, SOURCE, DEEP_FAILED, why, now)
+
+    def _judge_silence(self, call: _Call, now: float) -> None:
+        within = f"{call.watch.deep.within:g} s"
+        if call.status:
+            self._judge(call, False, f"no final response within {within}, only {call.status}", now)
+        elif call.watch.detector.state in (TargetState.UP, TargetState.UNKNOWN):
+            self._judge(call, False, f"no response at all within {within}", now)
+        else:
+            self._judge(call, None, "", now)
+
+    def _settle(self, call: _Call, now: float) -> None:
+        """Nothing more is wanted of a call but that it ends; the next in line may begin."""
+        call.judged = True
+        self._open.discard(call)
+        if call.ticket is not None:
+            Deadlines.cancel(call.ticket)
+            call.ticket = None
+        while self._waiting and len(self._open) < MAX_AT_ONCE:
+            name = next(iter(self._waiting))
+            del self._waiting[name]
+            self._on_due(now, name)
+
+    def _end(self, call: _Call, now: float) -> None:
+        """The INVITE of a call has its final, or never will."""
+        watch = call.watch
+        if watch.call is call:
+            watch.call = None
+            if self._watches.get(_name(call)) is watch:
+                self._arm(watch, max(watch.due, now))
+
+    # ------------------------------------------------------------------ ends of calls
+
+    def _let_go(self, watch: _Watch, now: float) -> None:
+        """Watch a trunk no longer."""
+        Deadlines.cancel(watch.ticket)
+        self._waiting.pop(watch.detector.trunk.name, None)
+        if watch.call is not None:
+            call = watch.call
+            if not call.judged:
+                self._settle(call, now)
+            self._give_up(call, now)
+
+    def _give_up(self, call: _Call, now: float) -> None:
+        if not call.given_up:
+            call.given_up = True
+            if 0 < call.status < 200:
+                self._cancel(call, now)
+
+    def _cancel(self, call: _Call, now: float) -> None:
+        if call.transaction is not None:
+            self._layer.request(builder.make_cancel(call.invite, None), call.transaction.hop, now, None)
+            # RFC 3261 §9.1: a peer that never answers the CANCEL with a 487 is done after 64 x T1 all the same
+            self._deadlines.arm(now + self._layer.timing.t1x64, self._on_no_final, call)
+
+    def _on_no_final(self, now: float, call: _Call) -> None:
+        if call.transaction is not None:
+            self._layer.abandon(call.transaction, now)
+
+    def _release(self, call: _Call, answer: Response, now: float) -> None:
+        """ACK each 2xx, hang up once in each dialog."""
+        tag = answer.to_tag
+        again = tag in call.acks
+        if again:
+            self._layer.send_stateless(*call.acks[tag])
+        if again or len(call.acks) == MAX_RELEASED:
+            return
+        try:
+            ack, bye = (self._address(make, call, answer) for make in (builder.make_glare_ack, builder.make_glare_bye))
+        except RemoteProtocolError:  # its Contact or its routes are no addresses: where it answered from, it will be
+            answer = _without(answer, "contact", "record-route")
+            answer.set("to", f"To: <{call.invite.uri}>{f';tag={tag}' if tag else ''}")
+            ack, bye = (self._address(make, call, answer) for make in (builder.make_glare_ack, builder.make_glare_bye))
+        call.acks[tag] = ack
+        self._layer.send_stateless(*ack)
+        self._layer.request(*bye, now, None)
+
+    def _address(
+        self, make: Callable[[Response, str, Callable[[str], bool]], Request], call: _Call, answer: Response
+    ) -> tuple[Request, Hop]:
+        """A request in the dialog of a test call and where it goes, which may be by another transport."""
+        element, hop = self._element, call.watch.hop
+        request = make(answer, self._via(hop), element.is_own)
+        onward = element.next_hop(request) or hop
+        if onward.transport != hop.transport:
+            request.replace_first_value("via", self._via(onward))
+        return request, onward
+
+    def _via(self, hop: Hop) -> str:
+        return _via_of(self._element.locals[hop.transport], self._token())
+
+    # ------------------------------------------------------------------ trunks
+
+    def _watch(self, detector: Detector, hops: Mapping[str, Hop], now: float) -> None:
+        trunk, hop = detector.trunk, hops.get(detector.trunk.name)
+        if trunk.deep is None or hop is None or hop.transport not in self._element.locals:
+            return
+        first = now + spread_by_name(trunk.name) * min(trunk.deep.every, MAX_SPREAD)
+        ticket = self._deadlines.arm(first, self._on_due, trunk.name)
+        self._watches[trunk.name] = _Watch(detector, trunk.deep, hop, first, ticket)
+
+    def _arm(self, watch: _Watch, when: float) -> None:
+        Deadlines.cancel(watch.ticket)
+        watch.ticket = self._deadlines.arm(when, self._on_due, watch.detector.trunk.name)
+
+
+def _name(call: _Call) -> str:
+    return call.watch.detector.trunk.name
+
+
+def _is_same(watch: _Watch, detector: Detector, hops: Mapping[str, Hop]) -> bool:
+    trunk = detector.trunk
+    return watch.detector is detector and watch.deep == trunk.deep and watch.hop == hops.get(trunk.name)
+
+
+def _without(response: Response, *names: str) -> Response:
+    kept = [(name, line) for name, line in zip(response.names, response.lines, strict=True) if name not in names]
+    return Response(response.status, response.reason, [name for name, _ in kept], [line for _, line in kept])
+
+
+def _via_of(local: Hop, token: str) -> str:
+    # RFC 3581: come back to where this came from, whatever NAT made of the address
+    us = f"{bracketed(local.host)}:{local.port}"
+    return f"SIP/2.0/{local.transport.upper()} {us};branch={MAGIC_COOKIE}{token};rport"
+
+
+def make_invite(trunk: Trunk, user: str, local: Hop, token: str) -> Request:
+    """The INVITE of a test call.
+
+    It offers what any call does: PCMU, both ways, at our own address; an offer on hold (``a=inactive``) may be treated
+    differently, or be refused, where real calls pass. Media that comes before our BYE goes to the discard port (9).
+    """
+    kind = "" if local.transport == "udp" else f";transport={local.transport}"
+    host, us = local.host, f"{bracketed(local.host)}:{local.port}"
+    uri = f"sip:{user}@{bracketed(trunk.host)}:{trunk.port}{kind}"
+    address = f"IN IP{6 if ':' in host else 4} {host}"
+    offer = [
+        "v=0",
+        f"o=callward {crc32(token.encode())} 1 {address}",
+        "s=-",
+        f"c={address}",
+        "t=0 0",
+        "m=audio 9 RTP/AVP 0",
+        "a=rtpmap:0 PCMU/8000",
+        "a=sendrecv",
+        "",
+    ]
+    body = "\r\n".join(offer).encode()
+    lines = [
+        f"Via: {_via_of(local, token)}",
+        f"Max-Forwards: {builder.DEFAULT_MAX_FORWARDS}",
+        f"From: <sip:callward@{us}>;tag={token}",
+        f"To: <{uri}>",
+        f"Call-ID: {token}@{bracketed(host)}",
+        "CSeq: 1 INVITE",
+        f"Contact: <sip:callward@{us}{kind}>",
+        "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS",
+        "Content-Type: application/sdp",
+        f"Content-Length: {len(body)}",
+    ]
+    return Request("INVITE", uri, [line.partition(":")[0].lower() for line in lines], lines, body)
