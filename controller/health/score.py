@@ -1,0 +1,612 @@
+"""Quality: what outcomes say about each target in each region, and the order that follows for the next offer.
+
+Owns the nodes of evidence and how they hang together. Must not know what a target is (a trunk, a message route), send
+anything or read a clock: time is an argument in seconds, and nothing here is random. The parts are `outcomes` (codes
+to classes), `estimate` (how good), `incident` (did it break), `readmission` (how much may it have), `choice` (who first).
+
+Interface, all that the rest needs::
+
+    scores = Scores([Target("sms-1", domains=("agg-1",)), Target("sms-2")], wall=epoch_minus_monotonic)
+    kind = classify(SIP, "503", retry_after)                   # controller.health.outcomes; None: nothing to observe
+    changes = scores.observe(Outcome("sms-1", kind, region=("US", "US/310260"), after=(...), age=3.1), now)
+    decision = scores.order([Candidate("sms-1", cost=0.01, wait=20.0), ...], offer_key, region, now, ordering)
+    decision.order, decision.worthwhile, decision.record       # replay(record) == order
+    scores.lost("sms-1", now, why); scores.found("sms-1", now, why)     # hard signals: liveness DOWN, UP
+    scores.park("sms-1", now, why); scores.home("sms-1", now, why)      # an operator's
+    scores.view(now)                                           # rows for a status page
+    Scores.load(scores.dump(), targets) -> the same scores     # plain data, JSON
+
+A changed order, gate or flag is never a secret: `observe` returns `Change`s, `order` a `Record`.
+
+**Nodes.** A target has a node for itself and one for each beginning of a region it was seen in: `sms-1`, `sms-1 in US`,
+`sms-1 in US/310260`. Each has a tally, an alarm and a gate; the broader tally is the prior of the narrower. An
+outcome goes to all of them, until a gate is closed: then it explains the outcome, and only the closed ones weigh it.
+An alarm closes the narrowest node that has it, takes the evidence of the incident back out of the
+tallies (what a target is when it works does not change because it broke), and takes it out of the alarms above. When
+half of a target's traffic, in two countries or more, lies behind closed gates, the target's own gate closes.
+
+**Failure domains.** An alarm of a target gives those that share a domain with it in that country a head start in
+their own alarms: they need a third of the evidence. When two of them are closed, the domain is, for all of its targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from controller.health.choice import (
+    MOST_CERTAIN,
+    SHARED,
+    UNREACHABLE,
+    Candidate,
+    Decision,
+    Ordering,
+    Record,
+    Seen,
+    choose,
+    dead_after,
+    index,
+)
+from controller.health.estimate import KAPPA, LEAST_SHIFT, PRIOR, Daily, Tally, logit, shrink, unlogit
+from controller.health.incident import Alarm, ratio, reference, threshold
+from controller.health.outcomes import Outcome, OutcomeClass, Region
+from controller.health.readmission import CANARY_GAP, LONGEST_WAIT, Gate, Stage
+
+#: The head start that an alarm gives to those who share a failure domain, as a share of their threshold.
+HEAD_START = 0.6
+
+#: Alarms while a route is full: its share halves at most once a second, comes back by so much a second, and
+#: being full for longer than ten seconds is a failure after all.
+ROOM_BACK = 0.05
+LEAST_ROOM = 0.05
+FULL_FOR = 10.0
+
+#: So many outcomes in a row that are our own fault take the target out: it accepts nothing of what we send.
+OURS_IN_A_ROW = 5
+
+#: Successes that prove untrue: worth of the pool in samples; the share of the pool's that is suspect, from so many on.
+HELD_KAPPA = 100.0
+SUSPECT = 0.6
+SUSPECT_FROM = 50.0
+#: Conversion differs for many reasons: only what falls below this share of the pool's counts.
+CREDIBLE = 0.85
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something that offers can be sent to, and what it fails together with (carrier, site, address, upstream)."""
+
+    name: str
+    domains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A gate that opened or closed."""
+
+    target: str  # or a domain: "domain agg-1"
+    region: Region
+    old: str
+    new: str
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One target in one region, for a status page."""
+
+    target: str
+    region: Region
+    estimate: float
+    samples: float
+    state: str
+    why: str
+
+
+class Node:
+    """Evidence about one target, in one region or everywhere."""
+
+    __slots__ = ("alarm", "gate", "held", "key", "tally")
+
+    def __init__(self, key: Key, now: float) -> None:
+        self.key = key
+        self.tally = Tally(now)
+        self.held = Tally(now)  # successes that proved true, or not
+        self.alarm = Alarm()
+        self.gate = Gate(" in ".join((key[0], key[-1])) if len(key) > 1 else key[0])
+
+    def dump(self) -> list[Any]:
+        return [list(self.key), self.tally.dump(), self.held.dump(), self.alarm.dump(), self.gate.dump()]
+
+    @classmethod
+    def load(cls, data: Sequence[Any]) -> Node:
+        node = cls(tuple(data[0]), 0.0)
+        node.tally.load(data[1])
+        node.held.load(data[2])
+        node.alarm.load(data[3])
+        node.gate.load(data[4])
+        return node
+
+
+class Room:
+    """How much a target that said "too much" may have: additive increase, multiplicative decrease."""
+
+    __slots__ = ("at", "full_since", "share", "shut_until")
+
+    def __init__(self, now: float) -> None:
+        self.share = 1.0
+        self.at = now  # when it was last halved
+        self.full_since = now
+        self.shut_until = now
+
+    def now(self, now: float) -> float:
+        return 0.0 if now < self.shut_until else min(1.0, self.share + ROOM_BACK * max(0.0, now - self.at))
+
+
+class Scores:
+    """All targets' quality."""
+
+    def __init__(
+        self, targets: Iterable[Target], wall: float = 0.0, prior: float = PRIOR, unreachable: float = UNREACHABLE
+    ) -> None:
+        """``wall`` is what to add to ``now`` for seconds since the epoch: hours of the day are learnt."""
+        self.targets = {target.name: target for target in targets}
+        self.wall = wall
+        self.prior = prior
+        self.unreachable = unreachable
+        self._nodes: dict[Key, Node] = {}
+        self._paths: dict[tuple[str, Region], tuple[Node, ...]] = {}  # narrow to broad
+        self._domains: dict[Key, Gate] = {}  # (domain, country)
+        self._daily: dict[Key, Daily] = {}
+        self._rooms: dict[str, Room] = {}
+        self._ours: dict[str, int] = {}
+        self._primary: dict[tuple[str, Region], tuple[str, float]] = {}
+
+    def update(self, targets: Iterable[Target]) -> None:
+        """These are the targets from now on. Of those that stay, all that is known stays."""
+        self.targets = {target.name: target for target in targets}
+        self._nodes = {key: node for key, node in self._nodes.items() if key[0] in self.targets}
+        self._daily = {key: daily for key, daily in self._daily.items() if key[0] in self.targets}
+        self._primary = {key: row for key, row in self._primary.items() if row[0] in self.targets}
+        self._rooms = {name: room for name, room in self._rooms.items() if name in self.targets}
+        self._ours = {name: count for name, count in self._ours.items() if name in self.targets}
+        self._paths.clear()
+
+    # ------------------------------------------------------------------ evidence
+
+    def observe(self, outcome: Outcome, now: float) -> list[Change]:
+        """Take in one outcome. Returns the gates that it moved."""
+        target, kind = outcome.target, outcome.kind
+        if target not in self.targets or kind is OutcomeClass.DESTINATION:
+            return []
+        if kind is OutcomeClass.CAPACITY:
+            return self._full(outcome, now)
+        if kind is OutcomeClass.OURS:
+            return self._our_fault(outcome, now)
+        if kind is OutcomeClass.CONFIRMED or kind is OutcomeClass.UNCONFIRMED:
+            good = outcome.weight if kind is OutcomeClass.CONFIRMED else 0.0
+            for node in self._path(target, outcome.region, now)[-2:]:
+                node.held.add(good, outcome.weight - good, now)
+            return []
+        success = kind is OutcomeClass.SUCCESS
+        if success:
+            self._ours.pop(target, None)
+            room = self._rooms.get(target)
+            if room is not None and room.now(now) >= 1.0:
+                del self._rooms[target]
+        return self._weigh(outcome, success, now)
+
+    def _weigh(self, outcome: Outcome, success: bool, now: float) -> list[Change]:
+        weight, target = outcome.weight, outcome.target
+        path = self._path(target, outcome.region, now)
+        estimates = self._estimates(path, now)
+        dead = self.unreachable
+        if outcome.after:
+            dead = self._dead(outcome.after, target, outcome.region, now)
+        # A failure counts as far as the destination was there to be reached, so that whoever is asked second, where
+        # more destinations are dead, is judged by the same measure as whoever is asked first.
+        p = min(estimates[0], MOST_CERTAIN)
+        bad = 0.0 if success else weight * (1.0 - dead) * (1.0 - p) / ((1.0 - dead) * (1.0 - p) + dead)
+        good = weight if success else 0.0
+        daily = self._learn_hour(target, outcome.region[0], good, bad, now) if outcome.region else None
+        closed = [node for node in path if node.gate.settle(now) is not Stage.OPEN]
+        gates = [node.gate for node in closed]
+        gates += [gate for gate in self._domain_gates(target, outcome.region) if gate.settle(now) is not Stage.OPEN]
+        if gates:
+            changes = []
+            for gate in gates:
+                old = gate.stage
+                if gate.weigh(weight * ratio(reference(gate.p0), success, dead), now, outcome.age):
+                    changes.append(self._changed(gate, target, outcome.region, old, now))
+            return changes
+        alarmed: Node | None = None
+        for node, estimate in zip(path, estimates, strict=True):
+            change = weight * ratio(reference(estimate), success, dead)
+            g = node.alarm.step(change, good, bad, now)
+            node.tally.add(good, bad, now)
+            if alarmed is None and g >= threshold(node.tally.rate(), wide=len(node.key) == 1):
+                alarmed = node
+        if daily is not None:
+            country = path[-2].tally
+            daily.lean_on(self._hour(now), (good + bad) / max(country.good + country.bad, 1e-9))
+        return [] if alarmed is None else self._close(alarmed, path, estimates, now)
+
+    def _close(self, node: Node, path: tuple[Node, ...], estimates: list[float], now: float) -> list[Change]:
+        """An alarm: close the narrowest node that has it, and see what else that tells."""
+        at = path.index(node)
+        alarm, target = node.alarm, node.key[0]
+        why = f"{alarm.bad:.0f} failures against {alarm.good:.0f} successes within {now - alarm.since:.0f} s"
+        changes = [self._hold(node, now, f"{why} where {estimates[at]:.0%} succeed", estimates[at])]
+        g, good, bad = alarm.g, alarm.good, alarm.bad
+        for broader in path[at + 1 :]:
+            broader.tally.take_back(good, bad)
+            broader.alarm.g = max(0.0, broader.alarm.g - g)
+            broader.alarm.good = max(0.0, broader.alarm.good - good)
+            broader.alarm.bad = max(0.0, broader.alarm.bad - bad)
+        for other in self._nodes.values():
+            narrower = other.key[: len(node.key)] == node.key
+            if narrower and other.alarm.g > 0.0:  # the node itself among them
+                other.tally.take_back(other.alarm.good, other.alarm.bad)
+                other.alarm.reset()
+        if len(node.key) > 1:
+            changes += self._widen(target, estimates[-1], now)
+            changes += self._spread(target, node.key[1], estimates[at], now)
+        return changes
+
+    def _widen(self, target: str, estimate: float, now: float) -> list[Change]:
+        """Half of the traffic, in two countries or more, is closed: so is the target."""
+        whole = self._nodes[target,]
+        if whole.gate.stage is not Stage.OPEN:
+            return []
+        total = lost = 0.0
+        countries = set()
+        for key, node in self._nodes.items():
+            if key[0] != target or len(key) < 2:
+                continue
+            closed = node.gate.settle(now) in {Stage.HELD, Stage.CANARY}
+            if len(key) == 2:
+                amount = sum(node.tally.seen(now))
+                total += amount
+                if closed:
+                    lost += amount
+            elif closed and self._nodes[key[:2]].gate.stage is Stage.OPEN:
+                lost += sum(node.tally.seen(now))
+            if closed:
+                countries.add(key[1])
+        if len(countries) < 2 or lost * 2 < total:
+            return []
+        return [self._hold(whole, now, f"{len(countries)} countries with half of its traffic are closed", estimate)]
+
+    def _spread(self, target: str, country: str, estimate: float, now: float) -> list[Change]:
+        """What shares a failure domain with a closed target: suspected, and if another one is closed, closed."""
+        changes = []
+        for domain in self.targets[target].domains:
+            closed = []
+            for other in self.targets.values():
+                if domain not in other.domains:
+                    continue
+                for node in self._nodes.values():
+                    if node.key[0] != other.name or (len(node.key) > 1 and node.key[1] != country):
+                        continue
+                    if node.gate.settle(now) in {Stage.HELD, Stage.CANARY}:
+                        if other.name not in closed:
+                            closed.append(other.name)
+                    elif other.name != target and len(node.key) > 1:
+                        node.alarm.g = max(node.alarm.g, HEAD_START * threshold(node.tally.rate()))
+            if len(closed) < 2:
+                continue
+            gate = self._domains.get((domain, country))
+            if gate is None:
+                gate = self._domains[domain, country] = Gate(f"domain {domain} in {country}")
+            if gate.settle(now) is Stage.OPEN:
+                gate.hold(now, f"{' and '.join(closed)} behind it are closed", estimate)
+                changes.append(Change(f"domain {domain}", (country,), "open", "held", now, gate.why))
+        return changes
+
+    def _hold(self, node: Node, now: float, why: str, estimate: float, lost: bool = False) -> Change:
+        old = node.gate.stage
+        node.gate.hold(now, why, estimate, lost)
+        return Change(node.key[0], node.key[1:], old.value, node.gate.stage.value, now, why)
+
+    def _changed(self, gate: Gate, target: str, region: Region, old: Stage, now: float) -> Change:
+        for node in self._path(target, region, now):
+            if node.gate is gate:
+                region = node.key[1:]
+                node.alarm.reset()
+        return Change(gate.name, region, old.value, gate.stage.value, now, gate.why)
+
+    def _full(self, outcome: Outcome, now: float) -> list[Change]:
+        room = self._rooms.get(outcome.target)
+        if room is None:
+            room = self._rooms[outcome.target] = Room(now)
+            room.at = now - 1.0
+        elif room.now(now) >= 1.0:
+            room.full_since = now  # it had recovered: this is a new spell
+        if now - room.at >= 1.0:
+            room.share = max(LEAST_ROOM, room.now(now) / 2)
+            room.at = now
+        if outcome.retry_after > 0:  # false for NaN
+            wait = outcome.retry_after if isfinite(outcome.retry_after) else LONGEST_WAIT
+            room.shut_until = max(room.shut_until, now + min(wait, LONGEST_WAIT))
+        return self._weigh(outcome, success=False, now=now) if now - room.full_since > FULL_FOR else []
+
+    def _our_fault(self, outcome: Outcome, now: float) -> list[Change]:
+        count = self._ours[outcome.target] = self._ours.get(outcome.target, 0) + 1
+        if count < OURS_IN_A_ROW:
+            return []
+        self._ours[outcome.target] = 0
+        node = self._path(outcome.target, (), now)[0]
+        code = f" ({outcome.code})" if outcome.code else ""
+        return [self._hold(node, now, f"refuses what we send{code}, {count} times in a row: our settings?", self.prior)]
+
+    def _dead(self, after: Sequence[str], target: str, region: Region, now: float) -> float:
+        """How likely the destination is unreachable, once those failed. Of those that fail together one counts."""
+        chances: list[float] = []
+        counted: set[str] = set(self.targets[target].domains) if target in self.targets else set()
+        for name in after:
+            known = self.targets.get(name)
+            if known is None or name == target:
+                continue
+            if counted.isdisjoint(known.domains):
+                path = self._path(name, region, now)
+                # A target in an incident fails for reasons of its own: its failure tells nothing about the destination.
+                chances.append(self._estimates(path, now)[0] if self._share(name, path, region, now) >= 1.0 else 0.0)
+            counted.update(known.domains)
+        return dead_after(chances, self.unreachable)
+
+    # ------------------------------------------------------------------ hard signals and operators
+
+    def lost(self, target: str, now: float, why: str) -> list[Change]:
+        """A hard signal: it is dead. Closed at once, until `found`."""
+        node = self._path(target, (), now)[0]
+        return [self._hold(node, now, why, self._estimates((node,), now)[0], lost=True)]
+
+    def found(self, target: str, now: float, why: str) -> list[Change]:
+        """A hard signal: it is back. Its way back begins."""
+        return self._move(target, now, lambda gate: gate.release(now, why))
+
+    def park(self, target: str, now: float, why: str = "parked by an operator") -> list[Change]:
+        """Take it out until `home`."""
+        return self._move(target, now, lambda gate: gate.park(now, why))
+
+    def home(self, target: str, now: float, why: str = "brought back by an operator") -> list[Change]:
+        """Bring it back, in steps."""
+        return self._move(target, now, lambda gate: gate.home(now, why))
+
+    def _move(self, target: str, now: float, act: Any) -> list[Change]:
+        gate = self._path(target, (), now)[0].gate
+        old = gate.settle(now)
+        act(gate)
+        return [] if gate.stage is old else [Change(target, (), old.value, gate.stage.value, now, gate.why)]
+
+    # ------------------------------------------------------------------ the order
+
+    def order(
+        self,
+        candidates: Sequence[Candidate],
+        offer_key: str,
+        region: Region,
+        now: float,
+        ordering: Ordering,
+        after: tuple[str, ...] = (),
+    ) -> Decision:
+        """Order the candidates for an offer. ``after`` are those that have failed for it already."""
+        dead = self._dead(after, "", region, now) if after else self.unreachable
+        failed = {domain for name in after if name in self.targets for domain in self.targets[name].domains}
+        seen = tuple(self._see(candidate, region, now, ordering, dead, failed, after) for candidate in candidates)
+        primary, since = self._primary.get((ordering.name, region), ("", now))
+        settled = now - since >= ordering.dwell
+        record = Record(offer_key, region, now, ordering, seen, primary, settled, after, dead)
+        order, worth, leader, how = choose(record)
+        # A primary that was not among the candidates keeps its place: a limit or a rule kept it out of this offer.
+        present = not primary or how == "panic" or any(c.target == primary for c in candidates)
+        if leader and leader != primary and present and not after:
+            self._primary[ordering.name, region] = (leader, now)
+        if how == "canary":
+            for gate in self._gates(order[0], region, now):
+                gate.canary_at = now + CANARY_GAP
+        record = Record(
+            offer_key, region, now, ordering, seen, primary, settled, after, dead, order, worth, leader, how
+        )
+        return Decision(order, record)
+
+    def _see(
+        self,
+        candidate: Candidate,
+        region: Region,
+        now: float,
+        ordering: Ordering,
+        dead: float,
+        failed: set[str],
+        after: tuple[str, ...],
+    ) -> Seen:
+        name = candidate.target
+        path = self._path(name, region, now)
+        p = self._estimates(path, now)[0] * self._credit(name, path)
+        chance = p
+        target = self.targets.get(name)
+        domains = target.domains if target is not None else ()
+        if after:
+            chance *= 1.0 - dead
+            if not failed.isdisjoint(domains) or name in after:
+                chance *= SHARED
+        share, canary, state, why = 1.0, False, "open", ""
+        for gate in self._gates(name, region, now):
+            if gate.stage is not Stage.OPEN and gate.settle(now) is not Stage.OPEN:
+                one = gate.share(now)
+                if one < share or not state:
+                    share, state, why = one, gate.stage.value, gate.why
+                canary = gate.stage is Stage.CANARY and now >= gate.canary_at
+        if share == 0.0 and canary:
+            # Every gate in its way must be ready for a single offer.
+            canary = all(
+                gate.stage in {Stage.OPEN, Stage.RISING} or (gate.stage is Stage.CANARY and now >= gate.canary_at)
+                for gate in self._gates(name, region, now)
+            )
+        room = self._rooms.get(name)
+        if room is not None:
+            one = room.now(now)
+            if one < share:
+                share, state, why = one, "full", "asked for less"
+        tally = path[0].tally
+        n = tally.good + tally.bad
+        rank = index(chance, candidate.cost, candidate.wait, ordering)
+        return Seen(name, candidate.cost, candidate.wait, domains, p, n, share, canary, rank, state, why)
+
+    # ------------------------------------------------------------------ nodes
+
+    def _path(self, target: str, region: Region, now: float) -> tuple[Node, ...]:
+        """The target's nodes for a region, narrow to broad."""
+        path = self._paths.get((target, region))
+        if path is None:
+            nodes = []
+            for depth in range(len(region), -1, -1):
+                key = (target, *region[:depth])
+                node = self._nodes.get(key)
+                if node is None:
+                    node = self._nodes[key] = Node(key, now)
+                nodes.append(node)
+            path = self._paths[target, region] = tuple(nodes)
+        return path
+
+    def _estimates(self, path: tuple[Node, ...], now: float) -> list[float]:
+        """The estimate at each node of a path, narrow to broad like the path."""
+        p = self.prior
+        estimates = []
+        for depth, node in enumerate(reversed(path)):
+            good, bad = node.tally.seen(now)
+            p = shrink(good, bad, p, KAPPA[depth] if depth < 3 else KAPPA[2])
+            estimates.append(p)
+        if len(path) > 1:
+            daily = self._daily.get(path[-2].key)
+            if daily is not None and len(daily.hours) > 1:
+                shift = daily.shift(self._hour(now)) - daily.lean
+                if abs(shift) >= LEAST_SHIFT:
+                    estimates = [unlogit(logit(p) + shift) for p in estimates]
+        estimates.reverse()
+        return estimates
+
+    def _credit(self, target: str, path: tuple[Node, ...]) -> float:
+        """How far the target's successes can be believed, against those of all targets there. 1: as any other's."""
+        node = path[-2] if len(path) > 1 else path[-1]
+        own = node.held.good + node.held.bad
+        if own < 1.0:
+            return 1.0
+        good = bad = 0.0
+        for other in self.targets:
+            sibling = self._nodes.get((other, *node.key[1:]))
+            if sibling is not None:
+                good += sibling.held.good
+                bad += sibling.held.bad
+        pool = good / (good + bad)
+        if pool <= 0.0:
+            return 1.0
+        if own >= SUSPECT_FROM and node.held.good < SUSPECT * pool * own:
+            return node.held.good / own / pool
+        credit = shrink(node.held.good, node.held.bad, pool, HELD_KAPPA) / pool
+        return credit if credit < CREDIBLE else 1.0
+
+    def _share(self, target: str, path: tuple[Node, ...], region: Region, now: float) -> float:
+        return min(gate.share(now) for gate in self._gates(target, region, now))
+
+    def _gates(self, target: str, region: Region, now: float) -> list[Gate]:
+        gates = [node.gate for node in self._path(target, region, now)]
+        if self._domains:
+            gates += self._domain_gates(target, region)
+        return gates
+
+    def _domain_gates(self, target: str, region: Region) -> list[Gate]:
+        if not self._domains or not region or target not in self.targets:
+            return []
+        found = (self._domains.get((domain, region[0])) for domain in self.targets[target].domains)
+        return [gate for gate in found if gate is not None]
+
+    def _hour(self, now: float) -> int:
+        return int((now + self.wall) // 3600) % 24
+
+    def _learn_hour(self, target: str, country: str, good: float, bad: float, now: float) -> Daily:
+        daily = self._daily.get((target, country))
+        if daily is None:
+            daily = self._daily[target, country] = Daily()
+        daily.add(self._hour(now), good, bad, now)
+        return daily
+
+    # ------------------------------------------------------------------ looking in, keeping
+
+    def view(self, now: float) -> list[Row]:
+        """Everything, in words: targets in the order given, regions by name."""
+        rank = {name: place for place, name in enumerate(self.targets)}
+        rows = []
+        for key in sorted(self._nodes, key=lambda key: (rank.get(key[0], len(rank)), key[1:])):
+            node, region = self._nodes[key], key[1:]
+            path = self._path(key[0], region, now)
+            estimate = self._estimates(path, now)[0]
+            samples = sum(node.tally.seen(now))
+            state = node.gate.settle(now)
+            credit = self._credit(key[0], path)
+            if state is not Stage.OPEN:
+                why = node.gate.why
+            elif credit < SUSPECT:
+                why = f"reports success, and {credit:.0%} as much of it proves true as elsewhere: suspect reports"
+            elif key[0] in self._rooms and self._rooms[key[0]].now(now) < 1.0:
+                why = f"asked for less: may have {self._rooms[key[0]].now(now):.0%}"
+            else:
+                why = f"{estimate:.0%} succeed" if samples >= 1 else "too little is known"
+            rows.append(Row(key[0], region, estimate, samples, state.value, why))
+        for (domain, country), gate in sorted(self._domains.items()):
+            if gate.settle(now) is not Stage.OPEN:
+                rows.append(Row(f"domain {domain}", (country,), 0.0, 0.0, gate.stage.value, gate.why))
+        return rows
+
+    def forget(self, now: float) -> int:
+        """Drop what has faded: open nodes with less than a hundredth of a sample. Returns how many."""
+        faded = [
+            key
+            for key, node in self._nodes.items()
+            if len(key) > 1 and node.gate.settle(now) is Stage.OPEN and sum(node.tally.seen(now)) < 0.01
+        ]
+        for key in sorted(faded, key=len, reverse=True):  # operators before their countries
+            if not any(other[: len(key)] == key for other in self._nodes if len(other) > len(key)):
+                del self._nodes[key]
+                self._daily.pop(key, None)
+        self._paths.clear()
+        return len(faded)
+
+    def dump(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "wall": self.wall,
+            "prior": self.prior,
+            "unreachable": self.unreachable,
+            "nodes": [node.dump() for node in self._nodes.values()],
+            "domains": [[*key, gate.name, gate.dump()] for key, gate in self._domains.items()],
+            "daily": [[list(key), daily.dump()] for key, daily in self._daily.items()],
+            "rooms": {n: [r.share, r.at, r.full_since, r.shut_until] for n, r in self._rooms.items()},
+            "ours": dict(self._ours),
+            "primary": [[name, list(region), *row] for (name, region), row in self._primary.items()],
+        }
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any], targets: Iterable[Target]) -> Scores:
+        """What `dump` gave."""
+        scores = cls(targets, data["wall"], data["prior"], data["unreachable"])
+        for row in data["nodes"]:
+            node = Node.load(row)
+            scores._nodes[node.key] = node
+        for domain, country, name, row in data["domains"]:
+            gate = scores._domains[domain, country] = Gate(name)
+            gate.load(row)
+        for key, row in data["daily"]:
+            daily = scores._daily[tuple(key)] = Daily()
+            daily.load(row)
+        for name, row in data["rooms"].items():
+            room = scores._rooms[name] = Room(0.0)
+            room.share, room.at, room.full_since, room.shut_until = row
+        scores._ours = dict(data["ours"])
+        scores._primary = {(name, tuple(region)): (leader, at) for name, region, leader, at in data["primary"]}
+        return scores
