@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from math import exp, inf, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 #: What shares a failure domain with a target that failed for this offer is trusted this much.
 SHARED = 0.2
@@ -49,9 +49,9 @@ class Ordering:
     value: float = 1.0  # of a success, in the unit of costs
     patience: float = 60.0  # tau in seconds
     explore: float = 0.01  # share of offers that try what is little known
-    margin: float = 1.005  # a new leader's index must be better by this factor ...
-    dwell: float = 60.0  # ... and the old one have led for so many seconds
-    depth: int = 4  # places ranked under the condition that those before failed
+    margin: float = 1.01  # a new leader's index must be better by this factor ...
+    dwell: float = 120.0  # ... and the old one have led for so many seconds
+    depth: int = 3  # places ranked under the condition that those before failed
 
 
 #: For calls without `order: best`: the configured order, no exploration.
@@ -67,9 +67,8 @@ class Candidate:
     wait: float = 20.0  # step timeout in seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What was known of a candidate when the choice was made."""
+class Seen(NamedTuple):
+    """What was known of a candidate when the choice was made. Ten of them per decision: hence no dataclass."""
 
     target: str
     cost: float
@@ -79,7 +78,8 @@ class Seen:
     n: float  # samples behind it
     share: float  # of the offers that it may have now: 0 closed, 1 open
     canary: bool  # closed, but a single offer may try it
-    index: float  # inf where costs do not count
+    patience: float  # g over its wait
+    rank: float  # its index; p where costs do not count
     state: str
     why: str
 
@@ -109,7 +109,7 @@ class Record:
     @classmethod
     def from_plain(cls, data: dict[str, Any]) -> Record:
         """What `plain` gave, after JSON too."""
-        seen = tuple(Seen(**{**row, "domains": tuple(row["domains"])}) for row in data["seen"])
+        seen = tuple(Seen(*row)._replace(domains=tuple(row[3])) for row in data["seen"])
         tuples = {key: tuple(data[key]) for key in ("region", "after", "order")}
         return cls(**{**data, **tuples, "seen": seen, "ordering": Ordering(**data["ordering"])})
 
@@ -131,8 +131,13 @@ def index(p: float, cost: float, wait: float, ordering: Ordering) -> float:
     """The rank of a candidate: its gain per unit of what it takes from the chance of those behind it."""
     if ordering.value == inf:
         return p
-    patience = exp(-wait / ordering.patience) if ordering.patience < inf else 1.0
+    patience = patience_over(wait, ordering)
     return (p * ordering.value - cost) / max(1e-9, 1.0 - patience * (1.0 - p))
+
+
+def patience_over(wait: float, ordering: Ordering) -> float:
+    """g: what is left of the user's patience after this wait."""
+    return exp(-wait / ordering.patience) if ordering.patience < inf else 1.0
 
 
 def draw(offer_key: str) -> tuple[float, float, float]:
@@ -179,12 +184,12 @@ def _lead(record: Record, usable: list[Seen], gate: float) -> Seen:
     """The first by index; or the primary, as long as nobody is clearly better or it has just begun."""
     if not record.ordering.best:
         return usable[0]
-    top = max(usable, key=lambda c: c.index)
+    top = max(usable, key=lambda c: c.rank)
     if record.after or top.target == record.primary:
         return top
     for c in usable:
         if c.target == record.primary and c.share >= 1.0:
-            better = top.index > c.index + abs(c.index) * (record.ordering.margin - 1.0)
+            better = top.rank > c.rank + abs(c.rank) * (record.ordering.margin - 1.0)
             return top if better and (record.settled or top.share < 1.0) else c
     return top
 
@@ -193,8 +198,8 @@ def _venture(record: Record, usable: list[Seen], first: Seen, dice: float, pick:
     """A canary or an exploration in place of the first, if this offer is to be one."""
     ordering = record.ordering
     if pick < CANARY_SHARE:
-        least = first.index - abs(first.index) * (1.0 - CANARY_WORTH)
-        due = [c for c in record.seen if c.canary and (c.index >= least or not ordering.best)]
+        least = first.rank - abs(first.rank) * (1.0 - CANARY_WORTH)
+        due = [c for c in record.seen if c.canary and (c.rank >= least or not ordering.best)]
         if not ordering.best:
             # Only who would stand before the first: nobody needs to know more about a reserve.
             due = due[:1] if due and record.seen.index(due[0]) < record.seen.index(first) else []
@@ -205,7 +210,7 @@ def _venture(record: Record, usable: list[Seen], first: Seen, dice: float, pick:
         for c in usable:
             if c.share >= 1.0 and c is not first:
                 error = OPTIMISM * sqrt(c.p * (1.0 - c.p) / (c.n + 1.0))
-                if index(min(1.0, c.p + error), c.cost, c.wait, ordering) > first.index:
+                if index(min(1.0, c.p + error), c.cost, c.wait, ordering) > first.rank:
                     hopeful.append(c)
         if hopeful:
             return hopeful[min(int(pick * len(hopeful)), len(hopeful) - 1)]
@@ -228,22 +233,23 @@ def _arrange(record: Record, usable: list[Seen], first: Seen) -> tuple[tuple[str
             if not record.after or ordering.value == inf or first.p * (1.0 - record.dead) * ordering.value > first.cost
             else 0
         )
+        value, costless = ordering.value, ordering.value == inf
         while rest and len(order) < ordering.depth:
-            best_index, best = -inf, rest[0]
-            for c in rest:
-                p = c.p * (1.0 - dead)
+            best_rank, best, alive = -inf, rest[0], 1.0 - dead
+            for c in rest:  # `index`, without its calls: this is most of the work of a decision
+                p = c.p * alive
                 if tainted and not tainted.isdisjoint(c.domains):
                     p *= SHARED
-                rank = index(p, c.cost, c.wait, ordering)
-                if rank > best_index:
-                    best_index, best = rank, c
-            worth = _count_worth(worth, len(order), best.p * (1.0 - dead), best.cost, ordering)
+                rank = p if costless else (p * value - c.cost) / max(1e-9, 1.0 - c.patience * (1.0 - p))
+                if rank > best_rank:
+                    best_rank, best = rank, c
+            worth = _count_worth(worth, len(order), best.p * alive, best.cost, ordering)
             order.append(best)
             rest = [c for c in rest if c is not best]
             tainted.update(best.domains)
             dead = _still_dead(dead, best.p)
-        rest.sort(key=lambda c: -c.index)
-        closed.sort(key=lambda c: (c.state == "parked", -c.index))
+        rest.sort(key=lambda c: -c.rank)
+        closed.sort(key=lambda c: (c.state == "parked", -c.rank))
         for c in (*rest, *closed):
             p = c.p * (1.0 - dead) * (1.0 if c.target in open_to else SHUT)
             worth = _count_worth(worth, len(order), p, c.cost, ordering)

@@ -13,7 +13,7 @@ Time is an argument in seconds, probabilities are 0 .. 1.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import exp, log
+from math import exp, inf, log, sqrt
 from typing import Any
 
 #: Half-life of evidence in seconds, and how far it may stretch where samples are few.
@@ -30,6 +30,9 @@ KAPPA = (20.0, 75.0, 200.0)
 #: Half-life of the daily profile: 14 days; each of its hours is shrunk by so many samples, and used from so many on.
 DAILY_HALF_LIFE = 14 * 86400.0
 DAILY_KAPPA = 200.0
+
+#: Later than the mean by so many deviations of the logarithm is late: one success of six is.
+LATE = 1.0
 
 #: A shift of the hour smaller than this (in logits: about 2 % at 0.9) is not worth the arithmetic.
 LEAST_SHIFT = 0.2
@@ -81,6 +84,38 @@ class Tally:
     def load(self, data: list[float]) -> None:
         """What `dump` gave."""
         self.good, self.bad, self.at, self.half_life = data
+
+
+class Times:
+    """How long successes take: mean and variance of the logarithm."""
+
+    __slots__ = ("count", "mean", "variance")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = 0.0
+        self.variance = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Take one in: an average at first, then an exponential one over some hundred."""
+        if seconds <= 0.0:
+            return
+        self.count = min(self.count + 1, 100)
+        off = log(seconds) - self.mean
+        self.mean += off / self.count
+        self.variance += (off * off * (1 - 1 / self.count) - self.variance) / self.count
+
+    def late(self) -> float:
+        """Seconds within which nearly all come; infinite while too few were seen."""
+        return exp(self.mean + LATE * sqrt(self.variance)) if self.count >= 20 else inf
+
+    def dump(self) -> list[float]:
+        """As plain data."""
+        return [self.count, self.mean, self.variance]
+
+    def load(self, data: list[float]) -> None:
+        """What `dump` gave."""
+        self.count, self.mean, self.variance = int(data[0]), data[1], data[2]
 
 
 def shrink(good: float, bad: float, prior: float, kappa: float) -> float:

@@ -36,6 +36,7 @@ class OutcomeClass(StrEnum):
     CAPACITY = "capacity"  # the target is full: send less, and think no worse of it
     DESTINATION = "destination"  # whoever was wanted is not there, whichever way we go
     OURS = "ours"  # we sent what nobody could accept: credentials, template, malformed
+    OVERDUE = "overdue"  # nothing yet, and nearly all successes come sooner; the outcome proper is still to come
     CONFIRMED = "confirmed"  # an earlier success proved true: the code was typed in, the talk went on
     UNCONFIRMED = "unconfirmed"  # it did not: delivered and never used, not answered, over after a moment
 
@@ -125,6 +126,7 @@ class Outcome:
     age: float = 0.0  # seconds since the attempt began
     retry_after: float = 0.0  # seconds; what the target asked for, whatever nonsense that is
     code: str = ""  # for reasons
+    overdue: bool = False  # an `OVERDUE` was observed for this attempt before
 
 
 def classify(table: Table, code: str, retry_after: float = 0.0) -> OutcomeClass | None:

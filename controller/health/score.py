@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from controller.health.choice import (
@@ -47,9 +47,9 @@ from controller.health.choice import (
     Seen,
     choose,
     dead_after,
-    index,
+    patience_over,
 )
-from controller.health.estimate import KAPPA, LEAST_SHIFT, PRIOR, Daily, Tally, logit, shrink, unlogit
+from controller.health.estimate import KAPPA, LEAST_SHIFT, PRIOR, Daily, Tally, Times, logit, shrink, unlogit
 from controller.health.incident import Alarm, ratio, reference, threshold
 from controller.health.outcomes import Outcome, OutcomeClass, Region
 from controller.health.readmission import CANARY_GAP, LONGEST_WAIT, Gate, Stage
@@ -65,6 +65,12 @@ FULL_FOR = 10.0
 
 #: So many outcomes in a row that are our own fault take the target out: it accepts nothing of what we send.
 OURS_IN_A_ROW = 5
+
+#: Evidence that weighs less is none: nine tenths fraud a thousand times over is not a hundred honest attempts.
+LEAST_WEIGHT = 0.25
+
+#: What an attempt counts for that is overdue, of a failure.
+OVERDUE_WEIGHT = 0.5
 
 #: Successes that prove untrue: worth of the pool in samples; the share of the pool's that is suspect, from so many on.
 HELD_KAPPA = 100.0
@@ -111,17 +117,25 @@ class Row:
 class Node:
     """Evidence about one target, in one region or everywhere."""
 
-    __slots__ = ("alarm", "gate", "held", "key", "tally")
+    __slots__ = ("alarm", "gate", "held", "key", "tally", "times")
 
     def __init__(self, key: Key, now: float) -> None:
         self.key = key
         self.tally = Tally(now)
         self.held = Tally(now)  # successes that proved true, or not
+        self.times = Times()  # of successes; kept for whole targets only
         self.alarm = Alarm()
         self.gate = Gate(" in ".join((key[0], key[-1])) if len(key) > 1 else key[0])
 
     def dump(self) -> list[Any]:
-        return [list(self.key), self.tally.dump(), self.held.dump(), self.alarm.dump(), self.gate.dump()]
+        return [
+            list(self.key),
+            self.tally.dump(),
+            self.held.dump(),
+            self.alarm.dump(),
+            self.gate.dump(),
+            self.times.dump(),
+        ]
 
     @classmethod
     def load(cls, data: Sequence[Any]) -> Node:
@@ -130,6 +144,7 @@ class Node:
         node.held.load(data[2])
         node.alarm.load(data[3])
         node.gate.load(data[4])
+        node.times.load(data[5])
         return node
 
 
@@ -146,6 +161,25 @@ class Room:
 
     def now(self, now: float) -> float:
         return 0.0 if now < self.shut_until else min(1.0, self.share + ROOM_BACK * max(0.0, now - self.at))
+
+
+def _narrowest(gates: list[Gate], now: float) -> tuple[float, bool, str, str]:
+    """Share, whether a canary is due, state and reason, where several gates stand one behind the other."""
+    share, canary, state, why = 1.0, False, "open", ""
+    ready = True  # for a canary: every gate in the way must be
+    for gate in gates:
+        stage = gate.settle(now)
+        if stage is Stage.OPEN:
+            continue
+        one = gate.share(now)
+        if one < share or state == "open":
+            share, state, why = one, stage.value, gate.why
+        if stage is Stage.CANARY:
+            canary = True
+            ready = ready and now >= gate.canary_at
+        elif stage is not Stage.RISING:
+            ready = False
+    return share, canary and ready, state, why
 
 
 class Scores:
@@ -186,6 +220,8 @@ class Scores:
             return []
         if kind is OutcomeClass.CAPACITY:
             return self._full(outcome, now)
+        if kind is OutcomeClass.OVERDUE:
+            return self._late(outcome, now)
         if kind is OutcomeClass.OURS:
             return self._our_fault(outcome, now)
         if kind is OutcomeClass.CONFIRMED or kind is OutcomeClass.UNCONFIRMED:
@@ -203,6 +239,8 @@ class Scores:
 
     def _weigh(self, outcome: Outcome, success: bool, now: float) -> list[Change]:
         weight, target = outcome.weight, outcome.target
+        if weight < LEAST_WEIGHT:
+            return []
         path = self._path(target, outcome.region, now)
         estimates = self._estimates(path, now)
         dead = self.unreachable
@@ -225,8 +263,14 @@ class Scores:
                     changes.append(self._changed(gate, target, outcome.region, old, now))
             return changes
         alarmed: Node | None = None
+        if success:
+            path[-1].times.add(outcome.age)
+        taken_back = OVERDUE_WEIGHT if outcome.overdue else 0.0  # half of a failure was counted before it was known
         for node, estimate in zip(path, estimates, strict=True):
-            change = weight * ratio(reference(estimate), success, dead)
+            p0 = reference(estimate)
+            change = weight * ratio(p0, success, dead)
+            if taken_back:
+                change -= taken_back * weight * ratio(p0, False, dead)
             g = node.alarm.step(change, good, bad, now)
             node.tally.add(good, bad, now)
             if alarmed is None and g >= threshold(node.tally.rate(), wide=len(node.key) == 1):
@@ -235,6 +279,28 @@ class Scores:
             country = path[-2].tally
             daily.lean_on(self._hour(now), (good + bad) / max(country.good + country.bad, 1e-9))
         return [] if alarmed is None else self._close(alarmed, path, estimates, now)
+
+    def _late(self, outcome: Outcome, now: float) -> list[Change]:
+        """Nothing heard for longer than nearly all successes take: half of a failure, taken back if it succeeds."""
+        path = self._path(outcome.target, outcome.region, now)
+        if outcome.weight < LEAST_WEIGHT or any(
+            gate.stage is not Stage.OPEN for gate in self._gates(outcome.target, outcome.region, now)
+        ):
+            return []
+        estimates = self._estimates(path, now)
+        dead = self._dead(outcome.after, outcome.target, outcome.region, now) if outcome.after else self.unreachable
+        alarmed: Node | None = None
+        for node, estimate in zip(path, estimates, strict=True):
+            g = node.alarm.step(
+                OVERDUE_WEIGHT * outcome.weight * ratio(reference(estimate), False, dead), 0.0, 0.0, now
+            )
+            if alarmed is None and g >= threshold(node.tally.rate(), wide=len(node.key) == 1):
+                alarmed = node
+        return [] if alarmed is None else self._close(alarmed, path, estimates, now)
+
+    def overdue_after(self, target: str, region: Region, now: float) -> float:
+        """Seconds after which an unanswered attempt is worth an `OVERDUE`: nearly all successes come sooner."""
+        return self._path(target, region, now)[-1].times.late()
 
     def _close(self, node: Node, path: tuple[Node, ...], estimates: list[float], now: float) -> list[Change]:
         """An alarm: close the narrowest node that has it, and see what else that tells."""
@@ -398,7 +464,10 @@ class Scores:
         """Order the candidates for an offer. ``after`` are those that have failed for it already."""
         dead = self._dead(after, "", region, now) if after else self.unreachable
         failed = {domain for name in after if name in self.targets for domain in self.targets[name].domains}
-        seen = tuple(self._see(candidate, region, now, ordering, dead, failed, after) for candidate in candidates)
+        pool = self._pool(region)
+        seen = tuple(
+            [self._see(candidate, region, now, ordering, dead, failed, after, pool) for candidate in candidates]
+        )
         primary, since = self._primary.get((ordering.name, region), ("", now))
         settled = now - since >= ordering.dwell
         record = Record(offer_key, region, now, ordering, seen, primary, settled, after, dead)
@@ -424,10 +493,13 @@ class Scores:
         dead: float,
         failed: set[str],
         after: tuple[str, ...],
+        pool: float,
     ) -> Seen:
         name = candidate.target
-        path = self._path(name, region, now)
-        p = self._estimates(path, now)[0] * self._credit(name, path)
+        path = self._paths.get((name, region)) or self._path(name, region, now)
+        p = self._estimate(path, now)
+        if pool:
+            p *= self._credit(path, pool)
         chance = p
         target = self.targets.get(name)
         domains = target.domains if target is not None else ()
@@ -436,27 +508,35 @@ class Scores:
             if not failed.isdisjoint(domains) or name in after:
                 chance *= SHARED
         share, canary, state, why = 1.0, False, "open", ""
-        for gate in self._gates(name, region, now):
-            if gate.stage is not Stage.OPEN and gate.settle(now) is not Stage.OPEN:
-                one = gate.share(now)
-                if one < share or not state:
-                    share, state, why = one, gate.stage.value, gate.why
-                canary = gate.stage is Stage.CANARY and now >= gate.canary_at
-        if share == 0.0 and canary:
-            # Every gate in its way must be ready for a single offer.
-            canary = all(
-                gate.stage in {Stage.OPEN, Stage.RISING} or (gate.stage is Stage.CANARY and now >= gate.canary_at)
-                for gate in self._gates(name, region, now)
-            )
+        gates = [node.gate for node in path if node.gate.stage is not Stage.OPEN]
+        if self._domains:
+            gates += [gate for gate in self._domain_gates(name, region) if gate.stage is not Stage.OPEN]
+        if gates:
+            share, canary, state, why = _narrowest(gates, now)
         room = self._rooms.get(name)
         if room is not None:
             one = room.now(now)
             if one < share:
                 share, state, why = one, "full", "asked for less"
         tally = path[0].tally
-        n = tally.good + tally.bad
-        rank = index(chance, candidate.cost, candidate.wait, ordering)
-        return Seen(name, candidate.cost, candidate.wait, domains, p, n, share, canary, rank, state, why)
+        patience = patience_over(candidate.wait, ordering)
+        rank = chance
+        if ordering.value != inf:
+            rank = (chance * ordering.value - candidate.cost) / max(1e-9, 1.0 - patience * (1.0 - chance))
+        return Seen(
+            name,
+            candidate.cost,
+            candidate.wait,
+            domains,
+            p,
+            tally.good + tally.bad,
+            share,
+            canary,
+            patience,
+            rank,
+            state,
+            why,
+        )
 
     # ------------------------------------------------------------------ nodes
 
@@ -473,6 +553,24 @@ class Scores:
                 nodes.append(node)
             path = self._paths[target, region] = tuple(nodes)
         return path
+
+    def _estimate(self, path: tuple[Node, ...], now: float) -> float:
+        """The estimate at the narrow end: what `_estimates` begins with, at half the price."""
+        if len(path) > 1 and self._daily:
+            daily = self._daily.get(path[-2].key)
+            if daily is not None and len(daily.hours) > 1:
+                return self._estimates(path, now)[0]
+        p = self.prior
+        for depth, node in enumerate(reversed(path)):
+            tally = node.tally
+            good, bad = tally.good, tally.bad
+            if now > tally.at:
+                fade = 0.5 ** ((now - tally.at) / tally.half_life)
+                good *= fade
+                bad *= fade
+            kappa = KAPPA[depth] if depth < 3 else KAPPA[2]
+            p = (good + kappa * p) / (good + bad + kappa)
+        return p
 
     def _estimates(self, path: tuple[Node, ...], now: float) -> list[float]:
         """The estimate at each node of a path, narrow to broad like the path."""
@@ -491,24 +589,25 @@ class Scores:
         estimates.reverse()
         return estimates
 
-    def _credit(self, target: str, path: tuple[Node, ...]) -> float:
+    def _pool(self, region: Region) -> float:
+        """The share of successes that prove true, over all targets in a country. 0: nobody tells."""
+        good = bad = 0.0
+        for name in self.targets:
+            node = self._nodes.get((name, *region[:1]))
+            if node is not None:
+                good += node.held.good
+                bad += node.held.bad
+        return good / (good + bad) if good > 0.0 else 0.0
+
+    def _credit(self, path: tuple[Node, ...], pool: float) -> float:
         """How far the target's successes can be believed, against those of all targets there. 1: as any other's."""
-        node = path[-2] if len(path) > 1 else path[-1]
-        own = node.held.good + node.held.bad
+        held = path[-2].held if len(path) > 1 else path[-1].held
+        own = held.good + held.bad
         if own < 1.0:
             return 1.0
-        good = bad = 0.0
-        for other in self.targets:
-            sibling = self._nodes.get((other, *node.key[1:]))
-            if sibling is not None:
-                good += sibling.held.good
-                bad += sibling.held.bad
-        pool = good / (good + bad)
-        if pool <= 0.0:
-            return 1.0
-        if own >= SUSPECT_FROM and node.held.good < SUSPECT * pool * own:
-            return node.held.good / own / pool
-        credit = shrink(node.held.good, node.held.bad, pool, HELD_KAPPA) / pool
+        if own >= SUSPECT_FROM and held.good < SUSPECT * pool * own:
+            return held.good / own / pool
+        credit = shrink(held.good, held.bad, pool, HELD_KAPPA) / pool
         return credit if credit < CREDIBLE else 1.0
 
     def _share(self, target: str, path: tuple[Node, ...], region: Region, now: float) -> float:
@@ -548,7 +647,8 @@ class Scores:
             estimate = self._estimates(path, now)[0]
             samples = sum(node.tally.seen(now))
             state = node.gate.settle(now)
-            credit = self._credit(key[0], path)
+            pool = self._pool(region)
+            credit = self._credit(path, pool) if pool else 1.0
             if state is not Stage.OPEN:
                 why = node.gate.why
             elif credit < SUSPECT:

@@ -6,7 +6,18 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.health.choice import CONFIGURED, Ordering, Record, Seen, choose, dead_after, draw, index, replay
+from controller.health.choice import (
+    CONFIGURED,
+    Ordering,
+    Record,
+    Seen,
+    choose,
+    dead_after,
+    draw,
+    index,
+    patience_over,
+    replay,
+)
 
 BEST = Ordering("standard", value=0.5, explore=0.0)
 
@@ -17,7 +28,20 @@ def seen(
 ) -> Seen:  # fmt: skip
     state = state or ("open" if share == 1.0 else "canary" if canary else "rising" if share else "held")
     domains = (domain,) if domain else ()
-    return Seen(target, cost, 20.0, domains, p, 500.0, share, canary, index(p, cost, 20.0, ordering), state, "")
+    return Seen(
+        target,
+        cost,
+        20.0,
+        domains,
+        p,
+        500.0,
+        share,
+        canary,
+        patience_over(20.0, ordering),
+        index(p, cost, 20.0, ordering),
+        state,
+        "",
+    )
 
 
 def record(*candidates: Seen, ordering: Ordering = BEST, key: str = "offer-1", **more: object) -> Record:
@@ -111,10 +135,10 @@ def test_a_rising_share_is_what_it_says() -> None:
 
 def test_exploration_takes_its_share_and_only_where_there_is_hope() -> None:
     curious = replace(BEST, explore=0.05)
-    known, promising = seen("a", p=0.9), replace(seen("b", p=0.89), n=20.0)
+    known, promising = seen("a", p=0.9), seen("b", p=0.89)._replace(n=20.0)
     hows = [choose(record(known, promising, ordering=curious, key=f"offer-{n}"))[3] for n in range(4000)]
     assert 0.03 < hows.count("explore") / 4000 < 0.07
-    hopeless = replace(seen("b", p=0.5), n=2000.0)
+    hopeless = seen("b", p=0.5)._replace(n=2000.0)
     assert choose(record(known, hopeless, ordering=replace(BEST, explore=1.0), key=QUIET))[3] == "leader"
 
 
@@ -131,7 +155,18 @@ def test_two_failures_make_a_dead_destination_likely() -> None:
 chance = st.floats(0.0, 1.0)
 candidates = st.builds(
     lambda p, n, cost, wait, domain, gate: Seen(
-        "", cost, wait, (domain,) if domain else (), p, n, gate[0], gate[1], index(p, cost, wait, BEST), gate[2], ""
+        "",
+        cost,
+        wait,
+        (domain,) if domain else (),
+        p,
+        n,
+        gate[0],
+        gate[1],
+        patience_over(wait, BEST),
+        index(p, cost, wait, BEST),
+        gate[2],
+        "",
     ),
     chance,
     st.floats(0.0, 1e4),
@@ -156,7 +191,7 @@ orderings = st.builds(
 )
 records = st.builds(
     lambda rows, ordering, key, primary, settled, after: Record(
-        key, ("US", "US/1"), 12.5, ordering, tuple(replace(c, target=f"t{n}") for n, c in enumerate(rows)), primary,
+        key, ("US", "US/1"), 12.5, ordering, tuple(c._replace(target=f"t{n}") for n, c in enumerate(rows)), primary,
         settled, after, 0.03,
     ),
     st.lists(candidates, min_size=1, max_size=10), orderings, st.text(max_size=12), st.sampled_from(["", "t0", "t3", "gone"]),
