@@ -142,7 +142,7 @@ def patience_over(wait: float, ordering: Ordering) -> float:
 
 def draw(offer_key: str) -> tuple[float, float, float]:
     """Three numbers in 0 .. 1 that are the offer's own."""
-    digest = int.from_bytes(blake2b(offer_key.encode(), digest_size=12).digest(), "big")
+    digest = int.from_bytes(blake2b(offer_key.encode("utf-8", "surrogatepass"), digest_size=12).digest(), "big")
     return (digest >> 64) / 2**32, (digest >> 32 & 0xFFFFFFFF) / 2**32, (digest & 0xFFFFFFFF) / 2**32
 
 

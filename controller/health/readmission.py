@@ -43,9 +43,6 @@ STEPS = ((0.05, 15.0), (0.25, 30.0))
 #: Seconds between two canaries at least.
 CANARY_GAP = 5.0
 
-#: Whatever a target asks for (Retry-After), it is not left out for longer than this many seconds.
-LONGEST_WAIT = 60.0
-
 JITTER = 0.25
 
 

@@ -2,7 +2,8 @@
 
 Owns the nodes of evidence and how they hang together. Must not know what a target is (a trunk, a message route), send
 anything or read a clock: time is an argument in seconds, and nothing here is random. The parts are `outcomes` (codes
-to classes), `estimate` (how good), `incident` (did it break), `readmission` (how much may it have), `choice` (who first).
+to classes), `node` (what is known where), `estimate` (how good), `incident` (did it break), `readmission` and `room` (how
+much may it have), `choice` (who first).
 
 Interface, all that the rest needs::
 
@@ -14,6 +15,8 @@ Interface, all that the rest needs::
     scores.lost("sms-1", now, why); scores.found("sms-1", now, why)     # hard signals: liveness DOWN, UP
     scores.park("sms-1", now, why); scores.home("sms-1", now, why)      # an operator's
     scores.view(now)                                           # rows for a status page
+    scores.overdue_after("sms-1", region, now)                 # when an unanswered attempt is worth an OVERDUE
+    scores.forget(now)                                         # now and then: drops what has faded
     Scores.load(scores.dump(), targets) -> the same scores     # plain data, JSON
 
 A changed order, gate or flag is never a secret: `observe` returns `Change`s, `order` a `Record`.
@@ -32,8 +35,7 @@ their own alarms: they need a third of the evidence. When two of them are closed
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf
 from typing import Any
 
 from controller.health.choice import (
@@ -49,19 +51,17 @@ from controller.health.choice import (
     dead_after,
     patience_over,
 )
-from controller.health.estimate import KAPPA, LEAST_SHIFT, PRIOR, Daily, Tally, Times, logit, shrink, unlogit
-from controller.health.incident import Alarm, ratio, reference, threshold
+from controller.health.estimate import PRIOR, Daily
+from controller.health.incident import ratio, reference, threshold
+from controller.health.node import SUSPECT, Change, Node, Nodes, Row, Target, narrowest
 from controller.health.outcomes import Outcome, OutcomeClass, Region
-from controller.health.readmission import CANARY_GAP, LONGEST_WAIT, Gate, Stage
+from controller.health.readmission import CANARY_GAP, Gate, Stage
+from controller.health.room import Room
+
+__all__ = ["Change", "Row", "Scores", "Target"]
 
 #: The head start that an alarm gives to those who share a failure domain, as a share of their threshold.
 HEAD_START = 0.6
-
-#: Alarms while a route is full: its share halves at most once a second, comes back by so much a second, and
-#: being full for longer than ten seconds is a failure after all.
-ROOM_BACK = 0.05
-LEAST_ROOM = 0.05
-FULL_FOR = 10.0
 
 #: So many outcomes in a row that are our own fault take the target out: it accepts nothing of what we send.
 OURS_IN_A_ROW = 5
@@ -71,115 +71,6 @@ LEAST_WEIGHT = 0.25
 
 #: What an attempt counts for that is overdue, of a failure.
 OVERDUE_WEIGHT = 0.5
-
-#: Successes that prove untrue: worth of the pool in samples; the share of the pool's that is suspect, from so many on.
-HELD_KAPPA = 100.0
-SUSPECT = 0.6
-SUSPECT_FROM = 50.0
-#: Conversion differs for many reasons: only what falls below this share of the pool's counts.
-CREDIBLE = 0.85
-
-Key = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Something that offers can be sent to, and what it fails together with (carrier, site, address, upstream)."""
-
-    name: str
-    domains: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A gate that opened or closed."""
-
-    target: str  # or a domain: "domain agg-1"
-    region: Region
-    old: str
-    new: str
-    at: float
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One target in one region, for a status page."""
-
-    target: str
-    region: Region
-    estimate: float
-    samples: float
-    state: str
-    why: str
-
-
-class Node:
-    """Evidence about one target, in one region or everywhere."""
-
-    __slots__ = ("alarm", "gate", "held", "key", "tally", "times")
-
-    def __init__(self, key: Key, now: float) -> None:
-        self.key = key
-        self.tally = Tally(now)
-        self.held = Tally(now)  # successes that proved true, or not
-        self.times = Times()  # of successes; kept for whole targets only
-        self.alarm = Alarm()
-        self.gate = Gate(" in ".join((key[0], key[-1])) if len(key) > 1 else key[0])
-
-    def dump(self) -> list[Any]:
-        return [
-            list(self.key),
-            self.tally.dump(),
-            self.held.dump(),
-            self.alarm.dump(),
-            self.gate.dump(),
-            self.times.dump(),
-        ]
-
-    @classmethod
-    def load(cls, data: Sequence[Any]) -> Node:
-        node = cls(tuple(data[0]), 0.0)
-        node.tally.load(data[1])
-        node.held.load(data[2])
-        node.alarm.load(data[3])
-        node.gate.load(data[4])
-        node.times.load(data[5])
-        return node
-
-
-class Room:
-    """How much a target that said "too much" may have: additive increase, multiplicative decrease."""
-
-    __slots__ = ("at", "full_since", "share", "shut_until")
-
-    def __init__(self, now: float) -> None:
-        self.share = 1.0
-        self.at = now  # when it was last halved
-        self.full_since = now
-        self.shut_until = now
-
-    def now(self, now: float) -> float:
-        return 0.0 if now < self.shut_until else min(1.0, self.share + ROOM_BACK * max(0.0, now - self.at))
-
-
-def _narrowest(gates: list[Gate], now: float) -> tuple[float, bool, str, str]:
-    """Share, whether a canary is due, state and reason, where several gates stand one behind the other."""
-    share, canary, state, why = 1.0, False, "open", ""
-    ready = True  # for a canary: every gate in the way must be
-    for gate in gates:
-        stage = gate.settle(now)
-        if stage is Stage.OPEN:
-            continue
-        one = gate.share(now)
-        if one < share or state == "open":
-            share, state, why = one, stage.value, gate.why
-        if stage is Stage.CANARY:
-            canary = True
-            ready = ready and now >= gate.canary_at
-        elif stage is not Stage.RISING:
-            ready = False
-    return share, canary and ready, state, why
 
 
 class Scores:
@@ -193,23 +84,20 @@ class Scores:
         self.wall = wall
         self.prior = prior
         self.unreachable = unreachable
-        self._nodes: dict[Key, Node] = {}
-        self._paths: dict[tuple[str, Region], tuple[Node, ...]] = {}  # narrow to broad
-        self._domains: dict[Key, Gate] = {}  # (domain, country)
-        self._daily: dict[Key, Daily] = {}
+        self.nodes = Nodes(self.targets, wall, prior)
         self._rooms: dict[str, Room] = {}
         self._ours: dict[str, int] = {}
         self._primary: dict[tuple[str, Region], tuple[str, float]] = {}
 
     def update(self, targets: Iterable[Target]) -> None:
         """These are the targets from now on. Of those that stay, all that is known stays."""
-        self.targets = {target.name: target for target in targets}
-        self._nodes = {key: node for key, node in self._nodes.items() if key[0] in self.targets}
-        self._daily = {key: daily for key, daily in self._daily.items() if key[0] in self.targets}
+        self.targets = self.nodes.targets = {target.name: target for target in targets}
+        self.nodes.all = {key: node for key, node in self.nodes.all.items() if key[0] in self.targets}
+        self.nodes.daily = {key: daily for key, daily in self.nodes.daily.items() if key[0] in self.targets}
         self._primary = {key: row for key, row in self._primary.items() if row[0] in self.targets}
         self._rooms = {name: room for name, room in self._rooms.items() if name in self.targets}
         self._ours = {name: count for name, count in self._ours.items() if name in self.targets}
-        self._paths.clear()
+        self.nodes.paths.clear()
 
     # ------------------------------------------------------------------ evidence
 
@@ -225,10 +113,7 @@ class Scores:
         if kind is OutcomeClass.OURS:
             return self._our_fault(outcome, now)
         if kind is OutcomeClass.CONFIRMED or kind is OutcomeClass.UNCONFIRMED:
-            good = outcome.weight if kind is OutcomeClass.CONFIRMED else 0.0
-            for node in self._path(target, outcome.region, now)[-2:]:
-                node.held.add(good, outcome.weight - good, now)
-            return []
+            return self._proved(outcome, kind is OutcomeClass.CONFIRMED, now)
         success = kind is OutcomeClass.SUCCESS
         if success:
             self._ours.pop(target, None)
@@ -241,8 +126,8 @@ class Scores:
         weight, target = outcome.weight, outcome.target
         if weight < LEAST_WEIGHT:
             return []
-        path = self._path(target, outcome.region, now)
-        estimates = self._estimates(path, now)
+        path = self.nodes.path(target, outcome.region, now)
+        estimates = self.nodes.estimates(path, now)
         dead = self.unreachable
         if outcome.after:
             dead = self._dead(outcome.after, target, outcome.region, now)
@@ -251,10 +136,12 @@ class Scores:
         p = min(estimates[0], MOST_CERTAIN)
         bad = 0.0 if success else weight * (1.0 - dead) * (1.0 - p) / ((1.0 - dead) * (1.0 - p) + dead)
         good = weight if success else 0.0
-        daily = self._learn_hour(target, outcome.region[0], good, bad, now) if outcome.region else None
+        daily = self.nodes.learn_hour(target, outcome.region[0], good, bad, now) if outcome.region else None
         closed = [node for node in path if node.gate.settle(now) is not Stage.OPEN]
         gates = [node.gate for node in closed]
-        gates += [gate for gate in self._domain_gates(target, outcome.region) if gate.settle(now) is not Stage.OPEN]
+        gates += [
+            gate for gate in self.nodes.domain_gates(target, outcome.region) if gate.settle(now) is not Stage.OPEN
+        ]
         if gates:
             changes = []
             for gate in gates:
@@ -277,17 +164,38 @@ class Scores:
                 alarmed = node
         if daily is not None:
             country = path[-2].tally
-            daily.lean_on(self._hour(now), (good + bad) / max(country.good + country.bad, 1e-9))
+            daily.lean_on(self.nodes.hour(now), (good + bad) / max(country.good + country.bad, 1e-9))
         return [] if alarmed is None else self._close(alarmed, path, estimates, now)
+
+    def _proved(self, outcome: Outcome, held: bool, now: float) -> list[Change]:
+        """An earlier success proved true, or not. Too few that do, against the neighbours', are an incident as well."""
+        weight = outcome.weight
+        if weight < LEAST_WEIGHT:
+            return []
+        path = self.nodes.path(outcome.target, outcome.region, now)[-2:]
+        pool = self.nodes.pool(outcome.region, outcome.target)
+        good = weight if held else 0.0
+        for node in path:
+            node.held.add(good, weight - good, now)
+        node = path[0]
+        if not pool or node.gate.settle(now) is not Stage.OPEN:
+            return []
+        g = node.doubt.step(weight * ratio(reference(pool), held), good, weight - good, now)
+        if g < threshold(node.held.rate(), wide=True):
+            return []
+        since = now - node.doubt.since
+        why = f"reports successes that prove untrue: {node.doubt.bad:.0f} of {node.doubt.bad + node.doubt.good:.0f}"
+        node.doubt.reset()
+        return [self._hold(node, now, f"{why} within {since:.0f} s, where {pool:.0%} do elsewhere", reference(pool))]
 
     def _late(self, outcome: Outcome, now: float) -> list[Change]:
         """Nothing heard for longer than nearly all successes take: half of a failure, taken back if it succeeds."""
-        path = self._path(outcome.target, outcome.region, now)
+        path = self.nodes.path(outcome.target, outcome.region, now)
         if outcome.weight < LEAST_WEIGHT or any(
-            gate.stage is not Stage.OPEN for gate in self._gates(outcome.target, outcome.region, now)
+            gate.stage is not Stage.OPEN for gate in self.nodes.gates(outcome.target, outcome.region, now)
         ):
             return []
-        estimates = self._estimates(path, now)
+        estimates = self.nodes.estimates(path, now)
         dead = self._dead(outcome.after, outcome.target, outcome.region, now) if outcome.after else self.unreachable
         alarmed: Node | None = None
         for node, estimate in zip(path, estimates, strict=True):
@@ -300,7 +208,7 @@ class Scores:
 
     def overdue_after(self, target: str, region: Region, now: float) -> float:
         """Seconds after which an unanswered attempt is worth an `OVERDUE`: nearly all successes come sooner."""
-        return self._path(target, region, now)[-1].times.late()
+        return self.nodes.path(target, region, now)[-1].times.late()
 
     def _close(self, node: Node, path: tuple[Node, ...], estimates: list[float], now: float) -> list[Change]:
         """An alarm: close the narrowest node that has it, and see what else that tells."""
@@ -314,7 +222,7 @@ class Scores:
             broader.alarm.g = max(0.0, broader.alarm.g - g)
             broader.alarm.good = max(0.0, broader.alarm.good - good)
             broader.alarm.bad = max(0.0, broader.alarm.bad - bad)
-        for other in self._nodes.values():
+        for other in self.nodes.all.values():
             narrower = other.key[: len(node.key)] == node.key
             if narrower and other.alarm.g > 0.0:  # the node itself among them
                 other.tally.take_back(other.alarm.good, other.alarm.bad)
@@ -326,12 +234,12 @@ class Scores:
 
     def _widen(self, target: str, estimate: float, now: float) -> list[Change]:
         """Half of the traffic, in two countries or more, is closed: so is the target."""
-        whole = self._nodes[target,]
+        whole = self.nodes.all[target,]
         if whole.gate.stage is not Stage.OPEN:
             return []
         total = lost = 0.0
         countries = set()
-        for key, node in self._nodes.items():
+        for key, node in self.nodes.all.items():
             if key[0] != target or len(key) < 2:
                 continue
             closed = node.gate.settle(now) in {Stage.HELD, Stage.CANARY}
@@ -340,7 +248,7 @@ class Scores:
                 total += amount
                 if closed:
                     lost += amount
-            elif closed and self._nodes[key[:2]].gate.stage is Stage.OPEN:
+            elif closed and self.nodes.all[key[:2]].gate.stage is Stage.OPEN:
                 lost += sum(node.tally.seen(now))
             if closed:
                 countries.add(key[1])
@@ -356,7 +264,7 @@ class Scores:
             for other in self.targets.values():
                 if domain not in other.domains:
                     continue
-                for node in self._nodes.values():
+                for node in self.nodes.all.values():
                     if node.key[0] != other.name or (len(node.key) > 1 and node.key[1] != country):
                         continue
                     if node.gate.settle(now) in {Stage.HELD, Stage.CANARY}:
@@ -366,9 +274,9 @@ class Scores:
                         node.alarm.g = max(node.alarm.g, HEAD_START * threshold(node.tally.rate()))
             if len(closed) < 2:
                 continue
-            gate = self._domains.get((domain, country))
+            gate = self.nodes.domains.get((domain, country))
             if gate is None:
-                gate = self._domains[domain, country] = Gate(f"domain {domain} in {country}")
+                gate = self.nodes.domains[domain, country] = Gate(f"domain {domain} in {country}")
             if gate.settle(now) is Stage.OPEN:
                 gate.hold(now, f"{' and '.join(closed)} behind it are closed", estimate)
                 changes.append(Change(f"domain {domain}", (country,), "open", "held", now, gate.why))
@@ -380,7 +288,7 @@ class Scores:
         return Change(node.key[0], node.key[1:], old.value, node.gate.stage.value, now, why)
 
     def _changed(self, gate: Gate, target: str, region: Region, old: Stage, now: float) -> Change:
-        for node in self._path(target, region, now):
+        for node in self.nodes.path(target, region, now):
             if node.gate is gate:
                 region = node.key[1:]
                 node.alarm.reset()
@@ -390,23 +298,15 @@ class Scores:
         room = self._rooms.get(outcome.target)
         if room is None:
             room = self._rooms[outcome.target] = Room(now)
-            room.at = now - 1.0
-        elif room.now(now) >= 1.0:
-            room.full_since = now  # it had recovered: this is a new spell
-        if now - room.at >= 1.0:
-            room.share = max(LEAST_ROOM, room.now(now) / 2)
-            room.at = now
-        if outcome.retry_after > 0:  # false for NaN
-            wait = outcome.retry_after if isfinite(outcome.retry_after) else LONGEST_WAIT
-            room.shut_until = max(room.shut_until, now + min(wait, LONGEST_WAIT))
-        return self._weigh(outcome, success=False, now=now) if now - room.full_since > FULL_FOR else []
+        too_long = room.refused(now, outcome.retry_after)
+        return self._weigh(outcome, success=False, now=now) if too_long else []
 
     def _our_fault(self, outcome: Outcome, now: float) -> list[Change]:
         count = self._ours[outcome.target] = self._ours.get(outcome.target, 0) + 1
         if count < OURS_IN_A_ROW:
             return []
         self._ours[outcome.target] = 0
-        node = self._path(outcome.target, (), now)[0]
+        node = self.nodes.path(outcome.target, (), now)[0]
         code = f" ({outcome.code})" if outcome.code else ""
         return [self._hold(node, now, f"refuses what we send{code}, {count} times in a row: our settings?", self.prior)]
 
@@ -419,9 +319,11 @@ class Scores:
             if known is None or name == target:
                 continue
             if counted.isdisjoint(known.domains):
-                path = self._path(name, region, now)
+                path = self.nodes.path(name, region, now)
                 # A target in an incident fails for reasons of its own: its failure tells nothing about the destination.
-                chances.append(self._estimates(path, now)[0] if self._share(name, path, region, now) >= 1.0 else 0.0)
+                chances.append(
+                    self.nodes.estimates(path, now)[0] if self.nodes.share(name, path, region, now) >= 1.0 else 0.0
+                )
             counted.update(known.domains)
         return dead_after(chances, self.unreachable)
 
@@ -429,8 +331,8 @@ class Scores:
 
     def lost(self, target: str, now: float, why: str) -> list[Change]:
         """A hard signal: it is dead. Closed at once, until `found`."""
-        node = self._path(target, (), now)[0]
-        return [self._hold(node, now, why, self._estimates((node,), now)[0], lost=True)]
+        node = self.nodes.path(target, (), now)[0]
+        return [self._hold(node, now, why, self.nodes.estimates((node,), now)[0], lost=True)]
 
     def found(self, target: str, now: float, why: str) -> list[Change]:
         """A hard signal: it is back. Its way back begins."""
@@ -445,7 +347,7 @@ class Scores:
         return self._move(target, now, lambda gate: gate.home(now, why))
 
     def _move(self, target: str, now: float, act: Any) -> list[Change]:
-        gate = self._path(target, (), now)[0].gate
+        gate = self.nodes.path(target, (), now)[0].gate
         old = gate.settle(now)
         act(gate)
         return [] if gate.stage is old else [Change(target, (), old.value, gate.stage.value, now, gate.why)]
@@ -464,7 +366,7 @@ class Scores:
         """Order the candidates for an offer. ``after`` are those that have failed for it already."""
         dead = self._dead(after, "", region, now) if after else self.unreachable
         failed = {domain for name in after if name in self.targets for domain in self.targets[name].domains}
-        pool = self._pool(region)
+        pool = self.nodes.pool(region)
         seen = tuple(
             [self._see(candidate, region, now, ordering, dead, failed, after, pool) for candidate in candidates]
         )
@@ -477,7 +379,7 @@ class Scores:
         if leader and leader != primary and present and not after:
             self._primary[ordering.name, region] = (leader, now)
         if how == "canary":
-            for gate in self._gates(order[0], region, now):
+            for gate in self.nodes.gates(order[0], region, now):
                 gate.canary_at = now + CANARY_GAP
         record = Record(
             offer_key, region, now, ordering, seen, primary, settled, after, dead, order, worth, leader, how
@@ -496,10 +398,11 @@ class Scores:
         pool: float,
     ) -> Seen:
         name = candidate.target
-        path = self._paths.get((name, region)) or self._path(name, region, now)
-        p = self._estimate(path, now)
+        path = self.nodes.paths.get((name, region)) or self.nodes.path(name, region, now)
+        p = self.nodes.estimate(path, now)
         if pool:
-            p *= self._credit(path, pool)
+            others = self.nodes.pool(region, name)
+            p *= self.nodes.credit(path, others) if others else 1.0
         chance = p
         target = self.targets.get(name)
         domains = target.domains if target is not None else ()
@@ -509,10 +412,10 @@ class Scores:
                 chance *= SHARED
         share, canary, state, why = 1.0, False, "open", ""
         gates = [node.gate for node in path if node.gate.stage is not Stage.OPEN]
-        if self._domains:
-            gates += [gate for gate in self._domain_gates(name, region) if gate.stage is not Stage.OPEN]
+        if self.nodes.domains:
+            gates += [gate for gate in self.nodes.domain_gates(name, region) if gate.stage is not Stage.OPEN]
         if gates:
-            share, canary, state, why = _narrowest(gates, now)
+            share, canary, state, why = narrowest(gates, now)
         room = self._rooms.get(name)
         if room is not None:
             one = room.now(now)
@@ -538,117 +441,20 @@ class Scores:
             why,
         )
 
-    # ------------------------------------------------------------------ nodes
-
-    def _path(self, target: str, region: Region, now: float) -> tuple[Node, ...]:
-        """The target's nodes for a region, narrow to broad."""
-        path = self._paths.get((target, region))
-        if path is None:
-            nodes = []
-            for depth in range(len(region), -1, -1):
-                key = (target, *region[:depth])
-                node = self._nodes.get(key)
-                if node is None:
-                    node = self._nodes[key] = Node(key, now)
-                nodes.append(node)
-            path = self._paths[target, region] = tuple(nodes)
-        return path
-
-    def _estimate(self, path: tuple[Node, ...], now: float) -> float:
-        """The estimate at the narrow end: what `_estimates` begins with, at half the price."""
-        if len(path) > 1 and self._daily:
-            daily = self._daily.get(path[-2].key)
-            if daily is not None and len(daily.hours) > 1:
-                return self._estimates(path, now)[0]
-        p = self.prior
-        for depth, node in enumerate(reversed(path)):
-            tally = node.tally
-            good, bad = tally.good, tally.bad
-            if now > tally.at:
-                fade = 0.5 ** ((now - tally.at) / tally.half_life)
-                good *= fade
-                bad *= fade
-            kappa = KAPPA[depth] if depth < 3 else KAPPA[2]
-            p = (good + kappa * p) / (good + bad + kappa)
-        return p
-
-    def _estimates(self, path: tuple[Node, ...], now: float) -> list[float]:
-        """The estimate at each node of a path, narrow to broad like the path."""
-        p = self.prior
-        estimates = []
-        for depth, node in enumerate(reversed(path)):
-            good, bad = node.tally.seen(now)
-            p = shrink(good, bad, p, KAPPA[depth] if depth < 3 else KAPPA[2])
-            estimates.append(p)
-        if len(path) > 1:
-            daily = self._daily.get(path[-2].key)
-            if daily is not None and len(daily.hours) > 1:
-                shift = daily.shift(self._hour(now)) - daily.lean
-                if abs(shift) >= LEAST_SHIFT:
-                    estimates = [unlogit(logit(p) + shift) for p in estimates]
-        estimates.reverse()
-        return estimates
-
-    def _pool(self, region: Region) -> float:
-        """The share of successes that prove true, over all targets in a country. 0: nobody tells."""
-        good = bad = 0.0
-        for name in self.targets:
-            node = self._nodes.get((name, *region[:1]))
-            if node is not None:
-                good += node.held.good
-                bad += node.held.bad
-        return good / (good + bad) if good > 0.0 else 0.0
-
-    def _credit(self, path: tuple[Node, ...], pool: float) -> float:
-        """How far the target's successes can be believed, against those of all targets there. 1: as any other's."""
-        held = path[-2].held if len(path) > 1 else path[-1].held
-        own = held.good + held.bad
-        if own < 1.0:
-            return 1.0
-        if own >= SUSPECT_FROM and held.good < SUSPECT * pool * own:
-            return held.good / own / pool
-        credit = shrink(held.good, held.bad, pool, HELD_KAPPA) / pool
-        return credit if credit < CREDIBLE else 1.0
-
-    def _share(self, target: str, path: tuple[Node, ...], region: Region, now: float) -> float:
-        return min(gate.share(now) for gate in self._gates(target, region, now))
-
-    def _gates(self, target: str, region: Region, now: float) -> list[Gate]:
-        gates = [node.gate for node in self._path(target, region, now)]
-        if self._domains:
-            gates += self._domain_gates(target, region)
-        return gates
-
-    def _domain_gates(self, target: str, region: Region) -> list[Gate]:
-        if not self._domains or not region or target not in self.targets:
-            return []
-        found = (self._domains.get((domain, region[0])) for domain in self.targets[target].domains)
-        return [gate for gate in found if gate is not None]
-
-    def _hour(self, now: float) -> int:
-        return int((now + self.wall) // 3600) % 24
-
-    def _learn_hour(self, target: str, country: str, good: float, bad: float, now: float) -> Daily:
-        daily = self._daily.get((target, country))
-        if daily is None:
-            daily = self._daily[target, country] = Daily()
-        daily.add(self._hour(now), good, bad, now)
-        return daily
-
     # ------------------------------------------------------------------ looking in, keeping
 
     def view(self, now: float) -> list[Row]:
         """Everything, in words: targets in the order given, regions by name."""
         rank = {name: place for place, name in enumerate(self.targets)}
         rows = []
-        for key in sorted(self._nodes, key=lambda key: (rank.get(key[0], len(rank)), key[1:])):
-            node, region = self._nodes[key], key[1:]
-            path = self._path(key[0], region, now)
-            estimate = self._estimates(path, now)[0]
+        for key in sorted(self.nodes.all, key=lambda key: (rank.get(key[0], len(rank)), key[1:])):
+            node, region = self.nodes.all[key], key[1:]
+            path = self.nodes.path(key[0], region, now)
+            estimate = self.nodes.estimates(path, now)[0]
             samples = sum(node.tally.seen(now))
             state = node.gate.settle(now)
-            pool = self._pool(region)
-            credit = self._credit(path, pool) if pool else 1.0
+            pool = self.nodes.pool(region, key[0])
+            credit = self.nodes.credit(path, pool) if pool else 1.0
             if state is not Stage.OPEN:
                 why = node.gate.why
             elif credit < SUSPECT:
@@ -658,7 +464,7 @@ class Scores:
             else:
                 why = f"{estimate:.0%} succeed" if samples >= 1 else "too little is known"
             rows.append(Row(key[0], region, estimate, samples, state.value, why))
-        for (domain, country), gate in sorted(self._domains.items()):
+        for (domain, country), gate in sorted(self.nodes.domains.items()):
             if gate.settle(now) is not Stage.OPEN:
                 rows.append(Row(f"domain {domain}", (country,), 0.0, 0.0, gate.stage.value, gate.why))
         return rows
@@ -667,14 +473,15 @@ class Scores:
         """Drop what has faded: open nodes with less than a hundredth of a sample. Returns how many."""
         faded = [
             key
-            for key, node in self._nodes.items()
+            for key, node in self.nodes.all.items()
             if len(key) > 1 and node.gate.settle(now) is Stage.OPEN and sum(node.tally.seen(now)) < 0.01
         ]
         for key in sorted(faded, key=len, reverse=True):  # operators before their countries
-            if not any(other[: len(key)] == key for other in self._nodes if len(other) > len(key)):
-                del self._nodes[key]
-                self._daily.pop(key, None)
-        self._paths.clear()
+            if not any(other[: len(key)] == key for other in self.nodes.all if len(other) > len(key)):
+                del self.nodes.all[key]
+                self.nodes.daily.pop(key, None)
+        self._primary = {key: row for key, row in self._primary.items() if (row[0], *key[1]) in self.nodes.all}
+        self.nodes.paths.clear()
         return len(faded)
 
     def dump(self) -> dict[str, Any]:
@@ -683,9 +490,9 @@ class Scores:
             "wall": self.wall,
             "prior": self.prior,
             "unreachable": self.unreachable,
-            "nodes": [node.dump() for node in self._nodes.values()],
-            "domains": [[*key, gate.name, gate.dump()] for key, gate in self._domains.items()],
-            "daily": [[list(key), daily.dump()] for key, daily in self._daily.items()],
+            "nodes": [node.dump() for node in self.nodes.all.values()],
+            "domains": [[*key, gate.name, gate.dump()] for key, gate in self.nodes.domains.items()],
+            "daily": [[list(key), daily.dump()] for key, daily in self.nodes.daily.items()],
             "rooms": {n: [r.share, r.at, r.full_since, r.shut_until] for n, r in self._rooms.items()},
             "ours": dict(self._ours),
             "primary": [[name, list(region), *row] for (name, region), row in self._primary.items()],
@@ -697,12 +504,12 @@ class Scores:
         scores = cls(targets, data["wall"], data["prior"], data["unreachable"])
         for row in data["nodes"]:
             node = Node.load(row)
-            scores._nodes[node.key] = node
+            scores.nodes.all[node.key] = node
         for domain, country, name, row in data["domains"]:
-            gate = scores._domains[domain, country] = Gate(name)
+            gate = scores.nodes.domains[domain, country] = Gate(name)
             gate.load(row)
         for key, row in data["daily"]:
-            daily = scores._daily[tuple(key)] = Daily()
+            daily = scores.nodes.daily[tuple(key)] = Daily()
             daily.load(row)
         for name, row in data["rooms"].items():
             room = scores._rooms[name] = Room(0.0)

@@ -176,6 +176,21 @@ def test_a_nightly_dip_is_an_incident_only_until_it_is_known() -> None:
     assert sum(alarms[2:]) <= 1
 
 
+def test_what_is_overdue_counts_before_it_fails_and_is_taken_back_if_it_succeeds() -> None:
+    scores = make()
+    now = healthy(scores)
+    for n in range(30):
+        tell(scores, "a", "success", now=now + n, age=3.0)
+    now += 30
+    assert scores.overdue_after("a", US1, now) == pytest.approx(3.0, rel=0.01)
+    assert scores.overdue_after("b", US1, now) == float("inf")
+    before = [node[3][0] for node in scores.dump()["nodes"]]  # what the alarms have added up
+    tell(scores, "a", "overdue", 3, now)
+    tell(scores, "a", "success", 3, now, overdue=True, age=4.0)
+    assert [node[3][0] for node in scores.dump()["nodes"]] == before
+    assert any("open > held" in move for move in tell(scores, "a", "overdue", 20, now))
+
+
 # --------------------------------------------------------------------------- other classes of outcomes
 
 
@@ -222,14 +237,18 @@ def test_our_own_fault_closes_after_five_and_says_whose_it_is() -> None:
     assert "our settings" in next(row.why for row in scores.view(5.0) if row.target == "a")
 
 
-def test_reports_that_never_prove_true_are_flagged_and_avoided() -> None:
+def test_reports_that_never_prove_true_are_an_incident_and_flagged() -> None:
     scores = make()
     now = healthy(scores)
-    for n in range(100):
+    moved: list[str] = []
+    for n in range(60):
+        if n == 25:
+            assert any("prove untrue" in row.why for row in scores.view(now + n))
         for target, held in (("a", False), ("b", n % 5 > 0), ("c", n % 5 > 0)):
-            tell(scores, target, "confirmed" if held else "unconfirmed", now=now + n)
-    assert any("suspect" in row.why for row in scores.view(now + 100) if row.target == "a")
-    assert "a" not in firsts(scores, now + 200)
+            moved += tell(scores, target, "confirmed" if held else "unconfirmed", now=now + n)
+    assert moved == ["a US: open > held"]
+    assert "a" not in firsts(scores, now + 9e3)
+    assert any("suspect" in row.why for row in scores.view(now + 9e3) if row.region == US1)
 
 
 def test_fraud_does_not_poison_a_target() -> None:
