@@ -11,7 +11,7 @@ from time import perf_counter
 from bench.routing.picture import draw
 from bench.routing.play import Result, play
 from bench.routing.policies import POLICIES, Configured
-from bench.routing.report import Results, bars, table
+from bench.routing.report import Results, bars, by_kind, table
 from bench.routing.scenarios import REPORT, SCENARIOS, TUNING
 from bench.routing.timing import measure
 
@@ -46,8 +46,8 @@ def main() -> int:
             everything[scenario] = {name: [run[name] for run in played] for name in played[0]}
             print(
                 f"\n## {scenario}: {(SCENARIOS[scenario].__doc__ or '').strip()}\n\n{table(everything[scenario])}",
-                flush=True,
             )
+            print(f"\n{by_kind(everything[scenario])}", flush=True)
     print(f"\nseeds {seeds}, {perf_counter() - began:.0f} s")
     checks = bars(everything)
     p50, p99, seen50, seen99 = measure()

@@ -43,6 +43,7 @@ class Result:
     regret: float = 0.0  # lost index per 1000 requests at first attempts
     wasted: float = 0.0
     detected: list[float] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)  # of the troubles detected
     curve: list[float] = field(default_factory=list)  # regret per bin of time
 
     def delay(self, q: float) -> float:
@@ -264,7 +265,7 @@ class Player:
         result.flaps, result.false = self.flaps / hours, self.false / hours
         measured = [t for t in world.troubles if t.measured]
         result.wasted = self.wasted / max(1, len(measured))
-        for _, hit in self.over:
+        for trouble, hit in self.over:
             total, moved = sum(self.traffic[cell] for cell in hit), 0
             when = inf
             for cell, (_, left) in sorted(hit.items(), key=lambda row: row[1][1]):
@@ -273,6 +274,7 @@ class Player:
                     when = left
                     break
             result.detected.append(when)
+            result.kinds.append(trouble.kind)
         result.curve = [1000.0 * regret / max(1.0, count) for count, regret in self.counts]
         return result
 

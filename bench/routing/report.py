@@ -103,6 +103,18 @@ def table(results: Results) -> str:
     return "\n".join(rows)
 
 
+def by_kind(results: Results, policy: str = "callward") -> str:
+    """Detection by kind of trouble, in one line."""
+    found: dict[str, list[float]] = {}
+    for run in results[policy]:
+        for kind, seconds in zip(run.kinds, run.detected, strict=True):
+            found.setdefault(kind, []).append(seconds)
+    parts = [
+        f"{kind} {quantile(s, 0.5):.0f} / {quantile(s, 0.9):.0f} s ({len(s)})" for kind, s in sorted(found.items())
+    ]
+    return f"{policy} detected, p50 / p90 by kind: " + ", ".join(parts) if parts else ""
+
+
 def bars(everything: dict[str, Results]) -> list[tuple[str, bool, str]]:
     """What must hold: the sentence, whether it does, and the figure."""
     checks: list[tuple[str, bool, str]] = []
