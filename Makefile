@@ -45,14 +45,14 @@ format: $(VENV)/.dev ## let ruff mend what it can
 
 lock: ## resolve the lock files anew (needs uv; add ARGS=--upgrade for newer versions)
 	$(LOCK) $(ARGS) -o requirements.lock
-	$(LOCK) $(ARGS) --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) $(ARGS) --group dev --group peers -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 debian-test-packages:
-	@tests/install-debian sip-tester
+	@tests/install-debian sip-tester kamailio baresip-core
 
 # The stamp names the directory: a tree that was copied or moved, or whose Python went away, gets a new venv.
 ifneq ($(shell $(BIN)/python -c 'print(open("$(VENV)/.made").read())' 2>/dev/null),$(CURDIR))

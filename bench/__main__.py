@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from bench import engine, load, micro
+from bench import config, engine, load, micro
 
 if __name__ == "__main__":
     micro.main()
+    config.main()
     engine.main()
     sys.exit(load.main())

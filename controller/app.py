@@ -12,14 +12,20 @@ import resource
 import secrets
 import signal
 import socket
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 from controller import clock
-from controller.engine import Engine
+from controller.addresses import AddressError, advertised_host, resolve_trunks
+from controller.control import Answer, ControlError, ControlServer, open_control
+from controller.engine import Engine, host_names
 from controller.keys import KeyFileError, load_keys
 from controller.log import LineWriter, Log, log_news, open_log
-from controller.types import Dialplan, Listen, Trunk
+from controller.reload import Prepared, ReloadError, prepare
+from controller.status import collect_status
+from controller.supervise import Supervisor
+from controller.types import Dialplan, Fault, Listen
 from sip.element import Element
 from sip.endpoint import UdpEndpoint, open_udp
 from sip.stream import StreamEndpoint, open_tcp
@@ -36,12 +42,18 @@ class StartError(Exception):
 class App:
     """One daemon: `build`, then `serve`, then `stop`."""
 
-    def __init__(self, dialplan: Dialplan, state_dir: Path) -> None:
+    def __init__(self, dialplan: Dialplan, state_dir: Path, file: Path) -> None:
+        """``file`` is where the dialplan came from, and is read again for a reload."""
         self._dialplan = dialplan
         self._state_dir = state_dir
+        self._file = file
+        self._reloading = asyncio.Lock()
+        self._hung_up = False  # a SIGHUP waits to be followed
         self._undo: list[Callable[[], None]] = []
         self._log: Log
         self._writer: LineWriter
+        self._control: ControlServer
+        self._supervisor: Supervisor
         self.endpoint: UdpEndpoint
         self.streams: StreamEndpoint | None = None
         self.engine: Engine
@@ -61,26 +73,28 @@ class App:
 
     def _build(self) -> None:
         plan = self._dialplan
-        hops = resolve_trunks(plan)
         try:
+            hops = resolve_trunks(plan)
+            host = advertised_host(plan.listen[0], hops).lower()
             keys = load_keys(self._state_dir)
-        except KeyFileError as error:
+            control = open_control(self._state_dir)
+        except (AddressError, KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
+        self._control = ControlServer(control, {"reload": self.reload, "status": self.status})
+        self._undo.append(self._control.close)
         listen = plan.listen[0]
         self.endpoint = UdpEndpoint(_open(open_udp, listen), clock.monotonic)
         self._undo.append(self.endpoint.close)
-        host = advertised_host(listen, hops).lower()
         local = [Hop(host, self.endpoint.local.port)]
         for more in plan.listen[1:]:
             self.streams = StreamEndpoint(_open(open_tcp, more), clock.monotonic)
             self._undo.append(self.streams.close)
             self.endpoint.streams = self.streams
             local.append(Hop(host, self.streams.local.port, "tcp"))
-        names = {trunk.host.lower(): hops[trunk.name].host for trunk in plan.trunks.values()}
         now = clock.monotonic()
         self.engine = Engine(
             plan,
-            Element(local[0], keys.branch, keys.seal(), names, *local[1:]),
+            Element(local[0], keys.branch, keys.seal(), host_names(plan, hops), *local[1:]),
             hops,
             now,
             token=lambda: secrets.token_hex(12),
@@ -94,11 +108,14 @@ class App:
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
+        self._supervisor = Supervisor(self._on_failure)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         tune_garbage_collector()
         self.endpoint.on_turn = self._publish
         if self.streams is not None:
             self.streams.start(self.engine, loop, self.endpoint.pump)
         self.endpoint.start(self.engine, loop)
+        await self._control.start()
         ours = [self.endpoint.local] + ([self.streams.local] if self.streams is not None else [])
         self._log.info(
             "ready",
@@ -108,7 +125,49 @@ class App:
             version=self._dialplan.version,
         )
         await stopped.wait()
+        await self._supervisor.close()
         self._log.info("stopped", calls=len(self.engine.plane))
+
+    async def reload(self) -> Answer:
+        """Take what stands in the file now, or keep what runs where that is not whole. Calls notice neither."""
+        async with self._reloading:
+            return await self._reload()
+
+    async def status(self) -> Answer:
+        """How the daemon sees its trunks now."""
+        return {"ok": True, "status": collect_status(self.engine, clock.monotonic())}
+
+    async def _reload(self) -> Answer:
+        try:
+            prepared = await asyncio.to_thread(prepare, self._file, self._dialplan)
+        except ReloadError as error:
+            self._log.error("not reloaded", why=str(error), version=self._dialplan.version)
+            return {"ok": False, "text": str(error), "version": self._dialplan.version}
+        self._swap(prepared)
+        return {"ok": True, "text": prepared.warnings, "version": self._dialplan.version}
+
+    def _swap(self, prepared: Prepared) -> None:
+        before, plan = self._dialplan, prepared.dialplan
+        self.engine.reload(plan, prepared.hops, clock.monotonic())
+        self._dialplan = plan
+        gc.freeze()  # as at the start: it stays until the next one
+        self.endpoint.pump()  # new trunks want their first probe
+        self._log.info(
+            "reloaded", before=before.version, trunks=len(plan.trunks), routes=len(plan.routes), version=plan.version
+        )
+
+    def _on_hangup(self) -> None:
+        if not self._hung_up:  # one that waits will read the file as it is by then
+            self._hung_up = True
+            self._supervisor.spawn(self._follow_hangup(), "reload")
+
+    async def _follow_hangup(self) -> None:
+        async with self._reloading:
+            self._hung_up = False
+            await self._reload()
+
+    def _on_failure(self, name: str, error: BaseException) -> None:
+        log_news(self._log, Fault("".join(traceback.format_exception(error))))
 
     def stop(self) -> None:
         """Close everything, last in first out; a second time is harmless."""
@@ -144,43 +203,3 @@ def tune_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-
-
-def resolve_trunks(dialplan: Dialplan) -> dict[str, Hop]:
-    """The address of each trunk, looked up now so that no call ever waits for a resolver.
-
-    Raises `StartError` naming every trunk that cannot be resolved.
-    """
-    hops: dict[str, Hop] = {}
-    problems: list[str] = []
-    for trunk in dialplan.trunks.values():
-        try:
-            hops[trunk.name] = _resolve(trunk, dialplan.listen[0])
-        except OSError as error:
-            problems.append(
-                f"{trunk.where}: cannot resolve {trunk.host!r} of trunk {trunk.name!r}: {error.strerror or error};"
-                " check the name or write an IP address"
-            )
-    if problems:
-        raise StartError("\n".join(problems))
-    return hops
-
-
-def _resolve(trunk: Trunk, listen: Listen) -> Hop:
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    found = socket.getaddrinfo(trunk.host, trunk.port, family, socket.SOCK_DGRAM)
-    return Hop(str(found[0][4][0]), trunk.port, trunk.transport)
-
-
-def advertised_host(listen: Listen, hops: dict[str, Hop]) -> str:
-    """The address that peers can answer to: that of the listener, or of the interface towards the first trunk."""
-    if listen.host not in ("0.0.0.0", "::"):  # recognised here, not bound
-        return listen.host
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    towards = next(iter(hops.values()), None)
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:  # connect() of a UDP socket sends nothing
-        try:
-            probe.connect((towards.host, towards.port) if towards else (listen.host, 9))
-        except OSError as error:
-            raise StartError(f"{listen.where}: no route from {listen.host}; name one address to listen on") from error
-        return str(probe.getsockname()[0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,7 +48,7 @@ def run(file: DialplanFile, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     if loaded.dialplan is None:
         typer.echo("callward was not started", err=True)
         raise typer.Exit(FINDINGS)
-    app = App(loaded.dialplan, state_dir)
+    app = App(loaded.dialplan, state_dir, file)
     try:
         app.build()
     except StartError as error:
@@ -93,6 +93,9 @@ def explain(
     did: Annotated[str, typer.Argument(metavar="DID", help="the called number")],
     at: Annotated[str, typer.Option(metavar="TIME", help="when, as 2026-12-24T18:30; default: now")] = "",
     caller: Annotated[str, typer.Option("--from", metavar="CALLER", help="the caller's number")] = "",
+    from_trunk: Annotated[
+        str, typer.Option(metavar="NAME", help="the trunk it comes from, as calls of a PBX outward do")
+    ] = "",
     down: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="a trunk, site or carrier that is down")
     ] = None,
@@ -112,11 +115,12 @@ def explain(
     dialplan = loaded.dialplan
     try:
         view = explain.assume_down(dialplan, down or ())
+        trunk = explain.check_trunk(dialplan, from_trunk)
         moment = explain.parse_moment(dialplan, at) if at else clock.epoch()
     except explain.QuestionError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(USAGE) from None
-    found = explain.explain(dialplan, Offer("explain", did, caller, moment), view)
+    found = explain.explain(dialplan, Offer("explain", did, caller, moment, trunk), view)
     if as_json:
         typer.echo(json.dumps(explain.to_data(found), indent=1))
     else:
@@ -129,6 +133,36 @@ def schema() -> None:
     from controller.config.schema import show_schema
 
     typer.echo(show_schema(), nl=False)
+
+
+@cli.command()
+def reload(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+    """Have the running daemon take its file anew, as SIGHUP does; it keeps the old one where that is not whole."""
+    answer = _ask(state_dir, "reload")
+    if answer["text"]:
+        typer.echo(answer["text"].rstrip("\n"))
+    if not answer["ok"]:
+        typer.echo(f"not reloaded; version {answer['version']} goes on")
+        raise typer.Exit(FINDINGS)
+    typer.echo(f"reloaded: version {answer['version']}")
+
+
+@cli.command()
+def status(
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
+) -> None:
+    """Show how the running daemon sees its trunks; exit code 1 if one of them is down."""
+    from rich.console import Console
+
+    from controller.status import print_status
+
+    found = _ask(state_dir, "status")["status"]
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        print_status(found, Console(highlight=False))
+    raise typer.Exit(FINDINGS if any(trunk["state"] == "down" for trunk in found["trunks"]) else OK)
 
 
 @cli.command("rotate-keys")
@@ -147,6 +181,57 @@ def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
 
 
 @cli.command()
+def relay(
+    listen: Annotated[str, typer.Option(metavar="IP:PORT", help="where to listen")],
+    to: Annotated[str, typer.Option("--to", metavar="HOST:PORT", help="where everything goes")],
+    udp: Annotated[bool, typer.Option("--udp", help="relay UDP; the default")] = False,
+    tcp: Annotated[bool, typer.Option("--tcp", help="relay TCP")] = False,
+    seed: Annotated[int, typer.Option(help="the same seed, the same fate of every packet")] = 1,
+    loss: Annotated[str, typer.Option(metavar="SHARE", help="of the packets lost each way: 20%")] = "",
+    burst: Annotated[str, typer.Option(metavar="PACKETS", help="losses come together, so many on average: 8")] = "",
+    delay: Annotated[str, typer.Option(metavar="TIME", help="each way: 40ms")] = "",
+    jitter: Annotated[str, typer.Option(metavar="TIME", help="up to so much more: 20ms")] = "",
+    reorder: Annotated[str, typer.Option(metavar="SHARE", help="held back for 100ms: 1%")] = "",
+    duplicate: Annotated[str, typer.Option(metavar="SHARE", help="arrive twice: 1%")] = "",
+    corrupt: Annotated[str, typer.Option(metavar="SHARE", help="have one bit flipped: 1%")] = "",
+    truncate: Annotated[str, typer.Option(metavar="SHARE", help="lose their end: 1%")] = "",
+    rate: Annotated[str, typer.Option(metavar="RATE", help="of a slow line: 64kbit")] = "",
+    script: Annotated[Path | None, typer.Option(metavar="FILE", help="phases (YAML), see docs/relay.md")] = None,
+    pcap: Annotated[Path | None, typer.Option(metavar="FILE", help="write what goes by on both sides")] = None,
+) -> None:
+    """A bad network between any two that speak UDP or TCP, until SIGTERM; counters then, and on SIGUSR1."""
+    import sys
+
+    from controller.config.diagnostics import Mistake
+    from controller.relay.relay import RelayError, Settings, read_address, serve
+    from controller.relay.script import Phase, load_script, read_impairment
+
+    written = {
+        "loss": loss, "burst": burst, "delay": delay, "jitter": jitter, "reorder": reorder, "duplicate": duplicate,
+        "corrupt": corrupt, "truncate": truncate, "rate": rate,
+    }  # fmt: skip
+    try:
+        source, target = read_address("--listen", listen), read_address("--to", to)
+        line = read_impairment({name: text for name, text in written.items() if text})
+    except Mistake as mistake:
+        typer.echo(f"{mistake.message}; {mistake.hint}", err=True)
+        raise typer.Exit(USAGE) from None
+    phases: tuple[Phase, ...] = ()
+    if script is not None:
+        loaded = load_script(script, line, line)
+        if loaded.diagnostics:
+            typer.echo(loaded.render(), err=True)
+            raise typer.Exit(FINDINGS)
+        phases = loaded.phases
+    settings = Settings(source, target, udp or not tcp, tcp, seed, Phase(0.0, line, line), phases, pcap)
+    try:
+        asyncio.run(serve(settings, sys.stderr))
+    except RelayError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREACHABLE) from None
+
+
+@cli.command()
 def demo(
     once: Annotated[
         bool, typer.Option("--once", help="tell the story once and end; exit code 1 if it went wrong")
@@ -161,6 +246,16 @@ def demo(
         typer.echo(f"the demo cannot go on: {error}", err=True)
         well = False
     raise typer.Exit(OK if well else FINDINGS)
+
+
+def _ask(state_dir: Path, command: str) -> dict[str, Any]:
+    from controller.control import ControlError, ask
+
+    try:
+        return ask(state_dir, command)
+    except ControlError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREACHABLE) from None
 
 
 def main() -> None:

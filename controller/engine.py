@@ -41,6 +41,7 @@ class Engine:
     ) -> None:
         """``hops`` has the resolved address of each trunk; ``token`` makes unguessable tokens for probes."""
         self._deadlines = Deadlines()
+        self._element = element
         self.switchboard = Switchboard(dialplan)
         self.board = Board(dialplan.trunks.values(), now)
         self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing)
@@ -90,6 +91,7 @@ class Engine:
         """Swap the dialplan: new offers follow it, calls under way keep their plan, known trunks their state."""
         self.switchboard.swap(dialplan)
         self.plane.swap_hops(hops)
+        self._element.learn_names(host_names(dialplan, hops))
         self.board.update(dialplan.trunks.values(), now)
         self.prober.update(hops, now)
         self._settle(now)
@@ -123,3 +125,8 @@ class Engine:
                 # the calls that move on must be planned around it, and so must the next one
                 self.plane.set_states(self.board.view)
                 self.plane.lose_trunk(transition.trunk, now)
+
+
+def host_names(dialplan: Dialplan, hops: Mapping[str, Hop]) -> dict[str, str]:
+    """The IP address behind each host name of the trunks."""
+    return {trunk.host.lower(): hops[trunk.name].host for trunk in dialplan.trunks.values() if trunk.name in hops}

@@ -17,6 +17,7 @@ from rich.console import Console
 from controller.config.duration import show_duration
 from controller.rules.conditions import is_open, show_moment
 from controller.rules.match import match_route
+from controller.rules.order import arrange
 from controller.rules.plan import make_plan
 from controller.rules.run import Run
 from controller.types import (
@@ -30,7 +31,9 @@ from controller.types import (
     Milestone,
     Mode,
     Offer,
+    Order,
     Plan,
+    Route,
     RunEvent,
     StartAttempt,
     TargetState,
@@ -73,6 +76,7 @@ class Turn:
     no_progress: float
     stagger: float | None  # hybrid only
     hedge: float | str | None
+    order: str
     skipped: str
     targets: tuple[Who, ...]
 
@@ -92,6 +96,7 @@ class Explanation:
 
     did: str
     caller: str
+    trunk: str  # from which the call comes; "" for an unknown address
     moment: float
     down: tuple[str, ...]
     version: str
@@ -114,7 +119,7 @@ class Explanation:
 def explain(dialplan: Dialplan, offer: Offer, view: HealthView) -> Explanation:
     """Say what would become of an offer."""
     down = tuple(sorted(name for name, health in view.trunks.items() if health.state is TargetState.DOWN))
-    about = (offer.did, offer.caller, offer.moment, down, dialplan.version)
+    about = (offer.did, offer.caller, offer.trunk, offer.moment, down, dialplan.version)
     route = match_route(dialplan, offer)
     if route is None:
         return Explanation(*about, "", "", "", {}, (), (), (), None, 0.0, NO_ROUTE_STATUS, panic=False)
@@ -125,11 +130,11 @@ def explain(dialplan: Dialplan, offer: Offer, view: HealthView) -> Explanation:
     endpoints = {path.name: path.endpoint for stage in plan.stages for t in stage.targets for path in t.paths}
     return Explanation(
         *about,
-        rule=f"prefix {route.did}" if route.prefix else f"did {route.did}",
+        rule=_rule(route),
         where=route.where,
         chain=chain.name,
         hours=dict(_hours(dialplan, chain, offer)),
-        stages=tuple(_turns(chain, plan)),
+        stages=tuple(_turns(arrange(dialplan, chain, offer), plan)),
         order=tuple(step.path for step in _play(plan, _fail)[0]),
         worst=tuple(worst),
         live_after=next((step.at for step in worst if step.rings and endpoints[step.path] in live), None),
@@ -137,6 +142,12 @@ def explain(dialplan: Dialplan, offer: Offer, view: HealthView) -> Explanation:
         status=NOBODY_STATUS,
         panic=plan.panic,
     )
+
+
+def _rule(route: Route) -> str:
+    if route.outbound:
+        return f"outbound {route.did or '*'}"
+    return f"prefix {route.did}" if route.prefix else f"did {route.did}"
 
 
 def _hours(dialplan: Dialplan, chain: Chain, offer: Offer) -> Iterator[tuple[str, str]]:
@@ -168,6 +179,7 @@ def _turns(chain: Chain, plan: Plan) -> Iterator[Turn]:
             stage.no_progress,
             stage.stagger if stage.mode is Mode.HYBRID else None,
             stage.hedge,
+            stage.order.value,
             why.get((number, f"stage {number}"), ""),
             targets,
         )
@@ -248,6 +260,16 @@ def assume_down(dialplan: Dialplan, names: Iterable[str]) -> HealthView:
     return HealthView(1, {name: TrunkHealth(TargetState.DOWN, code="ASSUMED") for name in sorted(down)})
 
 
+def check_trunk(dialplan: Dialplan, name: str) -> str:
+    """The name of a trunk, or "" for an unknown address.
+
+    Raises `QuestionError`.
+    """
+    if name and name not in dialplan.trunks:
+        raise QuestionError(f"{name!r} is no trunk; there are {', '.join(dialplan.trunks)}")
+    return name
+
+
 def parse_moment(dialplan: Dialplan, text: str) -> float:
     """A moment from ISO 8601; without an offset it is wall time of the dialplan's zone if there is one only, else UTC.
 
@@ -282,7 +304,8 @@ def print_explanation(found: Explanation, dialplan: Dialplan, console: Console) 
         console.print(text, markup=False, soft_wrap=True)
 
     local = datetime.fromtimestamp(found.moment, _zone(dialplan))
-    say(f"call to {found.did} from {found.caller or 'anybody'} at {local:%a %Y-%m-%d %H:%M:%S} {_zone(dialplan)}")
+    caller = (found.caller or "anybody") + (f" by {found.trunk}" if found.trunk else "")
+    say(f"call to {found.did} from {caller} at {local:%a %Y-%m-%d %H:%M:%S} {_zone(dialplan)}")
     if found.down:
         say(f"down: {', '.join(found.down)}")
     if not found.rule:
@@ -298,6 +321,8 @@ def print_explanation(found: Explanation, dialplan: Dialplan, console: Console) 
         say()
         _print_stage(stage, found.panic, say)
     say()
+    if any(stage.order == Order.PRIORITY and not stage.skipped for stage in found.stages):
+        say("trunks of one priority are drawn by weight, anew for each call: this is one draw")
     if not found.order:
         say(f"nobody's turn: the caller gets {found.status} at once")
         return
@@ -327,6 +352,8 @@ def _print_stage(stage: Turn, panic: bool, say: Callable[[str], None]) -> None:
         f"no_progress {show_duration(stage.no_progress)}",
         f"hedge {hedge}",
     ]
+    if stage.order != Order.CONFIGURED:
+        words.append(f"order {stage.order}")
     if stage.stagger is not None:
         words.append(f"stagger {show_duration(stage.stagger)}")
     say(f"{head}  {', '.join(words)}")

@@ -108,6 +108,7 @@ def call_fields(record: CallRecord) -> dict[str, Any]:
         "call": record.offer.id[:200],  # a Call-ID may be as long as its sender likes
         "did": record.offer.did,
         "caller": mask_number(record.offer.caller),
+        "from_trunk": record.offer.trunk,
         "chain": record.chain,
         "status": record.status,
         "winner": record.winner,

@@ -19,7 +19,7 @@ def summary(dialplan: Dialplan) -> dict[str, Any]:
     """The figures as plain data, times in seconds."""
     return {
         "version": dialplan.version,
-        "routes": len(dialplan.routes) + len(dialplan.prefixes) + (dialplan.default is not None),
+        "routes": len(dialplan.routes) + len(dialplan.prefixes) + (dialplan.default is not None) + _outbound(dialplan),
         "trunks": [_trunk(trunk) for trunk in dialplan.trunks.values()],
         "chains": [_chain(chain) for chain in dialplan.chains.values()],
     }
@@ -59,6 +59,11 @@ def _trunk(trunk: Trunk) -> dict[str, Any]:
     }
 
 
+def _outbound(dialplan: Dialplan) -> int:
+    """How many outbound routes there are, however many PBXs may use each."""
+    return len({route.chain for routes in dialplan.outbound.values() for route in routes.values()})
+
+
 def _chain(chain: Chain) -> dict[str, Any]:
     last = chain.stages[-1].targets[-1]
     return {
@@ -66,7 +71,11 @@ def _chain(chain: Chain) -> dict[str, Any]:
         "stages": len(chain.stages),
         "last_stage": stage_starts(chain)[-1],
         "worst_wait": worst_wait(chain),
-        "ends_with": f"{last.endpoint} (live)" if last.live else last.endpoint,
+        "ends_with": "the dialled number"
+        if last.dialled
+        else f"{last.endpoint} (live)"
+        if last.live
+        else last.endpoint,
     }
 
 

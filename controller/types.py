@@ -28,6 +28,14 @@ class Mode(StrEnum):
     HYBRID = "hybrid"  # staggered: the next joins every `stagger` seconds
 
 
+class Order(StrEnum):
+    """In which order the paths of a target are tried."""
+
+    CONFIGURED = "configured"  # as its `via` is written
+    PRIORITY = "priority"  # by the trunks' priority, among equals drawn by weight, as DNS SRV (RFC 2782)
+    COST = "cost"  # the cheapest trunk first, then by priority
+
+
 class Milestone(IntEnum):
     """Ordered evidence of progress of an attempt; calls and messages share the order."""
 
@@ -76,6 +84,9 @@ CALL_SILENT = "CALL_SILENT"
 #: RFC 3261 §17.2.1 lets a UAS stay quiet for 200 ms; a hedge before that would double healthy calls. Seconds.
 LEAST_HEDGE = 0.25
 
+#: Stands in the address of a path where the plan puts the number that was dialled.
+DIALLED = "{dialled}"
+
 # --------------------------------------------------------------------------- configuration, compiled
 
 #: A hedge delay in seconds; ``"auto"`` follows the measured first responses; ``None`` is off.
@@ -118,6 +129,7 @@ class Site:
     name: str
     pbx: tuple[str, ...]  # trunks
     where: str = ""
+    active: str = ""  # the PBX that is tried before the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +173,7 @@ class Target:
     endpoint: str
     paths: tuple[Path, ...]
     live: bool = False  # a person or service that always answers
+    dialled: bool = False  # its addresses want the dialled number; always False in a plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +189,7 @@ class Stage:
     hedge: Hedge = "auto"
     where: str = ""
     when: When | None = None  # always None in a plan
+    order: Order = Order.CONFIGURED  # of the paths of each target; in a plan they are in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +209,7 @@ class Route:
     chain: str
     where: str = ""
     prefix: bool = False  # every number that begins with `did`
+    outbound: bool = False  # for calls from our own PBXs; "" is then the beginning of any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +236,8 @@ class Dialplan:
     prefixes: Mapping[str, Route] = field(default_factory=dict)  # by the beginning of the DID
     hours: Mapping[str, Hours] = field(default_factory=dict)
     sites: Mapping[str, Site] = field(default_factory=dict)
+    #: By the beginning of the dialled number ("": of any), then by the trunk that the call comes from.
+    outbound: Mapping[str, Mapping[str, Route]] = field(default_factory=dict)
 
 
 # --------------------------------------------------------------------------- health
@@ -277,6 +294,7 @@ class Offer:
     did: str  # the called number
     caller: str = ""
     moment: float = 0.0  # wall time
+    trunk: str = ""  # whose address it came from; "" for an unknown one
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Draws docs/transactions.md from the tables of sip/transaction.py: `python docs/draw_transactions.py`.
+"""Draws docs/transactions.md from the tables of sip/machines.py: `python docs/draw_transactions.py`.
 
 Owns the wording of that page. The diagrams show what happens on the wire and what the user is told; the rows below each
 of them are the table itself. A test holds the checked-in page equal to what this gives.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sip.transaction import TABLES, Input, State, Table
+from sip.machines import TABLES
+from sip.transaction import Input, State, Table
 
 PAGE = Path(__file__).with_name("transactions.md")
 
@@ -16,7 +17,7 @@ INTRODUCTION = """\
 # Transactions
 
 The four transaction machines of RFC 3261 §17, with the Accepted state of RFC 6026. This page is drawn from the tables
-in [`sip/transaction.py`](../sip/transaction.py) by [`draw_transactions.py`](draw_transactions.py): do not edit it.
+in [`sip/machines.py`](../sip/machines.py) by [`draw_transactions.py`](draw_transactions.py): do not edit it.
 
 An input that a state does not list changes nothing. In the diagrams a label reads *input / what goes out or is told*;
 timers and housekeeping stand in the rows below. Timers A to K are those of RFC 3261 table 4, L and M of RFC 6026.

@@ -91,6 +91,19 @@ def make_ack(invite: Request, response: Response) -> Request:
     return Request("ACK", invite.uri, names, lines)
 
 
+def make_lost_ack(uri: str, response: Response) -> Request:
+    """Like `make_ack` where the INVITE is lost: ``uri`` is what its request line had."""
+    names = ["via", "max-forwards", "from", "to", "call-id", "cseq", "content-length"]
+    lines = [
+        f"Via: {response.get_all('via')[0]}",
+        f"Max-Forwards: {DEFAULT_MAX_FORWARDS}",
+        *(_first_line(response, name) for name in ("from", "to", "call-id")),
+        f"CSeq: {response.cseq[0]} ACK",
+        "Content-Length: 0",
+    ]
+    return Request("ACK", uri, names, lines)
+
+
 def make_cancel(invite: Request, reason: str | None) -> Request:
     """The CANCEL of a request we sent (RFC 3261 §9.1); ``reason`` is an RFC 3326 value."""
     names, lines = _pick(invite, _COPIED_TO_CANCEL)

@@ -49,7 +49,7 @@ class Element:
         self.locals = {hop.transport: hop for hop in (local, *more)}
         self._key = branch_key
         self._seal = seal
-        self._names = names or {}
+        self._names = dict(names or {})
         host = bracketed(local.host)
         self._via_prefix = {
             hop.transport: f"SIP/2.0/{hop.transport.upper()} {host}:{hop.port};branch=" for hop in self.locals.values()
@@ -61,6 +61,10 @@ class Element:
         self._host = bare_host(host)
         self._sent_by = {(self._host, hop.port) for hop in self.locals.values()}
         self._ports = {hop.port for hop in self.locals.values()}
+
+    def learn_names(self, names: Mapping[str, str]) -> None:
+        """Know these host names as well; dialogs that are up may still use the old ones."""
+        self._names.update(names)
 
     # -- branches and tags
 
@@ -78,6 +82,10 @@ class Element:
     def path_tag_of(self, path_name: str) -> str:
         """A short stable name of a path for its branch ids; computed at load time."""
         return self._mac(f"path|{path_name}")[:8].replace("-", "_")
+
+    def path_tag_in(self, via: Via) -> str:
+        """The path tag (or method) in a branch of ours."""
+        return via.branch[len(_MARK) : -_MAC_CHARS - 1].split("-", 1)[0]
 
     def loop_tag_of(self, target: str) -> str:
         """What a branch remembers of all that decided its way (RFC 5393 §4.2.1): ``target`` is the number called."""

@@ -10,7 +10,6 @@ is released by us with ACK and BYE, so that no caller ever has to sort out two a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -289,30 +288,14 @@ class ResponseContext:
         """ACK each 2xx of a loser, and hang up once (glare)."""
         if branch.transaction is None:
             return
-        hop, number = branch.transaction.hop, branch.released.index(answer.to_tag) + 1
+        number = branch.released.index(answer.to_tag) + 1
         try:
-            self._layer.send_stateless(*self._address("ACK", builder.make_glare_ack, answer, number, hop))
-            if bye:
-                goodbye, hop = self._address("BYE", builder.make_glare_bye, answer, number, hop)
-                self._layer.request(goodbye, hop, now, None)
+            ack, goodbye = make_release(self._element, answer, number, branch.transaction.hop)
         except RemoteProtocolError:
             return  # a 2xx without usable addresses cannot be acknowledged; its sender times out by itself
-
-    def _address(
-        self,
-        method: str,
-        make: Callable[[Response, str, Callable[[str], bool]], Request],
-        answer: Response,
-        number: int,
-        default: Hop,
-    ) -> tuple[Request, Hop]:
-        """A request of ours to a loser and where it goes, which may be by another transport than its INVITE."""
-        element = self._element
-        request = make(answer, element.via_for(answer, method, number, transport=default.transport), element.is_own)
-        hop = element.next_hop(request) or default
-        if hop.transport != default.transport:
-            request.replace_first_value("via", element.via_for(answer, method, number, transport=hop.transport))
-        return request, hop
+        self._layer.send_stateless(*ack)
+        if bye:
+            self._layer.request(*goodbye, now, None)
 
     def _fail(self, branch: Branch, status: int, best: Response | int, *, local: bool) -> list[ForkEvent]:
         if branch.done:
@@ -372,3 +355,26 @@ class ResponseContext:
             self._layer.abandon(branch.transaction, now)
         else:  # Timer C (§16.8): ringing without end
             self.cancel_branch(branch.id, None, now)
+
+
+def make_release(
+    element: Element, answer: Response, number: int, default: Hop
+) -> tuple[tuple[Request, Hop], tuple[Request, Hop]]:
+    """ACK and BYE to somebody who answered in vain, and where they go, which may be by another transport than the
+    INVITE. ``number`` tells the dialogs of one branch apart, ``default`` is where they go by no better address.
+
+    Raises `RemoteProtocolError` where the 2xx has no usable addresses.
+    """
+
+    def address(request: Request) -> tuple[Request, Hop]:
+        hop = element.next_hop(request) or default
+        if hop.transport != default.transport:
+            via = element.via_for(answer, request.method, number, transport=hop.transport)
+            request.replace_first_value("via", via)
+        return request, hop
+
+    def via(method: str) -> str:
+        return element.via_for(answer, method, number, transport=default.transport)
+
+    ack = builder.make_glare_ack(answer, via("ACK"), element.is_own)
+    return address(ack), address(builder.make_glare_bye(answer, via("BYE"), element.is_own))

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 
 from sip.errors import RemoteProtocolError
-from sip.message import Request, Response
-from sip.parser import MAX_HEADERS, parse_message
+from sip.parser import MAX_HEAD
 
 MAX_MESSAGE = 1 << 16  # head and body, bytes: what a datagram could hold, a stream may
 PING = b"\r\n\r\n"  # RFC 5626 §3.5.1: a keep-alive that wants an answer
@@ -72,10 +71,11 @@ class Framer:
             end = buffer.find(_END_OF_HEAD, max(0, self._searched - 3))
             if end < 0:
                 self._searched = len(buffer)
-                if len(buffer) > MAX_MESSAGE:
-                    self.head = bytes(buffer)
-                    raise RemoteProtocolError(f"message of more than {MAX_MESSAGE} bytes", status=513)
-                return b""
+                if len(buffer) <= MAX_HEAD + 3:  # the end may have begun
+                    return b""
+            if end < 0 or end > MAX_HEAD:
+                self.head = bytes(buffer[:MAX_HEAD])
+                raise RemoteProtocolError(f"more than {MAX_HEAD} bytes of headers", status=513)
             self._length = self._measure(bytes(buffer[: end + 4]))
         if len(buffer) < self._length:
             return b""
@@ -87,8 +87,6 @@ class Framer:
     def _measure(self, head: bytes) -> int:
         """How long the message with this head is, the head included."""
         self.head = head
-        if head.count(b"\r\n") > MAX_HEADERS + 2:
-            raise RemoteProtocolError(f"more than {MAX_HEADERS} header lines", status=513)
         values = _CONTENT_LENGTH.findall(head)
         if not values:
             raise RemoteProtocolError("no Content-Length over a stream")
@@ -102,14 +100,3 @@ class Framer:
             raise RemoteProtocolError(f"message of more than {MAX_MESSAGE} bytes", status=513)
         self.head = b""
         return length
-
-
-def outline_of(head: bytes) -> Request | Response | None:
-    """What can be told of the message at fault, so that it can be answered; None if it is not SIP at all."""
-    text, blank, _ = head.partition(_END_OF_HEAD)
-    if not blank:  # the last line may be cut
-        text = text.rpartition(b"\r\n")[0]
-    try:
-        return parse_message(_CONTENT_LENGTH.sub(b"", text) + _END_OF_HEAD)
-    except RemoteProtocolError:
-        return None

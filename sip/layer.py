@@ -12,22 +12,11 @@ from typing import Any
 from sip import builder
 from sip.errors import RemoteProtocolError
 from sip.headers import MAGIC_COOKIE, Via
+from sip.machines import INVITE_CLIENT, INVITE_SERVER, NON_INVITE_CLIENT, NON_INVITE_SERVER
 from sip.message import Message, Request, Response
 from sip.parser import parse_message, validate
 from sip.timing import Deadlines, Timing
-from sip.transaction import (
-    INVITE_CLIENT,
-    INVITE_SERVER,
-    NON_INVITE_CLIENT,
-    NON_INVITE_SERVER,
-    Event,
-    Hop,
-    Input,
-    RequestReceived,
-    StrayResponse,
-    Transaction,
-    wire_of,
-)
+from sip.transaction import Event, Hop, Input, RequestReceived, StrayResponse, Transaction, wire_of
 from sip.uri import find_param, is_address, split_params
 
 #: What may wait for an answer under one branch; an ICMP error tells the branch only.

@@ -17,9 +17,12 @@ class _Names(dict[str, str]):
     """
 
     def __missing__(self, start: str) -> str:
-        name = start[:-1].strip().lower()
+        # blanks of SIP only: what is blank to Python alone (U+2028, VT) would hide a header from everybody else
+        name = start[:-1].strip(" \t").lower()
         if not name:
             raise RemoteProtocolError("a header line without a name")
+        if "\r" in name:
+            raise RemoteProtocolError("a header name with a line end in it")
         return COMPACT.get(name, name)
 
 

@@ -35,17 +35,17 @@ def parse_message(data: bytes) -> Request | Response:
     if not blank:
         raise RemoteProtocolError("no empty line after the headers")
     if len(head) > MAX_HEAD:
-        raise RemoteProtocolError(f"more than {MAX_HEAD} bytes of headers", status=513)
+        raise RemoteProtocolError(f"more than {MAX_HEAD} bytes of headers", status=513, outline=outline_of(head))
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
     if not text.count("\r") == text.count("\n") == len(lines) - 1:
         # Some peers take a lone CR or LF for the end of a line: what is one header to us would be two to them.
         raise RemoteProtocolError("a CR or LF that ends no line")
     start = lines.pop(0)
+    if len(lines) > MAX_HEADERS:  # as they stand on the wire: folding makes no head shorter
+        raise RemoteProtocolError(f"more than {MAX_HEADERS} header lines", status=513, outline=outline_of(head))
     if "\r\n " in text or "\r\n\t" in text:
         lines = _unfold(lines)
-    if len(lines) > MAX_HEADERS:
-        raise RemoteProtocolError(f"more than {MAX_HEADERS} header lines", status=513)
     names = [HEADER_NAMES[line[: line.find(":") + 1]] for line in lines]
     message = _parse_start(start, names, lines)
     try:
@@ -54,6 +54,25 @@ def parse_message(data: bytes) -> Request | Response:
         error.outline = message
         raise
     return message
+
+
+def outline_of(head: bytes) -> Request | Response | None:
+    """What can be told of a message at fault from the beginning of its head, so that it can be answered.
+
+    None if it is not SIP at all. Of a head that is cut or too large the beginning counts, and half of what we allow is
+    beginning enough: the answer repeats lines of it, and must itself keep to the limits.
+    """
+    text, blank, _ = head.partition(b"\r\n\r\n")
+    if not blank or len(text) > MAX_HEAD:
+        text = text[: MAX_HEAD // 2].rpartition(b"\r\n")[0]
+    lines = text.split(b"\r\n")
+    if len(lines) > MAX_HEADERS:
+        del lines[MAX_HEADERS // 2 :]
+    try:
+        return parse_message(b"\r\n".join(lines) + b"\r\n\r\n")
+    except RemoteProtocolError as error:
+        outline: Request | Response | None = error.outline
+        return outline
 
 
 def validate(message: Request | Response) -> None:

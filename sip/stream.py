@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sip.errors import RemoteProtocolError
-from sip.framing import PING, PONG, Framer, outline_of
+from sip.framing import PING, PONG, Framer
 from sip.layer import make_refusal, reply_hop
-from sip.parser import parse_message
+from sip.parser import outline_of, parse_message
 from sip.transaction import Hop
 
 _ACCEPTS = 32  # connections a turn: enough to amortise the loop, few enough to keep timers on time

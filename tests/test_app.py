@@ -8,7 +8,8 @@ from pathlib import Path as File
 
 import pytest
 
-from controller.app import App, StartError, advertised_host, resolve_trunks
+from controller.addresses import AddressError, advertised_host, resolve_trunks
+from controller.app import App, StartError
 from controller.types import Chain, Dialplan, Listen, Path, Route, Stage, Target, Trunk
 from sip.transaction import Hop
 
@@ -32,7 +33,7 @@ def test_name_of_a_trunk_is_looked_up_before_the_first_call() -> None:
 
 def test_trunk_that_cannot_be_resolved_is_named_with_its_place() -> None:
     with pytest.raises(
-        StartError, match=r"plan\.yaml:4: cannot resolve 'nowhere\.invalid' of trunk 'pbx': .*check the name"
+        AddressError, match=r"plan\.yaml:4: cannot resolve 'nowhere\.invalid' of trunk 'pbx': .*check the name"
     ):
         resolve_trunks(dialplan("nowhere.invalid"))
 
@@ -40,7 +41,7 @@ def test_trunk_that_cannot_be_resolved_is_named_with_its_place() -> None:
 def test_taken_port_is_named_and_nothing_stays_open(tmp_path: File) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
-        app = App(dialplan(port=taken.getsockname()[1]), tmp_path)
+        app = App(dialplan(port=taken.getsockname()[1]), tmp_path, tmp_path / "plan.yaml")
         with pytest.raises(
             StartError, match=r"plan\.yaml:2: cannot listen on udp 127\.0\.0\.1:\d+: Address already in use"
         ):
@@ -50,11 +51,11 @@ def test_taken_port_is_named_and_nothing_stays_open(tmp_path: File) -> None:
 def test_spoilt_key_file_stops_the_start(tmp_path: File) -> None:
     (tmp_path / "keys.json").write_text("{")
     with pytest.raises(StartError, match="not a key file"):
-        App(dialplan(), tmp_path).build()
+        App(dialplan(), tmp_path, tmp_path / "plan.yaml").build()
 
 
 def test_stop_twice_is_harmless(tmp_path: File) -> None:
-    app = App(dialplan(), tmp_path)
+    app = App(dialplan(), tmp_path, tmp_path / "plan.yaml")
     app.build()
     app.stop()
     app.stop()

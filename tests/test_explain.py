@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +17,25 @@ from controller.config import compile_text, load, render
 from controller.config.figures import worst_wait
 from controller.explain import QuestionError, assume_down, explain, parse_moment
 from controller.switchboard import Switchboard
-from controller.types import AttemptFailed, Dialplan, HealthView, Offer, StartAttempt, TargetState, TrunkHealth
+from controller.types import (
+    AttemptFailed,
+    Dialplan,
+    HealthView,
+    Offer,
+    Order,
+    StartAttempt,
+    TargetState,
+    TrunkHealth,
+)
 from tests.config.sample import compiled
 
 ROOT = Path(__file__).resolve().parent.parent
+OURS = ["t1", "t2", "t3"]  # PBXs; the others are carriers' trunks
 TRUNKS = [f"t{n}" for n in range(1, 7)]
 NUMBERS = ["+15557000", "15557000", "+15557123", "+1555", "+4930123", "100", "107", "7", "anna", ""]
+OUTBOUND = ["+1", "+44", "+1900", "*"]
 PREFIXES = ["+1", "+1555", "+15557", "+155571", "1", "10", "49"]
+DIALLED = ["+12125550100", "12125550100", "+442071234", "+19005550100", "*67", "#31#100", "1900x", "9" * 33]
 CALLERS = ["", "+15550100", "15550100", "+442071234", "100", "anna"]
 BEGIN = 1_760_000_000  # October 2025; the moments reach over two changes of the clock, two Christmases and a New Year
 
@@ -33,7 +46,9 @@ def write_dialplan(dice: random.Random) -> str:
     lines += ["sites:", "  hq: {pbx: [t1, t2], active: t2}", "  branch: {pbx: [t3]}", "trunks:"]
     for name in TRUNKS:
         site = ", site: hq" if name == "t4" else ", site: branch" if name == "t5" and dice.random() < 0.5 else ""
-        lines.append(f'  {name}: {{uri: "sip:192.0.2.{name[1:]}", carrier: c{dice.randint(1, 3)}{site}}}')
+        carrier = "" if name in OURS else f", carrier: c{dice.randint(1, 3)}"
+        rank = f", priority: {dice.randint(0, 2)}, weight: {dice.randint(0, 3)}, cost: 0.{dice.randint(1, 3)}"
+        lines.append(f'  {name}: {{uri: "sip:192.0.2.{name[1:]}"{carrier}{site}{rank}}}')
     lines += ["hours:"]
     for name, zone in (("day", "America/New_York"), ("night", "Europe/Berlin")):
         first, last = dice.sample(range(24), 2)
@@ -54,6 +69,8 @@ def write_dialplan(dice: random.Random) -> str:
             lines.append(f"      mode: {dice.choice(['sequential', 'parallel', 'hybrid'])}")
             lines.append(f"      for: {dice.choice(['9s', '10s', '25s'])}")
             if dice.random() < 0.5:
+                lines.append(f"      order: {dice.choice([*Order])}")
+            if dice.random() < 0.5:
                 lines.append(f"      when: {{{', '.join(_conditions(dice))}}}")
     lines += ["routes:"]
     dids = [number for number in NUMBERS if number.strip("+").isdigit() and number != "7"]
@@ -61,6 +78,12 @@ def write_dialplan(dice: random.Random) -> str:
     lines += [f'  - {{prefix: "{prefix}", chain: {dice.choice(chains)}}}' for prefix in dice.sample(PREFIXES, 3)]
     if dice.random() < 0.5:
         lines.append(f'  - {{did: "*", chain: {dice.choice(chains)}}}')
+    for prefix in dice.sample(OUTBOUND, 2):
+        keys = [f'outbound: {{prefix: "{prefix}"}}', f"via: [{', '.join(dice.sample(TRUNKS[3:], dice.randint(1, 3)))}]"]
+        keys += [f"from: [{', '.join(dice.sample(OURS, dice.randint(1, 2)))}]"] if dice.random() < 0.5 else []
+        keys += [f"order: {dice.choice([*Order])}"] if dice.random() < 0.7 else []
+        keys += [f"when: {{{', '.join(_conditions(dice))}}}"] if dice.random() < 0.3 else []
+        lines.append(f"  - {{{', '.join(keys)}}}")
     return "\n".join(lines) + "\n"
 
 
@@ -82,7 +105,7 @@ def cases(dialplans: int, each: int) -> Iterator[tuple[Dialplan, Offer, HealthVi
         dice = random.Random(seed)
         loaded = compile_text(write_dialplan(dice), "random.yaml")
         assert loaded.dialplan is not None, render(loaded.diagnostics, loaded.sources)
-        for _ in range(each):
+        for call in range(each):
             chance = dice.choice([0.0, 0.3, 0.6, 1.0])
             states = {
                 name: TrunkHealth(TargetState.DOWN if dice.random() < chance else dice.choice([*TargetState]), code="X")
@@ -90,7 +113,9 @@ def cases(dialplans: int, each: int) -> Iterator[tuple[Dialplan, Offer, HealthVi
                 if dice.random() < 0.9
             }
             moment = BEGIN + dice.random() * 500 * 86400
-            offer = Offer("call", dice.choice(NUMBERS), dice.choice(CALLERS), moment)
+            trunk = dice.choice(["", *OURS, *TRUNKS])
+            did = dice.choice(NUMBERS if dice.random() < 0.6 else DIALLED)
+            offer = Offer(f"call-{call}", did, dice.choice(CALLERS), moment, trunk)
             yield loaded.dialplan, offer, HealthView(1, states)
 
 
@@ -133,7 +158,15 @@ def test_explain_says_what_the_switchboard_does_in_5000_random_cases() -> None:
             assert left == order, f"in the order in which it is shown: {about}"
             seen["sequential only"] += 1
         seen["panic" if found.panic else "nobody's turn" if not order else "planned"] += 1
-        seen["prefix" if found.rule.startswith("prefix") else "did"] += 1
+        seen[found.rule.split()[0]] += 1
+        seen["drawn by weight"] += any(stage.order == "priority" for stage in found.stages)
+        seen["by cost"] += any(stage.order == "cost" for stage in found.stages)
+        if found.rule.startswith("outbound"):
+            assert offer.trunk in OURS, about
+            (target,) = found.stages[0].targets
+            assert {way.address.split("@")[0] for way in target.ways} == {f"sip:{offer.did.replace('#', '%23')}"}, about
+        elif offer.trunk in OURS:
+            seen["a PBX calls us"] += 1
         seen["stage skipped"] += any(stage.skipped for stage in found.stages)
         seen["dark site"] += any("site" in way.skipped for s in found.stages for t in s.targets for way in t.ways)
     assert seen.total() > 5000
@@ -154,7 +187,11 @@ def test_the_route_is_that_of_the_longest_prefix() -> None:
         fitting = [p for p in dialplan.prefixes if digits.startswith(p.removeprefix("+"))]
         longest = max((len(prefix.removeprefix("+")) for prefix in fitting), default=0)
         best = {f"prefix {p}" for p in fitting if len(p.removeprefix("+")) == longest}
-        expected = {f"did {did}" for did in exact} or best or {"did *" if dialplan.default else ""}
+        own = {f"did {did}" for did in exact} or best
+        can_be_dialled = re.fullmatch(r"\+?[0-9*#]{1,31}", offer.did)
+        out = sorted((p for p in dialplan.outbound if digits.startswith(p.removeprefix("+"))), key=len)
+        gets_out = can_be_dialled and out and offer.trunk in dialplan.outbound[out[-1]]
+        expected = own or ({f"outbound {out[-1] or '*'}"} if gets_out else {"did *" if dialplan.default else ""})
         assert explain(dialplan, offer, view).rule in expected
 
 
@@ -249,3 +286,32 @@ def test_the_reference_shows_what_is_really_said(monkeypatch: pytest.MonkeyPatch
     shown = reference.split("$ callward explain ")[1].split("```")[0]
     command, _, expected = shown.partition("\n")
     assert say(*command.split()) == expected
+
+
+OUTBOUND_FILE = str(ROOT / "dialplans" / "outbound.yaml")
+
+
+def test_a_call_outward_is_explained() -> None:
+    said = say(OUTBOUND_FILE, "+442071234", "--from-trunk", "hq-fax", "--down", "carrier-a", "--from", "100")
+    assert "call to +442071234 from 100 by hq-fax at " in said
+    assert "rule:  outbound +44  (" in said
+    assert "no_progress 6s, hedge auto, order cost\n" in said
+    assert "outbound +44 via carrier-a  sip:+442071234@192.0.2.10:5060  skipped: carrier-a is down (ASSUMED)" in said
+    assert "  1. outbound +44 via carrier-b\n  2. outbound +44 via carrier-c\n" in said
+    assert "one draw" not in said
+    assert "one draw" in say(OUTBOUND_FILE, "+12125550100", "--from-trunk", "hq-pbx")
+
+
+def test_who_may_not_call_outward_is_explained() -> None:
+    premium = (OUTBOUND_FILE, "+19005550100", "--at", "2026-11-24T12:00")
+    assert "rule:  outbound +1900  (" in say(*premium, "--from-trunk", "hq-pbx")
+    for stranger in ((), ("--from-trunk", "carrier-a"), ("--from-trunk", "hq-fax")):
+        assert "no route: the caller gets 404" in say(*premium, *stranger)
+    night = say(OUTBOUND_FILE, "+19005550100", "--at", "2026-11-24T22:00", "--from-trunk", "hq-pbx")
+    assert "nobody's turn: the caller gets 480 at once" in night
+
+
+def test_an_unknown_trunk_is_a_usage_error() -> None:
+    result = CliRunner().invoke(cli, ["explain", OUTBOUND_FILE, "100", "--from-trunk", "hq"])
+    assert result.exit_code == USAGE
+    assert "'hq' is no trunk; there are hq-pbx, hq-fax, carrier-a" in result.output

@@ -83,7 +83,7 @@ def test_everything_that_is_needed_is_locked() -> None:
     runtime, dev = (read_lock(lock) for lock in LOCKS)
     for lock, needs in (
         (runtime, project["project"]["dependencies"] + groups["build"]),
-        (dev, project["project"]["dependencies"] + groups["build"] + groups["dev"]),
+        (dev, project["project"]["dependencies"] + groups["build"] + groups["dev"] + groups["peers"]),
     ):
         names = {re.split(r"[<>=!~;\[ ]", need)[0].lower() for need in needs}
         assert names <= lock.keys(), f"not locked, say make lock: {sorted(names - lock.keys())}"

@@ -155,6 +155,18 @@ def parse_prefix(text: str) -> str:
     raise Mistake("BAD_PREFIX", f"{quoted(text)} is not the beginning of a number", hint)
 
 
+def parse_outbound_prefix(text: str) -> str:
+    """Read the beginning of dialled numbers; "" and "*" are that of any, and come out as ""; raises `Mistake`."""
+    if text in {"", "*"}:
+        return ""
+    try:
+        return parse_prefix(text)
+    except Mistake as mistake:
+        if text == "+":
+            raise Mistake(mistake.code, mistake.message, 'write "*" for every number') from None
+        raise
+
+
 def parse_number(text: str) -> str:
     """Read an E.164 number ("+15550100") or an internal one ("100"); raises `Mistake`."""
     if _E164.fullmatch(text) or _INTERNAL.fullmatch(text):

@@ -6,15 +6,26 @@ It runs on what validation left over; a dialplan built after an error is thrown 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+import json
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from controller.config.address import HostPort, ip_version
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.hours import DAYS, parse_days
-from controller.config.model import EndpointModel, FileModel, HoursModel, ProbeModel, StageModel, WhenModel
+from controller.config.model import (
+    ROUTE_KINDS,
+    EndpointModel,
+    FileModel,
+    HoursModel,
+    ProbeModel,
+    RouteModel,
+    StageModel,
+    WhenModel,
+)
 from controller.config.names import Names
+from controller.config.outbound import Outbound, paths_to
+from controller.config.places import Places
 from controller.config.source import ListNode, MapNode, Node
 from controller.config.timers import Timers, default_timers, stage_timers
 from controller.config.validate import Loc, describe, find
@@ -24,7 +35,7 @@ from controller.types import (
     Dialplan,
     Hours,
     Listen,
-    Path,
+    Order,
     Probe,
     Route,
     Site,
@@ -42,12 +53,20 @@ _ENDPOINT_HINTS = (
     'add user: "100" (of a PBX) or number: "+15550100"',
 )
 _ROUTE_HINTS = (
-    "keep did for one number, prefix for all that begin so",
+    "keep did for one number, prefix for all that begin so, outbound for calls of your own PBXs",
     'add did: "+15557000", or prefix: "+1555" for all that begin so',
 )
+#: Keys that make sense in one kind of route only, and where their like belongs in the other.
+_INBOUND_ONLY = {"chain": "an outbound route has its own 'via'"}
+_OUTBOUND_ONLY = {
+    "from": "anybody may call a number of yours",
+    "via": "the endpoints of its chain have their own 'via'",
+    **dict.fromkeys(
+        ("order", "for", "no_reply", "no_progress", "hedge", "when"), "write it in the stages of its chain"
+    ),
+}
 
 _ADD_UDP = 'add udp: "0.0.0.0:5060"; TCP comes beside UDP, never alone'
-_TRANSPORT = {"udp": "", "tcp": ";transport=tcp"}  # in a URI; udp is what one means that says nothing
 
 
 def build(file: FileModel, root: Node, names: Names, report: Report, version: str) -> Dialplan:
@@ -56,20 +75,20 @@ def build(file: FileModel, root: Node, names: Names, report: Report, version: st
 
 
 @dataclass(slots=True)
-class _Compiler:
-    file: FileModel
-    root: Node
-    names: Names
-    report: Report
+class _Compiler(Places):
     all_known: bool = False  # no listener is wrong itself
+    inherited: Timers = field(default_factory=dict)
+    unsure: set[str] = field(default_factory=set)  # keys of defaults whose values are wrong
 
     def dialplan(self, version: str) -> Dialplan:
         listen = self.listen()
         sites = self.sites()
         trunks = self.trunks(listen, sites)
-        targets = self.targets(trunks)
+        targets = self.targets(trunks, sites)
         chains = self.chains(targets)
         routes = self.routes()
+        outbound = Outbound(self.file, self.root, self.names, self.report, trunks, sites, self.frame)
+        chains |= outbound.chains()
         return Dialplan(
             version=version,
             listen=listen,
@@ -81,6 +100,7 @@ class _Compiler:
             prefixes=MappingProxyType({route.did: route for route in routes if route.prefix}),
             hours=MappingProxyType({name: self.hours(name, model) for name, model in self.file.hours.items()}),
             sites=MappingProxyType(sites),
+            outbound=MappingProxyType(outbound.routes),
         )
 
     # ----------------------------------------------------------------- sections
@@ -134,7 +154,8 @@ class _Compiler:
                 message = f"{quoted(model.active)} is no PBX of site {quoted(name)}"
                 at = self.at("sites", name, "active")
                 self.report.error(at, "BAD_CHOICE", message, "name one of its 'pbx', or remove it")
-            sites[name] = Site(name, tuple(pbx_names), where=self.where(self.key("sites", name)))
+            where = self.where(self.key("sites", name))
+            sites[name] = Site(name, tuple(pbx_names), where, active=model.active or "")
         return sites
 
     def site_of(self, trunk: str, written: str | None, sites: dict[str, Site]) -> str:
@@ -234,65 +255,52 @@ class _Compiler:
             message = f"'burst' is slower than 'every' in probe {quoted(name)}"
             self.report.error(at, "TIMER_ORDER", message, "after a miss probes come faster: lower burst or raise every")
 
-    def targets(self, trunks: dict[str, Trunk]) -> dict[str, Target]:
+    def targets(self, trunks: dict[str, Trunk], sites: dict[str, Site]) -> dict[str, Target]:
         targets = {}
         for name, model in self.file.endpoints.items():
             address = self.address(name, model)
             used = self.distinct("trunks", model.via, ("endpoints", name, "via"))
-            paths = [
-                Path(
-                    name=f"{name} via {trunk.name}",
-                    endpoint=name,
-                    trunk=trunk.name,
-                    address=f"sip:{address}@{bracketed(trunk.host)}:{trunk.port}{_TRANSPORT[trunk.transport]}",
-                )
-                for trunk in (trunks[via] for via in self.active_first(used) if via in trunks)
-            ]
-            targets[name] = Target(name, tuple(paths), live=model.live)
+            paths = paths_to(name, address, (trunks[via] for via in used if via in trunks), sites)
+            targets[name] = Target(name, paths, live=model.live)
         return targets
 
-    def active_first(self, via: list[str]) -> list[str]:
-        """Of the PBXs of a site the active one is the first; what else there is keeps its place."""
-        for site in self.file.sites.values():
-            places = [index for index, name in enumerate(via) if name in site.pbx]
-            if site.active in via and places:
-                via.remove(site.active)
-                via.insert(places[0], site.active)
-        return via
-
     def address(self, name: str, model: EndpointModel) -> str:
-        self.one_of("user", "number", ("endpoints", name), _ENDPOINT_HINTS)
+        self.one_of(["user", "number"], ("endpoints", name), _ENDPOINT_HINTS)
         return model.user or model.number or ""
 
     def chains(self, targets: dict[str, Target]) -> dict[str, Chain]:
-        defaults = find(self.root, ("defaults",))
-        node = defaults if isinstance(defaults, MapNode) and defaults is not self.root else None
-        inherited = default_timers(self.file.defaults, node, self.report)
-        unsure = node.lost if node else set()
+        self.inherit()
         return {
             name: Chain(
                 name,
-                tuple(
-                    self.stage(("chains", name, index), model, targets, inherited, unsure)
-                    for index, model in enumerate(stages)
-                ),
+                tuple(self.stage(("chains", name, index), model, targets) for index, model in enumerate(stages)),
                 where=self.where(self.key("chains", name)),
             )
             for name, stages in self.file.chains.items()
         }
 
-    def stage(
-        self, loc: Loc, model: StageModel, targets: dict[str, Target], inherited: Timers, unsure: set[str]
-    ) -> Stage:
+    def inherit(self) -> None:
+        """What stages get from defaults."""
+        defaults = find(self.root, ("defaults",))
+        node = defaults if isinstance(defaults, MapNode) and defaults is not self.root else None
+        self.inherited = default_timers(self.file.defaults, node, self.report)
+        self.unsure = node.lost if node else set()
+
+    def stage(self, loc: Loc, model: StageModel, targets: dict[str, Target]) -> Stage:
+        used = self.distinct("endpoints", model.ring, (*loc, "ring"), inside=loc)
+        stage = self.frame(loc, model)
+        return replace(stage, targets=tuple(targets[name] for name in used if name in targets), mode=model.mode)
+
+    def frame(self, loc: Loc, model: StageModel | RouteModel) -> Stage:
+        """A stage without targets: its timers, conditions and order; that of an outbound route is framed alike."""
         node = self.at(*loc)
         assert isinstance(node, MapNode)
-        timers = stage_timers(model, node, inherited, unsure, describe(self.root, loc), self.report)
-        used = self.distinct("endpoints", model.ring, (*loc, "ring"), inside=loc)
+        timers = stage_timers(model, node, self.inherited, self.unsure, describe(self.root, loc), self.report)
         return Stage(
-            tuple(targets[name] for name in used if name in targets),
-            mode=model.mode,
+            (),
             where=self.where(node),
             when=self.when(model.when, (*loc, "when")) if model.when else None,
+            order=model.order or self.file.defaults.order or Order.CONFIGURED,
             **{name: timer.value for name, timer in timers.items()},
         )
 
@@ -321,11 +329,12 @@ class _Compiler:
         for index, model in enumerate(self.file.routes):
             assert isinstance(items, ListNode)
             node = items.items[index]
-            if "chain" in model.model_fields_set:
+            if model.chain is not None:
                 self.use("chains", model.chain, ("routes", index, "chain"))
-            key = self.one_of("did", "prefix", ("routes", index), _ROUTE_HINTS)
+            key = self.one_of([*ROUTE_KINDS], ("routes", index), _ROUTE_HINTS)
+            self.check_kind(key, index)
             number = model.did if key == "did" else model.prefix
-            if key is None or number is None:
+            if key in (None, "outbound") or number is None or model.chain is None:
                 continue
             at = self.at("routes", index, key)
             if (key, number) in seen:
@@ -335,18 +344,21 @@ class _Compiler:
             routes.append(Route(number, model.chain, where=self.where(node), prefix=key == "prefix"))
         return routes
 
-    def one_of(self, one: str, other: str, loc: Loc, hints: tuple[str, str]) -> str | None:
-        """Which of two keys that exclude each other an entry has; both and none are reported."""
-        node = self.at(*loc)
+    def check_kind(self, kind: str | None, index: int) -> None:
+        """Report what a route of this kind lacks, and what belongs to the other kind only."""
+        node = self.at("routes", index)
         assert isinstance(node, MapNode)
-        inside = describe(self.root, loc)
-        written = [key for key in (one, other) if key in node.entries]
-        if len(written) == 2:
-            message = f"{quoted(one)} and {quoted(other)} exclude each other in {inside}"
-            self.report.error(node.keys[other], "BOTH_KEYS", message, hints[0])
-        elif not written and not node.lost & {one, other}:
-            self.report.error(node, "MISSING_KEY", f"{quoted(one)} or {quoted(other)} is missing in {inside}", hints[1])
-        return written[0] if written else None
+        inside = describe(self.root, ("routes", index))
+        needs = ROUTE_KINDS[kind] if kind else "chain"
+        wrong = {needs, *ROUTE_KINDS} if kind is None else {needs}
+        if needs not in node.entries and not node.lost & wrong:
+            (example,) = RouteModel.model_fields[needs].examples or ("",)
+            message = f"required key {quoted(needs)} is missing in {inside}"
+            self.report.error(node, "MISSING_KEY", message, f"add {needs}: {json.dumps(example)}")
+        for key, instead in (_INBOUND_ONLY if kind == "outbound" else _OUTBOUND_ONLY).items():
+            if kind and key in node.entries:
+                message = f"{quoted(kind)} and {quoted(key)} exclude each other in {inside}"
+                self.report.error(node.keys[key], "BOTH_KEYS", message, f"remove {key}: {instead}")
 
     def causes(self) -> dict[str, Verdict]:
         node = self.at("defaults", "causes")
@@ -358,37 +370,6 @@ class _Compiler:
                 inside = describe(self.root, ("defaults", "causes"))
                 self.report.error(node.keys[cause], mistake.code, f"{mistake.message} in {inside}", mistake.hint)
         return dict(self.file.defaults.causes)
-
-    # ----------------------------------------------------------------- names and places
-
-    def use(self, section: str, name: str, loc: Loc, inside: Loc | None = None) -> bool:
-        return self.names.use(section, name, self.at(*loc), describe(self.root, inside or loc[:-1]))
-
-    def distinct(self, section: str, used: Iterable[str], loc: Loc, inside: Loc | None = None) -> list[str]:
-        """The known ones of a list of names; unknown and repeated ones are reported."""
-        seen: dict[str, Node] = {}
-        known = []
-        for index, name in enumerate(used):
-            item = (*loc, index)
-            is_known = self.use(section, name, item, inside or loc[:-1])
-            if name in seen:
-                message = f"{quoted(name)} stands twice in {describe(self.root, loc)}"
-                self.report.error(self.at(*item), "DUPLICATE", message, f"first at {seen[name]}: remove one of the two")
-            elif is_known:
-                known.append(name)
-            seen.setdefault(name, self.at(*item))
-        return known
-
-    def at(self, *loc: int | str) -> Node:
-        return find(self.root, loc)
-
-    def key(self, section: str, name: str) -> Node:
-        node = self.at(section)
-        assert isinstance(node, MapNode)
-        return node.keys[name]
-
-    def where(self, node: Node) -> str:
-        return f"{node.file or self.report.file}:{node.line}"
 
 
 def _probe(model: ProbeModel) -> Probe:

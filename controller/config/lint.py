@@ -13,7 +13,7 @@ from controller.config.duration import show_duration
 from controller.config.figures import stage_starts
 from controller.config.names import KINDS, Names
 from controller.config.source import ListNode, MapNode, Node
-from controller.types import Chain, Dialplan, Mode, Stage, Trunk, When
+from controller.types import Chain, Dialplan, Mode, Order, Stage, Trunk, When
 
 #: RFC 3261 §16.6 step 11: a proxy may give an unanswered INVITE up after three minutes (Timer C).
 TIMER_C = 180.0
@@ -22,30 +22,55 @@ TIMER_C = 180.0
 def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> None:
     """Report every finding; ``root`` is what the dialplan was compiled from."""
     warn_unused(names, report)
-    warn_order(root.entries["trunks"], report)
+    warn_order(dialplan, root.entries["trunks"], report)
     chains = root.entries["chains"]
     assert isinstance(chains, MapNode)
-    for chain in dialplan.chains.values():
+    for chain in (dialplan.chains[name] for name in chains.entries):
         stages = chains.entries[chain.name]
         assert isinstance(stages, ListNode)
-        warn_shared_domain(dialplan, chain, chains.keys[chain.name], report)
+        warn_shared_domain(dialplan, chain, f"chain {quoted(chain.name)}", chains.keys[chain.name], report)
         warn_no_live_end(chain, _ring_key(stages.items[-1]), report)
         warn_unreachable(chain, [_ring_key(stage) for stage in stages.items], report)
         for stage, node in zip(chain.stages, stages.items, strict=True):
             assert isinstance(node, MapNode)
             warn_never_joins(stage, node, report)
             warn_idle_stagger(stage, node, report)
+    routes = root.entries["routes"]
+    assert isinstance(routes, ListNode)
+    nodes = [node for node in routes.items if isinstance(node, MapNode) and "outbound" in node.entries]
+    outbound = [chain for name, chain in dialplan.chains.items() if name not in chains.entries]
+    for chain, node in zip(outbound, nodes, strict=True):
+        warn_shared_domain(dialplan, chain, f"route {quoted(chain.name)}", node.keys["outbound"], report)
 
 
-def warn_order(trunks: Node, report: Report) -> None:
-    """What is kept for later must not look as if it did something today."""
+#: What each order looks at.
+_LOOKS_AT = {
+    Order.CONFIGURED: frozenset[str](),
+    Order.PRIORITY: frozenset(("priority", "weight")),
+    Order.COST: frozenset(("cost", "priority")),
+}
+
+
+def warn_order(dialplan: Dialplan, trunks: Node, report: Report) -> None:
+    """What does nothing must not look as if it did something."""
     assert isinstance(trunks, MapNode)
-    for trunk in trunks.entries.values():
+    stages = [stage for chain in dialplan.chains.values() for stage in chain.stages]
+    ordered = {
+        (path.trunk, word)
+        for stage in stages
+        if (words := _LOOKS_AT[stage.order])
+        for target in stage.targets
+        for path in target.paths
+        for word in words
+    }
+    for name, trunk in trunks.entries.items():
         assert isinstance(trunk, MapNode)
         for word in ("priority", "weight", "cost"):
-            if word in trunk.keys:
-                message = f"{quoted(word)} has no effect yet: trunks are tried in the order of each endpoint's 'via'"
-                report.warning(trunk.keys[word], "NO_EFFECT", message, "keep it for a later version, or remove it")
+            if word in trunk.keys and (name, word) not in ordered:
+                message = f"{quoted(word)} has no effect: no chain orders trunk {quoted(name)} by it"
+                order = Order.COST if word == "cost" else Order.PRIORITY
+                hint = f"write order: {order} in a stage that uses it, or in defaults, or remove it"
+                report.warning(trunk.keys[word], "NO_EFFECT", message, hint)
 
 
 def _ring_key(stage: Node) -> Node:
@@ -62,7 +87,7 @@ def warn_unused(names: Names, report: Report) -> None:
 
 
 _USERS = {
-    "trunks": "the 'via' of an endpoint",
+    "trunks": "the 'via' of an endpoint or an outbound route",
     "probes": "the 'probe' of a trunk",
     "endpoints": "the 'ring' of a stage",
     "chains": "the 'chain' of a route",
@@ -70,16 +95,17 @@ _USERS = {
 }
 
 
-def warn_shared_domain(dialplan: Dialplan, chain: Chain, at: Node, report: Report) -> None:
+def warn_shared_domain(dialplan: Dialplan, chain: Chain, what: str, at: Node, report: Report) -> None:
     """A chain whose ways all share a trunk, a carrier or a site ends with it."""
     trunks = {path.trunk for stage in chain.stages for target in stage.targets for path in target.paths}
     shared = set.intersection(*(_domains(dialplan.trunks[trunk]) for trunk in trunks))
     if not shared:
         return
     kind, name = min(shared)  # a carrier before the site it comes in at
-    message = f"all of chain {quoted(chain.name)} hangs on {kind} {quoted(name)}"
+    message = f"all of {what} hangs on {kind} {quoted(name)}"
     other = "another site" if kind == "site" else "another carrier or trunk"
-    report.warning(at, "SHARED_DOMAIN", message, f"give a target a second way, over {other}")
+    whom = "it" if chain.stages[0].targets[0].dialled else "a target"
+    report.warning(at, "SHARED_DOMAIN", message, f"give {whom} a second way, over {other}")
 
 
 def _domains(trunk: Trunk) -> set[tuple[str, str]]:

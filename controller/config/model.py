@@ -22,6 +22,7 @@ from controller.config.address import (
     parse_did,
     parse_listen,
     parse_number,
+    parse_outbound_prefix,
     parse_prefix,
     parse_trunk_uri,
     parse_user,
@@ -39,7 +40,7 @@ from controller.config.values import (
     parse_switch,
     parse_version,
 )
-from controller.types import Hedge, Mode, Verdict
+from controller.types import Hedge, Mode, Order, Verdict
 
 Json = dict[str, Any]
 
@@ -109,6 +110,13 @@ def _parse_misses(text: str) -> int:
     return AUTO_MISSES if text == AUTO else parse_count(text, 1, 100)
 
 
+def _parse_order(text: str) -> Order:
+    if text == "best":
+        hint = "write configured, priority or cost: how good a trunk was is not counted"
+        raise Mistake("RESERVED_VALUE", "'best' is reserved for a later version", hint)
+    return Order(parse_choice(text, "order", [*map(str, Order)]))
+
+
 #: What `misses: auto` stands for: at 50 ms bursts and no loss 8 give under one false DOWN in 30 days.
 AUTO_MISSES = 8
 #: Faster than this a probe says nothing more and carriers object.
@@ -128,11 +136,13 @@ ModeName = Annotated[
 TransportName = Annotated[
     str, _Text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]), {"enum": ["udp", "tcp"]})
 ]
+OrderName = Annotated[Order, _Text(_parse_order, {"enum": [*map(str, Order)]})]
 Switch = Annotated[bool, _Text(parse_switch, {"type": "boolean"})]
 TrunkUri = Annotated[HostPort, _Text(parse_trunk_uri, _matching("[sS][iI][pP]:.+"))]
 ListenAddress = Annotated[HostPort, _Text(parse_listen, _matching(".+:[0-9]{1,5}"))]
 Did = Annotated[str, _Text(parse_did, _NUMBER)]
 Prefix = Annotated[str, _Text(parse_prefix, _NUMBER)]
+OutboundPrefix = Annotated[str, _Text(parse_outbound_prefix, _NUMBER)]
 Zone = Annotated[tzinfo, _Text(parse_zone, {"type": "string"})]
 Span = Annotated[tuple[int, int], _Text(parse_span, _matching("[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]"))]
 Holidays = Annotated[
@@ -141,9 +151,6 @@ Holidays = Annotated[
 UpOrDown = Annotated[
     bool, _Text(lambda text: parse_choice(text, "state", ["up", "down"]) == "up", {"enum": ["up", "down"]})
 ]
-
-
-_ORDER = "trunks are tried in the order of each endpoint's 'via'"
 
 
 class Section(BaseModel):
@@ -170,16 +177,14 @@ class ListenModel(Section):
 class DefaultsModel(Section):
     """What stages inherit."""
 
-    RESERVED = {
-        "order": _ORDER,
-        "patience": "the caller may ring for as long as the chain lasts",
-    }
+    RESERVED = {"patience": "the caller may ring for as long as the chain lasts"}
 
     ring: Duration | None = None
     no_reply: Duration | None = None
     no_progress: Duration | None = None
     stagger: Duration | None = None
     hedge: HedgeDelay = "auto"
+    order: OrderName | None = None
     causes: dict[str, CauseVerdict] = {}
 
 
@@ -263,8 +268,6 @@ class WhenModel(Section):
 class StageModel(Section):
     """Targets tried together."""
 
-    RESERVED = {"order": _ORDER}
-
     ring: list[str] = Field(min_length=1, examples=[["front-desk"]])
     turn: Duration | None = Field(None, alias="for")
     mode: ModeName = Mode.SEQUENTIAL
@@ -272,21 +275,39 @@ class StageModel(Section):
     no_progress: Duration | None = None
     stagger: Duration | None = None
     hedge: HedgeDelay = "auto"
+    order: OrderName | None = None
     when: WhenModel | None = None
 
 
-class RouteModel(Section):
-    """A called number, or the beginning of many, and its chain."""
+class OutboundModel(Section):
+    """Which numbers our own PBXs may call."""
 
-    RESERVED = {
-        "outbound": "only inbound calls are routed",
-        "via": "a route leads to a chain, whose endpoints have their own 'via'",
-        "order": _ORDER,
-    }
+    prefix: OutboundPrefix = Field(examples=["+1"])
+
+
+#: What a route of each kind cannot do without; which of these keys it has says which kind it is.
+ROUTE_KINDS = {"did": "chain", "prefix": "chain", "outbound": "via"}
+
+
+class RouteModel(Section):
+    """A called number, or the beginning of many, and its chain; or for calls of our own PBXs, and the ways out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": [kind, needs]} for kind, needs in ROUTE_KINDS.items()]}
+    )
 
     did: Did | None = None
     prefix: Prefix | None = None
-    chain: str = Field(examples=["sales"])
+    chain: str | None = Field(None, examples=["sales"])
+    outbound: OutboundModel | None = None
+    callers: list[str] | None = Field(None, alias="from", min_length=1)
+    via: list[str] | None = Field(None, min_length=1, examples=[["carrier-a"]])
+    order: OrderName | None = None
+    turn: Duration | None = Field(None, alias="for")
+    no_reply: Duration | None = None
+    no_progress: Duration | None = None
+    hedge: HedgeDelay = "auto"
+    when: WhenModel | None = None
 
 
 Chain = Annotated[list[StageModel], Field(min_length=1)]

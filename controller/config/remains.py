@@ -18,6 +18,8 @@ from controller.config.model import (
     HoursModel,
     ListenModel,
     OneOrMore,
+    OutboundModel,
+    OutboundPrefix,
     RouteModel,
     Section,
     SiteModel,
@@ -53,8 +55,8 @@ class _Stage(StageModel):
     ring: list[str] = Field(default=[])
 
 
-class _Route(RouteModel):
-    chain: str = ""
+class _Outbound(OutboundModel):
+    prefix: OutboundPrefix = ""
 
 
 def _read_as(model: type[Section]) -> GetPydanticSchema:
@@ -64,6 +66,10 @@ def _read_as(model: type[Section]) -> GetPydanticSchema:
         return handler.generate_schema(model)
 
     return GetPydanticSchema(schema)
+
+
+class _Route(RouteModel):
+    outbound: Annotated[OutboundModel, _read_as(_Outbound)] | None = None
 
 
 class Remains(FileModel):

@@ -119,8 +119,11 @@ def _place(before: str) -> Span:
 # --------------------------------------------------------------------------- composing
 
 
-def compose(text: str, report: Report) -> Node | None:
-    """Read one YAML document. None when there is none or when what follows could only mislead."""
+def compose(text: str, report: Report, begin: str = "begin with 'version: 1'") -> Node | None:
+    """Read one YAML document. None when there is none or when what follows could only mislead.
+
+    ``begin`` is the advice for an empty file.
+    """
     if match := _FORBIDDEN.search(text):
         message = f"character U+{ord(match[0]):04X} cannot stand in a YAML file"
         report.error(_place(text[: match.start()]), "BAD_CHARACTER", message, "remove it; is this a text file?")
@@ -138,7 +141,7 @@ def compose(text: str, report: Report) -> Node | None:
         return None
     root = composer.root
     if root is None or (isinstance(root, ScalarNode) and root.is_blank):
-        report.error(Span(1, 1, 2), "EMPTY_FILE", "file is empty", "begin with 'version: 1'")
+        report.error(Span(1, 1, 2), "EMPTY_FILE", "file is empty", begin)
         return None
     return root
 

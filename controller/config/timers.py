@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from controller.config.diagnostics import Report, Span
 from controller.config.duration import show_duration
-from controller.config.model import DefaultsModel, StageModel
+from controller.config.model import DefaultsModel, RouteModel, StageModel
 from controller.config.source import MapNode
 from controller.types import Mode, Stage
 
@@ -62,9 +62,9 @@ def default_timers(model: DefaultsModel, node: MapNode | None, report: Report) -
 
 
 def stage_timers(
-    model: StageModel, node: MapNode, inherited: Timers, unsure: set[str], inside: str, report: Report
+    model: StageModel | RouteModel, node: MapNode, inherited: Timers, unsure: set[str], inside: str, report: Report
 ) -> Timers:
-    """The timers of one stage. ``unsure``: keys of defaults whose values are wrong, so that nothing follows from them."""
+    """The timers of one stage, or of an outbound route. ``unsure``: keys of defaults whose values are wrong, so that nothing follows from them."""
     timers = dict(inherited)
     unknown = set(unsure)
     for name in _TIMERS:
@@ -76,7 +76,7 @@ def stage_timers(
             unknown.add(name)
     known = {name: timer for name, timer in timers.items() if name not in unknown}
     _check(known, _RULES, inside, report)
-    if model.mode is Mode.HYBRID:
+    if isinstance(model, StageModel) and model.mode is Mode.HYBRID:
         _check(known, (_HYBRID_RULE,), inside, report, at=node.keys["mode"])
     return timers
 

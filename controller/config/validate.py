@@ -20,6 +20,7 @@ from controller.config.model import (
     FileModel,
     HoursModel,
     ListenModel,
+    OutboundModel,
     ProbeModel,
     RouteModel,
     Section,
@@ -102,9 +103,13 @@ def describe(root: Node, loc: Loc) -> str:
         case "routes", [int(), *rest]:
             route = find(root, loc[:2])
             entries = route.entries if isinstance(route, MapNode) else {}
+            out = entries.get("outbound")
             did = entries.get("did", entries.get("prefix"))
+            if isinstance(out, MapNode):
+                did = out.entries.get("prefix")
             known = isinstance(did, ScalarNode) and (did.origin or did.text)
-            words = [f"route {quoted(known) if known else _number(root, loc[:2])}"]
+            kind = "route" if out is None else "outbound route"
+            words = [f"{kind} {quoted(known) if known else _number(root, loc[:2])}"]
         case "listen", [int(), *rest]:
             words = [f"listen {_number(root, loc[:2])}"]
         case "defaults", _:
@@ -220,8 +225,10 @@ def _explain_extra(root: MapNode, loc: Loc, report: Report) -> None:
 
 
 def _model(owner: Loc) -> type[Section]:
-    if owner[3:4] == ("when",):
+    if owner[3:4] == ("when",) or (owner[:1] == ("routes",) and owner[2:3] == ("when",)):
         return WhenModel
+    if owner[:1] == ("routes",) and owner[2:3] == ("outbound",):
+        return OutboundModel
     return _MODELS[str(owner[0])] if owner else FileModel
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from controller.planes import past
 from controller.rules.run import MAX_TRIALS
 from controller.switchboard import Switchboard
 from controller.types import (
@@ -40,25 +41,28 @@ from controller.types import (
     RunEvent,
     Sample,
     StartAttempt,
+    Trunk,
 )
 from sip import builder
 from sip.element import MAX_DATAGRAM, Element, Refusal
 from sip.errors import RemoteProtocolError
-from sip.fork import Branch, BranchAnswered, BranchFailed, BranchProgressed, BranchReleased, ForkEvent, ResponseContext
+from sip.fork import (
+    Branch,
+    BranchAnswered,
+    BranchFailed,
+    BranchProgressed,
+    BranchReleased,
+    ForkEvent,
+    ResponseContext,
+    make_release,
+)
 from sip.headers import find_uri, parse_via
 from sip.layer import TransactionLayer, reply_hop
+from sip.machines import NON_INVITE_SERVER
 from sip.message import Request
 from sip.route import SealedRoute
 from sip.timing import Deadlines, Timing
-from sip.transaction import (
-    NON_INVITE_SERVER,
-    Event,
-    Hop,
-    RequestReceived,
-    StrayResponse,
-    Transaction,
-    TransactionEnded,
-)
+from sip.transaction import Event, Hop, RequestReceived, StrayResponse, Transaction, TransactionEnded
 from sip.uri import Uri, parse_uri
 
 #: What may pass through us, within a call that we set up.
@@ -90,6 +94,7 @@ class _Call:
         "attempts",
         "context",
         "deadline",
+        "hops",
         "invite",
         "loop_tag",
         "offer",
@@ -98,6 +103,7 @@ class _Call:
         "spare",
         "started",
         "ticket",
+        "trunks",
     )
 
     def __init__(
@@ -113,6 +119,8 @@ class _Call:
         self.reason: str | None = None  # what the caller's CANCEL said
         self.deadline = inf
         self.ticket: list[Any] | None = None
+        self.hops: Mapping[str, Hop] = {}  # those of the dialplan that it began with, as its plan
+        self.trunks: Mapping[str, Trunk] = {}
 
 
 class EmbeddedPlane:
@@ -130,7 +138,9 @@ class EmbeddedPlane:
         self._switchboard = switchboard
         self._element = element
         self._hops: Mapping[str, Hop] = {}
+        self._homes: dict[str, Hop] = {}  # the same with trunks that have left: calls may still be up there
         self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
+        self._at: dict[str, list[tuple[str, Hop]]] = {}  # the trunks at each host
         self.swap_hops(hops)
         self._deadlines = deadlines
         self._layer = TransactionLayer(deadlines, timing)
@@ -164,8 +174,12 @@ class EmbeddedPlane:
     def swap_hops(self, hops: Mapping[str, Hop]) -> None:
         """Use these addresses for new attempts; call it after the switchboard has its dialplan."""
         self._hops = hops
+        self._homes.update(hops)
         trunks = self._switchboard.dialplan.trunks
         self._owners = {hop[:2]: trunks[name].carrier or name for name, hop in hops.items() if name in trunks}
+        self._at = {}
+        for name, hop in hops.items():
+            self._at.setdefault(hop.host, []).append((name, hop))
 
     # -- input
 
@@ -225,20 +239,20 @@ class EmbeddedPlane:
             if transaction is None:
                 self._on_ack(request)
             elif request.method == "CANCEL":
-                self._on_cancel(transaction, request, now)
+                self._on_cancel(transaction, request, event.source, now)
             elif "proxy-require" in request.names:  # RFC 3261 §16.3 step 5: we support no extension of a proxy's
                 self._refuse_extensions(transaction, request, "proxy-require", now)
             elif request.to_tag:
                 self._relay(transaction, request, now)
             elif request.method == "INVITE":
-                self._on_invite(transaction, request, now)
+                self._on_invite(transaction, request, event.source, now)
             else:
                 self._on_other(transaction, request, now)
         except RemoteProtocolError as error:
             if transaction is not None:
                 self._answer(transaction, error.status, now)
 
-    def _on_invite(self, transaction: Transaction, request: Request, now: float) -> None:
+    def _on_invite(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
         self._layer.respond(transaction, builder.make_response(request, 100), now)
         uri = parse_target(request)
         if not builder.hops_left(request):
@@ -259,6 +273,7 @@ class EmbeddedPlane:
             did=uri.user,
             caller=parse_caller(request),
             moment=now + self.epoch_offset,
+            trunk=self._trunk_of(source),
         )
         self.counters["offers"] += 1
         commands = self._switchboard.begin(offer, self._view, now)
@@ -270,9 +285,23 @@ class EmbeddedPlane:
         context = ResponseContext(self._layer, transaction, self._element)
         transaction.user = context
         call = context.user = _Call(offer, _without_routes(request), context, loop_tag, breadth, now)
+        call.hops, call.trunks = self._hops, self._switchboard.dialplan.trunks
         self._calls[offer.id] = call
         call.share = max(1, breadth // _width(self._switchboard.runs[offer.id].plan))
         self._execute(call, commands, now)
+
+    def _trunk_of(self, source: Hop) -> str:
+        """The trunk whose address a packet really came from, "" where that is not one and certain.
+
+        A peer may send from another port than it listens on, as every new TCP connection does; where several trunks
+        share a host the port has to tell them apart.
+        """
+        found = self._at.get(source.host, [])
+        if len({hop.port for _, hop in found}) > 1:
+            found = [(name, hop) for name, hop in found if hop.port == source.port]
+        if len(found) > 1:
+            found = [(name, hop) for name, hop in found if hop.transport == source.transport]
+        return found[0][0] if len(found) == 1 else ""
 
     def _on_other(self, transaction: Transaction, request: Request, now: float) -> None:
         """A request outside a dialog that is no call: it is ours to answer, whatever its hop count (§16.3 step 3)."""
@@ -292,10 +321,10 @@ class EmbeddedPlane:
         """RFC 3261 §8.2.2.3: say which extensions we do not support."""
         self._answer(transaction, 420, now, f"Unsupported: {', '.join(request.get_all(name))}")
 
-    def _on_cancel(self, transaction: Transaction, request: Request, now: float) -> None:
+    def _on_cancel(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
         invite = self._layer.find_invite(request)
         if invite is None:
-            self._answer(transaction, 481, now)
+            self._on_past_cancel(transaction, request, source, now)
             return
         self._answer(transaction, 200, now)
         context = invite.user
@@ -308,6 +337,25 @@ class EmbeddedPlane:
         else:  # a re-INVITE: its final comes from the other side
             for branch in list(context.branches):
                 context.cancel_branch(branch, request.get("reason"), now)
+
+    def _on_past_cancel(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
+        """Its INVITE may have come in a past life: it goes on without a transaction, and so do the answers to it."""
+        onward: list[tuple[Request, Hop]] = []
+        if now <= self.past_until:
+            if request.to_tag:
+                within = self._forward_in_dialog(request)
+                onward = [] if isinstance(within, int) else [within]
+            else:
+                user, trunk = parse_target(request).user, self._trunk_of(source)
+                dialplan = self._switchboard.dialplan
+                onward = list(past.forward_cancel(request, user, trunk, dialplan, self._hops, self._element))
+        if not onward:
+            self._answer(transaction, 481, now)
+            return
+        self.counters["past_life"] += 1
+        self._layer.abandon(transaction, now)
+        for cancel, hop in onward:
+            self._layer.send_stateless(cancel, hop)
 
     def _relay(self, transaction: Transaction, request: Request, now: float) -> None:
         """A request within a dialog: our sealed Route entry is its passport (RFC 3261 §16.4)."""
@@ -340,14 +388,16 @@ class EmbeddedPlane:
             self.counters["refused_routes"] += 1
             return 403
         onward = element.hop_of(parse_uri(find_uri(route.onward) if route.onward else request.uri))
-        home = route.caller if route.callee_tag is None else self._hops.get(route.trunk)
+        home = route.caller if route.callee_tag is None else self._homes.get(route.trunk)
         hop = onward or home  # a name that was not looked up ahead: where the dialog began
         if hop is None or hop.transport not in element.locals:
             return 500
         if not self._may_reach(hop, home):
             self.counters["refused_routes"] += 1
             return 403
-        via = element.via_for(request, request.method, transport=hop.transport)
+        # a CANCEL, and an ACK to a failure, have the branch of their INVITE, above us and therefore below
+        method = "INVITE" if request.method in ("CANCEL", "ACK") else request.method
+        via = element.via_for(request, method, transport=hop.transport)
         return builder.forward_request(request, request.uri, via, strip_routes=route.entries), hop
 
     def _may_reach(self, hop: Hop, home: Hop | None) -> bool:
@@ -420,13 +470,35 @@ class EmbeddedPlane:
             # whoever sent a request that is no INVITE has given up after 64 x T1 (RFC 4320 §4.2)
             until = self.past_until if method == "INVITE" else self.past_until - timing.timer_c + timing.t1x64
             if now > until or self._layer.has_server(vias[1], method):
+                if method == "INVITE" and 200 <= event.response.status < 300:
+                    self._release_late(event)
                 return
             hop = reply_hop(vias[1])
             if hop is not None and hop.transport in self._element.locals:
                 self.counters["past_life"] += 1
                 self._layer.send_stateless(self._element.forward_response(event.response), hop)
+            if method == "INVITE" and event.response.status >= 300:
+                trunk, dialplan = self._trunk_of(hop) if hop is not None else "", self._switchboard.dialplan
+                ack = past.acknowledge(event.response, trunk, dialplan, self._hops, self._element)
+                if ack is not None:
+                    self._layer.send_stateless(*ack)
         else:
             self.strays.append(event)
+
+    def _release_late(self, event: StrayResponse) -> None:
+        """Somebody answers whose branch is over, given up and past Timer B: ACK and BYE, each time, without state.
+
+        Not to a re-INVITE: the BYE would end the call that it belongs to.
+        """
+        element, answer = self._element, event.response
+        if element.path_tag_in(answer.via) == "INVITE":
+            return
+        try:
+            for request, hop in make_release(element, answer, 1, event.source):
+                self._layer.send_stateless(request, hop)
+        except RemoteProtocolError:
+            return
+        self.counters["glare"] += 1
 
     # -- commands
 
@@ -449,8 +521,8 @@ class EmbeddedPlane:
     def _start(self, call: _Call, command: StartAttempt, now: float) -> None:
         path, element = command.path, self._element
         attempt = call.attempts[command.attempt] = _Attempt(path, now)
-        hop = self._hops.get(path.trunk)
-        if hop is None or hop.transport not in element.locals:  # the trunk left the dialplan while the call was ringing
+        hop = call.hops.get(path.trunk)
+        if hop is None or hop.transport not in element.locals:
             self._deadlines.arm(now, self._on_not_sent, call, command.attempt, TRANSPORT_ERROR)
             return
         if not call.spare:
@@ -463,7 +535,7 @@ class EmbeddedPlane:
         if tag is None:
             tag = self._path_tags[path.name] = element.path_tag_of(path.name)
         request = self._forward(call, attempt, tag, command.trial, hop.transport)
-        trunk = self._switchboard.dialplan.trunks.get(path.trunk)
+        trunk = call.trunks.get(path.trunk)
         if trunk is not None and trunk.large_over_tcp and len(request.encode()) > MAX_DATAGRAM:
             attempt.fallback = request, hop
             hop = Hop(hop.host, hop.port, "tcp")

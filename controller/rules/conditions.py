@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from controller.types import Dialplan, HealthView, Hours, Offer, Site, Stage, TargetState, When
+from controller.types import Dialplan, HealthView, Hours, Offer, Order, Site, Stage, TargetState, When
 
 
 def why_not(when: When, dialplan: Dialplan, offer: Offer, view: HealthView) -> str:
@@ -33,9 +33,11 @@ def why_not(when: When, dialplan: Dialplan, offer: Offer, view: HealthView) -> s
 
 
 def depends_on_offer(stage: Stage) -> bool:
-    """Whether two offers may find a stage in different moods although health is the same."""
+    """Whether two offers may find a stage in different moods, or its paths in another order, with the same health."""
     when = stage.when
-    return when is not None and bool(when.hours or when.not_hours or when.callers)
+    if when is not None and (when.hours or when.not_hours or when.callers):
+        return True
+    return stage.order is Order.PRIORITY or any(target.dialled for target in stage.targets)
 
 
 def is_down(view: HealthView, trunk: str) -> bool:

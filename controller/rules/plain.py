@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from controller.types import Milestone, Mode, Path, Plan, Skipped, Stage, Target, Verdict
+from controller.types import Milestone, Mode, Order, Path, Plan, Skipped, Stage, Target, Verdict
 
 
 def dump_plan(plan: Plan) -> dict[str, Any]:
@@ -42,6 +42,8 @@ def load_plan(data: dict[str, Any]) -> Plan:
 def _dump_stage(stage: Stage) -> dict[str, Any]:
     data = asdict(stage)
     del data["when"]  # a plan has no conditions
+    for target in data["targets"]:
+        del target["dialled"]  # nor addresses that still want a number
     return data
 
 
@@ -50,4 +52,4 @@ def _load_stage(data: dict[str, Any]) -> Stage:
         Target(target["endpoint"], tuple(Path(**path) for path in target["paths"]), target["live"])
         for target in data["targets"]
     )
-    return Stage(**{**data, "targets": targets, "mode": Mode(data["mode"])})
+    return Stage(**{**data, "targets": targets, "mode": Mode(data["mode"]), "order": Order(data["order"])})

@@ -1,6 +1,6 @@
 """From a chain to a plan: what would be tried now, in which order, and what is left out and why.
 
-Owns the use of conditions and of health in routing: a stage whose condition does not hold is skipped; a trunk that is
+Owns the use of conditions and of health in routing (the order of paths is rules.order's): a stage whose condition does not hold is skipped; a trunk that is
 DOWN is routed around, and so is all of a site whose PBXs are. Panic beats pride: when nothing looks alive health is
 ignored, but not the conditions. Must not start anything; a run executes the plan unchanged.
 """
@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.rules.conditions import is_down, is_site_down, why_not
+from controller.rules.order import arrange
 from controller.types import LEAST_HEDGE, Chain, Dialplan, HealthView, Offer, Path, Plan, Skipped, Stage, Target
 
 
 def make_plan(dialplan: Dialplan, chain: Chain, view: HealthView, offer: Offer) -> Plan:
     """Resolve a chain against the health of this moment, for this offer."""
     skipped: list[Skipped] = []
+    chain = arrange(dialplan, chain, offer)
     due = _due(dialplan, chain, view, offer, skipped)
     dark = {name for name, site in dialplan.sites.items() if is_site_down(site, view)} if dialplan.sites else set()
     stages = [

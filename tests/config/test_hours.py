@@ -80,7 +80,7 @@ def test_calendars_sites_and_conditions_are_compiled() -> None:
     assert date(2026, 12, 24) in office.holidays
     assert date(2026, 11, 1) in office.holidays, "All Saints' Day is Bavaria's"
     assert office.where == "acme.yaml:9"
-    assert dialplan.sites == {"hq": Site("hq", ("hq-pbx", "carrier-b"), where="acme.yaml:11")}
+    assert dialplan.sites == {"hq": Site("hq", ("hq-pbx", "carrier-b"), where="acme.yaml:11", active="carrier-b")}
     assert {name: trunk.site for name, trunk in dialplan.trunks.items()} == dict.fromkeys(dialplan.trunks, "hq")
     first, *others = dialplan.chains["sales"].stages
     assert first.when == When("office", "", ("+49",), (("carrier-a", True),), (("hq", False),))

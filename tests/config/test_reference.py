@@ -11,7 +11,7 @@ import pytest
 from controller.config import model
 from controller.config.duration import show_duration
 from controller.rules.verdicts import judge
-from controller.types import Probe, Stage, Verdict
+from controller.types import Order, Probe, Stage, Verdict
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "dialplan.md").read_text(encoding="utf-8")
@@ -26,6 +26,7 @@ HEADINGS = {
     model.EndpointModel: "### `endpoints`",
     model.StageModel: "### `chains`",
     model.RouteModel: "### `routes`",
+    model.OutboundModel: "### `outbound`",
 }
 RESERVED = {
     model.FileModel: "top",
@@ -34,9 +35,7 @@ RESERVED = {
     model.TrunkModel: "trunk",
     model.ProbeModel: "probe",
     model.EndpointModel: "endpoint",
-    model.StageModel: "stage",
     model.WhenModel: "`when`",
-    model.RouteModel: "route",
 }
 
 
@@ -53,7 +52,7 @@ def test_every_key_has_its_row_and_no_other(section: type[model.Section]) -> Non
     keys = {field.alias or name for name, field in section.model_fields.items()}
     documented = {key for names, _ in rows(HEADINGS[section]) for key in names}
     if section is model.DefaultsModel:
-        keys |= {"next-path", "next-target", "stop"}
+        keys |= {"next-path", "next-target", "stop"} | {*map(str, Order)}
     if section is model.StageModel:
         keys |= set(model.WhenModel.model_fields)
     assert documented == keys

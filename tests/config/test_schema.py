@@ -69,6 +69,10 @@ def test_editors_find_no_fault_with_numbers_without_quotes() -> None:
         ("version: 1", "version: 2", "$.version"),
         ("ring: [front-desk]", "ring: []", "$.chains.sales[0].ring"),
         ("hedge: off", "when: {trunk: {hq-pbx: dead}}", "$.chains.sales[2].when.trunk['hq-pbx']"),
+        ('did: "*", chain: sales', 'outbound: {prefix: "+1"}', "$.routes[1]"),
+        ('did: "*", chain: sales', 'did: "*"', "$.routes[1]"),
+        ('did: "*", chain: sales', "outbound: {}, via: [carrier-a]", "$.routes[1].outbound"),
+        ('did: "*", chain: sales', 'outbound: {prefix: "*"}, via: [carrier-a], order: best', "$.routes[1].order"),
     ],
 )
 def test_editors_underline_what_is_wrong(old: str, new: str, place: str) -> None:

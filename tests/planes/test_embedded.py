@@ -237,7 +237,11 @@ def test_the_callers_reason_is_passed_on() -> None:
 
 
 def test_a_cancel_of_nothing_is_of_no_transaction() -> None:
-    assert statuses(Bench().receive(wire.request("CANCEL"))) == [481]
+    old = Bench()
+    old.plane.past_until = 185.0
+    old.wait_until(185.1)
+    assert statuses(old.receive(wire.request("CANCEL"))) == [481]
+    assert statuses(Bench().receive(wire.request("CANCEL", "sip:+19@192.0.2.10"))) == [481], "nobody's number"
 
 
 def test_a_cancel_after_the_answer_changes_nothing() -> None:
@@ -337,12 +341,97 @@ def test_a_response_to_a_past_life_goes_on_by_its_vias() -> None:
     assert after_a_crash.plane.counters["past_life"] == 1
 
 
+def test_a_cancel_of_a_past_life_goes_where_its_invite_may_have_gone() -> None:
+    """RFC 3261 §16.10: what rang is not remembered, the branch of each path is computed; 481 of the others is nothing."""
+    plan = (stage("anna/t1,t2"), stage("ben/t3"))
+    (invite,) = requests(Bench(*plan).call())
+    after_a_crash = Bench(*plan)
+    sent = after_a_crash.receive(wire.request("CANCEL", extra=["Reason: SIP;cause=600"]))
+    assert statuses(sent) == []
+    assert [hop for _, hop in sent] == [T1, T2, T3]
+    cancels = requests(sent, "CANCEL")
+    assert (cancels[0].via.branch, cancels[0].uri) == (invite.via.branch, invite.uri)
+    assert cancels[0].get("reason") == "SIP;cause=600"
+    assert len({cancel.via.branch for cancel in cancels}) == 3
+    assert statuses(after_a_crash.answer(cancels[0], 200)) == [200]
+    assert len(after_a_crash.deadlines) == 0, "nothing is remembered of it"
+
+
+def test_a_failure_of_a_past_life_is_acknowledged_and_goes_on() -> None:
+    (invite,) = requests(Bench().call())
+    sent = Bench().answer(invite, 487)
+    assert statuses(sent) == [487]
+    ((ack, hop),) = [(message, hop) for message, hop in sent if isinstance(message, Request)]
+    assert (ack.method, ack.uri, ack.cseq, ack.to_tag, hop) == ("ACK", invite.uri, (7, "ACK"), "callee", T1)
+    assert ack.get_all("via") == invite.get_all("via")[:1]
+
+
+def test_a_reinvite_of_a_past_life_is_cancelled_and_acknowledged_along_its_route() -> None:
+    bench = Bench()
+    _, final = established(bench)
+    (invite,) = requests(bench.receive(in_dialog("INVITE", final)))
+    after_a_crash = Bench()
+    ((cancel, hop),) = after_a_crash.receive(in_dialog("CANCEL", final))
+    assert isinstance(cancel, Request)
+    assert (cancel.method, cancel.via.branch, hop) == ("CANCEL", invite.via.branch, T1)
+    assert statuses(after_a_crash.answer(invite, 487)) == [487]
+    ((ack, hop),) = after_a_crash.receive(in_dialog("ACK", final))
+    assert isinstance(ack, Request)
+    assert (ack.method, ack.via.branch, hop) == ("ACK", invite.via.branch, T1)
+
+
 def test_a_response_cannot_be_of_a_past_life_when_this_one_is_old() -> None:
     (invite,) = requests(Bench().call())
     old = Bench()
     old.plane.past_until = 185.0
     old.wait_until(185.1)
-    assert old.answer(invite, 200) == []
+    assert old.answer(invite, 180) == []
+    assert [type(message) for message, _ in old.answer(invite, 200)] == [Request, Request], "ACK and BYE: nobody waits"
+
+
+def test_an_answer_after_timer_b_is_released() -> None:
+    """Anna's trunk is deaf for more than half a minute; when her 200 comes Ben has the call, and nobody awaits hers."""
+    bench = Bench(stage("anna/t1"), stage("ben/t2"))
+    (anna,) = requests(bench.call())
+    ben = next(each for each in requests(bench.wait_until(0.3)) if "ben" in each.uri)
+    assert statuses(bench.answer(ben, 200, T2)) == [200]
+    bench.wait_until(32.1)
+    for _ in range(2):  # she repeats herself until she hears our ACK
+        sent = bench.answer(anna, 200, extra=["Contact: <sip:anna@192.0.2.21:5060>"])
+        assert [(message.method, message.uri, hop) for message, hop in sent] == [
+            ("ACK", "sip:anna@192.0.2.21:5060", T1),
+            ("BYE", "sip:anna@192.0.2.21:5060", T1),
+        ]
+    bench.wait_until(100.0)
+    assert len(bench.deadlines) == 0
+
+
+def test_an_answer_long_after_timer_b_is_released_as_well() -> None:
+    bench = Bench(stage("anna/t1"))
+    (anna,) = requests(bench.call())
+    bench.plane.past_until = 0.0
+    bench.wait_until(100.0)
+    bench.receive(wire.request("ACK", to_tag="x"))
+    sent = bench.answer(anna, 200)
+    assert [message.method for message, _ in sent if isinstance(message, Request)] == ["ACK", "BYE"]
+
+
+def test_a_late_answer_to_a_reinvite_ends_no_call() -> None:
+    bench = Bench()
+    _, final = established(bench)
+    (again,) = requests(bench.receive(in_dialog("INVITE", final)))
+    bench.plane.unreachable(again.via.branch, bench.now)
+    bench.take()
+    assert bench.answer(again, 200) == []
+
+
+def test_an_answer_after_timer_b_without_usable_addresses_is_dropped() -> None:
+    bench = Bench(stage("anna/t1"), stage("ben/t2"))
+    (anna,) = requests(bench.call())
+    ben = next(each for each in requests(bench.wait_until(0.3)) if "ben" in each.uri)
+    assert statuses(bench.answer(ben, 200, T2)) == [200]
+    bench.wait_until(32.1)
+    assert bench.answer(anna, 200, extra=["Contact: <sip: x>"]) == []
 
 
 def test_a_final_of_a_branch_that_is_over_does_not_reach_the_caller() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.rules.plain import dump_plan, load_plan
-from controller.types import Milestone, Mode, Path, Plan, Skipped, Stage, Target, Verdict
+from controller.types import Milestone, Mode, Order, Path, Plan, Skipped, Stage, Target, Verdict
 
 seconds = st.floats(0.001, 1e9)
 names = st.text(max_size=8)
@@ -22,6 +22,7 @@ stages = st.builds(
     stagger=seconds,
     hedge=st.one_of(st.none(), st.just("auto"), seconds),
     where=names,
+    order=st.sampled_from(Order),
 )
 plans = st.builds(
     Plan,
@@ -45,7 +46,7 @@ def test_a_plan_survives_json(plan: Plan) -> None:
 def test_what_is_loaded_has_the_types_of_the_vocabulary(plan: Plan) -> None:
     loaded = load_plan(json.loads(json.dumps(dump_plan(plan))))
     assert type(loaded.until) is Milestone
-    assert all(type(stage.mode) is Mode for stage in loaded.stages)
+    assert all((type(stage.mode), type(stage.order)) == (Mode, Order) for stage in loaded.stages)
     assert all(type(verdict) is Verdict for verdict in loaded.causes.values())
 
 
@@ -55,5 +56,5 @@ def test_the_data_can_be_read_by_people() -> None:
         '{"chain": "sales", "stages": [{"targets": [{"endpoint": "anna", "paths": [{"name": "anna via a",'
         ' "endpoint": "anna", "trunk": "a", "address": "sip:1@a", "cancellable": true}], "live": false}],'
         ' "mode": "sequential", "ring": 20.0, "no_reply": 2.0, "no_progress": 8.0, "stagger": 5.0, "hedge": "auto",'
-        ' "where": ""}], "hedges": {"a": 0.3}, "causes": {}, "until": 3, "skipped": [], "panic": false, "version": ""}'
+        ' "where": "", "order": "configured"}], "hedges": {"a": 0.3}, "causes": {}, "until": 3, "skipped": [], "panic": false, "version": ""}'
     )

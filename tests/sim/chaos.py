@@ -22,7 +22,7 @@ MODES = (Mode.SEQUENTIAL, Mode.PARALLEL, Mode.HYBRID)
 LINKS = {
     "clean": Link(delay=0.005),
     "far": Link(delay=0.12, jitter=0.06),
-    "untidy": Link(delay=0.02, jitter=0.2, duplicate=0.2, late=0.1, held=0.7),
+    "untidy": Link(delay=0.02, jitter=0.2, duplicate=0.2, reorder=0.1, held=0.7),
     "lossy": Link(delay=0.02, jitter=0.05, loss=0.2, duplicate=0.05),
 }
 

@@ -160,7 +160,7 @@ class Day:
         elif fault == "lossy":
             world.set_link(trunk, Link(delay=0.008, loss=0.2))
         elif fault == "untidy":
-            world.set_link(trunk, Link(delay=0.02, jitter=0.2, duplicate=0.1, late=0.1, held=0.5))
+            world.set_link(trunk, Link(delay=0.02, jitter=0.2, duplicate=0.1, reorder=0.1, held=0.5))
         ends = world.now + self._dice.expovariate(1 / DOWN)
         probe = PROBES[trunk]
         if fault in DEAD and probe is not None and ends - world.now > probe.every + 3.0:

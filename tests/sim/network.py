@@ -1,6 +1,6 @@
-"""A network in virtual time: one heap of events, links that delay, lose, reorder and duplicate, ports that are closed.
+"""A network in virtual time: one heap of events, links that are impaired, ports that are closed.
 
-Owns time and the ways of packets; it drives everything that keeps the contract of `sip.endpoint.Core` and knows no
+Owns time and the ways of packets; what a link does to them is `callward relay`'s model. It drives everything that keeps the contract of `sip.endpoint.Core` and knows no
 SIP. All chance comes from the `random.Random` it is given, so the same seed gives the same packets at the same times.
 
 A packet to a closed port comes back as an ICMP error to its sender; one into a black hole just disappears.
@@ -17,6 +17,7 @@ from heapq import heappop, heappush
 from math import inf
 from typing import Any, Protocol
 
+from controller.relay.impairment import Direction, Impairment
 from sip.transaction import Hop
 
 QUOTED = 520  # bytes of a packet that an ICMP error gives back: 576 less the headers (RFC 1812 §4.3.2.3)
@@ -40,16 +41,7 @@ class Core(Protocol):
         """Do what is due."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """How packets fare in one direction. Times are seconds, chances 0 .. 1 for each packet by itself."""
-
-    delay: float = 0.005
-    jitter: float = 0.0  # up to so much more: packets overtake each other
-    loss: float = 0.0
-    duplicate: float = 0.0
-    late: float = 0.0  # the chance of being held back ...
-    held: float = 0.1  # ... for so long
+Link = Impairment  # of one direction
 
 
 class Port(StrEnum):
@@ -89,7 +81,7 @@ class Network:
 
     def __init__(self, dice: random.Random, link: Link | None = None) -> None:
         self.now = 0.0
-        self.link = link or Link()  # where no other is set
+        self.link = link or Link(delay=0.005)  # where no other is set
         self.links: dict[tuple[Hop, Hop], Link] = {}
         self.ports: dict[Hop, Port] = {}  # open where none is set
         self.on_packet: Callable[[Packet], None] = lambda packet: None
@@ -97,6 +89,7 @@ class Network:
         self._dice = dice
         self._cores: dict[Hop, Core] = {}
         self._wakes: dict[Hop, float] = {}
+        self._directions: dict[tuple[Hop, Hop], Direction] = {}
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._count = 0
         self._digest = hashlib.blake2b(digest_size=16)
@@ -152,26 +145,28 @@ class Network:
         self.settle(hop)
 
     def _send(self, data: bytes, source: Hop, target: Hop) -> None:
-        link = self.links.get((source, target), self.link)
-        self._launch(data, source, target, link)
-        if link.duplicate and self._dice.random() < link.duplicate:
-            self._launch(data, source, target, link)
-
-    def _launch(self, data: bytes, source: Hop, target: Hop, link: Link) -> None:
-        delay = link.delay
-        if link.jitter:
-            delay += link.jitter * self._dice.random()
-        if link.late and self._dice.random() < link.late:
-            delay += link.held
-        self.packets += 1
-        packet = Packet(self.packets, self.now, self.now + delay, source, target, data)
         if self.ports.get(source) is Port.GONE:
-            packet.fate = Fate.SWALLOWED
-        elif link.loss and self._dice.random() < link.loss:
-            packet.fate = Fate.LOST
-        else:
-            self.at(packet.arrives, self._arrive, packet)
-        self._digest.update(f"{self.now!r} {packet.arrives!r} {source} {target} {packet.fate} ".encode() + data)
+            self._launch(data, source, target, self.now, Fate.SWALLOWED)
+            return
+        way = source, target
+        direction = self._directions.get(way)
+        if direction is None:
+            direction = self._directions[way] = Direction(self._dice)
+        link = self.links.get(way, self.link)
+        if direction.impairment is not link:
+            direction.change(link)
+        arrivals = direction.carry(data, self.now)
+        for arrives, what in arrivals:
+            self._launch(what, source, target, arrives, Fate.UNDER_WAY)
+        if not arrivals:
+            self._launch(data, source, target, self.now, Fate.LOST)
+
+    def _launch(self, data: bytes, source: Hop, target: Hop, arrives: float, fate: Fate) -> None:
+        self.packets += 1
+        packet = Packet(self.packets, self.now, arrives, source, target, data, fate)
+        if fate is Fate.UNDER_WAY:
+            self.at(arrives, self._arrive, packet)
+        self._digest.update(f"{self.now!r} {arrives!r} {source} {target} {fate} ".encode() + data)
         self.on_packet(packet)
 
     def _arrive(self, packet: Packet) -> None:

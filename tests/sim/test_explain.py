@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from controller.explain import explain
-from controller.types import Mode
+from controller.types import Mode, Order
 from sip.agent import Script
 from tests.playbook import stage
 from tests.sim.world import World
@@ -22,7 +22,7 @@ def test_attempts_that_all_fail_come_in_the_order_that_was_explained() -> None:
                 f"p{number}{n}/{','.join(dice.sample(['t1', 't2', 't3'], dice.randint(1, 3)))}"
                 for n in range(dice.randint(1, 3))
             ]
-            stages.append(stage(" | ".join(people), mode=dice.choice([*Mode])))
+            stages.append(stage(" | ".join(people), mode=dice.choice([*Mode]), order=dice.choice([*Order])))
         world = World(*stages, seed=seed)
         for trunk in world.trunks.values():
             trunk.script = BROKEN

@@ -83,7 +83,7 @@ def test_loss_and_duplicates_follow_their_chances() -> None:
 
 
 def test_a_late_packet_is_held_back() -> None:
-    network, a, b = pair(Link(delay=0.01, late=0.5, held=0.2))
+    network, a, b = pair(Link(delay=0.01, reorder=0.5, held=0.2))
     send(network, a, 100)
     network.run_until(1.0)
     assert {round(when, 3) for when, _ in b.got} == {0.01, 0.21}
@@ -149,7 +149,7 @@ def test_a_core_is_woken_once_at_its_deadline() -> None:
 
 def test_the_same_dice_give_the_same_day() -> None:
     def day(seed: int) -> str:
-        network, a, _ = pair(Link(jitter=0.1, loss=0.1, duplicate=0.1, late=0.1), seed)
+        network, a, _ = pair(Link(jitter=0.1, loss=0.1, duplicate=0.1, reorder=0.1), seed)
         for moment in range(10):
             network.at(float(moment), send, network, a, 20)
         network.run_until(20.0)

@@ -36,6 +36,21 @@ def test_a_phone_that_rings_may_still_answer() -> None:
     world.check_empty()
 
 
+def test_a_phone_that_rings_is_silent_when_the_caller_gives_up() -> None:
+    world = World(ANNA)
+    world.behave("anna", Script(answer_after=30.0))
+    call = world.call()
+    world.run_until(5.0)
+    world.kill_engine()
+    world.cancel(call)
+    world.run_until(6.0)
+    assert [rang.cancelled for rang in world.rang("anna")] == [True]
+    world.run_until(60.0 + AFTERMATH)
+    assert world.caller.story(call) == ["placed", "trying", "ringing", "cancelling", "final 487"]
+    assert world.trunks["t1"].story(call) == ["invited", "ringing", "cancelled"]
+    world.check_empty()
+
+
 def test_an_invite_that_is_repeated_into_another_life_rings_once() -> None:
     world = World(ANNA)
     world.network.links[ENGINE, CALLER] = Link(loss=1.0)  # the caller hears nothing, so it repeats itself

@@ -131,9 +131,9 @@ class World:
         """How packets between us and a trunk fare."""
         self.network.connect(ENGINE, self.hops[trunk], link)
 
-    def call(self) -> str:
+    def call(self, uri: str = URI) -> str:
         """Somebody calls, now; returns the Call-ID."""
-        call_id = self.caller.place_call(URI, ENGINE, self.now)
+        call_id = self.caller.place_call(uri, ENGINE, self.now)
         self.network.settle(CALLER)
         return call_id
 

@@ -213,6 +213,10 @@ def test_ping_is_answered_with_a_pong() -> None:
             request(length=f"l: {MAX_MESSAGE}\r\n"),
             b"SIP/2.0 513 Message Too Large (message of more than 65536 bytes)\r\n",
         ),
+        (
+            request(length=f"X: {'x' * 20_000}\r\nl: 0\r\n"),
+            b"SIP/2.0 513 Message Too Large (more than 16384 bytes of headers)\r\n",
+        ),
         (b"GET / HTTP/1.1\r\n\r\n", b""),
         (b"\x16\x03\x01" * 30_000, b""),
     ],

@@ -1,4 +1,4 @@
-"""Runs the real daemon as a process of its own, as an operator would, and reads the events it writes.
+"""Runs the real daemon, or the relay, as a process of its own, as an operator would, and reads the events it writes.
 
 Owns the start, the wait for "ready" and the end. Other tests may use it: it knows nothing of SIPp.
 """
@@ -25,11 +25,10 @@ class DaemonError(Exception):
 
 
 @dataclass(slots=True)
-class Daemon:
-    """`callward run`; leave its context and it is gone."""
+class Command:
+    """A verb of callward that stays until it is stopped; leave its context and it is gone."""
 
-    dialplan: Path
-    state: Path  # its --state-dir
+    arguments: tuple[str, ...]
     patience: float = 20.0  # seconds to start, and to stop
     lines: list[str] = field(default_factory=list)  # of its stderr
     events: list[Event] = field(default_factory=list)  # the same, as far as it is JSON
@@ -39,8 +38,8 @@ class Daemon:
     _reader: Thread = field(init=False)
 
     def __enter__(self) -> Self:
-        """Start it; it is ready for calls on return."""
-        command = [sys.executable, "-m", "controller.cli", "run", str(self.dialplan), "--state-dir", str(self.state)]
+        """Start it; it is ready on return."""
+        command = [sys.executable, "-m", "controller.cli", *self.arguments]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
@@ -88,8 +87,19 @@ class Daemon:
         self._reader.join(self.patience)
         return code
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """End it the hard way (SIGKILL); nothing happens where it is gone already."""
         self._process.kill()
         self._process.wait()
         self._reader.join(self.patience)
+
+
+class Daemon(Command):
+    """`callward run`."""
+
+    def __init__(self, dialplan: Path, state: Path, patience: float = 20.0) -> None:
+        super().__init__(("run", str(dialplan), "--state-dir", str(state)), patience)

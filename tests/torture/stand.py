@@ -9,9 +9,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from controller.engine import Engine
 from controller.types import Chain, Dialplan, Listen, Route, Trunk
+from sip.element import Element
 from sip.message import Request, Response
 from sip.parser import parse_message
 from sip.transaction import Hop
@@ -62,26 +64,23 @@ def dialplan() -> Dialplan:
 class Stand:
     """An engine under torture."""
 
-    def __init__(self) -> None:
+    #: Messages that a fresh stand judged in this test, and how: conftest has each judged over TCP as well.
+    seen: ClassVar[list[tuple[bytes, Verdict]]] = []
+
+    def __init__(self, element: Element | None = None) -> None:
         dice = random.Random(4475)
         self.now = 0.0
         self.asked = 0
         self.engine = Engine(
-            dialplan(), wire.make_element(), HOPS, self.now, token=lambda: f"{dice.getrandbits(96):024x}"
+            dialplan(), element or wire.make_element(), HOPS, self.now, token=lambda: f"{dice.getrandbits(96):024x}"
         )
 
     def judge(self, data: bytes, source: Hop = SENDER) -> Verdict:
         """Let a message in; what came out because of it, and proof that the engine lives on."""
         self.engine.receive(data, source, self.now)
-        verdict = Verdict()
-        for sent, hop in self.take():
-            verdict.raw.append(sent)
-            message = parse_message(sent)
-            if isinstance(message, Request):
-                assert hop in HOPS.values(), f"sent to {hop}"
-                verdict.forwarded.append(message)
-            else:
-                verdict.passed_back.append((message, hop))
+        verdict = read_verdict(self.take())
+        if not self.asked and source == SENDER:
+            self.seen.append((data, verdict))
         self.check_alive()
         return verdict
 
@@ -111,6 +110,20 @@ class Stand:
         return sent
 
 
+def read_verdict(outbox: Iterable[tuple[bytes, Hop]]) -> Verdict:
+    """What was sent; requests go to trunks and nowhere else."""
+    verdict = Verdict()
+    for sent, hop in outbox:
+        verdict.raw.append(sent)
+        message = parse_message(sent)
+        if isinstance(message, Request):
+            assert hop in HOPS.values(), f"sent to {hop}"
+            verdict.forwarded.append(message)
+        else:
+            verdict.passed_back.append((message, hop))
+    return verdict
+
+
 def judge(data: bytes, source: Hop = SENDER) -> Verdict:
     """The verdict of a fresh engine."""
     return Stand().judge(data, source)
@@ -134,4 +147,4 @@ def opaque(data: bytes, but: Iterable[str] = ("via", "max-forwards", "record-rou
     return [*(line.encode("utf-8", "surrogateescape") for line in kept), parsed.body]
 
 
-__all__ = ["HOPS", "PHONE", "SENDER", "T1", "Stand", "Verdict", "answers", "judge", "message", "opaque"]
+__all__ = ["HOPS", "PHONE", "SENDER", "T1", "Stand", "Verdict", "answers", "judge", "message", "opaque", "read_verdict"]

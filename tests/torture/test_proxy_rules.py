@@ -73,6 +73,39 @@ def test_a_loop_through_a_trunk_ends_by_itself() -> None:
     assert len(stand.engine.plane) == 0
 
 
+# --------------------------------------------------------------------------- the same request by two ways
+
+
+def by_way_of(proxy: str) -> bytes:
+    """The one INVITE of a caller, forked upstream: another proxy puts another Via on top."""
+    lines = wire.request_lines(via="SIP/2.0/UDP 192.0.2.1:5070")
+    return wire.encode([lines[0], f"Via: SIP/2.0/UDP {proxy};branch=z9hG4bK-fork-{proxy}", *lines[1:]])
+
+
+ONE_WAY, OTHER_WAY = Hop("192.0.2.98", 5060), Hop("192.0.2.99", 5060)
+
+
+def test_the_same_request_by_two_ways_is_forwarded_twice() -> None:
+    """RFC 3261 §8.2.2.2 has a UAS refuse merged requests; a proxy is none and forwards both (§16.3), told apart."""
+    stand = Stand()
+    (first,) = stand.judge(by_way_of("192.0.2.98"), ONE_WAY).forwarded
+    (second,) = stand.judge(by_way_of("192.0.2.99"), OTHER_WAY).forwarded
+    assert (first.call_id, first.cseq, first.from_tag) == (second.call_id, second.cseq, second.from_tag)
+    assert first.via.branch != second.via.branch
+    assert len(stand.engine.plane) == 2
+
+
+def test_a_phone_that_refuses_the_second_way_is_answered_by_the_first() -> None:
+    """Its 482 goes no further: the caller's proxy hears that nobody was there this way, and the other way wins."""
+    stand = Stand()
+    (first,) = stand.judge(by_way_of("192.0.2.98"), ONE_WAY).forwarded
+    (second,) = stand.judge(by_way_of("192.0.2.99"), OTHER_WAY).forwarded
+    ((merged, hop),) = stand.judge(answers(second, 482), T1).passed_back
+    assert (merged.status, hop) == (480, OTHER_WAY)
+    ((answered, hop),) = stand.judge(answers(first, 200), T1).passed_back
+    assert (answered.status, hop) == (200, ONE_WAY)
+
+
 # --------------------------------------------------------------------------- Max-Breadth
 
 

@@ -1,0 +1,123 @@
+"""The control socket: how a command on the same machine talks to the daemon that runs there.
+
+Owns the Unix socket in the state folder and its protocol: one line of JSON with the name of a command in, one line of
+JSON out, then the connection is closed. Who may open the state folder may give commands. Must not know what they do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+FILE = "control.sock"
+MAX_LINE = 1 << 12  # bytes of a command
+PATIENCE = 60.0  # seconds that a command may take: a reload looks up names
+_MAX_PATH = 107  # bytes of a socket's path, unix(7)
+
+Answer = dict[str, Any]
+Commands = Mapping[str, Callable[[], Awaitable[Answer]]]
+
+
+class ControlError(Exception):
+    """The control socket cannot be opened or reached; the message says why and what to do."""
+
+
+def open_control(state_dir: Path) -> socket.socket:
+    """A listening socket in the state folder; what a killed daemon left there is replaced.
+
+    Raises `ControlError`.
+    """
+    path = state_dir / FILE
+    if len(bytes(path)) > _MAX_PATH:
+        raise ControlError(f"{path}: too long for a socket ({_MAX_PATH} bytes at most); give a shorter --state-dir")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if _is_served(path):
+            raise ControlError(f"{path}: another daemon runs with this folder; give each its own --state-dir")
+        path.unlink(missing_ok=True)
+        sock.bind(str(path))
+        path.chmod(0o600)
+        sock.listen()
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise ControlError(f"{path}: {error.strerror}; give a --state-dir that this user may write") from error
+    except ControlError:
+        sock.close()
+        raise
+    return sock
+
+
+def _is_served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+class ControlServer:
+    """Answers commands on a socket made by `open_control`."""
+
+    def __init__(self, sock: socket.socket, commands: Commands) -> None:
+        self._sock = sock
+        self._path = Path(sock.getsockname())
+        self._commands = commands
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Begin to listen to commands."""
+        self._server = await asyncio.start_unix_server(self._serve, sock=self._sock, limit=MAX_LINE)
+
+    def close(self) -> None:
+        """Listen no longer, and take the socket's file away; a second time is harmless."""
+        if self._sock.fileno() >= 0:
+            self._path.unlink(missing_ok=True)
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self._sock.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer), contextlib.suppress(OSError, ValueError):  # a line too long is a ValueError
+            name = json.loads(await reader.readline()).get("command")
+            command = self._commands.get(name)
+            if command is None:
+                answer: Answer = {
+                    "ok": False,
+                    "text": f"this daemon knows no command {name!r}: is it of another version?",
+                }
+            else:
+                answer = await command()
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+
+
+def ask(state_dir: Path, command: str) -> Answer:
+    """Give the daemon that runs with this state folder a command, and wait for its answer.
+
+    Raises `ControlError`.
+    """
+    path = state_dir / FILE
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(PATIENCE)
+            sock.connect(str(path))
+            sock.sendall(json.dumps({"command": command}).encode() + b"\n")
+            with sock.makefile("rb") as lines:
+                answer: Answer = json.loads(lines.readline())
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise ControlError(f"no daemon runs with --state-dir {state_dir}; is it another folder?") from error
+    except TimeoutError as error:
+        raise ControlError(f"{path}: no answer within {PATIENCE:.0f} s; the daemon's log may say why") from error
+    except OSError as error:
+        raise ControlError(f"{path}: {error.strerror or error}; run this as the daemon's user") from error
+    except ValueError as error:
+        raise ControlError(f"{path}: the daemon went away before it answered; its log may say why") from error
+    return answer

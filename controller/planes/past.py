@@ -1,0 +1,67 @@
+"""What concerns calls of a past life: a CANCEL whose INVITE this process never saw, a final that nobody acknowledges.
+
+Nothing is remembered of those calls, but a branch is computed from the caller's own and the name of the path, so that
+each path which a number can take has one branch that may have been used. Sans-IO; it must not hold state of calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from controller.rules.match import match_route
+from controller.rules.order import arrange
+from controller.types import Dialplan, Offer, Path
+from sip import builder
+from sip.element import Element
+from sip.errors import RemoteProtocolError
+from sip.headers import find_uri
+from sip.message import Request, Response
+from sip.transaction import Hop
+from sip.uri import parse_uri
+
+
+def forward_cancel(
+    cancel: Request, user: str, trunk: str, dialplan: Dialplan, hops: Mapping[str, Hop], element: Element
+) -> Iterator[tuple[Request, Hop]]:
+    """The copies of a CANCEL that no INVITE of this life is meant by (RFC 3261 §16.10), and where each goes.
+
+    One for the first try of each path of the number called: where its INVITE went, the branch is that of the INVITE;
+    anywhere else the answer is 481, and means nothing. ``trunk`` is the one that it came from, or "".
+    """
+    loop_tag = element.loop_tag_of(user)
+    for path in _paths_of(dialplan, Offer("", user, trunk=trunk)):
+        hop = hops.get(path.trunk)
+        if hop is None or hop.transport not in element.locals:
+            continue
+        via = element.via_for(cancel, element.path_tag_of(path.name), 1, loop_tag, transport=hop.transport)
+        yield builder.forward_request(cancel, path.address, via), hop
+
+
+def acknowledge(
+    final: Response, trunk: str, dialplan: Dialplan, hops: Mapping[str, Hop], element: Element
+) -> tuple[Request, Hop] | None:
+    """The ACK to a non-2xx final of an INVITE of ours (RFC 3261 §17.1.1.3), whose branch is known to be genuine.
+
+    The caller's own ACK stops here, hop by hop, and the transaction that would have sent ours is gone. None where the
+    path cannot be found again: To names another number than was called, or the dialplan is another one.
+    """
+    try:
+        user = parse_uri(find_uri(final.require("to"))).user
+    except RemoteProtocolError:
+        return None
+    tag = element.path_tag_in(final.via)
+    for path in _paths_of(dialplan, Offer("", user, trunk=trunk)):
+        hop = hops.get(path.trunk)
+        if hop is not None and element.path_tag_of(path.name) == tag:
+            return builder.make_lost_ack(path.address, final), hop
+    return None
+
+
+def _paths_of(dialplan: Dialplan, offer: Offer) -> list[Path]:
+    """Every path that such a call may take, whatever the hour and the state of trunks."""
+    route = match_route(dialplan, offer)
+    if route is None:
+        return []
+    chain = arrange(dialplan, dialplan.chains[route.chain], offer)
+    paths = [path for stage in chain.stages for target in stage.targets for path in target.paths]
+    return list({path.name: path for path in paths}.values())

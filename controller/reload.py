@@ -1,0 +1,55 @@
+"""Reload: a dialplan is read, checked and looked up anew beside the call path, whole or not at all.
+
+Owns what must hold before a running daemon takes another dialplan. It blocks (files, the resolver), so it runs in a
+thread; it changes nothing: the swap is the app's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.addresses import AddressError, resolve_trunks
+from controller.config import load, render
+from controller.types import Dialplan, Listen
+from sip.transaction import Hop
+
+
+class ReloadError(Exception):
+    """The dialplan in the file is not taken; the message says where, what and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that a swap needs."""
+
+    dialplan: Dialplan
+    hops: dict[str, Hop]
+    warnings: str  # rendered; may be empty
+
+
+def prepare(file: Path, running: Dialplan) -> Prepared:
+    """Read the file again for a daemon that runs another version of it.
+
+    Raises `ReloadError`.
+    """
+    loaded = load(file)
+    findings = render(loaded.diagnostics, loaded.sources)
+    if loaded.dialplan is None:
+        raise ReloadError(findings)
+    _refuse_other_listeners(running.listen, loaded.dialplan.listen)
+    try:
+        hops = resolve_trunks(loaded.dialplan)
+    except AddressError as error:
+        raise ReloadError(str(error)) from error
+    return Prepared(loaded.dialplan, hops, findings)
+
+
+def _refuse_other_listeners(running: tuple[Listen, ...], wanted: tuple[Listen, ...]) -> None:
+    """Calls that are up know us by our addresses: to change those takes a restart."""
+    before, after = (sorted((one.transport, one.host, one.port) for one in listen) for listen in (running, wanted))
+    if before != after:
+        raise ReloadError(
+            f"{wanted[0].where}: 'listen' differs from what this daemon listens on;"
+            " restart it for that, or write the old addresses again"
+        )

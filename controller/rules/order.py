@@ -1,0 +1,66 @@
+"""The order of a target's paths for one offer, and the address of a number that was dialled.
+
+Owns `order:` and the active PBX of a site. Pure: the draw by weight is a hash of the offer's id, so a call is replayed
+and explained with the very order that it had. Health has no say here: the plan leaves out what is down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from hashlib import blake2b
+from math import inf, log
+
+from controller.types import DIALLED, Chain, Dialplan, Offer, Order, Path, Site, Stage, Target, Trunk
+
+
+def arrange(dialplan: Dialplan, chain: Chain, offer: Offer) -> Chain:
+    """The chain as this offer meets it: paths in their order, dialled numbers in their addresses."""
+    stages = tuple(_arrange_stage(dialplan, stage, offer) for stage in chain.stages)
+    return replace(chain, stages=stages)
+
+
+def put_active_first(paths: list[Path], sites: Iterable[Site]) -> None:
+    """Of the PBXs of a site the active one comes first; what else there is keeps its place."""
+    for site in sites:
+        places = [index for index, path in enumerate(paths) if path.trunk in site.pbx]
+        active = next((index for index in places if paths[index].trunk == site.active), None)
+        if active is not None:
+            paths.insert(places[0], paths.pop(active))
+
+
+def _arrange_stage(dialplan: Dialplan, stage: Stage, offer: Offer) -> Stage:
+    if stage.order is Order.CONFIGURED and not any(target.dialled for target in stage.targets):
+        return stage
+    return replace(stage, targets=tuple(_arrange_target(dialplan, stage.order, each, offer) for each in stage.targets))
+
+
+def _arrange_target(dialplan: Dialplan, order: Order, target: Target, offer: Offer) -> Target:
+    paths = list(target.paths)
+    if order is not Order.CONFIGURED:
+        paths.sort(key=lambda path: _rank(dialplan.trunks[path.trunk], order, offer))
+        put_active_first(paths, dialplan.sites.values())
+    if target.dialled:
+        user = offer.did.replace("#", "%23")  # the one of its characters that no URI may hold (RFC 3261 §25.1)
+        paths = [replace(path, address=path.address.replace(DIALLED, user)) for path in paths]
+    return replace(target, paths=tuple(paths), dialled=False)
+
+
+def _rank(trunk: Trunk, order: Order, offer: Offer) -> tuple[float, float]:
+    """The lowest goes first; of equals the one that is written first."""
+    if order is Order.COST:
+        return trunk.cost, trunk.priority
+    return trunk.priority, _draw(trunk, offer)
+
+
+def _draw(trunk: Trunk, offer: Offer) -> float:
+    """A lot: the lowest wins as often as its weight's share, and so on among those that are left; weight 0 is last.
+
+    RFC 2782 draws one after the other; times until the first event at rates that are the weights come in the same
+    orders as often, and each lot needs to know of no other.
+    """
+    if not trunk.weight:
+        return inf
+    seed = f"{offer.id}|{trunk.name}".encode("utf-8", "surrogatepass")
+    number = int.from_bytes(blake2b(seed, digest_size=8).digest(), "big")
+    return -log((number + 1) / 2**64) / trunk.weight

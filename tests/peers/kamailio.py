@@ -1,0 +1,47 @@
+"""Debian's Kamailio as a neighbour proxy: fills in kamailio.cfg and runs it. Owns its command line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.peers.child import Child, PeerError
+from tests.sipp.process import HOST
+
+TEMPLATE = Path(__file__).with_name("kamailio.cfg")
+
+
+def find_kamailio() -> str:
+    """Where Kamailio is; Debian has it where not everybody looks."""
+    found = shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if not found:
+        raise PeerError("there is no kamailio here: apt-get install kamailio")
+    return found
+
+
+class Kamailio(Child):
+    """One neighbour; it relays on return from its context's start."""
+
+    def __init__(self, who: str, folder: Path, port: int, routes: Mapping[str, str]) -> None:
+        """``routes``: what a called number begins with (a regular expression) -> the URI of the next hop."""
+        config = folder / f"{who}.cfg"
+        lines = [f'  if ($rU =~ "^{number}") $du = "{hop}";' for number, hop in routes.items()]
+        text = TEMPLATE.read_text().replace("@LISTEN@", f"{HOST}:{port}").replace("@ROUTES@", "\n".join(lines))
+        config.write_text(text)
+        home = folder / f"{who}.run"
+        home.mkdir()
+        command = [find_kamailio(), "-DD", "-E", "-f", str(config), "-m", "32", "-M", "8", "-Y", str(home)]
+        command += ["-P", str(home / "pid"), "-w", str(home)]
+        super().__init__(who, command, folder)
+
+    def __enter__(self) -> Kamailio:
+        """Start it."""
+        super().__enter__()
+        try:
+            self.wait_for(lambda line: "ready" in line, "it to be ready")
+        except PeerError:
+            super().__exit__(None, None, None)
+            raise
+        return self

@@ -1,0 +1,19 @@
+"""Each message that a test of this folder gives to a fresh stand is judged over TCP as well, in every shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.torture.stand import Stand
+from tests.torture.streams import compare
+
+
+@pytest.fixture(autouse=True)
+def over_tcp() -> Iterator[None]:
+    """Compares the verdicts when the test has had its own."""
+    Stand.seen.clear()
+    yield
+    for data, verdict in Stand.seen:
+        compare(data, verdict)
