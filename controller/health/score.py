@@ -516,4 +516,5 @@ class Scores:
             room.share, room.at, room.full_since, room.shut_until = row
         scores._ours = dict(data["ours"])
         scores._primary = {(name, tuple(region)): (leader, at) for name, region, leader, at in data["primary"]}
+        scores.update(scores.targets.values())  # what was dumped may know targets that are gone
         return scores

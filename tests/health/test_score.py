@@ -313,6 +313,13 @@ def test_targets_may_change_and_the_rest_is_kept() -> None:
     assert scores.order([Candidate("a"), Candidate("d")], "o", US1, now, BEST).order[0] in {"a", "d"}
 
 
+def test_targets_that_are_gone_are_not_loaded() -> None:
+    scores = make()
+    now = healthy(scores)
+    again = Scores.load(scores.dump(), [A])
+    assert {row.target for row in again.view(now)} == {"a"}
+
+
 def test_what_faded_is_forgotten() -> None:
     scores = make()
     now = healthy(scores)
