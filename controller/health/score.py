@@ -1,0 +1,520 @@
+"""Quality: what outcomes say about each target in each region, and the order that follows for the next offer.
+
+Owns the nodes of evidence and how they hang together. Must not know what a target is (a trunk, a message route), send
+anything or read a clock: time is an argument in seconds, and nothing here is random. The parts are `outcomes` (codes
+to classes), `node` (what is known where), `estimate` (how good), `incident` (did it break), `readmission` and `room` (how
+much may it have), `choice` (who first).
+
+Interface, all that the rest needs::
+
+    scores = Scores([Target("sms-1", domains=("agg-1",)), Target("sms-2")], wall=epoch_minus_monotonic)
+    kind = classify(SIP, "503", retry_after)                   # controller.health.outcomes; None: nothing to observe
+    changes = scores.observe(Outcome("sms-1", kind, region=("US", "US/310260"), after=(...), age=3.1), now)
+    decision = scores.order([Candidate("sms-1", cost=0.01, wait=20.0), ...], offer_key, region, now, ordering)
+    decision.order, decision.worthwhile, decision.record       # replay(record) == order
+    scores.lost("sms-1", now, why); scores.found("sms-1", now, why)     # hard signals: liveness DOWN, UP
+    scores.park("sms-1", now, why); scores.home("sms-1", now, why)      # an operator's
+    scores.view(now)                                           # rows for a status page
+    scores.overdue_after("sms-1", region, now)                 # when an unanswered attempt is worth an OVERDUE
+    scores.forget(now)                                         # now and then: drops what has faded
+    Scores.load(scores.dump(), targets) -> the same scores     # plain data, JSON
+
+A changed order, gate or flag is never a secret: `observe` returns `Change`s, `order` a `Record`.
+
+**Nodes.** A target has a node for itself and one for each beginning of a region it was seen in: `sms-1`, `sms-1 in US`,
+`sms-1 in US/310260`. Each has a tally, an alarm and a gate; the broader tally is the prior of the narrower. An
+outcome goes to all of them, until a gate is closed: then it explains the outcome, and only the closed ones weigh it.
+An alarm closes the narrowest node that has it, takes the evidence of the incident back out of the
+tallies (what a target is when it works does not change because it broke), and takes it out of the alarms above. When
+half of a target's traffic, in two countries or more, lies behind closed gates, the target's own gate closes.
+
+**Failure domains.** An alarm of a target gives those that share a domain with it in that country a head start in
+their own alarms: they need a third of the evidence. When two of them are closed, the domain is, for all of its targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+from typing import Any
+
+from controller.health.choice import (
+    MOST_CERTAIN,
+    SHARED,
+    UNREACHABLE,
+    Candidate,
+    Decision,
+    Ordering,
+    Record,
+    Seen,
+    choose,
+    dead_after,
+    patience_over,
+)
+from controller.health.estimate import PRIOR, Daily
+from controller.health.incident import ratio, reference, threshold
+from controller.health.node import SUSPECT, Change, Node, Nodes, Row, Target, narrowest
+from controller.health.outcomes import Outcome, OutcomeClass, Region
+from controller.health.readmission import CANARY_GAP, Gate, Stage
+from controller.health.room import Room
+
+__all__ = ["Change", "Row", "Scores", "Target"]
+
+#: The head start that an alarm gives to those who share a failure domain, as a share of their threshold.
+HEAD_START = 0.6
+
+#: So many outcomes in a row that are our own fault take the target out: it accepts nothing of what we send.
+OURS_IN_A_ROW = 5
+
+#: Evidence that weighs less is none: nine tenths fraud a thousand times over is not a hundred honest attempts.
+LEAST_WEIGHT = 0.25
+
+#: What an attempt counts for that is overdue, of a failure.
+OVERDUE_WEIGHT = 0.5
+
+
+class Scores:
+    """All targets' quality."""
+
+    def __init__(
+        self, targets: Iterable[Target], wall: float = 0.0, prior: float = PRIOR, unreachable: float = UNREACHABLE
+    ) -> None:
+        """``wall`` is what to add to ``now`` for seconds since the epoch: hours of the day are learnt."""
+        self.targets = {target.name: target for target in targets}
+        self.wall = wall
+        self.prior = prior
+        self.unreachable = unreachable
+        self.nodes = Nodes(self.targets, wall, prior)
+        self._rooms: dict[str, Room] = {}
+        self._ours: dict[str, int] = {}
+        self._primary: dict[tuple[str, Region], tuple[str, float]] = {}
+
+    def update(self, targets: Iterable[Target]) -> None:
+        """These are the targets from now on. Of those that stay, all that is known stays."""
+        self.targets = self.nodes.targets = {target.name: target for target in targets}
+        self.nodes.all = {key: node for key, node in self.nodes.all.items() if key[0] in self.targets}
+        self.nodes.daily = {key: daily for key, daily in self.nodes.daily.items() if key[0] in self.targets}
+        self._primary = {key: row for key, row in self._primary.items() if row[0] in self.targets}
+        self._rooms = {name: room for name, room in self._rooms.items() if name in self.targets}
+        self._ours = {name: count for name, count in self._ours.items() if name in self.targets}
+        self.nodes.paths.clear()
+
+    # ------------------------------------------------------------------ evidence
+
+    def observe(self, outcome: Outcome, now: float) -> list[Change]:
+        """Take in one outcome. Returns the gates that it moved."""
+        target, kind = outcome.target, outcome.kind
+        if target not in self.targets or kind is OutcomeClass.DESTINATION:
+            return []
+        if kind is OutcomeClass.CAPACITY:
+            return self._full(outcome, now)
+        if kind is OutcomeClass.OVERDUE:
+            return self._late(outcome, now)
+        if kind is OutcomeClass.OURS:
+            return self._our_fault(outcome, now)
+        if kind is OutcomeClass.CONFIRMED or kind is OutcomeClass.UNCONFIRMED:
+            return self._proved(outcome, kind is OutcomeClass.CONFIRMED, now)
+        success = kind is OutcomeClass.SUCCESS
+        if success:
+            self._ours.pop(target, None)
+            room = self._rooms.get(target)
+            if room is not None and room.now(now) >= 1.0:
+                del self._rooms[target]
+        return self._weigh(outcome, success, now)
+
+    def _weigh(self, outcome: Outcome, success: bool, now: float) -> list[Change]:
+        weight, target = outcome.weight, outcome.target
+        if weight < LEAST_WEIGHT:
+            return []
+        path = self.nodes.path(target, outcome.region, now)
+        estimates = self.nodes.estimates(path, now)
+        dead = self.unreachable
+        if outcome.after:
+            dead = self._dead(outcome.after, target, outcome.region, now)
+        # A failure counts as far as the destination was there to be reached, so that whoever is asked second, where
+        # more destinations are dead, is judged by the same measure as whoever is asked first.
+        p = min(estimates[0], MOST_CERTAIN)
+        bad = 0.0 if success else weight * (1.0 - dead) * (1.0 - p) / ((1.0 - dead) * (1.0 - p) + dead)
+        good = weight if success else 0.0
+        daily = self.nodes.learn_hour(target, outcome.region[0], good, bad, now) if outcome.region else None
+        closed = [node for node in path if node.gate.settle(now) is not Stage.OPEN]
+        gates = [node.gate for node in closed]
+        gates += [
+            gate for gate in self.nodes.domain_gates(target, outcome.region) if gate.settle(now) is not Stage.OPEN
+        ]
+        if gates:
+            changes = []
+            for gate in gates:
+                old = gate.stage
+                if gate.weigh(weight * ratio(reference(gate.p0), success, dead), now, outcome.age):
+                    changes.append(self._changed(gate, target, outcome.region, old, now))
+            return changes
+        alarmed: Node | None = None
+        if success:
+            path[-1].times.add(outcome.age)
+        taken_back = OVERDUE_WEIGHT if outcome.overdue else 0.0  # half of a failure was counted before it was known
+        for node, estimate in zip(path, estimates, strict=True):
+            p0 = reference(estimate)
+            change = weight * ratio(p0, success, dead)
+            if taken_back:
+                change -= taken_back * weight * ratio(p0, False, dead)
+            g = node.alarm.step(change, good, bad, now)
+            node.tally.add(good, bad, now)
+            if alarmed is None and g >= threshold(node.tally.rate(), wide=len(node.key) == 1):
+                alarmed = node
+        if daily is not None:
+            country = path[-2].tally
+            daily.lean_on(self.nodes.hour(now), (good + bad) / max(country.good + country.bad, 1e-9))
+        return [] if alarmed is None else self._close(alarmed, path, estimates, now)
+
+    def _proved(self, outcome: Outcome, held: bool, now: float) -> list[Change]:
+        """An earlier success proved true, or not. Too few that do, against the neighbours', are an incident as well."""
+        weight = outcome.weight
+        if weight < LEAST_WEIGHT:
+            return []
+        path = self.nodes.path(outcome.target, outcome.region, now)[-2:]
+        pool = self.nodes.pool(outcome.region, outcome.target)
+        good = weight if held else 0.0
+        for node in path:
+            node.held.add(good, weight - good, now)
+        node = path[0]
+        if not pool or node.gate.settle(now) is not Stage.OPEN:
+            return []
+        g = node.doubt.step(weight * ratio(reference(pool), held), good, weight - good, now)
+        if g < threshold(node.held.rate(), wide=True):
+            return []
+        since = now - node.doubt.since
+        why = f"reports successes that prove untrue: {node.doubt.bad:.0f} of {node.doubt.bad + node.doubt.good:.0f}"
+        node.doubt.reset()
+        return [self._hold(node, now, f"{why} within {since:.0f} s, where {pool:.0%} do elsewhere", reference(pool))]
+
+    def _late(self, outcome: Outcome, now: float) -> list[Change]:
+        """Nothing heard for longer than nearly all successes take: half of a failure, taken back if it succeeds."""
+        path = self.nodes.path(outcome.target, outcome.region, now)
+        if outcome.weight < LEAST_WEIGHT or any(
+            gate.stage is not Stage.OPEN for gate in self.nodes.gates(outcome.target, outcome.region, now)
+        ):
+            return []
+        estimates = self.nodes.estimates(path, now)
+        dead = self._dead(outcome.after, outcome.target, outcome.region, now) if outcome.after else self.unreachable
+        alarmed: Node | None = None
+        for node, estimate in zip(path, estimates, strict=True):
+            g = node.alarm.step(
+                OVERDUE_WEIGHT * outcome.weight * ratio(reference(estimate), False, dead), 0.0, 0.0, now
+            )
+            if alarmed is None and g >= threshold(node.tally.rate(), wide=len(node.key) == 1):
+                alarmed = node
+        return [] if alarmed is None else self._close(alarmed, path, estimates, now)
+
+    def overdue_after(self, target: str, region: Region, now: float) -> float:
+        """Seconds after which an unanswered attempt is worth an `OVERDUE`: nearly all successes come sooner."""
+        return self.nodes.path(target, region, now)[-1].times.late()
+
+    def _close(self, node: Node, path: tuple[Node, ...], estimates: list[float], now: float) -> list[Change]:
+        """An alarm: close the narrowest node that has it, and see what else that tells."""
+        at = path.index(node)
+        alarm, target = node.alarm, node.key[0]
+        why = f"{alarm.bad:.0f} failures against {alarm.good:.0f} successes within {now - alarm.since:.0f} s"
+        changes = [self._hold(node, now, f"{why} where {estimates[at]:.0%} succeed", estimates[at])]
+        g, good, bad = alarm.g, alarm.good, alarm.bad
+        for broader in path[at + 1 :]:
+            broader.tally.take_back(good, bad)
+            broader.alarm.g = max(0.0, broader.alarm.g - g)
+            broader.alarm.good = max(0.0, broader.alarm.good - good)
+            broader.alarm.bad = max(0.0, broader.alarm.bad - bad)
+        for other in self.nodes.all.values():
+            narrower = other.key[: len(node.key)] == node.key
+            if narrower and other.alarm.g > 0.0:  # the node itself among them
+                other.tally.take_back(other.alarm.good, other.alarm.bad)
+                other.alarm.reset()
+        if len(node.key) > 1:
+            changes += self._widen(target, estimates[-1], now)
+            changes += self._spread(target, node.key[1], estimates[at], now)
+        return changes
+
+    def _widen(self, target: str, estimate: float, now: float) -> list[Change]:
+        """Half of the traffic, in two countries or more, is closed: so is the target."""
+        whole = self.nodes.all[target,]
+        if whole.gate.stage is not Stage.OPEN:
+            return []
+        total = lost = 0.0
+        countries = set()
+        for key, node in self.nodes.all.items():
+            if key[0] != target or len(key) < 2:
+                continue
+            closed = node.gate.settle(now) in {Stage.HELD, Stage.CANARY}
+            if len(key) == 2:
+                amount = sum(node.tally.seen(now))
+                total += amount
+                if closed:
+                    lost += amount
+            elif closed and self.nodes.all[key[:2]].gate.stage is Stage.OPEN:
+                lost += sum(node.tally.seen(now))
+            if closed:
+                countries.add(key[1])
+        if len(countries) < 2 or lost * 2 < total:
+            return []
+        return [self._hold(whole, now, f"{len(countries)} countries with half of its traffic are closed", estimate)]
+
+    def _spread(self, target: str, country: str, estimate: float, now: float) -> list[Change]:
+        """What shares a failure domain with a closed target: suspected, and if another one is closed, closed."""
+        changes = []
+        for domain in self.targets[target].domains:
+            closed = []
+            for other in self.targets.values():
+                if domain not in other.domains:
+                    continue
+                for node in self.nodes.all.values():
+                    if node.key[0] != other.name or (len(node.key) > 1 and node.key[1] != country):
+                        continue
+                    if node.gate.settle(now) in {Stage.HELD, Stage.CANARY}:
+                        if other.name not in closed:
+                            closed.append(other.name)
+                    elif other.name != target and len(node.key) > 1:
+                        node.alarm.g = max(node.alarm.g, HEAD_START * threshold(node.tally.rate()))
+            if len(closed) < 2:
+                continue
+            gate = self.nodes.domains.get((domain, country))
+            if gate is None:
+                gate = self.nodes.domains[domain, country] = Gate(f"domain {domain} in {country}")
+            if gate.settle(now) is Stage.OPEN:
+                gate.hold(now, f"{' and '.join(closed)} behind it are closed", estimate)
+                changes.append(Change(f"domain {domain}", (country,), "open", "held", now, gate.why))
+        return changes
+
+    def _hold(self, node: Node, now: float, why: str, estimate: float, lost: bool = False) -> Change:
+        old = node.gate.stage
+        node.gate.hold(now, why, estimate, lost)
+        return Change(node.key[0], node.key[1:], old.value, node.gate.stage.value, now, why)
+
+    def _changed(self, gate: Gate, target: str, region: Region, old: Stage, now: float) -> Change:
+        for node in self.nodes.path(target, region, now):
+            if node.gate is gate:
+                region = node.key[1:]
+                node.alarm.reset()
+        return Change(gate.name, region, old.value, gate.stage.value, now, gate.why)
+
+    def _full(self, outcome: Outcome, now: float) -> list[Change]:
+        room = self._rooms.get(outcome.target)
+        if room is None:
+            room = self._rooms[outcome.target] = Room(now)
+        too_long = room.refused(now, outcome.retry_after)
+        return self._weigh(outcome, success=False, now=now) if too_long else []
+
+    def _our_fault(self, outcome: Outcome, now: float) -> list[Change]:
+        count = self._ours[outcome.target] = self._ours.get(outcome.target, 0) + 1
+        if count < OURS_IN_A_ROW:
+            return []
+        self._ours[outcome.target] = 0
+        node = self.nodes.path(outcome.target, (), now)[0]
+        code = f" ({outcome.code})" if outcome.code else ""
+        return [self._hold(node, now, f"refuses what we send{code}, {count} times in a row: our settings?", self.prior)]
+
+    def _dead(self, after: Sequence[str], target: str, region: Region, now: float) -> float:
+        """How likely the destination is unreachable, once those failed. Of those that fail together one counts."""
+        chances: list[float] = []
+        counted: set[str] = set(self.targets[target].domains) if target in self.targets else set()
+        for name in after:
+            known = self.targets.get(name)
+            if known is None or name == target:
+                continue
+            if counted.isdisjoint(known.domains):
+                path = self.nodes.path(name, region, now)
+                # A target in an incident fails for reasons of its own: its failure tells nothing about the destination.
+                chances.append(
+                    self.nodes.estimates(path, now)[0] if self.nodes.share(name, path, region, now) >= 1.0 else 0.0
+                )
+            counted.update(known.domains)
+        return dead_after(chances, self.unreachable)
+
+    # ------------------------------------------------------------------ hard signals and operators
+
+    def lost(self, target: str, now: float, why: str) -> list[Change]:
+        """A hard signal: it is dead. Closed at once, until `found`."""
+        node = self.nodes.path(target, (), now)[0]
+        return [self._hold(node, now, why, self.nodes.estimates((node,), now)[0], lost=True)]
+
+    def found(self, target: str, now: float, why: str) -> list[Change]:
+        """A hard signal: it is back. Its way back begins."""
+        return self._move(target, now, lambda gate: gate.release(now, why))
+
+    def park(self, target: str, now: float, why: str = "parked by an operator") -> list[Change]:
+        """Take it out until `home`."""
+        return self._move(target, now, lambda gate: gate.park(now, why))
+
+    def home(self, target: str, now: float, why: str = "brought back by an operator") -> list[Change]:
+        """Bring it back, in steps."""
+        return self._move(target, now, lambda gate: gate.home(now, why))
+
+    def _move(self, target: str, now: float, act: Any) -> list[Change]:
+        gate = self.nodes.path(target, (), now)[0].gate
+        old = gate.settle(now)
+        act(gate)
+        return [] if gate.stage is old else [Change(target, (), old.value, gate.stage.value, now, gate.why)]
+
+    # ------------------------------------------------------------------ the order
+
+    def order(
+        self,
+        candidates: Sequence[Candidate],
+        offer_key: str,
+        region: Region,
+        now: float,
+        ordering: Ordering,
+        after: tuple[str, ...] = (),
+    ) -> Decision:
+        """Order the candidates for an offer. ``after`` are those that have failed for it already."""
+        dead = self._dead(after, "", region, now) if after else self.unreachable
+        failed = {domain for name in after if name in self.targets for domain in self.targets[name].domains}
+        pool = self.nodes.pool(region)
+        seen = tuple(
+            [self._see(candidate, region, now, ordering, dead, failed, after, pool) for candidate in candidates]
+        )
+        primary, since = self._primary.get((ordering.name, region), ("", now))
+        settled = now - since >= ordering.dwell
+        record = Record(offer_key, region, now, ordering, seen, primary, settled, after, dead)
+        order, worth, leader, how = choose(record)
+        # A primary that was not among the candidates keeps its place: a limit or a rule kept it out of this offer.
+        present = not primary or how == "panic" or any(c.target == primary for c in candidates)
+        if leader and leader != primary and present and not after:
+            self._primary[ordering.name, region] = (leader, now)
+        if how == "canary":
+            for gate in self.nodes.gates(order[0], region, now):
+                gate.canary_at = now + CANARY_GAP
+        record = Record(
+            offer_key, region, now, ordering, seen, primary, settled, after, dead, order, worth, leader, how
+        )
+        return Decision(order, record)
+
+    def _see(
+        self,
+        candidate: Candidate,
+        region: Region,
+        now: float,
+        ordering: Ordering,
+        dead: float,
+        failed: set[str],
+        after: tuple[str, ...],
+        pool: float,
+    ) -> Seen:
+        name = candidate.target
+        path = self.nodes.paths.get((name, region)) or self.nodes.path(name, region, now)
+        p = self.nodes.estimate(path, now)
+        if pool:
+            others = self.nodes.pool(region, name)
+            p *= self.nodes.credit(path, others) if others else 1.0
+        chance = p
+        target = self.targets.get(name)
+        domains = target.domains if target is not None else ()
+        if after:
+            chance *= 1.0 - dead
+            if not failed.isdisjoint(domains) or name in after:
+                chance *= SHARED
+        share, canary, state, why = 1.0, False, "open", ""
+        gates = [node.gate for node in path if node.gate.stage is not Stage.OPEN]
+        if self.nodes.domains:
+            gates += [gate for gate in self.nodes.domain_gates(name, region) if gate.stage is not Stage.OPEN]
+        if gates:
+            share, canary, state, why = narrowest(gates, now)
+        room = self._rooms.get(name)
+        if room is not None:
+            one = room.now(now)
+            if one < share:
+                share, state, why = one, "full", "asked for less"
+        tally = path[0].tally
+        patience = patience_over(candidate.wait, ordering)
+        rank = chance
+        if ordering.value != inf:
+            rank = (chance * ordering.value - candidate.cost) / max(1e-9, 1.0 - patience * (1.0 - chance))
+        return Seen(
+            name,
+            candidate.cost,
+            candidate.wait,
+            domains,
+            p,
+            tally.good + tally.bad,
+            share,
+            canary,
+            patience,
+            rank,
+            state,
+            why,
+        )
+
+    # ------------------------------------------------------------------ looking in, keeping
+
+    def view(self, now: float) -> list[Row]:
+        """Everything, in words: targets in the order given, regions by name."""
+        rank = {name: place for place, name in enumerate(self.targets)}
+        rows = []
+        for key in sorted(self.nodes.all, key=lambda key: (rank.get(key[0], len(rank)), key[1:])):
+            node, region = self.nodes.all[key], key[1:]
+            path = self.nodes.path(key[0], region, now)
+            estimate = self.nodes.estimates(path, now)[0]
+            samples = sum(node.tally.seen(now))
+            state = node.gate.settle(now)
+            pool = self.nodes.pool(region, key[0])
+            credit = self.nodes.credit(path, pool) if pool else 1.0
+            if state is not Stage.OPEN:
+                why = node.gate.why
+            elif credit < SUSPECT:
+                why = f"reports success, and {credit:.0%} as much of it proves true as elsewhere: suspect reports"
+            elif key[0] in self._rooms and self._rooms[key[0]].now(now) < 1.0:
+                why = f"asked for less: may have {self._rooms[key[0]].now(now):.0%}"
+            else:
+                why = f"{estimate:.0%} succeed" if samples >= 1 else "too little is known"
+            rows.append(Row(key[0], region, estimate, samples, state.value, why))
+        for (domain, country), gate in sorted(self.nodes.domains.items()):
+            if gate.settle(now) is not Stage.OPEN:
+                rows.append(Row(f"domain {domain}", (country,), 0.0, 0.0, gate.stage.value, gate.why))
+        return rows
+
+    def forget(self, now: float) -> int:
+        """Drop what has faded: open nodes with less than a hundredth of a sample. Returns how many."""
+        faded = [
+            key
+            for key, node in self.nodes.all.items()
+            if len(key) > 1 and node.gate.settle(now) is Stage.OPEN and sum(node.tally.seen(now)) < 0.01
+        ]
+        for key in sorted(faded, key=len, reverse=True):  # operators before their countries
+            if not any(other[: len(key)] == key for other in self.nodes.all if len(other) > len(key)):
+                del self.nodes.all[key]
+                self.nodes.daily.pop(key, None)
+        self._primary = {key: row for key, row in self._primary.items() if (row[0], *key[1]) in self.nodes.all}
+        self.nodes.paths.clear()
+        return len(faded)
+
+    def dump(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "wall": self.wall,
+            "prior": self.prior,
+            "unreachable": self.unreachable,
+            "nodes": [node.dump() for node in self.nodes.all.values()],
+            "domains": [[*key, gate.name, gate.dump()] for key, gate in self.nodes.domains.items()],
+            "daily": [[list(key), daily.dump()] for key, daily in self.nodes.daily.items()],
+            "rooms": {n: [r.share, r.at, r.full_since, r.shut_until] for n, r in self._rooms.items()},
+            "ours": dict(self._ours),
+            "primary": [[name, list(region), *row] for (name, region), row in self._primary.items()],
+        }
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any], targets: Iterable[Target]) -> Scores:
+        """What `dump` gave."""
+        scores = cls(targets, data["wall"], data["prior"], data["unreachable"])
+        for row in data["nodes"]:
+            node = Node.load(row)
+            scores.nodes.all[node.key] = node
+        for domain, country, name, row in data["domains"]:
+            gate = scores.nodes.domains[domain, country] = Gate(name)
+            gate.load(row)
+        for key, row in data["daily"]:
+            daily = scores.nodes.daily[tuple(key)] = Daily()
+            daily.load(row)
+        for name, row in data["rooms"].items():
+            room = scores._rooms[name] = Room(0.0)
+            room.share, room.at, room.full_since, room.shut_until = row
+        scores._ours = dict(data["ours"])
+        scores._primary = {(name, tuple(region)): (leader, at) for name, region, leader, at in data["primary"]}
+        scores.update(scores.targets.values())  # what was dumped may know targets that are gone
+        return scores
