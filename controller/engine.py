@@ -11,10 +11,25 @@ from collections.abc import Callable, Mapping, Sequence
 
 from controller.deep import DeepProber
 from controller.health.board import Board
+from controller.health.outcomes import SIP, Outcome, classify
+from controller.health.score import Change, Scores
+from controller.health.signals import Signals
 from controller.planes.embedded import EmbeddedPlane
 from controller.probes import MAX_LAG, Prober
+from controller.rules.quality import trunk_targets
 from controller.switchboard import Switchboard
-from controller.types import CALL_SILENT, CallRecord, Dialplan, Fault, Page, TargetState, Transition, Uplink
+from controller.types import (
+    CALL_SILENT,
+    CallRecord,
+    CallSign,
+    Dialplan,
+    Fault,
+    Page,
+    Readmit,
+    TargetState,
+    Transition,
+    Uplink,
+)
 from sip.element import Element
 from sip.timing import Deadlines, Timing
 from sip.transaction import Hop
@@ -43,7 +58,9 @@ class Engine:
         """``hops`` has the resolved address of each trunk; ``token`` makes unguessable tokens for probes."""
         self._deadlines = Deadlines()
         self.element = element
-        self.switchboard = Switchboard(dialplan)
+        self.scores = Scores(trunk_targets(dialplan), epoch_offset)
+        self.signals = Signals()
+        self.switchboard = Switchboard(dialplan, self.scores)
         self.board = Board(dialplan.trunks.values(), now)
         self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing)
         self.plane.epoch_offset = epoch_offset
@@ -51,7 +68,7 @@ class Engine:
         self.prober = Prober(self.board, hops, element.local, token, *element.locals.values())
         self.deep = DeepProber(self.board, hops, element, token, now, timing)
         self.outbox = self.plane.outbox
-        self.news: list[CallRecord | Transition | Page | Uplink | Fault] = []
+        self.news: list[CallRecord | Change | Transition | Page | Uplink | Fault] = []
         self._view = self.board.view
 
     def receive(self, data: bytes, source: Hop, now: float) -> None:
@@ -133,6 +150,10 @@ class Engine:
                 self._take(transitions, now)
             for sample in samples:
                 self._take(self.board.observe(sample, now), now)
+        if plane.signs:
+            signs, plane.signs = plane.signs, []
+            for sign in signs:
+                self._weigh(sign, now)
         if plane.records or plane.faults:
             self.news += [*plane.records, *plane.faults]
             plane.records.clear()
@@ -148,13 +169,31 @@ class Engine:
                 why = self._view.uplink or "a trunk is alive again"
                 self.news.append(Uplink(bool(self._view.uplink), now, why))
 
+    def _weigh(self, sign: CallSign, now: float) -> None:
+        self.signals.add(sign)
+        kind = classify(SIP, sign.code, sign.retry_after)
+        if kind is not None:
+            outcome = Outcome(
+                sign.trunk, kind, after=sign.after, age=sign.age, retry_after=sign.retry_after, code=sign.code
+            )
+            self.news += self.scores.observe(outcome, now)
+
     def _take(self, news: Sequence[Transition | Page], now: float) -> None:
         for item in news:
             self.news.append(item)
+            if isinstance(item, Transition) and self._is_gentle(item.trunk):
+                if item.new is TargetState.DOWN:
+                    self.news += self.scores.lost(item.trunk, now, item.why)
+                elif item.old is TargetState.DOWN:
+                    self.news += self.scores.found(item.trunk, now, item.why)
             if isinstance(item, Transition) and item.new is TargetState.DOWN:
                 # the calls that move on must be planned around it, and so must the next one
                 self.plane.set_states(self.board.view)
                 self.plane.lose_trunk(item.trunk, now)
+
+    def _is_gentle(self, trunk: str) -> bool:
+        known = self.switchboard.dialplan.trunks.get(trunk)
+        return known is not None and known.readmit is Readmit.GENTLY
 
 
 def host_names(dialplan: Dialplan, hops: Mapping[str, Hop]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from controller.health.score import Change
 from controller.types import CallRecord, Fault, Page, Transition, Uplink
 
 BACKLOG = 10_000  # lines
@@ -91,10 +92,13 @@ def mask_number(number: str) -> str:
     return f"…{number[-2:]}" if len(number) > 4 else "…"
 
 
-def log_news(log: Log, news: CallRecord | Transition | Page | Uplink | Fault) -> None:
+def log_news(log: Log, news: CallRecord | Change | Transition | Page | Uplink | Fault) -> None:
     """Write what the engine has to tell."""
     if isinstance(news, Transition):
         log.info("trunk", trunk=news.trunk, old=news.old, new=news.new, code=news.code, why=news.why)
+        return
+    if isinstance(news, Change):
+        log.info("quality", trunk=news.target, old=news.old, new=news.new, why=news.why)
         return
     if isinstance(news, Page):
         log.error("page", trunk=news.trunk, code=news.code, why=news.why)
@@ -128,4 +132,8 @@ def call_fields(record: CallRecord) -> dict[str, Any]:
         "demoted": [f"{demoted.what}: {demoted.why}" for demoted in record.demoted],
         "panic": record.panic,
         "version": record.version,
+        "decisions": [
+            {"what": found.what, "stage": found.stage, "how": found.how, "why": found.why, "record": found.record}
+            for found in record.decisions
+        ],
     }

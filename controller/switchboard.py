@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from math import inf
 
+from controller.health.score import Scores
 from controller.rules.conditions import depends_on_offer
 from controller.rules.match import match_route
 from controller.rules.plan import make_plan
+from controller.rules.quality import Quality, trunk_targets
 from controller.rules.run import Run
 from controller.types import Chain, Dialplan, HealthView, Offer, Plan, RunCommand, RunEvent, TrunkLost
 
@@ -19,8 +21,10 @@ from controller.types import Chain, Dialplan, HealthView, Offer, Plan, RunComman
 class Switchboard:
     """All runs under way, by the id of their offer."""
 
-    def __init__(self, dialplan: Dialplan) -> None:
+    def __init__(self, dialplan: Dialplan, scores: Scores | None = None) -> None:
+        """``scores`` is what is known of the trunks' quality; without any, nothing."""
         self.dialplan = dialplan
+        self.scores = Scores(trunk_targets(dialplan)) if scores is None else scores
         self.runs: dict[str, Run] = {}
         self._view = HealthView()
         self._plans: dict[str, Plan] = {}  # by chain, as long as dialplan and view stay the same
@@ -28,6 +32,7 @@ class Switchboard:
     def swap(self, dialplan: Dialplan) -> None:
         """Route new offers by another dialplan; runs under way keep their plan."""
         self.dialplan = dialplan
+        self.scores.update(trunk_targets(dialplan))
         self._plans.clear()
 
     def begin(self, offer: Offer, view: HealthView, now: float) -> list[RunCommand] | None:
@@ -35,7 +40,7 @@ class Switchboard:
         route = match_route(self.dialplan, offer)
         if route is None:
             return None
-        run = Run(self._plan(self.dialplan.chains[route.chain], view, offer))
+        run = Run(self._plan(self.dialplan.chains[route.chain], view, offer, now))
         self.runs[offer.id] = run
         return run.begin(now)
 
@@ -58,9 +63,10 @@ class Switchboard:
         """Take a run out, normally once it is finished."""
         return self.runs.pop(run_id, None)
 
-    def _plan(self, chain: Chain, view: HealthView, offer: Offer) -> Plan:
-        if any(depends_on_offer(stage) for stage in chain.stages):
-            return make_plan(self.dialplan, chain, view, offer)
+    def _plan(self, chain: Chain, view: HealthView, offer: Offer, now: float) -> Plan:
+        quality = Quality(self.scores, now)
+        if not quality.is_calm() or any(depends_on_offer(stage) for stage in chain.stages):
+            return make_plan(self.dialplan, chain, view, offer, quality)
         if view is not self._view:
             self._view = view
             self._plans.clear()

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from enum import IntEnum, StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 # --------------------------------------------------------------------------- words
 
@@ -28,12 +28,20 @@ class Mode(StrEnum):
     HYBRID = "hybrid"  # staggered: the next joins every `stagger` seconds
 
 
+class Readmit(StrEnum):
+    """How a trunk that was DOWN gets its calls back."""
+
+    GENTLY = "gently"  # single calls, then 5 %, 25 % and all of them
+    AT_ONCE = "at-once"
+
+
 class Order(StrEnum):
     """In which order the paths of a target are tried."""
 
     CONFIGURED = "configured"  # as its `via` is written
     PRIORITY = "priority"  # by the trunks' priority, among equals drawn by weight, as DNS SRV (RFC 2782)
     COST = "cost"  # the cheapest trunk first, then by priority
+    BEST = "best"  # by what calls over the trunks came to, and by cost
 
 
 class Milestone(IntEnum):
@@ -89,6 +97,8 @@ STOPPED = "STOPPED"  # a stop verdict ended the hunt
 # What calls say about a trunk: the codes of their samples.
 CALL_RESPONSE = "CALL_RESPONSE"
 CALL_SILENT = "CALL_SILENT"
+ANSWERED = "ANSWERED"  # a call was answered
+TALKED = "TALKED"  # a call that was answered has been hung up
 
 DEEP_FAILED = "DEEP_FAILED"  # why a trunk is DEGRADED: its deep probes fail
 
@@ -141,6 +151,7 @@ class Trunk:
     weight: int = 1  # share among equals of priority
     cost: float = 0.0  # per minute, in whatever currency the operator counts in
     site: str = ""  # where it ends: it is of no use when that site is dark
+    readmit: Readmit = Readmit.GENTLY
     large_over_tcp: bool = False  # requests too large for UDP go over TCP (RFC 3261 §18.1.1)
     deep: DeepProbe | None = None  # None: never called to try
 
@@ -276,6 +287,17 @@ class Sample:
     latency: float | None = None  # seconds from request to first response, where measured
 
 
+@dataclass(slots=True)
+class CallSign:
+    """What a call tells about the quality of a trunk."""
+
+    trunk: str
+    code: str  # a SIP status, a cause of ours, `ANSWERED` or `TALKED`
+    age: float  # seconds from the INVITE to it; for `TALKED`, how long
+    after: tuple[str, ...] = ()  # trunks that had failed before for the same call
+    retry_after: float = 0.0  # seconds, whatever the trunk asked for
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """A change of a trunk's state, with its reason."""
@@ -361,6 +383,18 @@ class Demoted:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """The paths of one target were put in an order by the quality of their trunks."""
+
+    what: str  # the endpoint
+    stage: int
+    order: tuple[str, ...]  # trunks
+    how: str  # leader, canary, rising, panic
+    why: str  # a sentence
+    record: Mapping[str, Any]  # all that the choice was made of: controller.health.choice.Record, replays to the order
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A chain resolved for this offer now: what a run executes, unchanged by reloads."""
 
@@ -373,6 +407,7 @@ class Plan:
     panic: bool = False  # nothing looked alive, so health was ignored
     version: str = ""  # of the dialplan
     demoted: tuple[Demoted, ...] = ()
+    decisions: tuple[Decided, ...] = ()  # of quality, about targets with several paths
 
 
 # --------------------------------------------------------------------------- events of a run
@@ -492,3 +527,4 @@ class CallRecord:
     panic: bool
     version: str
     demoted: tuple[Demoted, ...] = ()
+    decisions: tuple[Decided, ...] = ()

@@ -16,6 +16,7 @@ from typing import Any
 from sip import builder
 from sip.element import Element
 from sip.errors import RemoteProtocolError
+from sip.headers import parse_retry_after
 from sip.layer import TransactionLayer
 from sip.message import Request, Response
 from sip.timing import Deadlines
@@ -64,6 +65,7 @@ class BranchFailed:
     branch: int
     status: int
     local: bool = False  # no response stands behind it
+    retry_after: int = 0  # seconds, as the response says (RFC 3261 §20.33)
 
 
 @dataclass(slots=True)
@@ -306,7 +308,8 @@ class ResponseContext:
             self._consider(best)
         branch.status = status
         branch.request = None
-        return [BranchFailed(self, branch.id, status, local)]
+        retry_after = parse_retry_after(best.get("retry-after")) if isinstance(best, Response) and status >= 500 else 0
+        return [BranchFailed(self, branch.id, status, local, retry_after)]
 
     # -- inside
 

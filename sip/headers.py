@@ -182,3 +182,9 @@ def split_values(value: str) -> list[str]:
             start = index + 1
     parts.append(value[start:].strip())
     return parts
+
+
+def parse_retry_after(value: str | None) -> int:
+    """The seconds of a Retry-After, ``120 (I'm in a meeting);duration=3600``; 0 where there are none, however long 2**31."""
+    digits = re.match(r"\s*(\d+)", value or "", re.ASCII)
+    return min(int(digits[1][:12]), 2**31) if digits else 0

@@ -115,13 +115,6 @@ def _parse_timeout(text: str) -> float | None:
     return None if text == AUTO else parse_duration(text, shortest=0.01, longest=60.0)
 
 
-def _parse_order(text: str) -> Order:
-    if text == "best":
-        hint = "write configured, priority or cost: how good a trunk was is not counted"
-        raise Mistake("RESERVED_VALUE", "'best' is reserved for a later version", hint)
-    return Order(parse_choice(text, "order", [*map(str, Order)]))
-
-
 #: Faster than this a probe says nothing more and carriers object.
 FASTEST_PROBE = 0.05
 
@@ -151,7 +144,9 @@ AliveOnName = Annotated[
 TransportName = Annotated[
     str, _Text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]), {"enum": ["udp", "tcp"]})
 ]
-OrderName = Annotated[Order, _Text(_parse_order, {"enum": [*map(str, Order)]})]
+OrderName = Annotated[
+    Order, _Text(lambda text: Order(parse_choice(text, "order", [*map(str, Order)])), {"enum": [*map(str, Order)]})
+]
 Final = Annotated[int, _Text(parse_final, {"anyOf": [{"const": 200}, _between(300, 699)]})]
 Switch = Annotated[bool, _Text(parse_switch, {"type": "boolean"})]
 TrunkUri = Annotated[HostPort, _Text(parse_trunk_uri, _matching("[sS][iI][pP]:.+"))]

@@ -103,15 +103,19 @@ class Record:
     how: str = ""  # leader, explore, canary, rising, panic
 
     def plain(self) -> dict[str, Any]:
-        """For a journal."""
-        return asdict(self)
+        """For a journal: what JSON can hold, where infinity is null."""
+        ordering = {key: None if value == inf else value for key, value in asdict(self.ordering).items()}
+        lists = {key: list(getattr(self, key)) for key in ("region", "after", "order")}
+        seen = [[*row[:3], list(row[3]), *row[4:]] for row in self.seen]
+        return {**{key: getattr(self, key) for key in self.__slots__}, **lists, "ordering": ordering, "seen": seen}
 
     @classmethod
     def from_plain(cls, data: dict[str, Any]) -> Record:
         """What `plain` gave, after JSON too."""
         seen = tuple(Seen(*row)._replace(domains=tuple(row[3])) for row in data["seen"])
+        ordering: dict[str, Any] = {k: inf if v is None else v for k, v in data["ordering"].items()}
         tuples = {key: tuple(data[key]) for key in ("region", "after", "order")}
-        return cls(**{**data, **tuples, "seen": seen, "ordering": Ordering(**data["ordering"])})
+        return cls(**{**data, **tuples, "seen": seen, "ordering": Ordering(**ordering)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ stage        share                  left when
 ===========  =====================  ==========================================================
 open         all                    an alarm or a hard signal -> held
 held         none                   after 30 s x 2^(k-1), at most 8 x: canary
-canary       single offers          Wald's test: +2.2 -> rising, -2.2 -> held (k + 1)
+canary       single offers          Wald's test: +2.2 -> rising, -2.2 -> held (k + 1);
+                                    after a hard signal 15 s without a failure will do
 rising       5 %, 25 %              each step's time is over -> open; an alarm -> held (k + 1)
 parked       none                   an operator brings it home -> canary
 ===========  =====================  ==========================================================
@@ -40,6 +41,10 @@ RELAPSE = -5.0
 #: The steps after the canaries: share and seconds.
 STEPS = ((0.05, 15.0), (0.25, 30.0))
 
+#: A target that liveness says is back, and that nothing else was held against, is not kept on single offers for longer
+#: than this where none of them failed, seconds: where there is little traffic, few can prove anything.
+PROVEN = 15.0
+
 #: Seconds between two canaries at least.
 CANARY_GAP = 5.0
 
@@ -65,7 +70,7 @@ class Gate:
         self.name = name
         self.stage = Stage.OPEN
         self.since = 0.0  # of the stage
-        self.until = 0.0  # of the stage: held and rising
+        self.until = 0.0  # of the stage: held, rising, and canary after a hard signal
         self.k = 0  # quarantines in a row
         self.p0 = 0.9  # how good the node was when its gate closed
         self.walk = 0.0  # the sequential test
@@ -78,6 +83,9 @@ class Gate:
         if self.stage is Stage.HELD and now >= self.until and not self.lost:
             self._enter(Stage.CANARY, self.until, f"held for {self.until - self.since:.0f} s, trying single offers")
             self.canary_at = now
+        elif self.stage is Stage.CANARY and self.since < self.until <= now:
+            self._rise(self.until, "alive, and no single offer failed: its share grows")
+            return self.settle(now)
         elif self.stage is Stage.RISING and now >= self.until:
             self._enter(Stage.OPEN, self.until, "took its growing share without an incident")
         return self.stage
@@ -116,6 +124,7 @@ class Gate:
         if self.stage is Stage.HELD and self.lost:
             self.lost = False
             self._enter(Stage.CANARY, now, why)
+            self.until = now + self._jitter(PROVEN)
             self.canary_at = now
 
     def park(self, now: float, why: str) -> None:
@@ -139,8 +148,7 @@ class Gate:
         else:
             self.walk -= ratio
         if self.walk >= ACCEPT and self.stage is not Stage.RISING:
-            self._enter(Stage.RISING, now, "enough single offers went well, its share grows")
-            self.until = now + sum(self._jitter(seconds) for _, seconds in STEPS)
+            self._rise(now, "enough single offers went well, its share grows")
             return True
         if self.walk <= (RELAPSE if self.stage is Stage.RISING else REJECT):
             self.hold(now, "it failed again on its way back", self.p0)
@@ -148,6 +156,10 @@ class Gate:
         if self.stage is Stage.RISING:
             self.walk = min(self.walk, 0.0)  # from here on as an alarm: good outcomes are no credit for bad ones
         return False
+
+    def _rise(self, now: float, why: str) -> None:
+        self._enter(Stage.RISING, now, why)
+        self.until = now + sum(self._jitter(seconds) for _, seconds in STEPS)
 
     def _enter(self, stage: Stage, now: float, why: str) -> None:
         self.stage = stage

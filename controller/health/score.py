@@ -66,6 +66,10 @@ HEAD_START = 0.6
 #: So many outcomes in a row that are our own fault take the target out: it accepts nothing of what we send.
 OURS_IN_A_ROW = 5
 
+#: So many times in a row that it says itself that it cannot (5xx), where it hardly ever failed: no more need be known.
+UNABLE_IN_A_ROW = 3
+HARDLY_EVER = 0.05
+
 #: Evidence that weighs less is none: nine tenths fraud a thousand times over is not a hundred honest attempts.
 LEAST_WEIGHT = 0.25
 
@@ -88,6 +92,8 @@ class Scores:
         self._rooms: dict[str, Room] = {}
         self._ours: dict[str, int] = {}
         self._primary: dict[tuple[str, Region], tuple[str, float]] = {}
+        self._unable: dict[str, int] = {}  # 5xx in a row
+        self._troubled: set[str] = set()  # targets that may have a closed gate or a room that is not whole
 
     def update(self, targets: Iterable[Target]) -> None:
         """These are the targets from now on. Of those that stay, all that is known stays."""
@@ -104,7 +110,10 @@ class Scores:
     def observe(self, outcome: Outcome, now: float) -> list[Change]:
         """Take in one outcome. Returns the gates that it moved."""
         target, kind = outcome.target, outcome.kind
-        if target not in self.targets or kind is OutcomeClass.DESTINATION:
+        if target not in self.targets:
+            return []
+        if kind is OutcomeClass.DESTINATION:
+            self._unable.pop(target, None)  # it got as far as that
             return []
         if kind is OutcomeClass.CAPACITY:
             return self._full(outcome, now)
@@ -117,10 +126,36 @@ class Scores:
         success = kind is OutcomeClass.SUCCESS
         if success:
             self._ours.pop(target, None)
+            self._unable.pop(target, None)
             room = self._rooms.get(target)
             if room is not None and room.now(now) >= 1.0:
                 del self._rooms[target]
-        return self._weigh(outcome, success, now)
+        changes = self._weigh(outcome, success, now)
+        if kind is OutcomeClass.FAILURE and outcome.code[:1] == "5" and not changes:
+            return self._unable_again(outcome, now)
+        return changes
+
+    def _unable_again(self, outcome: Outcome, now: float) -> list[Change]:
+        target = outcome.target
+        count = self._unable[target] = self._unable.get(target, 0) + 1
+        path = self.nodes.path(target, outcome.region, now)
+        whole, estimates = path[-1], self.nodes.estimates(path, now)
+        before = max(0.0, whole.tally.bad - whole.alarm.bad), whole.tally.good
+        rare = before[0] <= HARDLY_EVER * (before[0] + before[1] + 1.0)
+        if count < UNABLE_IN_A_ROW or not rare or whole.gate.settle(now) is not Stage.OPEN:
+            return []
+        self._unable[target] = 0
+        return self._close(whole, path, estimates, now)
+
+    def troubled(self, now: float) -> bool:
+        """Whether any target may have less than all offers; cheap while none may."""
+        for name in tuple(self._troubled):
+            room = self._rooms.get(name)
+            if (room is None or room.now(now) >= 1.0) and all(
+                gate.settle(now) is Stage.OPEN for gate in self.nodes.all_gates(name)
+            ):
+                self._troubled.discard(name)
+        return bool(self._troubled)
 
     def _weigh(self, outcome: Outcome, success: bool, now: float) -> list[Change]:
         weight, target = outcome.weight, outcome.target
@@ -279,10 +314,12 @@ class Scores:
                 gate = self.nodes.domains[domain, country] = Gate(f"domain {domain} in {country}")
             if gate.settle(now) is Stage.OPEN:
                 gate.hold(now, f"{' and '.join(closed)} behind it are closed", estimate)
+                self._troubled.update(name for name, other in self.targets.items() if domain in other.domains)
                 changes.append(Change(f"domain {domain}", (country,), "open", "held", now, gate.why))
         return changes
 
     def _hold(self, node: Node, now: float, why: str, estimate: float, lost: bool = False) -> Change:
+        self._troubled.add(node.key[0])
         old = node.gate.stage
         node.gate.hold(now, why, estimate, lost)
         return Change(node.key[0], node.key[1:], old.value, node.gate.stage.value, now, why)
@@ -298,6 +335,7 @@ class Scores:
         room = self._rooms.get(outcome.target)
         if room is None:
             room = self._rooms[outcome.target] = Room(now)
+        self._troubled.add(outcome.target)
         too_long = room.refused(now, outcome.retry_after)
         return self._weigh(outcome, success=False, now=now) if too_long else []
 
@@ -347,6 +385,7 @@ class Scores:
         return self._move(target, now, lambda gate: gate.home(now, why))
 
     def _move(self, target: str, now: float, act: Any) -> list[Change]:
+        self._troubled.add(target)
         gate = self.nodes.path(target, (), now)[0].gate
         old = gate.settle(now)
         act(gate)
@@ -495,6 +534,7 @@ class Scores:
             "daily": [[list(key), daily.dump()] for key, daily in self.nodes.daily.items()],
             "rooms": {n: [r.share, r.at, r.full_since, r.shut_until] for n, r in self._rooms.items()},
             "ours": dict(self._ours),
+            "unable": dict(self._unable),
             "primary": [[name, list(region), *row] for (name, region), row in self._primary.items()],
         }
 
@@ -515,6 +555,8 @@ class Scores:
             room = scores._rooms[name] = Room(0.0)
             room.share, room.at, room.full_since, room.shut_until = row
         scores._ours = dict(data["ours"])
+        scores._unable = dict(data["unable"])
+        scores._troubled = set(scores.targets)
         scores._primary = {(name, tuple(region)): (leader, at) for name, region, leader, at in data["primary"]}
         scores.update(scores.targets.values())  # what was dumped may know targets that are gone
         return scores

@@ -16,16 +16,21 @@ from controller.planes import past
 from controller.rules.run import MAX_TRIALS
 from controller.switchboard import Switchboard
 from controller.types import (
+    ANSWERED,
     CALL_RESPONSE,
     CALL_SILENT,
     COMPLETED_ELSEWHERE,
+    NO_PROGRESS,
+    NO_REPLY,
     NO_ROUTE,
+    TALKED,
     TRANSPORT_ERROR,
     WITHDRAWN,
     AttemptFailed,
     AttemptProgressed,
     AttemptRecord,
     CallRecord,
+    CallSign,
     CancelAttempt,
     DeadlineReached,
     Fault,
@@ -67,6 +72,7 @@ from sip.uri import Uri, parse_uri
 
 #: What may pass through us, within a call that we set up.
 ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE"
+MAX_TALKING = 50_000  # calls whose length is measured
 NO_BREADTH = "440"  # RFC 5393 §5.3.3: as if the branch had been told so
 #: What may come to us outside a call: we are the registrar, presence server and mailbox of nobody.
 ALLOW_OUTSIDE = "Allow: INVITE, ACK, CANCEL, OPTIONS"
@@ -77,13 +83,14 @@ _FOR_OTHERS = frozenset(("REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE"
 class _Attempt:
     """The SIP side of one attempt."""
 
-    __slots__ = ("breadth", "fallback", "heard", "path", "started")
+    __slots__ = ("breadth", "fallback", "heard", "path", "started", "told")
 
     def __init__(self, path: Path, started: float) -> None:
         self.breadth = 0  # its share of the call's, as long as its branch is open
         self.path = path
         self.started = started
         self.heard = False
+        self.told = False  # what it says about the quality of its trunk
         self.fallback: tuple[Request, Hop] | None = None  # over UDP, when it is too large and TCP fails (§18.1.1)
 
 
@@ -94,6 +101,7 @@ class _Call:
         "attempts",
         "context",
         "deadline",
+        "failed",
         "hops",
         "invite",
         "loop_tag",
@@ -119,6 +127,7 @@ class _Call:
         self.reason: str | None = None  # what the caller's CANCEL said
         self.deadline = inf
         self.ticket: list[Any] | None = None
+        self.failed: list[str] = []  # trunks
         self.hops: Mapping[str, Hop] = {}  # those of the dialplan that it began with, as its plan
         self.trunks: Mapping[str, Trunk] = {}
 
@@ -150,6 +159,8 @@ class EmbeddedPlane:
         self.epoch_offset = 0.0  # epoch seconds minus `now`
         self.past_until = inf  # until when what rang in a past life may still answer
         self.samples: list[Sample] = []
+        self.signs: list[CallSign] = []
+        self._talking: dict[str, tuple[str, float]] = {}  # by Call-ID: the trunk, and since when; a figure, no state
         self.strays: list[StrayResponse] = []
         self.records: list[CallRecord] = []
         self.faults: list[Fault] = []
@@ -375,6 +386,8 @@ class EmbeddedPlane:
         context = ResponseContext(self._layer, transaction, self._element, relay=True)
         transaction.user = context
         self.counters["relayed"] += 1
+        if request.method == "BYE":
+            self._note_goodbye(request.call_id, now)
         context.add_branch(1, *onward, now)
 
     def _on_ack(self, request: Request) -> None:
@@ -445,15 +458,31 @@ class EmbeddedPlane:
                 self.samples.append(Sample(attempt.path.trunk, alive=False, code=TRANSPORT_ERROR))
             elif not event.local:
                 self._note_life(attempt, now)
-            self._tell(call, AttemptFailed(event.branch, str(event.status) if event.status else TRANSPORT_ERROR), now)
+            cause = str(event.status) if event.status else TRANSPORT_ERROR
+            if not event.local:
+                self._note_sign(call, attempt, cause, now, event.retry_after)
+            self._tell(call, AttemptFailed(event.branch, cause), now)
             return
         self._note_life(attempt, now)
         if isinstance(event, BranchProgressed):
             alerting = 180 <= event.status < 190
+            if alerting:
+                self._note_sign(call, attempt, str(event.status), now)
             milestone = Milestone.ALERTING if alerting else Milestone.ACCEPTED
             self._tell(call, AttemptProgressed(event.branch, milestone), now)
         else:
+            self._note_sign(call, attempt, "200", now)
             self._tell(call, AttemptProgressed(event.branch, Milestone.ANSWERED), now)
+
+    def _note_sign(self, call: _Call, attempt: _Attempt, code: str, now: float, retry_after: float = 0.0) -> None:
+        """The first thing that an attempt says about the quality of its trunk; what comes later is the callee's."""
+        if attempt.told:
+            return
+        attempt.told = True
+        trunk = attempt.path.trunk
+        self.signs.append(CallSign(trunk, code, now - attempt.started, tuple(call.failed), retry_after))
+        if code[0] not in "12":
+            call.failed.append(trunk)
 
     def _note_life(self, attempt: _Attempt, now: float) -> None:
         if not attempt.heard:
@@ -519,6 +548,8 @@ class EmbeddedPlane:
             if isinstance(command, StartAttempt):
                 self._start(call, command, now)
             elif isinstance(command, CancelAttempt):
+                if command.why in (NO_REPLY, NO_PROGRESS):
+                    self._note_sign(call, call.attempts[command.attempt], command.why, now)
                 call.context.cancel_branch(command.attempt, self._reason_for(call, command.why), now)
             elif isinstance(command, ReportSilent):
                 trunk = call.attempts[command.attempt].path.trunk
@@ -562,6 +593,7 @@ class EmbeddedPlane:
         context = call.context
         if command.winner is not None:
             context.respond_with(command.winner, now)
+            self._note_talk(call.invite.call_id, call.attempts[command.winner].path.trunk, now)
         elif command.cause == WITHDRAWN:
             context.respond(487, now)
         else:
@@ -593,9 +625,23 @@ class EmbeddedPlane:
                 skipped=run.plan.skipped,
                 panic=run.plan.panic,
                 version=run.plan.version,
+                decisions=run.plan.decisions,
                 demoted=run.plan.demoted,
             )
         )
+
+    def _note_talk(self, call_id: str, trunk: str, now: float) -> None:
+        talking = self._talking
+        if len(talking) >= MAX_TALKING:  # those that never said goodbye are the oldest
+            del talking[next(iter(talking))]
+        talking[call_id] = trunk, now
+        self.signs.append(CallSign(trunk, ANSWERED, 0.0))
+
+    def _note_goodbye(self, call_id: str, now: float) -> None:
+        talk = self._talking.pop(call_id, None)
+        if talk is not None:
+            trunk, since = talk
+            self.signs.append(CallSign(trunk, TALKED, now - since))
 
     def _reason_for(self, call: _Call, why: str) -> str | None:
         """Losers of a win log no missed call; a caller's own reason is passed on; a timeout says nothing."""

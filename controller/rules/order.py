@@ -1,7 +1,8 @@
 """The order of a target's paths for one offer, and the address of a number that was dialled.
 
 Owns `order:` and the active PBX of a site. Pure: the draw by weight is a hash of the offer's id, so a call is replayed
-and explained with the very order that it had. Health has no say here: the plan leaves out what is down.
+and explained with the very order that it had. Health has no say here: the plan leaves out what is down, and
+`quality` puts what fails behind.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ def put_active_first(paths: list[Path], sites: Iterable[Site]) -> None:
 
 
 def _arrange_stage(dialplan: Dialplan, stage: Stage, offer: Offer) -> Stage:
-    if stage.order is Order.CONFIGURED and not any(target.dialled for target in stage.targets):
+    if stage.order in (Order.CONFIGURED, Order.BEST) and not any(target.dialled for target in stage.targets):
         return stage
     return replace(stage, targets=tuple(_arrange_target(dialplan, stage.order, each, offer) for each in stage.targets))
 
 
 def _arrange_target(dialplan: Dialplan, order: Order, target: Target, offer: Offer) -> Target:
     paths = list(target.paths)
-    if order is not Order.CONFIGURED:
+    if order in (Order.PRIORITY, Order.COST):
         paths.sort(key=lambda path: _rank(dialplan.trunks[path.trunk], order, offer))
         put_active_first(paths, dialplan.sites.values())
     if target.dialled:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from controller.types import Demoted, Milestone, Mode, Order, Path, Plan, Skipped, Stage, Target, Verdict
+from controller.types import Decided, Demoted, Milestone, Mode, Order, Path, Plan, Skipped, Stage, Target, Verdict
 
 
 def dump_plan(plan: Plan) -> dict[str, Any]:
@@ -23,6 +23,7 @@ def dump_plan(plan: Plan) -> dict[str, Any]:
         "panic": plan.panic,
         "version": plan.version,
         "demoted": [asdict(demoted) for demoted in plan.demoted],
+        "decisions": [{**asdict(decided), "order": list(decided.order)} for decided in plan.decisions],
     }
 
 
@@ -38,6 +39,7 @@ def load_plan(data: dict[str, Any]) -> Plan:
         panic=data["panic"],
         version=data["version"],
         demoted=tuple(Demoted(**demoted) for demoted in data["demoted"]),
+        decisions=tuple(Decided(**{**decided, "order": tuple(decided["order"])}) for decided in data["decisions"]),
     )
 
 
