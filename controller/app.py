@@ -24,7 +24,8 @@ from controller.keys import KeyFileError, load_keys
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.reload import Prepared, ReloadError, prepare
 from controller.status import collect_status
-from controller.supervise import Supervisor
+from controller.summary import count_routes
+from controller.supervise import Supervisor, run_aside
 from controller.types import Dialplan, Fault, Listen
 from sip.element import Element
 from sip.endpoint import UdpEndpoint, open_udp
@@ -80,7 +81,7 @@ class App:
             control = open_control(self._state_dir)
         except (AddressError, KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
-        self._control = ControlServer(control, {"reload": self.reload, "status": self.status})
+        self._control = ControlServer(control, {"reload": self.reload, "status": self.status}, self._on_fault)
         self._undo.append(self._control.close)
         listen = plan.listen[0]
         self.endpoint = UdpEndpoint(_open(open_udp, listen), clock.monotonic)
@@ -109,7 +110,7 @@ class App:
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
-        self._supervisor = Supervisor(self._on_failure)
+        self._supervisor = Supervisor(self._on_fault)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         tune_garbage_collector()
         if self.streams is not None:
@@ -121,7 +122,7 @@ class App:
             "ready",
             listen=[f"{transport}:{host}:{port}" for host, port, transport in ours],
             trunks=len(self._dialplan.trunks),
-            routes=len(self._dialplan.routes),
+            routes=count_routes(self._dialplan),
             version=self._dialplan.version,
         )
         await stopped.wait()
@@ -139,7 +140,7 @@ class App:
 
     async def _reload(self) -> Answer:
         try:
-            prepared = await asyncio.to_thread(prepare, self._file, self._dialplan)
+            prepared = await run_aside(lambda: prepare(self._file, self._dialplan), "reload")
         except ReloadError as error:
             self._log.error("not reloaded", why=str(error), version=self._dialplan.version)
             return {"ok": False, "text": str(error), "version": self._dialplan.version}
@@ -153,7 +154,7 @@ class App:
         gc.freeze()  # as at the start: it stays until the next one
         self.endpoint.pump()  # new trunks want their first probe
         self._log.info(
-            "reloaded", before=before.version, trunks=len(plan.trunks), routes=len(plan.routes), version=plan.version
+            "reloaded", before=before.version, trunks=len(plan.trunks), routes=count_routes(plan), version=plan.version
         )
 
     def _on_hangup(self) -> None:
@@ -166,7 +167,7 @@ class App:
             self._hung_up = False
             await self._reload()
 
-    def _on_failure(self, name: str, error: BaseException) -> None:
+    def _on_fault(self, error: BaseException) -> None:
         log_news(self._log, Fault("".join(traceback.format_exception(error))))
 
     def stop(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +50,7 @@ def run(file: DialplanFile, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
         typer.echo("callward was not started", err=True)
         raise typer.Exit(FINDINGS)
     app = App(loaded.dialplan, state_dir, file)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is ready: it reads the file as it is by then anyway
     try:
         app.build()
     except StartError as error:
@@ -140,9 +142,9 @@ def reload(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Have the running daemon take its file anew, as SIGHUP does; it keeps the old one where that is not whole."""
     answer = _ask(state_dir, "reload")
     if answer["text"]:
-        typer.echo(answer["text"].rstrip("\n"))
+        typer.echo(answer["text"].rstrip("\n"), err=True)
     if not answer["ok"]:
-        typer.echo(f"not reloaded; version {answer['version']} goes on")
+        typer.echo("not reloaded; what runs goes on", err=True)
         raise typer.Exit(FINDINGS)
     typer.echo(f"reloaded: version {answer['version']}")
 
@@ -157,7 +159,11 @@ def status(
 
     from controller.status import print_status
 
-    found = _ask(state_dir, "status")["status"]
+    answer = _ask(state_dir, "status")
+    if not answer["ok"]:
+        typer.echo(answer["text"], err=True)
+        raise typer.Exit(UNREACHABLE)
+    found = answer["status"]
     if as_json:
         typer.echo(json.dumps(found, indent=1))
     else:

@@ -1,7 +1,8 @@
 """The control socket: how a command on the same machine talks to the daemon that runs there.
 
 Owns the Unix socket in the state folder and its protocol: one line of JSON with the name of a command in, one line of
-JSON out, then the connection is closed. Who may open the state folder may give commands. Must not know what they do.
+JSON out, then the connection is closed. Who may open the state folder may give commands. Must not know what they do. (asyncio
+makes a task for each connection here: few, short, and never on the call path.)
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ PATIENCE = 60.0  # seconds that a command may take: a reload looks up names
 _MAX_PATH = 107  # bytes of a socket's path, unix(7)
 
 Answer = dict[str, Any]
-Commands = Mapping[str, Callable[[], Awaitable[Answer]]]
+Command = Callable[[], Awaitable[Answer]]
+Commands = Mapping[str, Command]
 
 
 class ControlError(Exception):
@@ -65,10 +67,12 @@ def _is_served(path: Path) -> bool:
 class ControlServer:
     """Answers commands on a socket made by `open_control`."""
 
-    def __init__(self, sock: socket.socket, commands: Commands) -> None:
+    def __init__(self, sock: socket.socket, commands: Commands, on_fault: Callable[[BaseException], None]) -> None:
+        """``on_fault`` hears of an exception that a command let out."""
         self._sock = sock
         self._path = Path(sock.getsockname())
         self._commands = commands
+        self._on_fault = on_fault
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -85,18 +89,30 @@ class ControlServer:
         self._sock.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.closing(writer), contextlib.suppress(OSError, ValueError):  # a line too long is a ValueError
-            name = json.loads(await reader.readline()).get("command")
-            command = self._commands.get(name)
-            if command is None:
-                answer: Answer = {
-                    "ok": False,
-                    "text": f"this daemon knows no command {name!r}: is it of another version?",
-                }
+        with contextlib.closing(writer):
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    name = json.loads(await reader.readline())["command"]
+                command = self._commands[name]
+            except (OSError, TimeoutError):
+                return
+            except (ValueError, TypeError, LookupError):  # a line too long is a ValueError
+                answer: Answer = {"ok": False, "text": "this daemon does not know that command: is it another version?"}
             else:
-                answer = await command()
-            writer.write(json.dumps(answer).encode() + b"\n")
-            await writer.drain()
+                answer = await self._run(command)
+            with contextlib.suppress(OSError):
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+
+    async def _run(self, command: Command) -> Answer:
+        try:
+            return await command()
+        except Exception as error:  # noqa: BLE001  # a fault of ours, which the log shows; the daemon goes on
+            self._on_fault(error)
+            return {
+                "ok": False,
+                "text": f"a bug in callward ({type(error).__name__}): please report the fault in its log",
+            }
 
 
 def ask(state_dir: Path, command: str) -> Answer:

@@ -22,8 +22,8 @@ _BRANCH = re.compile(rb"^(?:Via|v)\s*:[^\r\n]*;\s*branch=([^;,\s\r\n]+)", re.MUL
 
 
 class Engine:
-    """Six calls are the whole contract: `receive`, `unreachable`, `disconnected`, `next_deadline`, `handle_timer` and
-    ``outbox``.
+    """What the pump drives: `receive`, `unreachable`, `disconnected`, `next_deadline`, `handle_timer` and ``outbox``;
+    and `reload`, which changes what it goes by.
 
     ``news`` collects what observers want to know; the driver drains it when it likes.
     """
@@ -41,7 +41,7 @@ class Engine:
     ) -> None:
         """``hops`` has the resolved address of each trunk; ``token`` makes unguessable tokens for probes."""
         self._deadlines = Deadlines()
-        self._element = element
+        self.element = element
         self.switchboard = Switchboard(dialplan)
         self.board = Board(dialplan.trunks.values(), now)
         self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing)
@@ -98,7 +98,7 @@ class Engine:
         """Swap the dialplan: new offers follow it, calls under way keep their plan, known trunks their state."""
         self.switchboard.swap(dialplan)
         self.plane.swap_hops(hops)
-        self._element.learn_names(host_names(dialplan, hops))
+        self.element.learn_names(host_names(dialplan, hops))
         self.board.update(dialplan.trunks.values(), now)
         self.prober.update(hops, now)
         self._settle(now)

@@ -310,6 +310,9 @@ def print_explanation(found: Explanation, dialplan: Dialplan, console: Console) 
         say(f"down: {', '.join(found.down)}")
     if not found.rule:
         say(f"no route: the caller gets {found.status}")
+        callers = _who_may_dial(dialplan, found.did)
+        if callers:
+            say(f"as a call of a PBX it would go out: try --from-trunk {' or '.join(callers)}")
         return
     say(f"rule:  {found.rule}  ({found.where})")
     say(f"chain: {found.chain}")
@@ -336,6 +339,11 @@ def print_explanation(found: Explanation, dialplan: Dialplan, console: Console) 
     if found.live_after is not None:
         live = f"somebody who always answers is rung after {found.live_after:.2f} s at the worst"
     say(f"{live}; if nobody answers at all, the caller gets {found.status} after {found.over_after:.2f} s")
+
+
+def _who_may_dial(dialplan: Dialplan, did: str) -> list[str]:
+    """The trunks from which this number would be dialled outward."""
+    return [name for name in dialplan.trunks if match_route(dialplan, Offer("explain", did, trunk=name)) is not None]
 
 
 def _print_stage(stage: Turn, panic: bool, say: Callable[[str], None]) -> None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from controller.engine import Engine
 from controller.health.detector import Detector
+from controller.summary import address_of, make_table, show_seconds
 from controller.types import TargetState
-from sip.uri import bracketed
 
 Status = dict[str, Any]
 
@@ -25,7 +24,7 @@ def collect_status(engine: Engine, now: float) -> Status:
     dialplan = engine.switchboard.dialplan
     return {
         "version": dialplan.version,
-        "listen": [f"{listen.transport}:{bracketed(listen.host)}:{listen.port}" for listen in dialplan.listen],
+        "listen": [f"{transport}:{host}:{port}" for host, port, transport in engine.element.locals.values()],
         "calls": len(engine.plane),
         "counters": dict(engine.plane.counters),
         "trunks": [_trunk(detector, now) for detector in engine.board.detectors()],
@@ -37,7 +36,7 @@ def _trunk(detector: Detector, now: float) -> dict[str, Any]:
     heard = detector.alive_at
     return {
         "name": trunk.name,
-        "address": f"{trunk.transport}:{bracketed(trunk.host)}:{trunk.port}",
+        "address": address_of(trunk),
         "carrier": trunk.carrier,
         "site": trunk.site,
         "state": str(detector.state),
@@ -59,22 +58,19 @@ def print_status(status: Status, console: Console) -> None:
         f"[bold]{len(trunks) - down} of {len(trunks)} trunks[/bold] usable, {calls} call{'' if calls == 1 else 's'} being"
         f" set up, version {status['version']}, on {', '.join(status['listen'])}"
     )
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
-    for heading in ("trunk", "address", "carrier", "state"):
-        table.add_column(heading)
-    for heading in ("for", "heard", "round trip"):
-        table.add_column(heading, justify="right")
-    table.add_column("why")
+    table = make_table(
+        "trunk", "state", "for", "heard", "round trip", "address", "why",
+        right=("for", "heard", "round trip"), whole=("state", "for", "heard", "address"),
+    )  # fmt: skip
     for trunk in trunks:
         state = trunk["state"]
         table.add_row(
             trunk["name"],
-            trunk["address"],
-            trunk["carrier"] or "-",
             f"[{_STYLES.get(state, '')}]{state}[/]",
             show_span(trunk["for"]),
-            "never" if trunk["heard"] is None else f"{show_span(trunk['heard'])} ago",
+            "never" if trunk["heard"] is None else show_span(trunk["heard"]),
             "-" if trunk["round_trip"] is None else f"{trunk['round_trip'] * 1000:.1f} ms",
+            trunk["address"],
             trunk["code"] or "-",
         )
     console.print()
@@ -82,11 +78,9 @@ def print_status(status: Status, console: Console) -> None:
 
 
 def show_span(seconds: float) -> str:
-    """A span of time with the unit that suits it."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+    """A span of time, however long, with the unit that suits it."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return show_seconds(seconds)
     minutes, rest = divmod(int(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"

@@ -5,7 +5,8 @@ Owns the tables and their JSON twin; the arithmetic is config.figures'.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -21,7 +22,7 @@ def summary(dialplan: Dialplan) -> dict[str, Any]:
     """The figures as plain data, times in seconds."""
     return {
         "version": dialplan.version,
-        "routes": len(dialplan.routes) + len(dialplan.prefixes) + (dialplan.default is not None) + _outbound(dialplan),
+        "routes": count_routes(dialplan),
         "trunks": [_trunk(trunk) for trunk in dialplan.trunks.values()],
         "chains": [_chain(chain) for chain in dialplan.chains.values()],
     }
@@ -34,20 +35,38 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
         f"[bold]ok[/bold]  {_count(figures['routes'], 'route')}, {_count(len(dialplan.chains), 'chain')}, "
         f"{_count(len(dialplan.trunks), 'trunk')}, version {dialplan.version}"
     )
-    trunks = _table("trunk", "address", "probed every", "dead after", "after, 20 % loss")
+    trunks = make_table(
+        "trunk",
+        "address",
+        "probed every",
+        "dead after",
+        "after, 20 % loss",
+        right=("probed every", "dead after", "after, 20 % loss"),
+    )
     for row in figures["trunks"]:
         every, dead, lossy = row["every"], row["detection"], row["detection_lossy"]
         trunks.add_row(
             row["name"],
             row["address"],
-            _seconds(every) if every else "never",
-            _seconds(dead) if dead else "calls only",
-            _seconds(lossy) if lossy else "-",
+            show_seconds(every) if every else "never",
+            show_seconds(dead) if dead else "calls only",
+            show_seconds(lossy) if lossy else "-",
         )
-    chains = _table("chain", "stages", "last stage after", "all over after", "ends with")
+    chains = make_table(
+        "chain",
+        "stages",
+        "last stage after",
+        "all over after",
+        "ends with",
+        right=("stages", "last stage after", "all over after"),
+    )
     for row in figures["chains"]:
         chains.add_row(
-            row["name"], str(row["stages"]), _seconds(row["last_stage"]), _seconds(row["worst_wait"]), row["ends_with"]
+            row["name"],
+            str(row["stages"]),
+            show_seconds(row["last_stage"]),
+            show_seconds(row["worst_wait"]),
+            row["ends_with"],
         )
     console.print()
     console.print(trunks)
@@ -60,16 +79,17 @@ def _trunk(trunk: Trunk) -> dict[str, Any]:
     decides = probe if probe and probe.alive_on is not AliveOn.CALLS_ONLY else None
     return {
         "name": trunk.name,
-        "address": f"{trunk.transport}:{bracketed(trunk.host)}:{trunk.port}",
+        "address": address_of(trunk),
         "every": probe.every if probe else None,
         "detection": detection_time(decides) if decides else None,
         "detection_lossy": detection_time(decides, LOSSY) if decides else None,
     }
 
 
-def _outbound(dialplan: Dialplan) -> int:
-    """How many outbound routes there are, however many PBXs may use each."""
-    return len({route.chain for routes in dialplan.outbound.values() for route in routes.values()})
+def count_routes(dialplan: Dialplan) -> int:
+    """All that a call may match; an outbound route is one, however many PBXs may use it."""
+    outbound = {route.chain for routes in dialplan.outbound.values() for route in routes.values()}
+    return len(dialplan.routes) + len(dialplan.prefixes) + (dialplan.default is not None) + len(outbound)
 
 
 def _chain(chain: Chain) -> dict[str, Any]:
@@ -87,15 +107,22 @@ def _chain(chain: Chain) -> dict[str, Any]:
     }
 
 
-def _table(*columns: str) -> Table:
+def make_table(*columns: str, right: Collection[str] = (), whole: Collection[str] = ()) -> Table:
+    """A calm table; columns in ``right`` hold figures, those in ``whole`` (and the first) are never cut."""
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", show_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if "after" in column or "every" in column or column == "stages" else "left",
-                         no_wrap=index == 0)  # fmt: skip
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        table.add_column(column, justify=justify, no_wrap=index == 0 or column in whole, overflow="fold")
     return table
 
 
-def _seconds(value: float) -> str:
+def address_of(trunk: Trunk) -> str:
+    """As ``udp:192.0.2.1:5060``."""
+    return f"{trunk.transport}:{bracketed(trunk.host)}:{trunk.port}"
+
+
+def show_seconds(value: float) -> str:
+    """A time of a few minutes at most, with the unit that suits it."""
     if value < 1:
         return f"{value * 1000:.0f} ms"
     return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"

@@ -1,20 +1,40 @@
-"""The one place where tasks are made: what must be awaited, and never stands on the call path.
+"""The one place where tasks and threads for one job are made: what must be awaited, and never stands on the call path.
 
-Owns that a task is neither collected before its end nor fails unheard. Must not know what a task is for.
+Owns that a task is neither collected before its end nor fails unheard, and that what blocks holds nobody up, not even
+the end of the daemon. Must not know what a task is for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import threading
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def run_aside(job: Callable[[], T], name: str) -> T:
+    """What a job that blocks returns or raises, from a thread of its own, which is left behind when the daemon ends."""
+    done: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def work() -> None:
+        try:
+            done.set_result(job())
+        except BaseException as error:  # noqa: BLE001  # handed on to whoever waits
+            done.set_exception(error)
+
+    done.set_running_or_notify_cancel()  # whoever waits may give up, the thread cannot
+    threading.Thread(target=work, name=name, daemon=True).start()
+    return await asyncio.wrap_future(done)
 
 
 class Supervisor:
     """Holds the tasks of one daemon."""
 
-    def __init__(self, on_failure: Callable[[str, BaseException], None]) -> None:
-        """``on_failure`` hears the name of a task that ended with an exception, and the exception."""
+    def __init__(self, on_failure: Callable[[BaseException], None]) -> None:
+        """``on_failure`` hears of the exception that a task ended with."""
         self._on_failure = on_failure
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -33,4 +53,4 @@ class Supervisor:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._on_failure(task.get_name(), error)
+            self._on_failure(error)

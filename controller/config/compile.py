@@ -374,7 +374,3 @@ class _Compiler(Places):
 
 def _probe(model: ProbeModel) -> Probe:
     return replace(Probe(), **model.model_dump(exclude_none=True))
-
-
-def _show(address: HostPort) -> str:
-    return quoted(f"{bracketed(address.host)}:{address.port}")

@@ -70,6 +70,8 @@ def _read_as(model: type[Section]) -> GetPydanticSchema:
 
 class _Route(RouteModel):
     outbound: Annotated[OutboundModel, _read_as(_Outbound)] | None = None
+    callers: list[str] | None = Field(None, alias="from")
+    via: list[str] | None = None
 
 
 class Remains(FileModel):

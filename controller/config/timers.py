@@ -18,6 +18,8 @@ from controller.types import Mode, Stage
 
 #: The built-in values are those of the vocabulary file: one place for them.
 _BUILT_IN: Mapping[str, Any] = {field.name: field.default for field in fields(Stage)}
+#: `for` of an outbound route, seconds: whoever dials decides how long it rings, the PBX hangs up for him.
+OUTBOUND_RING = 120.0
 _TIMERS = ("ring", "no_reply", "no_progress", "stagger", "hedge")
 
 
@@ -67,6 +69,9 @@ def stage_timers(
     """The timers of one stage, or of an outbound route. ``unsure``: keys of defaults whose values are wrong, so that nothing follows from them."""
     timers = dict(inherited)
     unknown = set(unsure)
+    if isinstance(model, RouteModel):
+        timers["ring"] = Timer(OUTBOUND_RING, "for")
+        unknown.discard("ring")
     for name in _TIMERS:
         key, field = ("for", "turn") if name == "ring" else (name, name)
         if key in node.entries:

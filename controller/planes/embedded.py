@@ -139,6 +139,7 @@ class EmbeddedPlane:
         self._element = element
         self._hops: Mapping[str, Hop] = {}
         self._homes: dict[str, Hop] = {}  # the same with trunks that have left: calls may still be up there
+        self._hosts: dict[str, set[str]] = {}  # each host that a trunk ever had in this life, for the same reason
         self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
         self._at: dict[str, list[tuple[str, Hop]]] = {}  # the trunks at each host
         self.swap_hops(hops)
@@ -175,6 +176,8 @@ class EmbeddedPlane:
         """Use these addresses for new attempts; call it after the switchboard has its dialplan."""
         self._hops = hops
         self._homes.update(hops)
+        for name, hop in hops.items():
+            self._hosts.setdefault(name, set()).add(hop.host)
         trunks = self._switchboard.dialplan.trunks
         self._owners = {hop[:2]: trunks[name].carrier or name for name, hop in hops.items() if name in trunks}
         self._at = {}
@@ -294,10 +297,10 @@ class EmbeddedPlane:
         """The trunk whose address a packet really came from, "" where that is not one and certain.
 
         A peer may send from another port than it listens on, as every new TCP connection does; where several trunks
-        share a host the port has to tell them apart.
+        share a host the port has to tell them apart, over TCP unless they have the same one.
         """
         found = self._at.get(source.host, [])
-        if len({hop.port for _, hop in found}) > 1:
+        if len(found) > 1 and (source.transport == "udp" or len({hop.port for _, hop in found}) > 1):
             found = [(name, hop) for name, hop in found if hop.port == source.port]
         if len(found) > 1:
             found = [(name, hop) for name, hop in found if hop.transport == source.transport]
@@ -342,7 +345,9 @@ class EmbeddedPlane:
         """Its INVITE may have come in a past life: it goes on without a transaction, and so do the answers to it."""
         onward: list[tuple[Request, Hop]] = []
         if now <= self.past_until:
-            if request.to_tag:
+            if self._element.has_passed(request, self._element.loop_tag_of(parse_target(request).user)):
+                pass  # two of us in a circle would copy it for as long as it has hops left
+            elif request.to_tag:
                 within = self._forward_in_dialog(request)
                 onward = [] if isinstance(within, int) else [within]
             else:
@@ -392,7 +397,8 @@ class EmbeddedPlane:
         hop = onward or home  # a name that was not looked up ahead: where the dialog began
         if hop is None or hop.transport not in element.locals:
             return 500
-        if not self._may_reach(hop, home):
+        hosts = self._hosts.get(route.trunk, ()) if route.callee_tag is not None else ()
+        if hop.host not in hosts and not self._may_reach(hop, home):
             self.counters["refused_routes"] += 1
             return 403
         # a CANCEL, and an ACK to a failure, have the branch of their INVITE, above us and therefore below
@@ -467,11 +473,13 @@ class EmbeddedPlane:
         if len(vias) > 1 and self._element.made_branch(vias[0], vias[1], event.response):
             method = event.response.cseq[1]
             timing = self._layer.timing
-            # whoever sent a request that is no INVITE has given up after 64 x T1 (RFC 4320 §4.2)
-            until = self.past_until if method == "INVITE" else self.past_until - timing.timer_c + timing.t1x64
-            if now > until or self._layer.has_server(vias[1], method):
-                if method == "INVITE" and 200 <= event.response.status < 300:
-                    self._release_late(event)
+            # Whoever sent a request that is neither INVITE nor CANCEL has given up after 64 x T1 (RFC 4320 §4.2).
+            long = method in ("INVITE", "CANCEL")
+            until = self.past_until if long else self.past_until - timing.timer_c + timing.t1x64
+            awaited = self._layer.has_server(vias[1], method)
+            if awaited and method == "INVITE" and 200 <= event.response.status < 300:
+                self._release_late(event)
+            if awaited or now > until:
                 return
             hop = reply_hop(vias[1])
             if hop is not None and hop.transport in self._element.locals:
@@ -488,7 +496,8 @@ class EmbeddedPlane:
     def _release_late(self, event: StrayResponse) -> None:
         """Somebody answers whose branch is over, given up and past Timer B: ACK and BYE, each time, without state.
 
-        Not to a re-INVITE: the BYE would end the call that it belongs to.
+        Only while the caller's transaction knows that it is no copy of the winner's, whose call a BYE would end; and
+        not to a re-INVITE, for the same reason.
         """
         element, answer = self._element, event.response
         if element.path_tag_in(answer.via) == "INVITE":

@@ -22,7 +22,7 @@ def test_an_outbound_route_is_a_chain_of_one_stage_with_the_dialled_number_as_it
     route = dialplan.outbound["+1"]["hq-pbx"]
     assert (route.did, route.chain, route.where) == ("+1", "outbound +1", "acme.yaml:30")
     (stage,) = dialplan.chains[route.chain].stages
-    assert (stage.mode, stage.ring, stage.no_reply, stage.where) == (Mode.SEQUENTIAL, 20.0, 2.0, "acme.yaml:30")
+    assert (stage.mode, stage.ring, stage.no_reply, stage.where) == (Mode.SEQUENTIAL, 120.0, 2.0, "acme.yaml:30")
     (target,) = stage.targets
     assert target.dialled
     assert [(path.trunk, path.address) for path in target.paths] == [

@@ -93,6 +93,7 @@ def test_where_trunks_share_an_address_nobody_gets_out() -> None:
 def test_a_pbx_known_by_udp_and_tcp_is_told_apart_by_the_transport() -> None:
     both = {"hq-tcp": Hop(*PBX[:2], "tcp")}
     assert dial(make_bench(**both), PBX) == ["sip:+19005550100@t1.example"]
+    assert dial(make_bench(**both), Hop(PBX.host, 33333)) == [], "over UDP the port has to be that of the trunk"
     assert dial(make_bench(**both), Hop(*PBX[:2], "tcp")) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -137,8 +138,8 @@ def test_a_file_that_is_not_whole_changes_nothing_and_is_told_to_whoever_asked(t
                 file.write_text(bad)
                 told = reload_by_command(state)
                 assert told.returncode == FINDINGS
-                assert complaint in told.stdout
-                assert "not reloaded; version" in told.stdout
+                assert complaint in told.stderr
+                assert "not reloaded; what runs goes on" in told.stderr
             wait_for(daemon, "not reloaded", times=3)
             file.unlink()
             daemon.signal(signal.SIGHUP)
@@ -157,15 +158,15 @@ def test_no_call_is_lost_to_reloads_under_load(tmp_path: Path, proxy: int) -> No
     ports = Ports(31 * os.getpid() + 7700)
     trunk = ports.pick()
     write(file, proxy, {"only": trunk}, ["only"])
-    once = file.read_text()
     load = ("-s", DID, "-r", "50", "-m", "200")
     with (
         Sipp("callee", read_script("uas-ring-then-answer"), tmp_path, ports, 60, None, ("-t", "u1"), trunk),
         Daemon(file, tmp_path / "state") as daemon,
         Sipp("caller", read_script("uac-basic"), tmp_path, ports, 60, proxy, ("-t", "u1", *load), 0) as calling,
     ):
-        for turn in range(1, 11):
-            file.write_text(f"{once}# {turn}\n")
+        for turn in range(1, 11):  # trunks come and go, and the one that stays gets other names
+            name = "only" if turn % 2 else "renamed"
+            write(file, proxy, {name: trunk, f"spare-{turn}": trunk + 1}, [name, f"spare-{turn}"])
             daemon.signal(signal.SIGHUP)
             wait_for(daemon, "reloaded", times=turn)
         assert calling.finish(50) == 0, calling.complaints()
@@ -192,3 +193,51 @@ def test_a_reload_without_a_daemon_says_so(tmp_path: Path) -> None:
     told = reload_by_command(tmp_path)
     assert told.returncode == UNREACHABLE
     assert "no daemon runs with --state-dir" in told.stderr
+
+
+def control(state: Path, data: bytes) -> dict[str, object]:
+    """What the daemon says to a line on its control socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(20)
+        sock.connect(str(state / "control.sock"))
+        sock.sendall(data)
+        with sock.makefile("rb") as lines:
+            answer: dict[str, object] = json.loads(lines.readline())
+            return answer
+
+
+def test_nonsense_on_the_control_socket_is_refused_and_logs_no_traceback(tmp_path: Path, proxy: int) -> None:
+    file, state = tmp_path / "dialplan.yaml", tmp_path / "state"
+    write(file, proxy, {"only": 5071}, ["only"])
+    with Daemon(file, state) as daemon:
+        for data in (b"[1]\n", b'{"command": []}\n', b'{"command": "dance"}\n', b"{\n", b"x" * 5000 + b"\n", b"\n"):
+            answer = control(state, data)
+            assert (answer["ok"], answer["text"]) == (
+                False,
+                "this daemon does not know that command: is it another version?",
+            )
+        assert control(state, b'{"command": "status"}\n')["ok"] is True
+        assert daemon.stop() == 0
+        assert "Traceback" not in "".join(daemon.lines)
+        assert not [event for event in daemon.events if event["event"] == "fault"]
+
+
+def test_status_shows_trunks_as_the_daemon_sees_them(tmp_path: Path, proxy: int) -> None:
+    file, state = tmp_path / "dialplan.yaml", tmp_path / "state"
+    with peers(1) as (gone,):
+        write(file, proxy, {"only": gone.port}, ["only"])
+        file.write_text(file.read_text().replace("probe: off", "carrier: a"))
+        gone.sock.close()
+        with Daemon(file, state) as daemon:
+            daemon.wait_for(lambda event: event.get("event") == "trunk" and event.get("new") == "down", "it down")
+            command = [sys.executable, "-m", "controller.cli", "status", "--state-dir", str(state)]
+            wide = {**os.environ, "COLUMNS": "160"}
+            told = subprocess.run(command, cwd=ROOT, env=wide, capture_output=True, text=True, timeout=60, check=False)
+            assert told.returncode == FINDINGS
+            row = next(line.split() for line in told.stdout.splitlines() if line.startswith("only"))
+            assert (row[1], row[-2:]) == ("down", [f"udp:{HOST}:{gone.port}", "PORT_CLOSED"])
+            told = subprocess.run(
+                [*command, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+            )
+            (trunk,) = json.loads(told.stdout)["trunks"]
+            assert (trunk["name"], trunk["state"], trunk["heard"]) == ("only", "down", None)
