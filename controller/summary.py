@@ -35,8 +35,14 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
         f"[bold]ok[/bold]  {_count(figures['routes'], 'route')}, {_count(len(dialplan.chains), 'chain')}, "
         f"{_count(len(dialplan.trunks), 'trunk')}, version {dialplan.version}"
     )
-    after = ("probed every", "dead after", "after, 20 % loss")
-    trunks = make_table("trunk", "address", *after, right=after)
+    trunks = make_table(
+        "trunk",
+        "address",
+        "probed every",
+        "dead after",
+        "after, 20 % loss",
+        right=("probed every", "dead after", "after, 20 % loss"),
+    )
     for row in figures["trunks"]:
         every, dead, lossy = row["every"], row["detection"], row["detection_lossy"]
         trunks.add_row(
