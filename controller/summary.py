@@ -40,8 +40,8 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
         "address",
         "probed every",
         "dead after",
-        "after, 20 % loss",
-        right=("probed every", "dead after", "after, 20 % loss"),
+        "at 20 % loss",
+        right=("probed every", "dead after", "at 20 % loss"),
     )
     for row in figures["trunks"]:
         every, dead, lossy = row["every"], row["detection"], row["detection_lossy"]
