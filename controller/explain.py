@@ -15,10 +15,12 @@ from typing import Any
 from rich.console import Console
 
 from controller.config.duration import show_duration
+from controller.health.score import Scores
 from controller.rules.conditions import is_open, show_moment
 from controller.rules.match import match_route
 from controller.rules.order import arrange
 from controller.rules.plan import make_plan
+from controller.rules.quality import Quality, trunk_targets
 from controller.rules.run import Run
 from controller.types import (
     TRANSPORT_ERROR,
@@ -26,12 +28,14 @@ from controller.types import (
     AttemptProgressed,
     Chain,
     DeadlineReached,
+    Decided,
     Dialplan,
     HealthView,
     Milestone,
     Mode,
     Offer,
     Order,
+    Path,
     Plan,
     Route,
     RunEvent,
@@ -64,6 +68,7 @@ class Who:
     endpoint: str
     live: bool
     ways: tuple[Way, ...]
+    quality: str  # of its trunks, where that decides on the order
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +124,10 @@ class Explanation:
 # --------------------------------------------------------------------------- explaining
 
 
-def explain(dialplan: Dialplan, offer: Offer, view: HealthView) -> Explanation:
-    """Say what would become of an offer."""
+def explain(dialplan: Dialplan, offer: Offer, view: HealthView, quality: Quality | None = None) -> Explanation:
+    """Say what would become of an offer. Without ``quality`` nothing is known of what calls came to."""
+    if quality is None:
+        quality = Quality(Scores(trunk_targets(dialplan)), 0.0)
     down, degraded = (
         tuple(sorted(name for name, health in view.trunks.items() if health.state is state))
         for state in (TargetState.DOWN, TargetState.DEGRADED)
@@ -130,7 +137,7 @@ def explain(dialplan: Dialplan, offer: Offer, view: HealthView) -> Explanation:
     if route is None:
         return Explanation(*about, "", "", "", {}, (), (), (), None, 0.0, NO_ROUTE_STATUS, panic=False)
     chain = dialplan.chains[route.chain]
-    plan = make_plan(dialplan, chain, view, offer)
+    plan = make_plan(dialplan, chain, view, offer, quality)
     worst, over_after = _play(plan, _make_wait)
     live = {target.endpoint for stage in plan.stages for target in stage.targets if target.live}
     endpoints = {path.name: path.endpoint for stage in plan.stages for t in stage.targets for path in t.paths}
@@ -168,6 +175,7 @@ def _hours(dialplan: Dialplan, chain: Chain, offer: Offer) -> Iterator[tuple[str
 def _turns(chain: Chain, plan: Plan) -> Iterator[Turn]:
     why = {(skipped.stage, skipped.what): skipped.why for skipped in plan.skipped}
     behind = {(demoted.stage, demoted.what): demoted.why for demoted in plan.demoted}
+    decided = {(found.stage, found.what): found for found in plan.decisions}
     for number, stage in enumerate(chain.stages, 1):
         targets = tuple(
             Who(
@@ -180,8 +188,9 @@ def _turns(chain: Chain, plan: Plan) -> Iterator[Turn]:
                         why.get((number, path.name), ""),
                         behind.get((number, path.name), ""),
                     )
-                    for path in target.paths
+                    for path in _in_order(target.paths, decided.get((number, target.endpoint)))
                 ),
+                found.why if (found := decided.get((number, target.endpoint))) is not None else "",
             )
             for target in stage.targets
         )
@@ -198,6 +207,12 @@ def _turns(chain: Chain, plan: Plan) -> Iterator[Turn]:
             why.get((number, f"stage {number}"), ""),
             targets,
         )
+
+
+def _in_order(paths: tuple[Path, ...], decided: Decided | None) -> list[Path]:
+    """Paths as they will be tried; those that will not, last."""
+    place = {trunk: index for index, trunk in enumerate(decided.order)} if decided is not None else {}
+    return sorted(paths, key=lambda path: place.get(path.trunk, len(place)))
 
 
 # --------------------------------------------------------------------------- playing a fresh run
@@ -390,6 +405,8 @@ def _print_stage(stage: Turn, panic: bool, say: Callable[[str], None]) -> None:
     say(f"{head}  {', '.join(words)}")
     for target in stage.targets:
         say(f"  {target.endpoint}{' (live)' if target.live else ''}")
+        if target.quality:
+            say(f"    by quality: {target.quality}")
         for way in target.ways:
             why = f"  {'tried although' if panic else 'skipped:'} {way.skipped}" if way.skipped else ""
             why = why or (f"  behind the others: {way.demoted}" if way.demoted else "")

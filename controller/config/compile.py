@@ -212,6 +212,7 @@ class _Compiler(Places):
                 probe=self.probe(name, model.probe),
                 where=self.where(self.key("trunks", name)),
                 large_over_tcp=model.large == "tcp" and model.uri.transport == "udp",
+                readmit=model.readmit,
                 priority=model.priority,
                 weight=model.weight,
                 cost=model.cost,

@@ -50,6 +50,7 @@ _LOOKS_AT = {
     Order.CONFIGURED: frozenset[str](),
     Order.PRIORITY: frozenset(("priority", "weight")),
     Order.COST: frozenset(("cost", "priority")),
+    Order.BEST: frozenset(("cost",)),
 }
 
 

@@ -41,7 +41,7 @@ from controller.config.values import (
     parse_switch,
     parse_version,
 )
-from controller.types import AliveOn, Hedge, Mode, Order, Verdict
+from controller.types import AliveOn, Hedge, Mode, Order, Readmit, Verdict
 
 Json = dict[str, Any]
 
@@ -144,6 +144,10 @@ AliveOnName = Annotated[
 TransportName = Annotated[
     str, _Text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]), {"enum": ["udp", "tcp"]})
 ]
+ReadmitName = Annotated[
+    Readmit,
+    _Text(lambda text: Readmit(parse_choice(text, "way back", [*map(str, Readmit)])), {"enum": [*map(str, Readmit)]}),
+]
 OrderName = Annotated[
     Order, _Text(lambda text: Order(parse_choice(text, "order", [*map(str, Order)])), {"enum": [*map(str, Order)]})
 ]
@@ -231,6 +235,7 @@ class TrunkModel(Section):
     cost: Annotated[float, _Text(parse_cost, {"type": "number", "minimum": 0})] = 0.0
     site: str | None = None
     large: TransportName = "udp"
+    readmit: ReadmitName = Readmit.GENTLY
     deep: DeepModel | None = None
 
 

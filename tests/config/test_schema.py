@@ -72,7 +72,7 @@ def test_editors_find_no_fault_with_numbers_without_quotes() -> None:
         ('did: "*", chain: sales', 'outbound: {prefix: "+1"}', "$.routes[1]"),
         ('did: "*", chain: sales', 'did: "*"', "$.routes[1]"),
         ('did: "*", chain: sales', "outbound: {}, via: [carrier-a]", "$.routes[1].outbound"),
-        ('did: "*", chain: sales', 'outbound: {prefix: "*"}, via: [carrier-a], order: best', "$.routes[1].order"),
+        ('did: "*", chain: sales', 'outbound: {prefix: "*"}, via: [carrier-a], order: cheapest', "$.routes[1].order"),
     ],
 )
 def test_editors_underline_what_is_wrong(old: str, new: str, place: str) -> None:

@@ -77,5 +77,5 @@ def test_a_site_that_goes_dark_moves_its_numbers_together_and_takes_them_back() 
     world.run_until(world.now + 2.0)
     assert ways() == ["desk via branch", "help via branch", "mobile via carrier"]
     world.set_port("hq-2", Port.OPEN)
-    world.run_until(world.now + 2.0)
+    world.run_until(world.now + 90.0)  # it gets its calls back in steps
     assert ways() == ["desk via hq-2", "mobile via hq-line"]

@@ -17,6 +17,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 
 from controller.engine import Engine
+from controller.health.score import Change
 from controller.types import (
     CallRecord,
     Chain,
@@ -81,6 +82,7 @@ class World:
         self.engine = self._make_engine()
         self.records: dict[str, list[CallRecord]] = {}  # by Call-ID
         self.transitions: list[Transition] = []
+        self.changes: list[Change] = []  # of quality
         self.pages: list[Page | Uplink] = []
         self.packets: dict[str, list[Packet]] = {}  # by Call-ID
         self.choose: Callable[[str, str, str], Script] | None = None  # (trunk, user, Call-ID) -> how it behaves
@@ -281,7 +283,9 @@ class World:
                 self.transitions.append(item)
             elif isinstance(item, Page | Uplink):
                 self.pages.append(item)
-            else:
+            elif isinstance(item, Change):
+                self.changes.append(item)
+            elif isinstance(item, CallRecord):
                 self.records.setdefault(item.offer.id.partition(";")[0], []).append(item)
 
     def _choose(self, trunk: _Trunk, data: bytes) -> None:
