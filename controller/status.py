@@ -8,9 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from controller.engine import Engine
 from controller.health.detector import Detector
+from controller.health.score import Row
+from controller.health.signals import Signal
 from controller.summary import address_of, make_table, show_seconds
 from controller.types import TargetState, TrunkHealth
 
@@ -22,15 +25,20 @@ _STYLES = {"up": "green", "degraded": "yellow", "suspect": "yellow", "down": "bo
 def collect_status(engine: Engine, now: float) -> Status:
     """The picture at ``now``; times are seconds."""
     dialplan = engine.switchboard.dialplan
+    quality = {row.target: row for row in engine.scores.view(now) if not row.region}
     return {
         "version": dialplan.version,
         "listen": [f"{transport}:{host}:{port}" for host, port, transport in engine.element.locals.values()],
         "calls": len(engine.plane),
         "counters": dict(engine.plane.counters),
         "trunks": [
-            _trunk(detector, engine.board.view.trunks[detector.trunk.name], now)
+            {
+                **_trunk(detector, engine.board.view.trunks[detector.trunk.name], now),
+                "calls": _calls(quality.get(detector.trunk.name), engine.signals.by_trunk.get(detector.trunk.name)),
+            }
             for detector in engine.board.detectors()
         ],
+        "uplink": engine.board.view.uplink,
     }
 
 
@@ -48,8 +56,28 @@ def _trunk(detector: Detector, health: TrunkHealth, now: float) -> dict[str, Any
         "round_trip": round(detector.round_trip.mean, 4) if detector.round_trip.bound else None,
         "loss": round(detector.loss.share, 3),
         "code": health.code,
+        "why": detector.why,
         "paged": detector.paged,
     }
+
+
+def _calls(quality: Row | None, signal: Signal | None) -> dict[str, Any] | None:
+    """What calls say about a trunk; shares 0 .. 1. None while there were none."""
+    if quality is None:
+        return None
+    return {
+        "gate": quality.state,  # open, held, canary, rising, parked
+        "estimate": round(quality.estimate, 3),  # of those that will come through
+        "samples": round(quality.samples, 1),
+        "why": quality.why,
+        "answered": _rounded(signal.answer_ratio if signal else None),
+        "rings_after": _rounded(signal.post_dial_delay if signal else None),
+        "short": _rounded(signal.short if signal else None),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def print_status(status: Status, console: Console) -> None:
@@ -78,6 +106,35 @@ def print_status(status: Status, console: Console) -> None:
         )
     console.print()
     console.print(table)
+    if status["uplink"]:
+        console.print(f"\n[bold red]{status['uplink']}[/]: trunks are used as written, whatever their state")
+    if any(trunk["calls"] for trunk in trunks):
+        console.print()
+        console.print(_table_of_calls(trunks))
+
+
+def _table_of_calls(trunks: list[dict[str, Any]]) -> Table:
+    figures = ("come through", "answered", "ring after", "short")
+    table = make_table("trunk", "calls", *figures, "why", right=figures, whole=("calls", *figures))
+    for trunk in trunks:
+        calls = trunk["calls"]
+        if not calls:
+            continue
+        after = calls["rings_after"]
+        table.add_row(
+            trunk["name"],
+            "all" if calls["gate"] == "open" else f"[yellow]{calls['gate']}[/]",
+            f"{calls['estimate']:.0%}",
+            _percent(calls["answered"]),
+            "-" if after is None else show_seconds(after),
+            _percent(calls["short"]),
+            calls["why"],
+        )
+    return table
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
 
 
 def show_span(seconds: float) -> str:

@@ -145,7 +145,8 @@ class Scores:
         if count < UNABLE_IN_A_ROW or not rare or whole.gate.settle(now) is not Stage.OPEN:
             return []
         self._unable[target] = 0
-        return self._close(whole, path, estimates, now)
+        why = f"says itself that it cannot ({outcome.code}), {count} times in a row"
+        return self._close(whole, path, estimates, now, why)
 
     def troubled(self, now: float) -> bool:
         """Whether any target may have less than all offers; cheap while none may."""
@@ -245,12 +246,14 @@ class Scores:
         """Seconds after which an unanswered attempt is worth an `OVERDUE`: nearly all successes come sooner."""
         return self.nodes.path(target, region, now)[-1].times.late()
 
-    def _close(self, node: Node, path: tuple[Node, ...], estimates: list[float], now: float) -> list[Change]:
+    def _close(
+        self, node: Node, path: tuple[Node, ...], estimates: list[float], now: float, why: str = ""
+    ) -> list[Change]:
         """An alarm: close the narrowest node that has it, and see what else that tells."""
         at = path.index(node)
         alarm, target = node.alarm, node.key[0]
-        why = f"{alarm.bad:.0f} failures against {alarm.good:.0f} successes within {now - alarm.since:.0f} s"
-        changes = [self._hold(node, now, f"{why} where {estimates[at]:.0%} succeed", estimates[at])]
+        seen = f"{alarm.bad:.0f} failures against {alarm.good:.0f} successes within {now - alarm.since:.0f} s"
+        changes = [self._hold(node, now, why or f"{seen} where {estimates[at]:.0%} succeed", estimates[at])]
         g, good, bad = alarm.g, alarm.good, alarm.bad
         for broader in path[at + 1 :]:
             broader.tally.take_back(good, bad)
