@@ -35,7 +35,7 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
         f"[bold]ok[/bold]  {_count(figures['routes'], 'route')}, {_count(len(dialplan.chains), 'chain')}, "
         f"{_count(len(dialplan.trunks), 'trunk')}, version {dialplan.version}"
     )
-    figures_of = ("probed every", "dead after", "after, 20 % loss")
+    figures_of = ("probed every", "dead after", "at 20 % loss")
     trunks = make_table("trunk", "address", *figures_of, right=figures_of, whole=("address",))
     for row in figures["trunks"]:
         every, dead, lossy = row["every"], row["detection"], row["detection_lossy"]

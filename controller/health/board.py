@@ -33,6 +33,10 @@ from controller.types import (
 #: `hedge: auto` on a trunk under suspicion, seconds: enough for a trunk that lives to say 100.
 SUSPECT_HEDGE = 0.05
 
+#: What is usual on a trunk is known after so many calls; so many times that is sudden, and usual when it has lasted for
+#: so long, seconds.
+FAMILIAR, SUDDEN, SLOW_FOR = 8, 1.5, 60.0
+
 #: `hedge: auto` in seconds at most: a caller would notice a longer wait, however slow the trunk usually is.
 MAX_HEDGE = 1.0
 
@@ -69,12 +73,14 @@ class _Verdict:
 class _Entry:
     """What the board keeps of one trunk."""
 
-    __slots__ = ("cleared", "detector", "first_response", "hedge", "shown", "verdicts")
+    __slots__ = ("cleared", "detector", "first_response", "hedge", "responses", "shown", "slow_since", "verdicts")
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
         self.first_response = RoundTrip()  # of calls
+        self.responses = 0  # how many of them were measured
         self.hedge = LEAST_HEDGE
+        self.slow_since = inf  # since when it has been slower than it usually is
         self.verdicts: dict[str, _Verdict] = {}  # by source, the oldest first
         self.cleared = -inf  # when one was last taken back
         self.shown = TrunkHealth(detector.state, detector.since, detector.code, LEAST_HEDGE)
@@ -83,6 +89,28 @@ class _Entry:
     def verdict(self) -> _Verdict | None:
         """The one that is told, where there are several."""
         return next(iter(self.verdicts.values()), None)
+
+    def adapt(self, now: float, was_up: bool) -> bool:
+        """Follow what was measured; whether `hedge` changed.
+
+        Probes stand in until a call was measured. A trunk that is suddenly much slower than it was, and whose probes
+        are slow or silent as well (else it was loss), is ill until it has been so for `SLOW_FOR`: its callers must not
+        wait with it.
+        """
+        bound = self.first_response.bound or self.detector.round_trip.bound
+        bound *= 1 + NOTICEABLE  # what is not worth a change may lie below, and an answer of the usual kind must not
+        hedge = min(max(LEAST_HEDGE, bound), MAX_HEDGE)
+        is_ill = not was_up or self.detector.round_trip.bound > self.hedge
+        if is_ill and hedge > SUDDEN * self.hedge and self.responses > FAMILIAR:
+            self.slow_since = min(self.slow_since, now)
+            if now < self.slow_since + SLOW_FOR:
+                return False
+        else:
+            self.slow_since = inf
+        if abs(hedge - self.hedge) <= NOTICEABLE * self.hedge:
+            return False
+        self.hedge = hedge
+        return True
 
 
 class Board:
@@ -123,15 +151,15 @@ class Board:
         if entry is None:
             return []
         detector, shown = entry.detector, entry.shown.state
-        due = detector.due
+        due, was_up = detector.due, detector.state is TargetState.UP
         transition = detector.observe(sample, now)
         if detector.due < due:
             self._hurried[sample.trunk] = None
-        if sample.code == CALL_RESPONSE and sample.latency is not None:
-            entry.first_response.add(sample.latency)
-            hedge = min(max(LEAST_HEDGE, entry.first_response.bound), MAX_HEDGE)
-            if abs(hedge - entry.hedge) > NOTICEABLE * entry.hedge:
-                entry.hedge = hedge
+        if sample.alive and sample.latency is not None:
+            if sample.code == CALL_RESPONSE:
+                entry.first_response.add(sample.latency)
+                entry.responses += 1
+            if entry.adapt(now, was_up):
                 self._show(entry)
         return self._note(entry, shown, transition) if transition is not None else []
 

@@ -77,24 +77,70 @@ def test_sample_of_an_unknown_trunk_is_nobodys_concern() -> None:
 # --------------------------------------------------------------------------- hedge
 
 
+def answered(board: Board, times: int, *, now: float, latency: float) -> None:
+    """Probes and calls that are both answered after so long."""
+    for _ in range(times):
+        observe(board, "PROBE_200", now=now, latency=latency)
+        observe(board, "CALL_RESPONSE", now=now, latency=latency)
+
+
 def test_hedge_follows_slow_first_responses() -> None:
     board = Board([A], now=0.0)
     for _ in range(50):
         observe(board, "CALL_RESPONSE", latency=0.5)
-    assert board.view.trunks["carrier-a"].hedge == pytest.approx(0.5, rel=0.15)
+    assert board.view.trunks["carrier-a"].hedge == pytest.approx(0.55, rel=0.1)  # a tenth above
 
 
 def test_hedge_comes_back_when_the_trunk_is_quick_again() -> None:
     board = Board([A], now=0.0)
     for latency in [0.6] * 20 + [0.02] * 60:
         observe(board, "CALL_RESPONSE", latency=latency)
-    assert board.view.trunks["carrier-a"].hedge == pytest.approx(LEAST_HEDGE, rel=0.1)
+    assert board.view.trunks["carrier-a"].hedge == pytest.approx(LEAST_HEDGE, rel=0.12)
 
 
-def test_probes_do_not_move_the_hedge() -> None:
+def test_probes_stand_in_until_a_call_was_measured() -> None:
     board = Board([A], now=0.0)
-    observe(board, "PROBE_200", latency=0.9)
+    for _ in range(50):
+        observe(board, "PROBE_200", latency=0.5)
+    assert board.view.trunks["carrier-a"].hedge == pytest.approx(0.55, rel=0.1)  # a tenth above
+    for latency in [0.02] * 60:
+        observe(board, "CALL_RESPONSE", latency=latency)
+        observe(board, "PROBE_200", latency=0.5)
+    assert board.view.trunks["carrier-a"].hedge == pytest.approx(LEAST_HEDGE, rel=0.12)
+
+
+def test_calls_do_not_wait_with_a_trunk_that_is_suddenly_slow_until_that_is_usual() -> None:
+    board = Board([A], now=0.0)
+    answered(board, 20, now=1.0, latency=0.02)
+    for second in range(60):
+        answered(board, 1, now=10.0 + second, latency=0.8)
+        assert board.view.trunks["carrier-a"].hedge == LEAST_HEDGE
+    answered(board, 1, now=70.0, latency=0.8)
+    assert board.view.trunks["carrier-a"].hedge == pytest.approx(0.88, rel=0.1)
+
+
+def test_late_responses_of_a_trunk_whose_probes_are_silent_do_not_make_the_hedge_wait() -> None:
+    board = Board([A], now=0.0)
+    answered(board, 20, now=1.0, latency=0.02)
+    observe(board, "PROBE_TIMEOUT", now=10.0)
+    observe(board, "CALL_RESPONSE", now=10.6, latency=0.8)
     assert board.view.trunks["carrier-a"].hedge == LEAST_HEDGE
+
+
+def test_slowness_that_passed_is_forgotten() -> None:
+    board = Board([A], now=0.0)
+    answered(board, 20, now=1.0, latency=0.02)
+    answered(board, 5, now=10.0, latency=0.8)
+    answered(board, 90, now=50.0, latency=0.02)
+    answered(board, 5, now=100.0, latency=0.8)
+    assert board.view.trunks["carrier-a"].hedge == pytest.approx(LEAST_HEDGE, rel=0.12)
+
+
+def test_calls_that_are_slow_by_loss_make_the_hedge_wait_at_once() -> None:
+    board = Board([A], now=0.0)
+    answered(board, 20, now=1.0, latency=0.02)
+    observe(board, "CALL_RESPONSE", now=10.0, latency=0.55)  # its INVITE was sent twice; probes are as quick as ever
+    assert board.view.trunks["carrier-a"].hedge > 2 * LEAST_HEDGE
 
 
 @given(st.lists(st.floats(0.0, 10.0), max_size=60))
