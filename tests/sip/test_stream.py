@@ -64,14 +64,26 @@ class Core:
         raise AssertionError("there is no timer here")
 
 
+def open_both(host: str = HOST) -> tuple[socket.socket, socket.socket]:
+    """A UDP and a TCP socket on one port. The system gives away a port of one kind; the other may be somebody's."""
+    for _ in range(50):
+        stream = open_tcp(host, 0)
+        try:
+            return open_udp(host, stream.getsockname()[1]), stream
+        except OSError:
+            stream.close()
+    raise AssertionError("no port is free for both")
+
+
 class Rig:
     """UDP and TCP on one port, pumping one core."""
 
     def __init__(self, limits: Limits | None = None, host: str = HOST) -> None:
         self.loop = asyncio.get_running_loop()
         self.core = Core()
-        self.streams = StreamEndpoint(open_tcp(host, 0), self.loop.time, limits)
-        self.endpoint = UdpEndpoint(open_udp(host, self.streams.local.port), self.loop.time)
+        datagrams, stream = open_both(host)
+        self.streams = StreamEndpoint(stream, self.loop.time, limits)
+        self.endpoint = UdpEndpoint(datagrams, self.loop.time)
         self.endpoint.streams = self.streams
 
     def __enter__(self) -> Rig:
@@ -140,8 +152,8 @@ class Peer:
 class Listening:
     """A peer that can be called."""
 
-    def __init__(self, port: int = 0) -> None:
-        self.sock = open_tcp(HOST, port)
+    def __init__(self, port: int = 0, sock: socket.socket | None = None) -> None:
+        self.sock = open_tcp(HOST, port) if sock is None else sock
         self.hop = Hop(HOST, self.sock.getsockname()[1], "tcp")
 
     def __enter__(self) -> Listening:
@@ -284,7 +296,8 @@ def test_request_opens_a_connection_and_the_next_one_reuses_it() -> None:
 
 def test_udp_and_tcp_of_one_address_are_two_hops() -> None:
     async def scene() -> None:
-        with Rig() as rig, Listening() as trunk, open_udp(HOST, trunk.hop.port) as phone:
+        phone, stream = open_both()
+        with Rig() as rig, Listening(sock=stream) as trunk, phone:
             rig.send(b"over udp", Hop(*trunk.hop[:2]))
             rig.send(request(), trunk.hop)
             peer = await trunk.accept()
