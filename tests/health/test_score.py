@@ -237,6 +237,43 @@ def test_our_own_fault_closes_after_five_and_says_whose_it_is() -> None:
     assert "our settings" in next(row.why for row in scores.view(5.0) if row.target == "a")
 
 
+def test_a_target_that_says_three_times_in_a_row_that_it_cannot_is_believed() -> None:
+    scores = make()
+    assert tell(scores, "a", "failure", 2, region=(), code="503") == []
+    assert tell(scores, "a", "success", 1, now=2.0, region=()) == []
+    assert tell(scores, "a", "failure", 3, now=3.0, region=(), code="503") == ["a : open > held"]
+    assert scores.troubled(6.0)
+    assert "says itself that it cannot (503), 3 times in a row" in scores.view(6.0)[0].why
+
+
+def test_a_target_that_often_fails_is_not_taken_out_by_three_failures_in_a_row() -> None:
+    scores = make()
+    for round_ in range(40):
+        moved = tell(scores, "a", "success", 8, now=20.0 * round_, region=())
+        moved += tell(scores, "a", "failure", 2, now=20.0 * round_ + 8.0, region=(), code="503")
+        assert moved == []
+    assert tell(scores, "a", "failure", 1, now=800.0, region=(), code="503") == []
+
+
+def test_a_busy_destination_between_shows_that_the_target_can() -> None:
+    scores = make()
+    assert tell(scores, "a", "failure", 2, region=(), code="503") == []
+    tell(scores, "a", "destination", 1, now=2.0, region=())
+    assert tell(scores, "a", "failure", 2, now=3.0, region=(), code="503") == []
+    assert not scores.troubled(5.0)
+
+
+def test_nobody_is_troubled_while_all_gates_are_open() -> None:
+    scores = make()
+    healthy(scores)
+    assert not scores.troubled(1000.0)
+    scores.lost("a", 1000.0, "dead")
+    assert scores.troubled(1001.0)
+    scores.found("a", 1010.0, "alive")
+    assert scores.troubled(1011.0)
+    assert not scores.troubled(1200.0), "alive, and nothing against it: its share has grown to all"
+
+
 def test_reports_that_never_prove_true_are_an_incident_and_flagged() -> None:
     scores = make()
     now = healthy(scores)

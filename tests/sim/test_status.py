@@ -1,0 +1,58 @@
+"""`callward status`: the picture of a daemon whose trunks have had a bad day."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from rich.console import Console
+
+from controller.status import collect_status, print_status, show_span
+from sip.agent import Script
+from tests.playbook import stage
+from tests.sim.network import Port
+from tests.sim.test_quality import UNABLE, call_for, make_world
+from tests.sim.world import World
+
+
+def show(world: World) -> str:
+    console = Console(width=100, record=True, highlight=False, file=io.StringIO())
+    print_status(collect_status(world.engine, world.now), console)
+    return console.export_text()
+
+
+def test_states_scores_and_reasons_are_shown() -> None:
+    world = make_world()
+    world.trunks["t1"].scripts["anna"] = UNABLE
+    call_for(world, 20.0)
+    world.set_port("t2", Port.GONE)
+    world.run_until(world.now + 8.0)
+    text = show(world)
+    assert text.startswith("1 of 2 trunks usable, 0 calls being set up, version sim, on udp:192.0.2.10:5060")
+    rows = [line.split() for line in text.splitlines() if line[:2] in ("t1", "t2")]
+    assert [row[:2] for row in rows] == [["t1", "up"], ["t2", "down"], ["t1", "held"], ["t2", "held"]]
+    assert "says itself that it cannot (503), 3 times" in text
+    data = json.loads(json.dumps(collect_status(world.engine, world.now), allow_nan=False))
+    first, second = data["trunks"]
+    assert (first["calls"]["gate"], first["calls"]["answered"]) == ("held", 0.0)
+    assert second["paged"]
+    assert second["why"].startswith("16 probes in a row unanswered")
+
+
+def test_a_daemon_without_calls_shows_its_trunks_only() -> None:
+    world = World(stage("anna/t1"))
+    world.behave("anna", Script())
+    text = show(world)
+    assert "come through" not in text
+    assert "never" in text
+
+
+def test_times_have_the_unit_that_suits_them() -> None:
+    assert [show_span(seconds) for seconds in (0.25, 1.5, 59.0, 61.0, 3700.0, 200_000.0)] == [
+        "250 ms",
+        "1.50 s",
+        "59 s",
+        "1 min 01 s",
+        "1 h 01 min",
+        "2 d 7 h",
+    ]
