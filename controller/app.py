@@ -14,15 +14,19 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable
+from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from controller import clock
 from controller.addresses import AddressError, advertised_host, resolve_trunks
-from controller.control import Answer, ControlError, ControlServer, open_control
+from controller.control import Answer, ControlError, ControlServer, Request, open_control
 from controller.engine import Engine, host_names
 from controller.keys import KeyFileError, load_keys
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.reload import Prepared, ReloadError, prepare
+from controller.rules.quality import trunk_targets
+from controller.snapshot import EVERY, load_scores, write_scores
 from controller.status import collect_status
 from controller.summary import count_routes
 from controller.supervise import Supervisor, run_aside
@@ -81,7 +85,11 @@ class App:
             control = open_control(self._state_dir)
         except (AddressError, KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
-        self._control = ControlServer(control, {"reload": self.reload, "status": self.status}, self._on_fault)
+        self._control = ControlServer(
+            control,
+            {"reload": self.reload, "status": self.status, "drain": self.drain, "undrain": self.undrain},
+            self._on_fault,
+        )
         self._undo.append(self._control.close)
         listen = plan.listen[0]
         self.endpoint = UdpEndpoint(_open(open_udp, listen), clock.monotonic)
@@ -93,13 +101,15 @@ class App:
             self.endpoint.streams = self.streams
             local.append(Hop(host, self.streams.local.port, "tcp"))
         now = clock.monotonic()
+        epoch_offset = clock.epoch() - now
         self.engine = Engine(
             plan,
             Element(local[0], keys.branch, keys.seal(), host_names(plan, hops), *local[1:]),
             hops,
             now,
             token=lambda: secrets.token_hex(12),
-            epoch_offset=clock.epoch() - now,
+            epoch_offset=epoch_offset,
+            scores=load_scores(self._state_dir, trunk_targets(plan), epoch_offset),
         )
         self.endpoint.on_turn = self._on_turn
 
@@ -117,6 +127,7 @@ class App:
             self.streams.start(self.engine, loop, self.endpoint.pump)
         self.endpoint.start(self.engine, loop)
         await self._control.start()
+        self._supervisor.spawn(self._keep_scores(), "scores")
         ours = [self.endpoint.local] + ([self.streams.local] if self.streams is not None else [])
         self._log.info(
             "ready",
@@ -129,14 +140,38 @@ class App:
         self.engine.close(clock.monotonic())
         self.endpoint.pump()
         await self._supervisor.close()
+        write_scores(self._state_dir, self.engine.scores.dump())
         self._log.info("stopped", calls=len(self.engine.plane))
 
-    async def reload(self) -> Answer:
+    async def reload(self, _: Request) -> Answer:
         """Take what stands in the file now, or keep what runs where that is not whole. Calls notice neither."""
         async with self._reloading:
             return await self._reload()
 
-    async def status(self) -> Answer:
+    async def drain(self, request: Request) -> Answer:
+        """Send calls elsewhere from now on, wherever another way leads; those that are up finish."""
+        return self._act_on(request, self.engine.drain)
+
+    async def undrain(self, request: Request) -> Answer:
+        """Give a drained trunk its calls back, in steps."""
+        return self._act_on(request, self.engine.undrain)
+
+    def _act_on(self, request: Request, act: Callable[[str, float], bool]) -> Answer:
+        name = str(request.get("trunk"))
+        if name not in self._dialplan.trunks:
+            close = get_close_matches(name, self._dialplan.trunks, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(self._dialplan.trunks)}"
+            return {"ok": False, "text": f"unknown trunk {name!r}{hint}"}
+        changed = act(name, clock.monotonic())
+        self.endpoint.pump()
+        return {"ok": True, "changed": changed}
+
+    async def _keep_scores(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            await run_aside(partial(write_scores, self._state_dir, self.engine.scores.dump()), "scores")
+
+    async def status(self, _: Request) -> Answer:
         """How the daemon sees its trunks now."""
         return {"ok": True, "status": collect_status(self.engine, clock.monotonic())}
 

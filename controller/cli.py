@@ -27,6 +27,7 @@ cli = typer.Typer(
 )
 
 DialplanFile = Annotated[Path, typer.Argument(metavar="FILE", help="the dialplan (YAML)")]
+TrunkName = Annotated[str, typer.Argument(metavar="TRUNK", help="a trunk of the dialplan")]
 StateDir = Annotated[Path, typer.Option(help="where keys live, so that calls survive a restart")]
 
 
@@ -153,6 +154,26 @@ def reload(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
 
 
 @cli.command()
+def drain(trunk: TrunkName, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+    """Send calls elsewhere than over this trunk from now on, wherever another way leads; those that are up finish."""
+    _act_on(trunk, state_dir, "drain", "drained: calls go there only where nothing else leads", "was drained already")
+
+
+@cli.command()
+def undrain(trunk: TrunkName, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+    """Give a drained trunk its calls back: single ones first, then a growing share."""
+    _act_on(trunk, state_dir, "undrain", "undrained: its calls come back in steps", "was not drained")
+
+
+def _act_on(trunk: str, state_dir: Path, command: str, done: str, already: str) -> None:
+    answer = _ask(state_dir, command, trunk=trunk)
+    if not answer["ok"]:
+        typer.echo(answer["text"], err=True)
+        raise typer.Exit(USAGE)
+    typer.echo(f"{trunk} {done if answer['changed'] else already}")
+
+
+@cli.command()
 def status(
     state_dir: StateDir = DEFAULT_STATE_DIR,
     as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
@@ -257,11 +278,11 @@ def demo(
     raise typer.Exit(OK if well else FINDINGS)
 
 
-def _ask(state_dir: Path, command: str) -> dict[str, Any]:
+def _ask(state_dir: Path, command: str, **more: str) -> dict[str, Any]:
     from controller.control import ControlError, ask
 
     try:
-        return ask(state_dir, command)
+        return ask(state_dir, command, **more)
     except ControlError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNREACHABLE) from None

@@ -1,7 +1,7 @@
 """The control socket: how a command on the same machine talks to the daemon that runs there.
 
-Owns the Unix socket in the state folder and its protocol: one line of JSON with the name of a command in, one line of
-JSON out, then the connection is closed. Who may open the state folder may give commands. Must not know what they do. (asyncio
+Owns the Unix socket in the state folder and its protocol: one line of JSON with the name of a command (and what
+it is about) in, one line of JSON out, then the connection is closed. Who may open the state folder may give commands. Must not know what they do. (asyncio
 makes a task for each connection here: few, short, and never on the call path.)
 """
 
@@ -21,7 +21,8 @@ PATIENCE = 60.0  # seconds that a command may take: a reload looks up names
 _MAX_PATH = 107  # bytes of a socket's path, unix(7)
 
 Answer = dict[str, Any]
-Command = Callable[[], Awaitable[Answer]]
+Request = Mapping[str, Any]
+Command = Callable[[Request], Awaitable[Answer]]
 Commands = Mapping[str, Command]
 
 
@@ -92,21 +93,21 @@ class ControlServer:
         with contextlib.closing(writer):
             try:
                 async with asyncio.timeout(PATIENCE):
-                    name = json.loads(await reader.readline())["command"]
-                command = self._commands[name]
+                    request = json.loads(await reader.readline())
+                command = self._commands[request["command"]]
             except (OSError, TimeoutError):
                 return
             except (ValueError, TypeError, LookupError):  # a line too long is a ValueError
                 answer: Answer = {"ok": False, "text": "this daemon does not know that command: is it another version?"}
             else:
-                answer = await self._run(command)
+                answer = await self._run(command, request)
             with contextlib.suppress(OSError):
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
 
-    async def _run(self, command: Command) -> Answer:
+    async def _run(self, command: Command, request: Request) -> Answer:
         try:
-            return await command()
+            return await command(request)
         except Exception as error:  # noqa: BLE001  # a fault of ours, which the log shows; the daemon goes on
             self._on_fault(error)
             return {
@@ -115,7 +116,7 @@ class ControlServer:
             }
 
 
-def ask(state_dir: Path, command: str) -> Answer:
+def ask(state_dir: Path, command: str, **more: str) -> Answer:
     """Give the daemon that runs with this state folder a command, and wait for its answer.
 
     Raises `ControlError`.
@@ -125,7 +126,7 @@ def ask(state_dir: Path, command: str) -> Answer:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(PATIENCE)
             sock.connect(str(path))
-            sock.sendall(json.dumps({"command": command}).encode() + b"\n")
+            sock.sendall(json.dumps({"command": command, **more}).encode() + b"\n")
             with sock.makefile("rb") as lines:
                 answer: Answer = json.loads(lines.readline())
     except (FileNotFoundError, ConnectionRefusedError) as error:

@@ -54,11 +54,13 @@ class Engine:
         token: Callable[[], str],
         timing: Timing | None = None,
         epoch_offset: float = 0.0,
+        scores: Scores | None = None,
     ) -> None:
-        """``hops`` has the resolved address of each trunk; ``token`` makes unguessable tokens for probes."""
+        """``hops`` has the resolved address of each trunk; ``token`` makes unguessable tokens for probes; ``scores``
+        are those of an earlier life."""
         self._deadlines = Deadlines()
         self.element = element
-        self.scores = Scores(trunk_targets(dialplan), epoch_offset)
+        self.scores = Scores(trunk_targets(dialplan), epoch_offset) if scores is None else scores
         self.signals = Signals()
         self.switchboard = Switchboard(dialplan, self.scores)
         self.board = Board(dialplan.trunks.values(), now)
@@ -70,6 +72,7 @@ class Engine:
         self.outbox = self.plane.outbox
         self.news: list[CallRecord | Change | Transition | Page | Uplink | Fault] = []
         self._view = self.board.view
+        self._let_in(now)
 
     def receive(self, data: bytes, source: Hop, now: float) -> None:
         """Take one datagram."""
@@ -128,9 +131,22 @@ class Engine:
         self.plane.swap_hops(hops)
         self.element.learn_names(host_names(dialplan, hops))
         self.board.update(dialplan.trunks.values(), now)
+        self._let_in(now)
         self.prober.update(hops, now)
         self._take(self.deep.update(hops, now), now)
         self._settle(now)
+
+    def drain(self, trunk: str, now: float) -> bool:
+        """An operator takes a trunk out: it is used only where nothing else leads. False if it was out."""
+        return self._tell(self.scores.park(trunk, now, "drained by an operator"))
+
+    def undrain(self, trunk: str, now: float) -> bool:
+        """The end of `drain`: its calls come back in steps. False if it was not drained."""
+        return self._tell(self.scores.home(trunk, now, "undrained by an operator"))
+
+    def _tell(self, changes: list[Change]) -> bool:
+        self.news += changes
+        return bool(changes)
 
     def close(self, now: float) -> None:
         """Before the end: test calls of ours must not ring on."""
@@ -181,19 +197,22 @@ class Engine:
     def _take(self, news: Sequence[Transition | Page], now: float) -> None:
         for item in news:
             self.news.append(item)
-            if isinstance(item, Transition) and self._is_gentle(item.trunk):
-                if item.new is TargetState.DOWN:
+            if not isinstance(item, Transition):
+                continue
+            if item.old is TargetState.DOWN:
+                self.news += self.scores.found(item.trunk, now, item.why)
+            if item.new is TargetState.DOWN:
+                if self.switchboard.dialplan.trunks[item.trunk].readmit is Readmit.GENTLY:
                     self.news += self.scores.lost(item.trunk, now, item.why)
-                elif item.old is TargetState.DOWN:
-                    self.news += self.scores.found(item.trunk, now, item.why)
-            if isinstance(item, Transition) and item.new is TargetState.DOWN:
                 # the calls that move on must be planned around it, and so must the next one
                 self.plane.set_states(self.board.view)
                 self.plane.lose_trunk(item.trunk, now)
 
-    def _is_gentle(self, trunk: str) -> bool:
-        known = self.switchboard.dialplan.trunks.get(trunk)
-        return known is not None and known.readmit is Readmit.GENTLY
+    def _let_in(self, now: float) -> None:
+        """Whoever was DOWN in another life, or at another address, is not known to be."""
+        for detector in self.board.detectors():
+            if detector.state is not TargetState.DOWN:
+                self.news += self.scores.found(detector.trunk.name, now, "not known to be down any more")
 
 
 def host_names(dialplan: Dialplan, hops: Mapping[str, Hop]) -> dict[str, str]:
