@@ -530,7 +530,7 @@ def test_the_best_response_goes_upstream_as_it_came(scene: Scene) -> None:
 def test_a_503_becomes_a_500_of_our_own(scene: Scene) -> None:
     scene.add(1)
     scene.comes(1, 503, "", "Retry-After: 9")
-    assert scene.events == [BranchFailed(scene.context, 1, 503, local=False)]
+    assert scene.events == [BranchFailed(scene.context, 1, 503, local=False, retry_after=9)]
     scene.respond_best()
     (final,) = scene.finals()
     assert (final.status, final.get("retry-after")) == (500, None)

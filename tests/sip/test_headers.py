@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sip.errors import RemoteProtocolError
-from sip.headers import Via, find_tag, find_uri, parse_cseq, parse_via, split_values
+from sip.headers import Via, find_tag, find_uri, parse_cseq, parse_retry_after, parse_via, split_values
 
 
 @pytest.mark.parametrize(
@@ -200,3 +200,22 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         for value in (text, f"<sip:a>;{text}", f'"{text}', f"SIP/2.0/UDP h;{text}", f"1 {text}"):
             with suppress(RemoteProtocolError):
                 read(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("120", 120),
+        (" 18000;duration=3600", 18000),
+        ("120 (I'm in a meeting)", 120),
+        (None, 0),
+        ("", 0),
+        ("soon", 0),
+        ("-5", 0),
+        ("9e23", 9),
+        ("9" * 400, 2**31),
+        ("٣", 0),
+    ],
+)
+def test_retry_after_is_read_and_bounded(text: str | None, seconds: int) -> None:
+    assert parse_retry_after(text) == seconds

@@ -97,7 +97,8 @@ def test_flapping_trunk_goes_down_and_comes_back_for_as_long_as_it_flaps(tmp_pat
     with scene.sipp("flapping", "uas-options-flap", port=scene.primary), scene.daemon() as daemon:
 
         def states() -> list[object]:
-            return [event["new"] for event in daemon.events if event.get("trunk") == "primary"]
+            told = [event for event in daemon.events if event.get("event") == "trunk"]
+            return [event["new"] for event in told if event["trunk"] == "primary"]
 
         daemon.wait_for(lambda _: states().count("down") == 2 and states()[-1] == "up", "two rounds")
     assert states()[:7] == ["up", "suspect", "down", "up", "suspect", "down", "up"]

@@ -30,8 +30,8 @@ sites:
   hq: {{pbx: [hq-1, hq-2]}}
   branch: {{pbx: [branch-1]}}
 trunks:
-  hq-1: {{uri: "sip:127.0.0.1:{hq-1}"}}
-  hq-2: {{uri: "sip:127.0.0.1:{hq-2}"}}
+  hq-1: {{uri: "sip:127.0.0.1:{hq-1}", readmit: at-once}}
+  hq-2: {{uri: "sip:127.0.0.1:{hq-2}", readmit: at-once}}
   hq-line: {{uri: "sip:127.0.0.1:{hq-line}", site: hq}}    # a carrier's, and it goes on answering probes
   branch-1: {{uri: "sip:127.0.0.1:{branch-1}"}}
 endpoints:
