@@ -93,7 +93,7 @@ def main() -> int:
     tallies = measure(parser.parse_args().calls)
     print("loss each way    calls  answered   hedged  rung by both paths  two people's phones  answered twice")
     for loss, tally in tallies.items():
-        shares = [f"{100 * count / tally.calls:.2f} %" for count in (tally.hedged, tally.same, tally.other)]
+        shares = [f"{100 * count / tally.calls:.3f} %" for count in (tally.hedged, tally.same, tally.other)]
         hedged, same, other = shares
         print(f"{loss:13.0%} {tally.calls:8} {tally.answered:9} {hedged:>8} {same:>19} {other:>20} {tally.twice:>15}")
     clean = tallies[0.0]

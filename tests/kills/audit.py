@@ -150,6 +150,7 @@ def show(report: Report) -> str:
     answered = Counter(each.call.finals[0][0] if each.call.finals else 0 for each in report.verdicts)
     rows += [
         f"{len(report.verdicts)} calls, first finals {dict(answered)}; usual post-dial delay {report.usual:.3f} s",
+        "delays and 'rang 2+' leave out the calls of the chain that rings two phones at once anyway",
         f"lost {len(report.lost)}, answered twice {len(report.twice)}",
         *report.wrong[:20],
     ]
@@ -164,7 +165,7 @@ def _row(name: str, width: int, deaths: object, mine: Sequence[Verdict], usual: 
     return (
         f"{name:{width}} {deaths!s:>6}  {len(mine):6}  {_count(each.caught for each in mine):6}"
         f"  {_count(each.lost for each in mine):4}  {_count(each.twice for each in mine):5}"
-        f"  {_count(each.alerted > 1 for each in mine):7}  {_count(each.released > 0 for each in mine):8}  {figures}"
+        f"  {_count(each.timed and each.alerted > 1 for each in mine):7}  {_count(each.released > 0 for each in mine):8}  {figures}"
     )
 
 

@@ -18,10 +18,11 @@ from controller.relay.impairment import CLEAN, Impairment
 from controller.relay.relay import Relay, Settings
 from controller.relay.script import Phase, Port
 from sip.agent import Agent, AgentCall, CallState, Script
-from sip.endpoint import UdpEndpoint, open_udp
-from sip.stream import StreamEndpoint, open_tcp
+from sip.endpoint import UdpEndpoint
+from sip.stream import StreamEndpoint
 from sip.transaction import Hop
 from tests.kills.schedule import Kind
+from tests.ports import open_both
 
 HOST = "127.0.0.1"
 RINGS, ANSWERS = 0.05, 0.8  # seconds after the INVITE
@@ -120,8 +121,8 @@ async def live(name: str, port: int, journal: TextIO) -> None:
     loop = asyncio.get_running_loop()
     agent = Agent(name, Hop(HOST, port), PHONE)  # phones give the relay's address as their Contact
     core, books = Behind(agent), Books(agent, journal)
-    streams = StreamEndpoint(open_tcp(HOST, 0), loop.time)
-    endpoint = UdpEndpoint(open_udp(HOST, streams.local.port), loop.time)
+    datagrams, stream = open_both(HOST)
+    streams, endpoint = StreamEndpoint(stream, loop.time), UdpEndpoint(datagrams, loop.time)
     endpoint.streams, endpoint.on_turn = streams, books.write_new
     streams.start(core, loop, endpoint.pump)
     endpoint.start(core, loop)

@@ -10,10 +10,11 @@ from math import inf
 
 import pytest
 
-from sip.endpoint import UdpEndpoint, open_udp
+from sip.endpoint import UdpEndpoint
 from sip.framing import MAX_MESSAGE, PING, PONG
 from sip.stream import Limits, StreamEndpoint, open_tcp
 from sip.transaction import Hop
+from tests.ports import open_both
 
 PATIENCE = 10.0  # seconds; only what is broken ever waits for so long
 HOST = "127.0.0.1"
@@ -62,17 +63,6 @@ class Core:
 
     def handle_timer(self, now: float) -> None:
         raise AssertionError("there is no timer here")
-
-
-def open_both(host: str = HOST) -> tuple[socket.socket, socket.socket]:
-    """A UDP and a TCP socket on one port. The system gives away a port of one kind; the other may be somebody's."""
-    for _ in range(50):
-        stream = open_tcp(host, 0)
-        try:
-            return open_udp(host, stream.getsockname()[1]), stream
-        except OSError:
-            stream.close()
-    raise AssertionError("no port is free for both")
 
 
 class Rig:
