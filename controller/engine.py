@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from controller.deep import DeepProber
 from controller.health.board import Board
-from controller.health.outcomes import SIP, Outcome, classify
+from controller.health.outcomes import SIP, Outcome, OutcomeClass, classify
 from controller.health.score import Change, Scores
 from controller.health.signals import Signals
 from controller.planes.embedded import EmbeddedPlane
@@ -20,6 +20,8 @@ from controller.rules.quality import trunk_targets
 from controller.switchboard import Switchboard
 from controller.types import (
     CALL_SILENT,
+    NO_PROGRESS,
+    NO_REPLY,
     CallRecord,
     CallSign,
     Dialplan,
@@ -117,6 +119,7 @@ class Engine:
         self.plane.drain(now)
         if late:
             self.plane.samples = [sample for sample in self.plane.samples if sample.code != CALL_SILENT]
+            self.plane.signs = [sign for sign in self.plane.signs if sign.code not in (NO_REPLY, NO_PROGRESS)]
         if self.prober.next_deadline() <= now:
             self._take(self.prober.handle_timer(now), now)
         if self.deep.next_deadline() <= now:
@@ -189,8 +192,14 @@ class Engine:
         self.signals.add(sign)
         kind = classify(SIP, sign.code, sign.retry_after)
         if kind is not None:
+            failed = (trunk for trunk, code in sign.after if classify(SIP, code) is OutcomeClass.FAILURE)
             outcome = Outcome(
-                sign.trunk, kind, after=sign.after, age=sign.age, retry_after=sign.retry_after, code=sign.code
+                sign.trunk,
+                kind,
+                after=tuple(dict.fromkeys(failed)),
+                age=sign.age,
+                retry_after=sign.retry_after,
+                code=sign.code,
             )
             self.news += self.scores.observe(outcome, now)
 

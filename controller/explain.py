@@ -225,7 +225,12 @@ def _fail(_run: Run, command: StartAttempt) -> list[RunEvent]:
 
 
 def _make_wait(run: Run, command: StartAttempt) -> list[RunEvent]:
-    """What makes the caller wait longest: a word, but no ringing; and on the last way to somebody ringing, no answer."""
+    """What makes the caller wait longest: a word, but no ringing; and on the last way to somebody ringing, no answer.
+
+    What health takes for dead is believed to be.
+    """
+    if command.path.name in _passed_over(run.plan):
+        return _fail(run, command)
     events: list[RunEvent] = [AttemptProgressed(command.attempt, Milestone.ACCEPTED)]
     if _is_last_way(run, command.attempt):
         events.append(AttemptProgressed(command.attempt, Milestone.ALERTING))
@@ -234,7 +239,14 @@ def _make_wait(run: Run, command: StartAttempt) -> list[RunEvent]:
 
 def _is_last_way(run: Run, number: int) -> bool:
     attempt = run.attempts[number]
-    return attempt.path + 1 == len(run.plan.stages[attempt.stage].targets[attempt.target].paths)
+    dead = _passed_over(run.plan)
+    paths = run.plan.stages[attempt.stage].targets[attempt.target].paths
+    return all(path.name in dead for path in paths[attempt.path + 1 :])
+
+
+def _passed_over(plan: Plan) -> set[str]:
+    """The paths over trunks that are routed around."""
+    return set() if plan.panic else {skipped.what for skipped in plan.skipped}
 
 
 def _play(plan: Plan, answer: _Answer) -> tuple[list[Step], float]:
@@ -367,6 +379,8 @@ def print_explanation(found: Explanation, dialplan: Dialplan, console: Console) 
     if not found.order:
         say(f"nobody's turn: the caller gets {found.status} at once")
         return
+    if not found.panic and any(way.skipped for stage in found.stages for who in stage.targets for way in who.ways):
+        say("what is skipped is tried all the same when nothing else is left, since it may be alive after all")
     say("if each attempt fails at once, they are made in this order:")
     for number, path in enumerate(found.order, 1):
         say(f"  {number}. {path}")

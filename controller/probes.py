@@ -24,7 +24,7 @@ from typing import Any
 
 from controller.health.board import Board
 from controller.health.detector import PROBE_TIMEOUT, Detector
-from controller.types import CALL_SILENT, TRANSPORT_ERROR, AliveOn, Sample, Transition, Trunk
+from controller.types import TRANSPORT_ERROR, UNPROVEN_ERROR, AliveOn, Sample, Transition, Trunk
 from sip.headers import MAGIC_COOKIE
 from sip.message import Response
 from sip.timing import Deadlines
@@ -188,7 +188,7 @@ class Prober:
                 watch.detector.trunk.name for watch in self._watches.values() if watch.hop == hop and watch.sent
             ]
             return [
-                t for name in suspects for t in self._board.observe(Sample(name, alive=False, code=CALL_SILENT), now)
+                t for name in suspects for t in self._board.observe(Sample(name, alive=False, code=UNPROVEN_ERROR), now)
             ]
         probe = self._sent.get(branch)
         if probe is None or probe.watch.hop != hop or not _is_open(probe):

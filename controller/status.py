@@ -12,6 +12,7 @@ from rich.table import Table
 
 from controller.engine import Engine
 from controller.health.detector import Detector
+from controller.health.readmission import Stage
 from controller.health.score import Row
 from controller.health.signals import Signal
 from controller.summary import address_of, make_table, show_seconds
@@ -63,7 +64,7 @@ def _trunk(detector: Detector, health: TrunkHealth, now: float) -> dict[str, Any
 
 def _calls(quality: Row | None, signal: Signal | None) -> dict[str, Any] | None:
     """What calls say about a trunk; shares 0 .. 1. None while there were none."""
-    if quality is None:
+    if quality is None or (signal is None and quality.state == Stage.OPEN):
         return None
     return {
         "gate": quality.state,  # open, held, canary, rising, parked

@@ -97,6 +97,7 @@ STOPPED = "STOPPED"  # a stop verdict ended the hunt
 # What calls say about a trunk: the codes of their samples.
 CALL_RESPONSE = "CALL_RESPONSE"
 CALL_SILENT = "CALL_SILENT"
+UNPROVEN_ERROR = "UNPROVEN_ERROR"  # an ICMP error that quotes nothing only we can know: anybody may have made it
 ANSWERED = "ANSWERED"  # a call was answered
 TALKED = "TALKED"  # a call that was answered has been hung up
 
@@ -294,7 +295,7 @@ class CallSign:
     trunk: str
     code: str  # a SIP status, a cause of ours, `ANSWERED` or `TALKED`
     age: float  # seconds from the INVITE to it; for `TALKED`, how long
-    after: tuple[str, ...] = ()  # trunks that had failed before for the same call
+    after: tuple[tuple[str, str], ...] = ()  # (trunk, code) of earlier attempts for the same endpoint that failed
     retry_after: float = 0.0  # seconds, whatever the trunk asked for
 
 
@@ -366,7 +367,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A path or stage that the plan leaves out, and why."""
+    """A stage that the plan leaves out, or a path that it tries only when what else there is has failed, and why."""
 
     what: str
     why: str

@@ -9,6 +9,7 @@ from math import inf
 import pytest
 
 from controller.engine import Engine
+from controller.health.score import Change
 from controller.status import collect_status
 from controller.types import (
     CallRecord,
@@ -233,6 +234,23 @@ def test_an_answer_to_a_probe_from_a_stranger_is_no_sign_of_life() -> None:
         if hop == T1 and isinstance(message, Request):
             driver.receive(wire.answer(message, 200), Hop("203.0.113.66", 5060))
     assert driver.states()["t1"] != "up"
+
+
+def test_a_late_loop_blames_no_trunk() -> None:
+    driver = Driver(dialplan("anna/t1,t2"))
+    for number in range(20):
+        driver.receive(wire.request(branch=f"z9hG4bK-{number}", call_id=f"call-{number}"))
+    driver.now += 3.0  # the loop was stalled, and the answers lie unread
+    driver.engine.handle_timer(driver.now)
+    assert not driver.engine.scores.troubled(driver.now)
+    assert not [news for news in driver.engine.news if isinstance(news, Change)]
+
+
+def test_a_refused_transport_is_evidence_against_a_trunk() -> None:
+    driver = Driver(dialplan("anna/t1,t2"))
+    (invite,) = requests(driver.receive(wire.request()))
+    driver.engine.unreachable(invite.encode(), T1, driver.now)
+    assert driver.engine.scores.view(driver.now)[0].samples > 0.5
 
 
 # --------------------------------------------------------------------------- reload
@@ -485,3 +503,12 @@ def test_all_trunks_falling_at_once_is_our_own_uplink_until_one_answers() -> Non
     watch(driver, 12.0)
     assert [item.suspected for item in driver.engine.news if isinstance(item, Uplink)] == [True, False]
     assert driver.engine.board.view.uplink == ""
+
+
+def test_a_trunk_that_moved_while_it_was_down_is_not_held_for_ever() -> None:
+    driver = Driver(dialplan("anna/t1,t2", probe=Probe()))
+    driver.engine.scores.lost("t1", driver.now, "dead")
+    plan = dialplan("anna/t1,t2", probe=Probe(every=1.0), version="v2")
+    driver.engine.reload(plan, HOPS, driver.now)
+    driver.run_until(driver.now + 200.0)
+    assert not driver.engine.scores.troubled(driver.now)

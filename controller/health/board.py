@@ -30,7 +30,7 @@ from controller.types import (
     TrunkHealth,
 )
 
-#: `hedge: auto` on a trunk under suspicion, seconds: enough for a trunk that lives to say 100.
+#: `hedge: auto` on a trunk under suspicion (or thought dead, and tried for want of others), seconds: enough for a trunk that lives to say 100.
 SUSPECT_HEDGE = 0.05
 
 #: What is usual on a trunk is known after so many calls; so many times that is sudden, and usual when it has lasted for
@@ -260,7 +260,8 @@ class Board:
         if entry.verdict is not None and state in _ALIVE:
             before, state, code = entry.shown, TargetState.DEGRADED, entry.verdict.code
             since = before.since if before.state is state else max(since, entry.verdict.since)
-        hedge = SUSPECT_HEDGE if state is TargetState.SUSPECT else entry.hedge
+        ill = state in (TargetState.SUSPECT, TargetState.DOWN)
+        hedge = SUSPECT_HEDGE if ill else entry.hedge
         entry.shown = TrunkHealth(state, since, code, hedge, detector.paged)
         self._stale = True
 

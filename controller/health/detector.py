@@ -41,6 +41,7 @@ from controller.types import (
     CALL_RESPONSE,
     CALL_SILENT,
     TRANSPORT_ERROR,
+    UNPROVEN_ERROR,
     AliveOn,
     Page,
     Probe,
@@ -257,6 +258,8 @@ class Detector:
             return self._refused(now)
         if sample.code == CALL_SILENT:
             return self._call_silent(now)
+        if sample.code == UNPROVEN_ERROR:
+            return self._suspect(PORT_CLOSED, "a packet may have been refused", now)
         return None if self.calls_decide else self._missed(sample.code, now)
 
     def _alive(self, sample: Sample, now: float) -> Transition | None:

@@ -6,7 +6,7 @@ profiles. Must not decide what an outcome means: that is `score`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -206,13 +206,6 @@ class Nodes:
         if self.domains:
             gates += self.domain_gates(target, region)
         return gates
-
-    def all_gates(self, target: str) -> Iterator[Gate]:
-        """Every gate that an offer to a target may meet, in whatever region."""
-        yield from (node.gate for key, node in self.all.items() if key[0] == target)
-        if self.domains and target in self.targets:
-            domains = self.targets[target].domains
-            yield from (gate for (domain, _), gate in self.domains.items() if domain in domains)
 
     def domain_gates(self, target: str, region: Region) -> list[Gate]:
         if not self.domains or not region or target not in self.targets:

@@ -56,9 +56,9 @@ SIP: Table = {
     "3xx": _D,
     "408": _F,
     "5xx": _F,
-    "501": _O,
-    "505": _O,
-    "513": _O,
+    "501": None,
+    "505": None,
+    "513": None,
     NO_REPLY: _F,
     NO_PROGRESS: _F,
     TRANSPORT_ERROR: _F,
@@ -72,7 +72,9 @@ SIP: Table = {
     "607": _D,  # RFC 8197
     "482": None,  # RFC 3261 §8.2.2.2: came by another path already
     "487": None,  # the answer to our own CANCEL
-    "4xx": _O,  # 401, 403, 407, 488 and the like
+    "401": _O,
+    "407": _O,
+    "4xx": None,  # 400, 403, 415, 420, 488 and the like: what this caller asked for, or whom
     "440": None,  # RFC 5393: too many branches, ours
     "491": None,
     COMPLETED_ELSEWHERE: None,

@@ -8,7 +8,7 @@ stage        share                  left when
 open         all                    an alarm or a hard signal -> held
 held         none                   after 30 s x 2^(k-1), at most 8 x: canary
 canary       single offers          Wald's test: +2.2 -> rising, -2.2 -> held (k + 1);
-                                    after a hard signal 15 s without a failure will do
+                                    or 10 min without a failure, after a hard signal 15 s
 rising       5 %, 25 %              each step's time is over -> open; an alarm -> held (k + 1)
 parked       none                   an operator brings it home -> canary
 ===========  =====================  ==========================================================
@@ -44,6 +44,9 @@ STEPS = ((0.05, 15.0), (0.25, 30.0))
 #: A target that liveness says is back, and that nothing else was held against, is not kept on single offers for longer
 #: than this where none of them failed, seconds: where there is little traffic, few can prove anything.
 PROVEN = 15.0
+
+#: The same for what was closed for its failures: a reserve that nobody needs is not kept in the corner for ever.
+UNTRIED = 600.0
 
 #: Seconds between two canaries at least.
 CANARY_GAP = 5.0
@@ -82,9 +85,10 @@ class Gate:
         """Let time do what it does to the stage."""
         if self.stage is Stage.HELD and now >= self.until and not self.lost:
             self._enter(Stage.CANARY, self.until, f"held for {self.until - self.since:.0f} s, trying single offers")
+            self.until = self.since + UNTRIED
             self.canary_at = now
         elif self.stage is Stage.CANARY and self.since < self.until <= now:
-            self._rise(self.until, "alive, and no single offer failed: its share grows")
+            self._rise(self.until, "no single offer failed: its share grows")
             return self.settle(now)
         elif self.stage is Stage.RISING and now >= self.until:
             self._enter(Stage.OPEN, self.until, "took its growing share without an incident")
@@ -110,14 +114,15 @@ class Gate:
             return
         if self.stage is Stage.OPEN and self.k:
             self.k = max(0, self.k - int((now - self.since) / FORGIVE))
-        if self.stage is not Stage.HELD:
+        was_held = self.stage is Stage.HELD
+        if not was_held:
             self.k += 1
         if self.stage is Stage.OPEN:
             self.p0 = p0  # on the way back nothing is known that could be better
         length = self._jitter(QUARANTINE * 2 ** min(self.k - 1, DOUBLINGS))
         self._enter(Stage.HELD, now, why)
         self.until = now + length
-        self.lost = lost
+        self.lost = lost or (was_held and self.lost)
 
     def release(self, now: float, why: str) -> None:
         """A hard signal says that it is back: canaries from now on."""

@@ -42,4 +42,8 @@ class Room:
 
     def now(self, now: float) -> float:
         """The share at this instant."""
-        return 0.0 if now < self.shut_until else min(1.0, self.share + ROOM_BACK * max(0.0, now - self.at))
+        return (
+            0.0
+            if now < self.shut_until
+            else min(1.0, self.share + ROOM_BACK * max(0.0, now - max(self.at, self.shut_until)))
+        )

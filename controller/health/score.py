@@ -69,6 +69,7 @@ OURS_IN_A_ROW = 5
 #: So many times in a row that it says itself that it cannot (5xx), where it hardly ever failed: no more need be known.
 UNABLE_IN_A_ROW = 3
 HARDLY_EVER = 0.05
+UNABLE_WITHIN = 60.0  # seconds
 
 #: Evidence that weighs less is none: nine tenths fraud a thousand times over is not a hundred honest attempts.
 LEAST_WEIGHT = 0.25
@@ -92,7 +93,7 @@ class Scores:
         self._rooms: dict[str, Room] = {}
         self._ours: dict[str, int] = {}
         self._primary: dict[tuple[str, Region], tuple[str, float]] = {}
-        self._unable: dict[str, int] = {}  # 5xx in a row
+        self._unable: dict[str, list[float]] = {}  # when it said 5xx, in a row
         self._troubled: set[str] = set()  # targets that may have a closed gate or a room that is not whole
 
     def update(self, targets: Iterable[Target]) -> None:
@@ -114,6 +115,7 @@ class Scores:
             return []
         if kind is OutcomeClass.DESTINATION:
             self._unable.pop(target, None)  # it got as far as that
+            self._ours.pop(target, None)
             return []
         if kind is OutcomeClass.CAPACITY:
             return self._full(outcome, now)
@@ -137,24 +139,24 @@ class Scores:
 
     def _unable_again(self, outcome: Outcome, now: float) -> list[Change]:
         target = outcome.target
-        count = self._unable[target] = self._unable.get(target, 0) + 1
+        times = [at for at in self._unable.get(target, ()) if now - at < UNABLE_WITHIN]
+        self._unable[target] = [*times, now]
+        count = len(times) + 1
         path = self.nodes.path(target, outcome.region, now)
         whole, estimates = path[-1], self.nodes.estimates(path, now)
         before = max(0.0, whole.tally.bad - whole.alarm.bad), whole.tally.good
         rare = before[0] <= HARDLY_EVER * (before[0] + before[1] + 1.0)
         if count < UNABLE_IN_A_ROW or not rare or whole.gate.settle(now) is not Stage.OPEN:
             return []
-        self._unable[target] = 0
+        del self._unable[target]
         why = f"says itself that it cannot ({outcome.code}), {count} times in a row"
         return self._close(whole, path, estimates, now, why)
 
     def troubled(self, now: float) -> bool:
-        """Whether any target may have less than all offers; cheap while none may."""
+        """Whether any target as a whole, of those that are alive, may have less than all offers; cheap while none may."""
         for name in tuple(self._troubled):
-            room = self._rooms.get(name)
-            if (room is None or room.now(now) >= 1.0) and all(
-                gate.settle(now) is Stage.OPEN for gate in self.nodes.all_gates(name)
-            ):
+            room, gate = self._rooms.get(name), self.nodes.path(name, (), now)[0].gate
+            if (room is None or room.now(now) >= 1.0) and (gate.settle(now) is Stage.OPEN or gate.lost):
                 self._troubled.discard(name)
         return bool(self._troubled)
 
@@ -348,6 +350,8 @@ class Scores:
             return []
         self._ours[outcome.target] = 0
         node = self.nodes.path(outcome.target, (), now)[0]
+        if node.gate.settle(now) is not Stage.OPEN:
+            return []
         code = f" ({outcome.code})" if outcome.code else ""
         return [self._hold(node, now, f"refuses what we send{code}, {count} times in a row: our settings?", self.prior)]
 

@@ -127,7 +127,7 @@ class _Call:
         self.reason: str | None = None  # what the caller's CANCEL said
         self.deadline = inf
         self.ticket: list[Any] | None = None
-        self.failed: list[str] = []  # trunks
+        self.failed: list[tuple[str, str, str]] = []  # endpoint, trunk, code
         self.hops: Mapping[str, Hop] = {}  # those of the dialplan that it began with, as its plan
         self.trunks: Mapping[str, Trunk] = {}
 
@@ -459,7 +459,7 @@ class EmbeddedPlane:
             elif not event.local:
                 self._note_life(attempt, now)
             cause = str(event.status) if event.status else TRANSPORT_ERROR
-            if not event.local:
+            if not event.local or not event.status:
                 self._note_sign(call, attempt, cause, now, event.retry_after)
             self._tell(call, AttemptFailed(event.branch, cause), now)
             return
@@ -479,10 +479,11 @@ class EmbeddedPlane:
         if attempt.told:
             return
         attempt.told = True
-        trunk = attempt.path.trunk
-        self.signs.append(CallSign(trunk, code, now - attempt.started, tuple(call.failed), retry_after))
+        endpoint, trunk = attempt.path.endpoint, attempt.path.trunk
+        after = tuple((other, why) for who, other, why in call.failed if who == endpoint) if call.failed else ()
+        self.signs.append(CallSign(trunk, code, now - attempt.started, after, retry_after))
         if code[0] not in "12":
-            call.failed.append(trunk)
+            call.failed.append((endpoint, trunk, code))
 
     def _note_life(self, attempt: _Attempt, now: float) -> None:
         if not attempt.heard:

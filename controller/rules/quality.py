@@ -12,8 +12,8 @@ from controller.health.score import Scores, Target
 from controller.types import Decided, Dialplan, Offer, Order, Stage
 from controller.types import Target as Ringing
 
-#: `order: best`: a call that comes through is worth 1 in the unit of costs. Calls are no guinea pigs: no exploration.
-BEST = Ordering("best", value=1.0, explore=0.0)
+#: `order: best`: a call that comes through is worth so many times what the dearest of its ways costs, in whatever unit.
+WORTH = 50.0
 
 
 def trunk_targets(dialplan: Dialplan) -> list[Target]:
@@ -47,13 +47,19 @@ class Quality:
             return None
         trunks = dict.fromkeys(path.trunk for path in target.paths)
         candidates = [Candidate(name, dialplan.trunks[name].cost, stage.no_progress) for name in trunks]
-        ordering = BEST if best else CONFIGURED
+        ordering = _best_for(target.endpoint, candidates) if best else CONFIGURED
         decision = self._scores.order(candidates, offer.id, (), self._now, ordering)
         record = decision.record
         if not best and decision.order == tuple(trunks):
             return None
         why = "; ".join(_show(seen) for seen in record.seen)
         return Decided(target.endpoint, number, decision.order, record.how, why, record.plain())
+
+
+def _best_for(endpoint: str, candidates: list[Candidate]) -> Ordering:
+    """Each endpoint has a leader of its own. Calls are no guinea pigs: no exploration."""
+    dearest = max(candidate.cost for candidate in candidates)
+    return Ordering(f"best {endpoint}", value=WORTH * dearest or 1.0, explore=0.0)
 
 
 def _show(seen: Seen) -> str:

@@ -268,7 +268,7 @@ def test_nobody_is_troubled_while_all_gates_are_open() -> None:
     healthy(scores)
     assert not scores.troubled(1000.0)
     scores.lost("a", 1000.0, "dead")
-    assert scores.troubled(1001.0)
+    assert not scores.troubled(1001.0), "whoever is dead is left out anyway"
     scores.found("a", 1010.0, "alive")
     assert scores.troubled(1011.0)
     assert not scores.troubled(1200.0), "alive, and nothing against it: its share has grown to all"

@@ -61,7 +61,7 @@ def test_only_down_is_routed_around() -> None:
     for state in TargetState:
         plan = planned(view(t1=state), "anna/t1,t2")
         names = {
-            TargetState.DOWN: ["anna via t2"],
+            TargetState.DOWN: ["anna via t2", "anna via t1"],
             TargetState.DEGRADED: ["anna via t2", "anna via t1"],
         }.get(state, ["anna via t1", "anna via t2"])
         assert paths_of(plan) == [[names]], state
@@ -91,7 +91,7 @@ def test_a_degraded_trunk_is_tried_behind_the_others_of_its_target() -> None:
 
 def test_a_target_that_only_has_degraded_trunks_is_tried_as_usual() -> None:
     plan = planned(view(t1=DEGRADED, t2=DEGRADED, t3=DOWN), "anna/t1,t2,t3", "ben/t4")
-    assert paths_of(plan) == [[["anna via t1", "anna via t2"]], [["ben via t4"]]]
+    assert paths_of(plan) == [[["anna via t1", "anna via t2", "anna via t3"]], [["ben via t4"]]]
     assert (plan.demoted, plan.panic) == ((), False)
 
 
@@ -107,15 +107,15 @@ def test_what_is_demoted_names_the_stage_of_the_chain() -> None:
     assert [(each.what, each.stage) for each in plan.demoted] == [("anna via t1", 2)]
 
 
-def test_a_target_without_a_living_path_is_left_out() -> None:
-    plan = planned(view(t1=DOWN), "anna/t1 | ben/t2")
-    assert paths_of(plan) == [[["ben via t2"]]]
+def test_a_target_without_a_living_path_is_tried_after_everybody_else() -> None:
+    plan = planned(view(t1=DOWN), "anna/t1 | ben/t2", "carl/t3")
+    assert paths_of(plan) == [[["ben via t2"]], [["carl via t3"]], [["anna via t1"]]]
 
 
-def test_a_stage_without_a_target_is_left_out() -> None:
-    kept = stage("ben/t2", ring=7.0)
-    plan = planned(view(t1=DOWN), "anna/t1", kept)
-    assert plan.stages == (kept,)
+def test_a_stage_without_a_living_target_is_tried_after_everybody_else() -> None:
+    first, kept = stage("anna/t1"), stage("ben/t2", ring=7.0)
+    plan = planned(view(t1=DOWN), first, kept)
+    assert plan.stages == (kept, first)
     assert plan.skipped == (Skipped("anna via t1", "t1 is down (PROBE_TIMEOUT)"),)
 
 
@@ -133,8 +133,8 @@ def test_one_living_path_is_enough_to_believe_in_health() -> None:
 
 def test_settings_of_a_stage_survive_the_loss_of_a_target() -> None:
     written = stage("anna/t1 | ben/t2", mode=Mode.HYBRID, ring=9.0, stagger=2.0, hedge=None)
-    (kept,) = planned(view(t1=DOWN), written).stages
-    assert (kept.mode, kept.ring, kept.stagger, kept.hedge) == (Mode.HYBRID, 9.0, 2.0, None)
+    for kept in planned(view(t1=DOWN), written).stages:
+        assert (kept.mode, kept.ring, kept.stagger, kept.hedge) == (Mode.HYBRID, 9.0, 2.0, None)
 
 
 def test_hedges_follow_what_was_measured() -> None:
@@ -193,7 +193,10 @@ def test_a_dark_site_takes_all_its_trunks_with_it() -> None:
     chain = Chain("sales", (stage("anna/t1,t2,line | ben/line,t3"),))
     offer = Offer("1", "100")
     plan = make_plan(HQ_DARK, chain, view(t1=DOWN), offer)
-    assert paths_of(plan) == [[["anna via t2", "anna via line"], ["ben via line", "ben via t3"]]]
+    assert paths_of(plan) == [[["anna via t2", "anna via line", "anna via t1"], ["ben via line", "ben via t3"]]]
     plan = make_plan(HQ_DARK, chain, view(t1=DOWN, t2=DOWN), offer)
-    assert paths_of(plan) == [[["ben via t3"]]]
+    assert paths_of(plan) == [
+        [["ben via t3", "ben via line"]],
+        [["anna via t1", "anna via t2", "anna via line"]],
+    ]
     assert Skipped("anna via line", "site hq is down") in plan.skipped

@@ -296,3 +296,38 @@ def test_nobody_is_left_when_the_chain_is_exhausted() -> None:
     record = world.record(call)
     assert (record.status, record.cause) == (480, "EXHAUSTED")
     assert [attempt.cause for attempt in record.attempts] == ["NO_ANSWER", NO_REPLY]
+
+
+def test_a_trunk_that_is_held_for_dead_is_tried_before_a_call_is_lost() -> None:
+    """It fell so often that it is held, though it is alive; the only other one says 503 now."""
+    world = World(TWO_TRUNKS, stage("ben/t3"), probe=Probe())
+    world.behave("anna", ANSWERS)
+    for _ in range(5):
+        for trunk in ("t1", "t3"):
+            world.set_port(trunk, Port.GONE)
+        world.run_until(world.now + 3.0)
+        for trunk in ("t1", "t3"):
+            world.set_port(trunk, Port.OPEN)
+        world.run_until(world.now + 2.0)
+    assert world.engine.board.view.trunks["t1"].state is TargetState.DOWN
+    world.trunks["t2"].scripts["anna"] = BROKEN
+    world.behave("ben", ANSWERS)
+    call = world.call()
+    world.calm()
+    record = world.record(call)
+    assert (record.winner, [attempt.path for attempt in record.attempts]) == (
+        "anna via t1",
+        ["anna via t2", "anna via t1"],
+    )
+    assert [skipped.what for skipped in record.skipped] == ["anna via t1", "ben via t3"]
+
+
+def test_somebody_behind_a_dead_trunk_only_is_tried_after_all_others() -> None:
+    world = World(stage("ben/t3"), TWO_PEOPLE, probe=Probe())
+    world.set_port("t3", Port.GONE)
+    world.run_until(5.0)
+    for user in ("anna", "ben"):
+        world.behave(user, BUSY)
+    call = world.call()
+    world.calm()
+    assert [attempt.path for attempt in world.record(call).attempts] == ["anna via t1", "ben via t2", "ben via t3"]
