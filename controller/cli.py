@@ -69,7 +69,7 @@ def check(
     file: DialplanFile,
     as_json: Annotated[bool, typer.Option("--json", help="findings and figures as JSON")] = False,
 ) -> None:
-    """Say everything that is wrong with a dialplan, or what it promises."""
+    """Say all that is wrong with a dialplan, or what it promises."""
     from rich.console import Console
 
     from controller.config import load, render, to_json
@@ -107,7 +107,10 @@ def explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the explanation as JSON")] = False,
 ) -> None:
-    """Say what would become of a call: the rule, each stage, what is skipped and why, and the worst wait."""
+    """Say what would become of a call.
+
+    The rule, each stage, what is skipped and why, the order of attempts and the worst wait.
+    """
     from rich.console import Console
 
     from controller import clock, explain
@@ -143,7 +146,10 @@ def schema() -> None:
 
 @cli.command()
 def reload(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
-    """Have the running daemon take its file anew, as SIGHUP does; it keeps the old one where that is not whole."""
+    """Have the running daemon take its file anew.
+
+    As SIGHUP does; it keeps the old one where the new one is not whole.
+    """
     answer = _ask(state_dir, "reload")
     if answer["text"]:
         typer.echo(answer["text"].rstrip("\n"), err=True)
@@ -155,13 +161,16 @@ def reload(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
 
 @cli.command()
 def drain(trunk: TrunkName, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
-    """Send calls elsewhere than over this trunk from now on, wherever another way leads; those that are up finish."""
+    """Send calls another way than over this trunk.
+
+    New ones, and wherever another way leads; calls that are up finish.
+    """
     _act_on(trunk, state_dir, "drain", "drained: calls go there only where nothing else leads", "was drained already")
 
 
 @cli.command()
 def undrain(trunk: TrunkName, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
-    """Give a drained trunk its calls back: single ones first, then a growing share."""
+    """Give a drained trunk its calls back, in steps."""
     _act_on(trunk, state_dir, "undrain", "undrained: its calls come back in steps", "was not drained")
 
 
@@ -178,7 +187,10 @@ def status(
     state_dir: StateDir = DEFAULT_STATE_DIR,
     as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
 ) -> None:
-    """Show how the running daemon sees its trunks; exit code 1 if one of them is down."""
+    """Show how the running daemon sees its trunks.
+
+    Exit code 1 if one of them is down.
+    """
     from rich.console import Console
 
     from controller.status import print_status
@@ -197,7 +209,10 @@ def status(
 
 @cli.command("rotate-keys")
 def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
-    """Seal new calls with a new key; calls that are up keep the old one. Restart the daemon afterwards."""
+    """Seal new calls with a new key; older seals still open.
+
+    Restart the daemon afterwards.
+    """
     from controller.keys import KEPT, KeyFileError, rotate_keys
 
     try:
@@ -229,7 +244,10 @@ def relay(
     script: Annotated[Path | None, typer.Option(metavar="FILE", help="phases (YAML), see docs/relay.md")] = None,
     pcap: Annotated[Path | None, typer.Option(metavar="FILE", help="write what goes by on both sides")] = None,
 ) -> None:
-    """A bad network between any two that speak UDP or TCP, until SIGTERM; counters then, and on SIGUSR1."""
+    """Be a bad network between any two that speak UDP or TCP.
+
+    Until SIGTERM; its counters are printed then, and on SIGUSR1.
+    """
     import sys
 
     from controller.config.diagnostics import Mistake
@@ -267,7 +285,10 @@ def demo(
         bool, typer.Option("--once", help="tell the story once and end; exit code 1 if it went wrong")
     ] = False,
 ) -> None:
-    """Show a call that fails over, with the real daemon and simulated carriers on this machine."""
+    """Show a call that fails over, before your eyes.
+
+    The real daemon, and simulated carriers and phones on this machine.
+    """
     from controller.demo import DemoError, run_demo
 
     try:

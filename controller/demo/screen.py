@@ -38,7 +38,7 @@ _WORDS = {
     "WITHDRAWN": "the caller hung up",
     "HEDGE_RELEASED": "not needed: the silent one came to life",
 }
-_STATE_COLOURS = {"up": "green", "down": "red", "suspect": "yellow"}
+_STATE_COLOURS = {"up": "green", "down": "red", "suspect": "yellow", "degraded": "yellow"}
 
 
 class Screen:
@@ -84,7 +84,7 @@ class Screen:
         rows: list[tuple[float, Text | str, Text]] = []
         for skipped in record.get("skipped", ()):
             path, _, why = skipped.partition(": ")
-            table.add_row("", Text(path, "dim"), Text(f"not tried: {why}", "dim"))
+            table.add_row("", Text(path, "dim"), Text(f"passed over: {why}", "dim"))
         rows += [(a["at"], a["path"], _fate(a, record["winner"])) for a in record.get("attempts", ())]
         if call.rang is not None:
             rows.append((call.rang - call.started, "the caller", Text("hears ringing")))
