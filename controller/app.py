@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import resource
 import secrets
 import signal
@@ -40,6 +41,10 @@ from sip.transaction import Hop
 GC_THRESHOLDS = (100_000, 50, 100)
 
 
+#: How long calls that are being set up may take to finish once the daemon is asked to end, in seconds.
+DRAIN_TIMEOUT = 30.0
+
+
 class StartError(Exception):
     """The daemon cannot start; the message says where, what and what to do."""
 
@@ -47,12 +52,15 @@ class StartError(Exception):
 class App:
     """One daemon: `build`, then `serve`, then `stop`."""
 
-    def __init__(self, dialplan: Dialplan, state_dir: Path, file: Path) -> None:
-        """``file`` is where the dialplan came from, and is read again for a reload."""
+    def __init__(self, dialplan: Dialplan, state_dir: Path, file: Path, drain_timeout: float = DRAIN_TIMEOUT) -> None:
+        """``file`` is where the dialplan came from, and is read again for a reload; ``drain_timeout`` in seconds."""
         self._dialplan = dialplan
         self._state_dir = state_dir
         self._file = file
         self._reloading = asyncio.Lock()
+        self._drain_timeout = drain_timeout
+        self._draining = False
+        self._stopped = asyncio.Event()
         self._hung_up = False  # a SIGHUP waits to be followed
         self._undo: list[Callable[[], None]] = []
         self._log: Log
@@ -114,12 +122,11 @@ class App:
         self.endpoint.on_turn = self._on_turn
 
     async def serve(self) -> None:
-        """Carry calls until SIGTERM or SIGINT."""
+        """Carry calls until SIGTERM or SIGINT, and then those that are being set up; a second signal ends at once."""
         raise_file_limit()
         loop = asyncio.get_running_loop()
-        stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
+            loop.add_signal_handler(number, self._on_end, loop)
         self._supervisor = Supervisor(self._on_fault)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         tune_garbage_collector()
@@ -136,7 +143,7 @@ class App:
             routes=count_routes(self._dialplan),
             version=self._dialplan.version,
         )
-        await stopped.wait()
+        await self._stopped.wait()
         self.engine.close(clock.monotonic())
         self.endpoint.pump()
         await self._supervisor.close()
@@ -212,10 +219,22 @@ class App:
         while self._undo:
             self._undo.pop()()
 
+    def _on_end(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._draining:
+            self._stopped.set()
+            return
+        self._draining = True
+        self.engine.plane.refuse_new(max(1, math.ceil(self._drain_timeout)))
+        self._log.info("draining", calls=len(self.engine.plane), timeout=self._drain_timeout)
+        loop.call_later(self._drain_timeout, self._stopped.set)
+        self.endpoint.pump()
+
     def _on_turn(self) -> None:
         # opening hours follow the wall clock through NTP steps and the sleep of a virtual machine
         self.engine.plane.epoch_offset = clock.epoch() - clock.monotonic()
         self._publish()
+        if self._draining and not len(self.engine.plane):  # their last words have been sent in this turn
+            self._stopped.set()
 
     def _publish(self) -> None:
         news = self.engine.news

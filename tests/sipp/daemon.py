@@ -83,6 +83,10 @@ class Command:
     def stop(self) -> int:
         """Ask it to end (SIGTERM), and give its exit code."""
         self._process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Until it has ended; its exit code."""
         code = self._process.wait(self.patience)
         self._reader.join(self.patience)
         return code
