@@ -31,6 +31,7 @@ from controller.snapshot import EVERY, load_scores, write_scores
 from controller.status import collect_status
 from controller.summary import count_routes
 from controller.supervise import Supervisor, run_aside
+from controller.systemd import Notifier
 from controller.types import Dialplan, Fault, Listen
 from sip.element import Element
 from sip.endpoint import UdpEndpoint, open_udp
@@ -61,6 +62,7 @@ class App:
         self._drain_timeout = drain_timeout
         self._draining = False
         self._stopped = asyncio.Event()
+        self._notifier = Notifier()
         self._hung_up = False  # a SIGHUP waits to be followed
         self._undo: list[Callable[[], None]] = []
         self._log: Log
@@ -143,6 +145,9 @@ class App:
             routes=count_routes(self._dialplan),
             version=self._dialplan.version,
         )
+        self._notifier.tell("READY=1", f"STATUS={self._show_plan()}")
+        if self._notifier.beat is not None:
+            self._supervisor.spawn(self._keep_turning(self._notifier.beat), "watchdog")
         await self._stopped.wait()
         self.engine.close(clock.monotonic())
         self.endpoint.pump()
@@ -178,11 +183,28 @@ class App:
             await asyncio.sleep(EVERY)
             await run_aside(partial(write_scores, self._state_dir, self.engine.scores.dump()), "scores")
 
+    async def _keep_turning(self, beat: float) -> None:
+        """An idle pump stands still: it must show that it can turn."""
+        while True:
+            await asyncio.sleep(beat)
+            self.endpoint.pump()
+
     async def status(self, _: Request) -> Answer:
         """How the daemon sees its trunks now."""
         return {"ok": True, "status": collect_status(self.engine, clock.monotonic())}
 
     async def _reload(self) -> Answer:
+        self._notifier.reloading(clock.monotonic())
+        try:
+            return await self._replace()
+        finally:  # whole or not, something runs: only the log and whoever asked hear the difference
+            self._notifier.tell("READY=1", f"STATUS={self._show_plan()}")
+
+    def _show_plan(self) -> str:
+        plan = self._dialplan
+        return f"{len(plan.trunks)} trunks, {count_routes(plan)} routes, version {plan.version}"
+
+    async def _replace(self) -> Answer:
         try:
             prepared = await run_aside(lambda: prepare(self._file, self._dialplan), "reload")
         except ReloadError as error:
@@ -225,14 +247,19 @@ class App:
             return
         self._draining = True
         self.engine.plane.refuse_new(max(1, math.ceil(self._drain_timeout)))
-        self._log.info("draining", calls=len(self.engine.plane), timeout=self._drain_timeout)
+        calls = len(self.engine.plane)
+        self._log.info("draining", calls=calls, timeout=self._drain_timeout)
+        self._notifier.tell("STOPPING=1", f"STATUS=draining, {calls} calls being set up")
         loop.call_later(self._drain_timeout, self._stopped.set)
         self.endpoint.pump()
 
     def _on_turn(self) -> None:
         # opening hours follow the wall clock through NTP steps and the sleep of a virtual machine
-        self.engine.plane.epoch_offset = clock.epoch() - clock.monotonic()
+        now = clock.monotonic()
+        self.engine.plane.epoch_offset = clock.epoch() - now
         self._publish()
+        if self._notifier.beat is not None and self.engine.next_deadline() > now - self._notifier.beat:
+            self._notifier.feed(now)  # not where the one timer is stuck, though datagrams turn the pump
         if self._draining and not len(self.engine.plane):  # their last words have been sent in this turn
             self._stopped.set()
 
