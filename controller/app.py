@@ -31,11 +31,11 @@ from controller.snapshot import EVERY, load_scores, write_scores
 from controller.status import collect_status
 from controller.summary import count_routes
 from controller.supervise import Supervisor, run_aside
-from controller.systemd import Notifier
+from controller.systemd import Inherited, Notifier
 from controller.types import Dialplan, Fault, Listen
 from sip.element import Element
-from sip.endpoint import UdpEndpoint, open_udp
-from sip.stream import StreamEndpoint, open_tcp
+from sip.endpoint import UdpEndpoint, adopt_udp, open_udp
+from sip.stream import StreamEndpoint, adopt_tcp, open_tcp
 from sip.transaction import Hop
 
 #: By default the collector walks everything again and again: 1,500 calls/s then stall for half a second (measured).
@@ -101,15 +101,18 @@ class App:
             self._on_fault,
         )
         self._undo.append(self._control.close)
+        inherited = Inherited()
         listen = plan.listen[0]
-        self.endpoint = UdpEndpoint(_open(open_udp, listen), clock.monotonic)
+        self.endpoint = UdpEndpoint(_open(open_udp, adopt_udp, listen, inherited), clock.monotonic)
         self._undo.append(self.endpoint.close)
         local = [Hop(host, self.endpoint.local.port)]
         for more in plan.listen[1:]:
-            self.streams = StreamEndpoint(_open(open_tcp, more), clock.monotonic)
+            self.streams = StreamEndpoint(_open(open_tcp, adopt_tcp, more, inherited), clock.monotonic)
             self._undo.append(self.streams.close)
             self.endpoint.streams = self.streams
             local.append(Hop(host, self.streams.local.port, "tcp"))
+        if unused := inherited.rest():
+            self._log.warning("inherited sockets are not in the dialplan", addresses=unused)
         now = clock.monotonic()
         epoch_offset = clock.epoch() - now
         self.engine = Engine(
@@ -277,8 +280,17 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _open(opener: Callable[[str, int], socket.socket], listen: Listen) -> socket.socket:
+def _open(
+    opener: Callable[[str, int], socket.socket],
+    adopt: Callable[[socket.socket], None],
+    listen: Listen,
+    inherited: Inherited,
+) -> socket.socket:
     try:
+        sock = inherited.take(listen.host, listen.port, listen.transport)
+        if sock is not None:
+            adopt(sock)
+            return sock
         return opener(listen.host, listen.port)
     except OSError as error:
         raise StartError(

@@ -10,6 +10,11 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from ipaddress import ip_address
+
+_FIRST = 3  # SD_LISTEN_FDS_START: the number of the first socket
+_KINDS = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
 class Notifier:
@@ -41,3 +46,33 @@ class Notifier:
         if self.beat is not None and now - self._fed >= self.beat * 0.9:  # a timer may fire a little early
             self._fed = now
             self.tell("WATCHDOG=1")
+
+
+class Inherited:
+    """Sockets that were opened for us, and stay open while we are restarted: no packet finds the port closed."""
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        count = environ.get("LISTEN_FDS", "") if environ.get("LISTEN_PID") == str(os.getpid()) else ""
+        self._sockets: list[socket.socket] = []
+        for number in range(_FIRST, _FIRST + (int(count) if count.isdecimal() else 0)):
+            with suppress(OSError):  # not a socket, or not open at all
+                self._sockets.append(socket.socket(fileno=number))
+
+    def take(self, host: str, port: int, transport: str) -> socket.socket | None:
+        """The socket of a listener; None where it was not handed over."""
+        wanted = ip_address(host), port, _KINDS[transport]
+        for sock in self._sockets:
+            if sock.family in _FAMILIES:
+                at = sock.getsockname()
+                if (ip_address(at[0]), at[1], sock.type) == wanted:
+                    self._sockets.remove(sock)
+                    os.set_inheritable(sock.fileno(), False)
+                    return sock
+        return None
+
+    def rest(self) -> list[str]:
+        """The addresses of those that nobody took; they are closed, so that nobody waits for an answer there."""
+        names = [str(sock.getsockname()) for sock in self._sockets]
+        while self._sockets:
+            self._sockets.pop().close()
+        return names

@@ -6,14 +6,16 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from controller.systemd import Notifier
+from controller.systemd import Inherited, Notifier
+from tests.sip import wire
 from tests.sipp.daemon import Daemon
-from tests.sipp.process import Ports
-from tests.sipp.test_reload import write
+from tests.sipp.process import HOST, Ports
+from tests.sipp.test_reload import Peer, write
 
 
 @pytest.fixture
@@ -93,3 +95,42 @@ def test_without_a_manager_nothing_happens(environ: dict[str, str]) -> None:
     notifier.tell("READY=1")
     notifier.feed(100.0)
     assert notifier.beat is None
+
+
+def test_inherited_sockets_are_answered_on_and_outlive_a_restart(tmp_path: Path) -> None:
+    """What comes between two lives waits in the socket, which we hold as systemd would."""
+    with ExitStack() as stack:
+        udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        port = Ports(31 * os.getpid() + 8200).pick()
+        udp.bind((HOST, port))
+        tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        tcp.bind((HOST, port))
+        tcp.listen()
+        caller = Peer(stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))
+        write(tmp_path / "dialplan.yaml", port, {"only": 5071}, ["only"])
+        text = (tmp_path / "dialplan.yaml").read_text()
+        both = f'listen: [{{udp: "{HOST}:{port}"}}, {{tcp: "{HOST}:{port}"}}]'
+        (tmp_path / "dialplan.yaml").write_text(text.replace(text.split("\n")[1], both))
+        for life in range(3):
+            caller.request(
+                "OPTIONS", port, uri=f"sip:{HOST}:{port}", branch=f"z9hG4bK-{life}", call_id=f"{life}@caller"
+            )
+            phone = stack.enter_context(socket.create_connection((HOST, port), 20))
+            via = f"SIP/2.0/TCP {HOST}:{phone.getsockname()[1]}"
+            phone.sendall(
+                wire.request(
+                    "OPTIONS", f"sip:{HOST}:{port}", via=via, branch=f"z9hG4bK-tcp-{life}", extra=["Content-Length: 0"]
+                )
+            )
+            daemon = Daemon(tmp_path / "dialplan.yaml", tmp_path / "state")
+            daemon.sockets = (udp.fileno(), tcp.fileno())
+            with daemon:
+                caller.wait_for("SIP/2.0 200")
+                assert phone.recv(4096).startswith(b"SIP/2.0 200")
+                assert daemon.stop() == 0
+
+
+def test_sockets_meant_for_another_process_are_left_alone() -> None:
+    inherited = Inherited({"LISTEN_FDS": "1", "LISTEN_PID": "1"})
+    assert inherited.take(HOST, 5060, "udp") is None
+    assert inherited.rest() == []
