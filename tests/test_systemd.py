@@ -6,14 +6,18 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from configparser import ConfigParser
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from controller.cli import cli
+from controller.config.duration import parse_duration
 from controller.systemd import Inherited, Notifier
 from tests.sip import wire
-from tests.sipp.daemon import Daemon
+from tests.sipp.daemon import ROOT, Daemon
 from tests.sipp.process import HOST, Ports
 from tests.sipp.test_reload import Peer, write
 
@@ -134,3 +138,16 @@ def test_sockets_meant_for_another_process_are_left_alone() -> None:
     inherited = Inherited({"LISTEN_FDS": "1", "LISTEN_PID": "1"})
     assert inherited.take(HOST, 5060, "udp") is None
     assert inherited.rest() == []
+
+
+def test_the_unit_file_runs_a_command_that_exists_and_waits_for_the_drain() -> None:
+    unit = ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read(ROOT / "docker" / "callward.service")
+    service = unit["Service"]
+    _, verb, _, *options = service["ExecStart"].split()
+    assert verb == "run"
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    assert given["--state-dir"] == f"/var/lib/{service['StateDirectory']}"
+    assert parse_duration(given["--drain-timeout"]) < parse_duration(service["TimeoutStopSec"])
+    assert set(given) <= {name for parameter in get_command(cli).commands["run"].params for name in parameter.opts}  # type: ignore[attr-defined]
