@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import resource
 import secrets
 import signal
@@ -30,14 +31,19 @@ from controller.snapshot import EVERY, load_scores, write_scores
 from controller.status import collect_status
 from controller.summary import count_routes
 from controller.supervise import Supervisor, run_aside
+from controller.systemd import Inherited, Notifier
 from controller.types import Dialplan, Fault, Listen
 from sip.element import Element
-from sip.endpoint import UdpEndpoint, open_udp
-from sip.stream import StreamEndpoint, open_tcp
+from sip.endpoint import UdpEndpoint, adopt_udp, open_udp
+from sip.stream import StreamEndpoint, adopt_tcp, open_tcp
 from sip.transaction import Hop
 
 #: By default the collector walks everything again and again: 1,500 calls/s then stall for half a second (measured).
 GC_THRESHOLDS = (100_000, 50, 100)
+
+
+#: How long calls that are being set up may take to finish once the daemon is asked to end, in seconds.
+DRAIN_TIMEOUT = 30.0
 
 
 class StartError(Exception):
@@ -47,12 +53,16 @@ class StartError(Exception):
 class App:
     """One daemon: `build`, then `serve`, then `stop`."""
 
-    def __init__(self, dialplan: Dialplan, state_dir: Path, file: Path) -> None:
-        """``file`` is where the dialplan came from, and is read again for a reload."""
+    def __init__(self, dialplan: Dialplan, state_dir: Path, file: Path, drain_timeout: float = DRAIN_TIMEOUT) -> None:
+        """``file`` is where the dialplan came from, and is read again for a reload; ``drain_timeout`` in seconds."""
         self._dialplan = dialplan
         self._state_dir = state_dir
         self._file = file
         self._reloading = asyncio.Lock()
+        self._drain_timeout = drain_timeout
+        self._draining = False
+        self._stopped = asyncio.Event()
+        self._notifier = Notifier()
         self._hung_up = False  # a SIGHUP waits to be followed
         self._undo: list[Callable[[], None]] = []
         self._log: Log
@@ -91,15 +101,18 @@ class App:
             self._on_fault,
         )
         self._undo.append(self._control.close)
+        inherited = Inherited()
         listen = plan.listen[0]
-        self.endpoint = UdpEndpoint(_open(open_udp, listen), clock.monotonic)
+        self.endpoint = UdpEndpoint(_open(open_udp, adopt_udp, listen, inherited), clock.monotonic)
         self._undo.append(self.endpoint.close)
         local = [Hop(host, self.endpoint.local.port)]
         for more in plan.listen[1:]:
-            self.streams = StreamEndpoint(_open(open_tcp, more), clock.monotonic)
+            self.streams = StreamEndpoint(_open(open_tcp, adopt_tcp, more, inherited), clock.monotonic)
             self._undo.append(self.streams.close)
             self.endpoint.streams = self.streams
             local.append(Hop(host, self.streams.local.port, "tcp"))
+        if unused := inherited.rest():
+            self._log.warning("inherited sockets are not in the dialplan", addresses=unused)
         now = clock.monotonic()
         epoch_offset = clock.epoch() - now
         self.engine = Engine(
@@ -114,12 +127,11 @@ class App:
         self.endpoint.on_turn = self._on_turn
 
     async def serve(self) -> None:
-        """Carry calls until SIGTERM or SIGINT."""
+        """Carry calls until SIGTERM or SIGINT, and then those that are being set up; a second signal ends at once."""
         raise_file_limit()
         loop = asyncio.get_running_loop()
-        stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
+            loop.add_signal_handler(number, self._on_end, loop)
         self._supervisor = Supervisor(self._on_fault)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         tune_garbage_collector()
@@ -136,7 +148,10 @@ class App:
             routes=count_routes(self._dialplan),
             version=self._dialplan.version,
         )
-        await stopped.wait()
+        self._notifier.tell("READY=1", f"STATUS={self._show_plan()}")
+        if self._notifier.beat is not None:
+            self._supervisor.spawn(self._keep_turning(self._notifier.beat), "watchdog")
+        await self._stopped.wait()
         self.engine.close(clock.monotonic())
         self.endpoint.pump()
         await self._supervisor.close()
@@ -171,11 +186,28 @@ class App:
             await asyncio.sleep(EVERY)
             await run_aside(partial(write_scores, self._state_dir, self.engine.scores.dump()), "scores")
 
+    async def _keep_turning(self, beat: float) -> None:
+        """An idle pump stands still: it must show that it can turn."""
+        while True:
+            await asyncio.sleep(beat)
+            self.endpoint.pump()
+
     async def status(self, _: Request) -> Answer:
         """How the daemon sees its trunks now."""
         return {"ok": True, "status": collect_status(self.engine, clock.monotonic())}
 
     async def _reload(self) -> Answer:
+        self._notifier.reloading(clock.monotonic())
+        try:
+            return await self._replace()
+        finally:  # whole or not, something runs: only the log and whoever asked hear the difference
+            self._notifier.tell("READY=1", f"STATUS={self._show_plan()}")
+
+    def _show_plan(self) -> str:
+        plan = self._dialplan
+        return f"{len(plan.trunks)} trunks, {count_routes(plan)} routes, version {plan.version}"
+
+    async def _replace(self) -> Answer:
         try:
             prepared = await run_aside(lambda: prepare(self._file, self._dialplan), "reload")
         except ReloadError as error:
@@ -212,10 +244,27 @@ class App:
         while self._undo:
             self._undo.pop()()
 
+    def _on_end(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._draining:
+            self._stopped.set()
+            return
+        self._draining = True
+        self.engine.plane.refuse_new(max(1, math.ceil(self._drain_timeout)))
+        calls = len(self.engine.plane)
+        self._log.info("draining", calls=calls, timeout=self._drain_timeout)
+        self._notifier.tell("STOPPING=1", f"STATUS=draining, {calls} calls being set up")
+        loop.call_later(self._drain_timeout, self._stopped.set)
+        self.endpoint.pump()
+
     def _on_turn(self) -> None:
         # opening hours follow the wall clock through NTP steps and the sleep of a virtual machine
-        self.engine.plane.epoch_offset = clock.epoch() - clock.monotonic()
+        now = clock.monotonic()
+        self.engine.plane.epoch_offset = clock.epoch() - now
         self._publish()
+        if self._notifier.beat is not None and self.engine.next_deadline() > now - self._notifier.beat:
+            self._notifier.feed(now)  # not where the one timer is stuck, though datagrams turn the pump
+        if self._draining and not len(self.engine.plane):  # their last words have been sent in this turn
+            self._stopped.set()
 
     def _publish(self) -> None:
         news = self.engine.news
@@ -231,8 +280,17 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _open(opener: Callable[[str, int], socket.socket], listen: Listen) -> socket.socket:
+def _open(
+    opener: Callable[[str, int], socket.socket],
+    adopt: Callable[[socket.socket], None],
+    listen: Listen,
+    inherited: Inherited,
+) -> socket.socket:
     try:
+        sock = inherited.take(listen.host, listen.port, listen.transport)
+        if sock is not None:
+            adopt(sock)
+            return sock
         return opener(listen.host, listen.port)
     except OSError as error:
         raise StartError(

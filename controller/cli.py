@@ -39,10 +39,22 @@ def root(version: Annotated[bool, typer.Option("--version", help="print the vers
 
 
 @cli.command()
-def run(file: DialplanFile, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+def run(
+    file: DialplanFile,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    drain_timeout: Annotated[str, typer.Option(help="what calls that ring may take to finish after SIGTERM")] = "30s",
+) -> None:
     """Carry calls by this dialplan until SIGTERM."""
     from controller.app import App, StartError
     from controller.config import load, render
+    from controller.config.diagnostics import Mistake
+    from controller.config.duration import parse_duration
+
+    try:
+        patience = parse_duration(drain_timeout)
+    except Mistake as mistake:
+        typer.echo(f"--drain-timeout: {mistake.message}; {mistake.hint}", err=True)
+        raise typer.Exit(USAGE) from None
 
     loaded = load(file)
     if loaded.diagnostics:
@@ -50,7 +62,7 @@ def run(file: DialplanFile, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     if loaded.dialplan is None:
         typer.echo("callward was not started", err=True)
         raise typer.Exit(FINDINGS)
-    app = App(loaded.dialplan, state_dir, file)
+    app = App(loaded.dialplan, state_dir, file, patience)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is ready: it reads the file as it is by then anyway
     try:
         app.build()

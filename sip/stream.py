@@ -397,13 +397,18 @@ def open_tcp(host: str, port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart must not wait for old connections
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.setblocking(False)
         sock.bind((host, port))
-        sock.listen(_BACKLOG)
+        adopt_tcp(sock)
     except OSError:
         sock.close()
         raise
     return sock
+
+
+def adopt_tcp(sock: socket.socket) -> None:
+    """Listen on a socket, maybe one that somebody else has bound."""
+    sock.setblocking(False)
+    sock.listen(_BACKLOG)
 
 
 def _is_connected(sock: socket.socket) -> bool:

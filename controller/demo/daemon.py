@@ -34,7 +34,17 @@ class Daemon(asyncio.SubprocessProtocol):
 
     async def start(self, dialplan: Path, state_dir: Path) -> None:
         """Start it; it is ready when it says so."""
-        command = [sys.executable, "-m", "controller.cli", "run", str(dialplan), "--state-dir", str(state_dir)]
+        command = [
+            sys.executable,
+            "-m",
+            "controller.cli",
+            "run",
+            str(dialplan),
+            "--state-dir",
+            str(state_dir),
+            "--drain-timeout",
+            "1ms",
+        ]
         minder = shutil.which("setpriv")  # util-linux: takes the daemon along however we die, even by SIGKILL
         if minder:
             command = [minder, "--pdeathsig", "TERM", *command]

@@ -173,11 +173,16 @@ class EmbeddedPlane:
             "loops": 0,
         }
         self._calls: dict[str, _Call] = {}  # under way, by offer id
+        self._retry_after: str | None = None  # set: no new calls any more
 
     @property
     def outbox(self) -> list[tuple[bytes, Hop]]:
         """What the transport must send; the driver clears it."""
         return self._layer.outbox
+
+    def refuse_new(self, retry_after: int) -> None:
+        """Take no new calls any more: whoever has one is told to come back after so many seconds."""
+        self._retry_after = f"Retry-After: {retry_after}"
 
     def set_states(self, view: HealthView) -> None:
         """Route new offers by this view."""
@@ -258,6 +263,8 @@ class EmbeddedPlane:
                 self._refuse_extensions(transaction, request, "proxy-require", now)
             elif request.to_tag:
                 self._relay(transaction, request, now)
+            elif self._retry_after is not None and request.method in ("INVITE", "OPTIONS"):
+                self._answer(transaction, 503, now, self._retry_after)  # OPTIONS too: neighbours route away
             elif request.method == "INVITE":
                 self._on_invite(transaction, request, event.source, now)
             else:

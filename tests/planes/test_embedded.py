@@ -725,3 +725,34 @@ def test_a_fault_in_one_call_is_told_and_costs_no_other(monkeypatch: pytest.Monk
     (fault,) = bench.plane.faults
     assert "RuntimeError: a bug" in fault.what
     assert bench.call(call_id="another", branch="z9hG4bK-another")
+
+
+# --------------------------------------------------------------------------- before the end
+
+
+def test_once_new_calls_are_refused_neighbours_hear_it_and_calls_being_set_up_go_on() -> None:
+    bench = Bench()
+    (first,) = requests(bench.call())
+    bench.plane.refuse_new(30)
+    ((refusal, _),) = bench.call(branch="z9hG4bK-new", call_id="new@caller")
+    assert isinstance(refusal, Response)
+    assert (refusal.status, refusal.get("retry-after")) == (503, "30")
+    ((refusal, _),) = bench.receive(wire.request("OPTIONS"))
+    assert isinstance(refusal, Response)
+    assert (refusal.status, refusal.get("retry-after")) == (503, "30")
+    (second,) = requests(bench.answer(first, 503))
+    assert len(bench.plane) == 1
+    assert statuses(bench.answer(second, 200, T2)) == [200]
+    assert len(bench.plane) == 0
+
+
+def test_while_new_calls_are_refused_those_that_are_up_and_those_who_give_up_are_served() -> None:
+    bench = Bench()
+    _, final = established(bench)
+    requests(bench.call(branch="z9hG4bK-new", call_id="new@caller"))
+    bench.plane.refuse_new(30)
+    routes = [f"Route: {value}" for value in final.get_all("record-route")]
+    sent = bench.receive(wire.request("BYE", "sip:anna@192.0.2.21:5060", to_tag=final.to_tag, extra=routes))
+    assert requests(sent, "BYE")
+    assert 487 in statuses(bench.receive(wire.request("CANCEL", branch="z9hG4bK-new", call_id="new@caller")))
+    assert len(bench.plane) == 0

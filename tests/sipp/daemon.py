@@ -20,6 +20,17 @@ ROOT = Path(__file__).resolve().parents[2]
 Event = Mapping[str, Any]
 
 
+#: Becomes the command that follows, with these descriptors as its numbers 3 and up (sd_listen_fds(3)).
+HAND_OVER = """
+import fcntl, os, sys
+ours = [fcntl.fcntl(int(number), fcntl.F_DUPFD_CLOEXEC, 50) for number in sys.argv[1].split(",")]  # out of the way
+os.environ.update(LISTEN_FDS=str(len(ours)), LISTEN_PID=str(os.getpid()))
+for place, number in enumerate(ours, 3):
+    os.dup2(number, place)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 class DaemonError(Exception):
     """The daemon did not do what it should; the message holds what it said."""
 
@@ -32,6 +43,7 @@ class Command:
     patience: float = 20.0  # seconds to start, and to stop
     lines: list[str] = field(default_factory=list)  # of its stderr
     events: list[Event] = field(default_factory=list)  # the same, as far as it is JSON
+    sockets: tuple[int, ...] = ()  # descriptors that it inherits, as systemd hands them over
     _heard: Condition = field(default_factory=Condition)
     _over: bool = False
     _process: subprocess.Popen[str] = field(init=False)
@@ -40,8 +52,16 @@ class Command:
     def __enter__(self) -> Self:
         """Start it; it is ready on return."""
         command = [sys.executable, "-m", "controller.cli", *self.arguments]
+        if self.sockets:
+            command = [sys.executable, "-c", HAND_OVER, ",".join(map(str, self.sockets)), *command]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            pass_fds=self.sockets,
         )
         self._reader = Thread(target=self._read, name="daemon-stderr", daemon=True)
         self._reader.start()
@@ -83,6 +103,10 @@ class Command:
     def stop(self) -> int:
         """Ask it to end (SIGTERM), and give its exit code."""
         self._process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Until it has ended; its exit code."""
         code = self._process.wait(self.patience)
         self._reader.join(self.patience)
         return code
