@@ -125,5 +125,6 @@ class Command:
 class Daemon(Command):
     """`callward run`."""
 
-    def __init__(self, dialplan: Path, state: Path, patience: float = 20.0) -> None:
-        super().__init__(("run", str(dialplan), "--state-dir", str(state)), patience)
+    def __init__(self, dialplan: Path, state: Path, patience: float = 20.0, drain_timeout: str = "30s") -> None:
+        places = (str(dialplan), "--state-dir", str(state))
+        super().__init__(("run", *places, "--drain-timeout", drain_timeout), patience)

@@ -59,7 +59,7 @@ def check(tmp_path: Path, port: int, messages: dict[str, bytes], shape: str) -> 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as pbx:
         pbx.bind(("127.0.0.1", 0))
         plan.write_text(PLAN.format(ours=port, pbx=pbx.getsockname()[1]))
-        with Daemon(plan, tmp_path / "state") as daemon:
+        with Daemon(plan, tmp_path / "state", drain_timeout="1ms") as daemon:
             for name, data in messages.items():
                 data = as_streamed(data)
                 stand.feed(data)
