@@ -19,9 +19,6 @@ from controller.probes import MAX_LAG, Prober
 from controller.rules.quality import trunk_targets
 from controller.switchboard import Switchboard
 from controller.types import (
-    CALL_SILENT,
-    NO_PROGRESS,
-    NO_REPLY,
     CallRecord,
     CallSign,
     Dialplan,
@@ -68,7 +65,7 @@ class Engine:
         self.board = Board(dialplan.trunks.values(), now)
         self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing)
         self.plane.epoch_offset = epoch_offset
-        self.plane.past_until = now + (timing or Timing()).timer_c  # RFC 3261 §16.6 step 11: nothing rings for longer
+        self.plane.set_past(now + (timing or Timing()).timer_c)  # RFC 3261 §16.6 step 11: nothing rings for longer
         self.prober = Prober(self.board, hops, element.local, token, *element.locals.values())
         self.deep = DeepProber(self.board, hops, element, token, now, timing)
         self.outbox = self.plane.outbox
@@ -118,8 +115,7 @@ class Engine:
         self._deadlines.fire_due(now)
         self.plane.drain(now)
         if late:
-            self.plane.samples = [sample for sample in self.plane.samples if sample.code != CALL_SILENT]
-            self.plane.signs = [sign for sign in self.plane.signs if sign.code not in (NO_REPLY, NO_PROGRESS)]
+            self.plane.evidence.forget_silence()
         if self.prober.next_deadline() <= now:
             self._take(self.prober.handle_timer(now), now)
         if self.deep.next_deadline() <= now:
@@ -158,9 +154,11 @@ class Engine:
 
     def _settle(self, now: float) -> None:
         plane = self.plane
-        while plane.strays or plane.samples:
-            strays, plane.strays = plane.strays, []
-            samples, plane.samples = plane.samples, []
+        evidence = plane.evidence
+        while plane.strays or evidence.samples:
+            strays = plane.strays.copy()
+            plane.strays.clear()
+            samples, evidence.samples = evidence.samples, []
             for stray in strays:
                 response = stray.response
                 is_ours, transitions = self.prober.handle_response(response, stray.source, now)
@@ -169,8 +167,8 @@ class Engine:
                 self._take(transitions, now)
             for sample in samples:
                 self._take(self.board.observe(sample, now), now)
-        if plane.signs:
-            signs, plane.signs = plane.signs, []
+        if evidence.signs:
+            signs, evidence.signs = evidence.signs, []
             for sign in signs:
                 self._weigh(sign, now)
         if plane.records or plane.faults:

@@ -10,7 +10,8 @@ is released by us with ACK and BYE, so that no caller ever has to sort out two a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from sip import builder
@@ -66,6 +67,7 @@ class BranchFailed:
     status: int
     local: bool = False  # no response stands behind it
     retry_after: int = 0  # seconds, as the response says (RFC 3261 §20.33)
+    response: Response | None = field(default=None, compare=False)  # as it came
 
 
 @dataclass(slots=True)
@@ -79,11 +81,16 @@ class BranchReleased:
 ForkEvent = BranchProgressed | BranchAnswered | BranchFailed | BranchReleased
 
 
+#: Makes of a response, without our Via, what upstream is to see: the way back of what the request was dressed in.
+Back = Callable[[Response], Response]
+
+
 class Branch:
     """One forwarded request (its transaction's user)."""
 
     __slots__ = (
         "answer",
+        "back",
         "cancel_reason",
         "cancel_wanted",
         "context",
@@ -97,8 +104,9 @@ class Branch:
         "transaction",
     )
 
-    def __init__(self, context: ResponseContext, branch_id: int, request: Request) -> None:
+    def __init__(self, context: ResponseContext, branch_id: int, request: Request, back: Back | None) -> None:
         self.context = context
+        self.back = back
         self.id = branch_id
         self.dialog = (request.call_id, request.cseq[0], request.from_tag)
         self.request: Request | None = request  # until there is nothing left to cancel
@@ -155,9 +163,10 @@ class ResponseContext:
 
     # -- commands
 
-    def add_branch(self, branch_id: int, request: Request, hop: Hop, now: float) -> None:
-        """Forward ``request`` on a new branch; its top Via is ours already."""
-        branch = Branch(self, branch_id, request)
+    def add_branch(self, branch_id: int, request: Request, hop: Hop, now: float, back: Back | None = None) -> None:
+        """Forward ``request`` on a new branch; its top Via is ours already. ``back`` undoes in responses whatever else
+        the request differs in from that of upstream."""
+        branch = Branch(self, branch_id, request, back)
         self.branches[branch_id] = branch
         branch.transaction = self._layer.request(request, hop, now, branch)
         if self._relay and request.method != "INVITE":
@@ -186,7 +195,7 @@ class ResponseContext:
         if branch is None or branch.answer is None or self.final:
             return False
         self.winner, self._winner_tag = branch_id, branch.answer.to_tag
-        self._send_final(self._element.forward_response(branch.answer), now)
+        self._send_final(self._undress(branch, branch.answer), now)
         branch.answer = None
         return True
 
@@ -209,7 +218,7 @@ class ResponseContext:
             return self.respond(500, now)
         if isinstance(best, int):
             return self.respond(best or 480, now)
-        self._send_final(self._element.forward_response(best), now)
+        self._send_final(best, now)
         return True
 
     # -- events of the branches
@@ -254,7 +263,7 @@ class ResponseContext:
             if response.cseq[1] != "INVITE":  # RFC 4320 §4.1: nothing but a 100, and that not before its time
                 return []
             if status > 100:  # §16.7 step 5: 100 is hop by hop
-                self._layer.respond(self.upstream, self._element.forward_response(response), now)
+                self._layer.respond(self.upstream, self._undress(branch, response), now)
             if self._relay and (first or status > 100):
                 self._arm(branch, now + self._layer.timing.timer_c)
         return [BranchProgressed(self, branch.id, status)]
@@ -274,7 +283,7 @@ class ResponseContext:
         tag = response.to_tag
         if self.winner == branch.id and tag == self._winner_tag:
             # a retransmission: the caller's ACK was lost, or is on its way
-            self._layer.respond(self.upstream, self._element.forward_response(response), now)
+            self._layer.respond(self.upstream, self._undress(branch, response), now)
             return []
         if response.cseq[1] != "INVITE":
             return []
@@ -305,11 +314,13 @@ class ResponseContext:
         self._disarm(branch)
         branch.done = True
         if self._relay or not branch.cancel_wanted:  # who cancels a relayed request hears the 487 of the other side
-            self._consider(best)
+            self._consider(best if isinstance(best, int) else self._undress(branch, best))
         branch.status = status
         branch.request = None
-        retry_after = parse_retry_after(best.get("retry-after")) if isinstance(best, Response) and status >= 500 else 0
-        return [BranchFailed(self, branch.id, status, local, retry_after)]
+        if isinstance(best, int):
+            return [BranchFailed(self, branch.id, status, local)]
+        retry_after = parse_retry_after(best.get("retry-after")) if status >= 500 else 0
+        return [BranchFailed(self, branch.id, status, local, retry_after, best)]
 
     # -- inside
 
@@ -317,6 +328,10 @@ class ResponseContext:
         self.final = response.status
         self._best = 0
         self._layer.respond(self.upstream, response, now)
+
+    def _undress(self, branch: Branch, response: Response) -> Response:
+        forwarded = self._element.forward_response(response)
+        return forwarded if branch.back is None else branch.back(forwarded)
 
     def _consider(self, response: Response | int) -> None:
         status = response if isinstance(response, int) else response.status

@@ -238,7 +238,7 @@ def test_the_callers_reason_is_passed_on() -> None:
 
 def test_a_cancel_of_nothing_is_of_no_transaction() -> None:
     old = Bench()
-    old.plane.past_until = 185.0
+    old.plane.set_past(185.0)
     old.wait_until(185.1)
     assert statuses(old.receive(wire.request("CANCEL"))) == [481]
     assert statuses(Bench().receive(wire.request("CANCEL", "sip:+19@192.0.2.10"))) == [481], "nobody's number"
@@ -368,7 +368,7 @@ def test_a_cancel_of_a_past_life_that_comes_round_again_stops() -> None:
 
 def test_the_answer_to_a_cancel_of_a_past_life_is_passed_on_as_long_as_cancels_are() -> None:
     bench = Bench(stage("anna/t1"))
-    bench.plane.past_until = 185.0
+    bench.plane.set_past(185.0)
     bench.wait_until(150.0)
     (cancel,) = requests(bench.receive(wire.request("CANCEL")), "CANCEL")
     assert statuses(bench.answer(cancel, 200)) == [200]
@@ -400,7 +400,7 @@ def test_a_reinvite_of_a_past_life_is_cancelled_and_acknowledged_along_its_route
 def test_a_response_cannot_be_of_a_past_life_when_this_one_is_old() -> None:
     (invite,) = requests(Bench().call())
     old = Bench()
-    old.plane.past_until = 185.0
+    old.plane.set_past(185.0)
     old.wait_until(185.1)
     assert old.answer(invite, 180) == []
     assert old.answer(invite, 200) == [], "it may be a copy of a winner's: no BYE"
@@ -430,7 +430,7 @@ def test_a_late_copy_of_the_winners_answer_ends_no_call() -> None:
     assert statuses(bench.answer(anna, 200)) == [200]
     bench.receive(wire.request("ACK", to_tag="x"))
     for later in (10.0, 60.0, 100.0):
-        bench.plane.past_until = 0.0
+        bench.plane.set_past(0.0)
         bench.wait_until(bench.now + later)
         assert [m for m, _ in bench.answer(anna, 200) if isinstance(m, Request)] == []
 
@@ -480,21 +480,21 @@ def test_the_first_response_is_a_sign_of_life_with_its_latency() -> None:
     bench.now = 0.125
     bench.answer(invite, 100)
     bench.answer(invite, 180)
-    assert bench.plane.samples == [Sample("t1", True, "CALL_RESPONSE", 0.125)]
+    assert bench.plane.evidence.samples == [Sample("t1", True, "CALL_RESPONSE", 0.125)]
 
 
 def test_silence_is_a_sample_at_the_hedge() -> None:
     bench = Bench()
     bench.call()
     bench.wait_until(0.25)
-    assert bench.plane.samples == [Sample("t1", False, "CALL_SILENT")]
+    assert bench.plane.evidence.samples == [Sample("t1", False, "CALL_SILENT")]
 
 
 def test_an_unreachable_trunk_is_a_sample_and_moves_the_call() -> None:
     bench = Bench()
     (invite,) = requests(bench.call())
     bench.plane.unreachable(invite.via.branch, bench.now)
-    assert bench.plane.samples == [Sample("t1", False, TRANSPORT_ERROR)]
+    assert bench.plane.evidence.samples == [Sample("t1", False, TRANSPORT_ERROR)]
     assert [hop for message, hop in bench.take()] == [T2]
 
 
@@ -657,7 +657,7 @@ def test_large_request_goes_over_udp_after_all_when_tcp_fails() -> None:
     ((again, hop),) = bench.take()
     assert isinstance(again, Request)
     assert (hop, again.via.transport, again.via.branch) == (T1, "UDP", first.via.branch)
-    assert bench.plane.samples == [], "the trunk is not to blame"
+    assert bench.plane.evidence.samples == [], "the trunk is not to blame"
     assert 200 in statuses(bench.answer(again, 200))
     assert [attempt.path for attempt in bench.record.attempts] == ["anna via t1"]
 

@@ -201,7 +201,7 @@ def test_a_408_to_a_non_invite_is_never_passed_on() -> None:
 
 def test_a_late_response_to_a_non_invite_is_dropped() -> None:
     bench, sent = in_dialog("INFO")
-    bench.plane.past_until = Timing().timer_c  # as the engine sets it
+    bench.plane.set_past(Timing().timer_c)  # as the engine sets it
     (info,) = requests(sent, "INFO")
     bench.wait_until(33.0)
     assert statuses(bench.answer(info, 200)) == []

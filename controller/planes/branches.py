@@ -1,0 +1,35 @@
+"""How the INVITE of a call looks on the way to a trunk, and what its caller sees of the responses.
+
+Owns the copy that is sent for each attempt. Must not decide whom to try, nor send anything: later policies of what a
+trunk sees (its numbers, its credentials) have their place here, and in `dialogs` for what follows within the call.
+"""
+
+from __future__ import annotations
+
+from controller.planes.call import Attempt, Call
+from sip import builder
+from sip.element import Element
+from sip.message import Request
+from sip.route import SealedRoute
+
+
+class Branches:
+    """Makes the requests of attempts."""
+
+    def __init__(self, element: Element) -> None:
+        self._element = element
+        self._path_tags: dict[str, str] = {}  # by the name of the path
+
+    def make_invite(self, call: Call, attempt: Attempt, trial: int, transport: str) -> Request:
+        """The INVITE of an attempt; the same call, path and trial give the same one in any life."""
+        invite, path, element = call.invite, attempt.path, self._element
+        passport = SealedRoute(invite.from_tag, call.context.upstream.hop, path.trunk)
+        route = element.record_route(invite.call_id, passport, transport)
+        via = element.via_for(invite, self._tag_of(path.name), trial, call.loop_tag, transport=transport)
+        return builder.forward_request(invite, path.address, via, record_route=route, breadth=attempt.breadth)
+
+    def _tag_of(self, path: str) -> str:
+        tag = self._path_tags.get(path)
+        if tag is None:
+            tag = self._path_tags[path] = self._element.path_tag_of(path)
+        return tag

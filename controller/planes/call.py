@@ -1,0 +1,67 @@
+"""The SIP side of one run and of its attempts: plain records that the plane keeps while a call is being set up.
+
+Owns no behaviour. Everything that is known of a call before its final response stands here, nothing of it afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+from typing import Any
+
+from controller.types import Offer, Path, Trunk
+from sip.fork import ResponseContext
+from sip.message import Request
+from sip.transaction import Hop
+
+
+class Attempt:
+    """The SIP side of one attempt."""
+
+    __slots__ = ("breadth", "fallback", "heard", "path", "started", "told")
+
+    def __init__(self, path: Path, started: float) -> None:
+        self.breadth = 0  # its share of the call's, as long as its branch is open
+        self.path = path
+        self.started = started
+        self.heard = False
+        self.told = False  # what it says about the quality of its trunk
+        self.fallback: tuple[Request, Hop] | None = None  # over UDP, when it is too large and TCP fails (§18.1.1)
+
+
+class Call:
+    """The SIP side of one run: the user of its response context."""
+
+    __slots__ = (
+        "attempts",
+        "context",
+        "deadline",
+        "failed",
+        "hops",
+        "invite",
+        "loop_tag",
+        "offer",
+        "reason",
+        "share",
+        "spare",
+        "started",
+        "ticket",
+        "trunks",
+    )
+
+    def __init__(
+        self, offer: Offer, invite: Request, context: ResponseContext, loop_tag: str, breadth: int, started: float
+    ) -> None:
+        self.offer = offer
+        self.invite = invite
+        self.context = context
+        self.loop_tag = loop_tag
+        self.spare = self.share = breadth  # RFC 5393 §5.3.3: what open branches have not taken; what the next one gets
+        self.started = started
+        self.attempts: dict[int, Attempt] = {}
+        self.reason: str | None = None  # what the caller's CANCEL said
+        self.deadline = inf
+        self.ticket: list[Any] | None = None
+        self.failed: list[tuple[str, str, str]] = []  # endpoint, trunk, code
+        self.hops: Mapping[str, Hop] = {}  # those of the dialplan that it began with, as its plan
+        self.trunks: Mapping[str, Trunk] = {}

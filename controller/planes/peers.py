@@ -1,0 +1,62 @@
+"""Who is at which address: the trunks of now, those that have left, and who a packet or a dialog belongs to.
+
+Owns the tables behind `trunk_of` and `may_reach`, made when the dialplan is swapped. Must not know messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controller.types import Trunk
+from sip.transaction import Hop
+
+
+class Peers:
+    """``hops`` maps each trunk of the current dialplan to its address, resolved ahead."""
+
+    def __init__(self) -> None:
+        self.hops: Mapping[str, Hop] = {}
+        self._homes: dict[str, Hop] = {}  # the same with trunks that have left: calls may still be up there
+        self._hosts: dict[str, set[str]] = {}  # each host that a trunk ever had in this life, for the same reason
+        self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
+        self._at: dict[str, list[tuple[str, Hop]]] = {}  # the trunks at each host
+
+    def swap(self, hops: Mapping[str, Hop], trunks: Mapping[str, Trunk]) -> None:
+        """Use these addresses from now on."""
+        self.hops = hops
+        self._homes.update(hops)
+        for name, hop in hops.items():
+            self._hosts.setdefault(name, set()).add(hop.host)
+        self._owners = {hop[:2]: trunks[name].carrier or name for name, hop in hops.items() if name in trunks}
+        self._at = {}
+        for name, hop in hops.items():
+            self._at.setdefault(hop.host, []).append((name, hop))
+
+    def trunk_of(self, source: Hop) -> str:
+        """The trunk whose address a packet really came from, "" where that is not one and certain.
+
+        A peer may send from another port than it listens on, as every new TCP connection does; where several trunks
+        share a host the port has to tell them apart, over TCP unless they have the same one.
+        """
+        found = self._at.get(source.host, [])
+        if len(found) > 1 and (source.transport == "udp" or len({hop.port for _, hop in found}) > 1):
+            found = [(name, hop) for name, hop in found if hop.port == source.port]
+        if len(found) > 1:
+            found = [(name, hop) for name, hop in found if hop.transport == source.transport]
+        return found[0][0] if len(found) == 1 else ""
+
+    def trunks_at(self, hop: Hop) -> list[str]:
+        """The trunks with this very address."""
+        return [name for name, other in self.hops.items() if other == hop]
+
+    def home_of(self, trunk: str) -> Hop | None:
+        """The address that a trunk has, or had last."""
+        return self._homes.get(trunk)
+
+    def may_reach(self, hop: Hop, home: Hop | None, trunk: str = "") -> bool:
+        """Whether a dialog may lead to ``hop``: to its own trunk or to none. Other trunks trust our address, and it
+        was not meant for them. ``home`` is where it began, ``trunk`` the one whose hosts of this life are all right."""
+        if trunk and hop.host in self._hosts.get(trunk, ()):
+            return True
+        owner = self._owners.get(hop[:2])
+        return owner is None or (home is not None and (hop.host == home.host or owner == self._owners.get(home[:2])))
