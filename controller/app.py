@@ -29,7 +29,7 @@ from controller.log import LineWriter, Log, log_news, open_log
 from controller.reload import Prepared, ReloadError, prepare
 from controller.rules.quality import trunk_targets
 from controller.snapshot import EVERY, load_scores, write_scores
-from controller.status import collect_status
+from controller.status import collect_status, show_listener
 from controller.summary import count_routes
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Inherited, Notifier
@@ -110,7 +110,7 @@ class App:
         for more in plan.listen[1:]:
             self.streams = StreamEndpoint(_open(open_tcp, adopt_tcp, more, inherited), clock.monotonic)
             self._undo.append(self.streams.close)
-            self.endpoint.streams = self.streams
+            self.endpoint.streams[self.streams.local[2:]] = self.streams
             local.append(Hop(host, self.streams.local.port, "tcp"))
         if unused := inherited.rest():
             self._log.warning("inherited sockets are not in the dialplan", addresses=unused)
@@ -144,7 +144,7 @@ class App:
         ours = [self.endpoint.local] + ([self.streams.local] if self.streams is not None else [])
         self._log.info(
             "ready",
-            listen=[f"{transport}:{host}:{port}" for host, port, transport in ours],
+            listen=[show_listener(hop) for hop in ours],
             trunks=len(self._dialplan.trunks),
             routes=count_routes(self._dialplan),
             version=self._dialplan.version,

@@ -185,7 +185,7 @@ class DeepProber:
 
     def _place(self, watch: _Watch, now: float) -> None:
         token = self._token()
-        invite = make_invite(watch.detector.trunk, watch.deep.user, self._element.locals[watch.hop.transport], token)
+        invite = make_invite(watch.detector.trunk, watch.deep.user, self._element.listeners[watch.hop[2:]], token)
         call = watch.call = _Call(watch, invite, (invite.call_id, invite.cseq[0], invite.from_tag), now)
         self._open.add(call)
         call.ticket = self._deadlines.arm(now + watch.deep.within, self._on_late, call, now + watch.deep.within)
@@ -373,19 +373,19 @@ class DeepProber:
         """A request in the dialog of a test call and where it goes, which may be by another transport."""
         element, hop = self._element, call.watch.hop
         request = make(answer, self._via(hop), element.is_own)
-        onward = element.next_hop(request) or hop
-        if onward.transport != hop.transport:
+        onward = element.next_hop(request, hop) or hop
+        if onward[2:] != hop[2:]:
             request.replace_first_value("via", self._via(onward))
         return request, onward
 
     def _via(self, hop: Hop) -> str:
-        return _via_of(self._element.locals[hop.transport], self._token())
+        return _via_of(self._element.listeners[hop[2:]], self._token())
 
     # ------------------------------------------------------------------ trunks
 
     def _watch(self, detector: Detector, hops: Mapping[str, Hop], now: float) -> None:
         trunk, hop = detector.trunk, hops.get(detector.trunk.name)
-        if trunk.deep is None or hop is None or hop.transport not in self._element.locals:
+        if trunk.deep is None or hop is None or hop[2:] not in self._element.listeners:
             return
         first = now + spread_by_name(trunk.name) * min(trunk.deep.every, MAX_SPREAD)
         ticket = self._deadlines.arm(first, self._on_due, trunk.name)

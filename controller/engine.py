@@ -66,7 +66,7 @@ class Engine:
         self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing)
         self.plane.epoch_offset = epoch_offset
         self.plane.set_past(now + (timing or Timing()).timer_c)  # RFC 3261 §16.6 step 11: nothing rings for longer
-        self.prober = Prober(self.board, hops, element.local, token, *element.locals.values())
+        self.prober = Prober(self.board, hops, element.local, token, *element.listeners.values())
         self.deep = DeepProber(self.board, hops, element, token, now, timing)
         self.outbox = self.plane.outbox
         self.news: list[CallRecord | Change | Transition | Page | Uplink | Fault] = []

@@ -67,11 +67,11 @@ class Prober:
     """Probes all trunks of a board, without I/O."""
 
     def __init__(self, board: Board, hops: Mapping[str, Hop], local: Hop, token: Callable[[], str], *more: Hop) -> None:
-        """``hops`` has the resolved address of each trunk by name, ``local`` and ``more`` are the addresses that we
-        advertise, each of another transport, ``token`` makes unguessable tokens (RFC 3261 `token` characters)."""
+        """``hops`` has the resolved address of each trunk by name, ``local`` and ``more`` are our listeners by the
+        addresses that we advertise, ``token`` makes unguessable tokens (RFC 3261 `token` characters)."""
         self.outbox: list[tuple[bytes, Hop]] = []  # datagrams for the driver to send, in order
         self._board = board
-        self._local = {hop.transport: hop for hop in (local, *more)}
+        self._local = {hop[2:]: hop for hop in (local, *more)}
         self._token = token
         self._deadlines = Deadlines()
         self._watches: dict[str, _Watch] = {}
@@ -201,12 +201,10 @@ class Prober:
     def _watch(self, detector: Detector, hops: Mapping[str, Hop], when: float) -> None:
         trunk = detector.trunk
         hop = hops.get(trunk.name)
-        if trunk.probe is None or hop is None or hop.transport not in self._local:
+        if trunk.probe is None or hop is None or hop[2:] not in self._local:
             return
         ticket = self._deadlines.arm(when, self._probe, trunk.name)
-        self._watches[trunk.name] = _Watch(
-            detector, hop, _cut_request(trunk, self._local[hop.transport]), deque(), ticket
-        )
+        self._watches[trunk.name] = _Watch(detector, hop, _cut_request(trunk, self._local[hop[2:]]), deque(), ticket)
 
 
 def _is_open(probe: _Sent) -> bool:

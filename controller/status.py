@@ -17,6 +17,8 @@ from controller.health.score import Row
 from controller.health.signals import Signal
 from controller.summary import address_of, make_table, show_seconds
 from controller.types import TargetState, TrunkHealth
+from sip.transaction import Hop
+from sip.uri import bracketed
 
 Status = dict[str, Any]
 
@@ -29,7 +31,7 @@ def collect_status(engine: Engine, now: float) -> Status:
     quality = {row.target: row for row in engine.scores.view(now) if not row.region}
     return {
         "version": dialplan.version,
-        "listen": [f"{transport}:{host}:{port}" for host, port, transport in engine.element.locals.values()],
+        "listen": [show_listener(hop) for hop in engine.element.listeners.values()],
         "calls": len(engine.plane),
         "counters": dict(engine.plane.counters),
         "trunks": [
@@ -41,6 +43,12 @@ def collect_status(engine: Engine, now: float) -> Status:
         ],
         "uplink": engine.board.view.uplink,
     }
+
+
+def show_listener(hop: Hop) -> str:
+    """A listener of ours: its transport and address, and its name if it needs one."""
+    name = f" ({hop.listener})" if hop.listener else ""
+    return f"{hop.transport}:{bracketed(hop.host)}:{hop.port}{name}"
 
 
 def _trunk(detector: Detector, health: TrunkHealth, now: float) -> dict[str, Any]:

@@ -21,10 +21,12 @@ from sip.message import Message, Request, Response
 from sip.route import SealedRoute, decode_route
 from sip.seal import Seal
 from sip.transaction import Hop
-from sip.uri import Uri, bare_host, bracketed, is_address, parse_uri
+from sip.uri import Uri, bare_host, bracketed, default_port, is_address, parse_uri
 
 _MARK = f"{MAGIC_COOKIE}cw-"
 _MAC_CHARS = 22  # 132 bits of a SHA-256 HMAC in base64
+_CAME_BY = "~"  # in a branch before the name of a listener; no base64 has it
+_BY_UDP = Hop("", 0)  # by the first UDP listener
 SEAL_PARAM = "cw"
 MAX_DATAGRAM = 1300  # RFC 3261 §18.1.1: larger requests go over a transport with congestion control, where there is one
 _SEALED = re.compile(r";\s*cw\s*=\s*([\w.\-]+)", re.IGNORECASE)
@@ -38,29 +40,29 @@ class Refusal(Enum):
 
 
 class Element:
-    """This SIP element, behind one listening address of each transport."""
+    """This SIP element, behind one listening address or several."""
 
     def __init__(
         self, local: Hop, branch_key: bytes, seal: Seal, names: Mapping[str, str] | None = None, *more: Hop
     ) -> None:
-        """``local`` and ``more`` are what others reach us by, of one host, each of another transport; ``names`` maps
-        host names to IP addresses, resolved ahead."""
+        """``local`` and ``more`` are our listeners by the addresses that others reach us by, each with a transport and
+        a name of its own (`Hop`); ``names`` maps host names to IP addresses, resolved ahead."""
         self.local = local
-        self.locals = {hop.transport: hop for hop in (local, *more)}
+        self.listeners = {hop[2:]: hop for hop in (local, *more)}  # by transport and name: `Hop` says which
         self._key = branch_key
         self._seal = seal
         self._names = dict(names or {})
-        host = bracketed(local.host)
-        self._via_prefix = {
-            hop.transport: f"SIP/2.0/{hop.transport.upper()} {host}:{hop.port};branch=" for hop in self.locals.values()
-        }
-        self._uri_prefix = {  # udp is what a URI means that says nothing (RFC 3263 §4.1)
-            hop.transport: f"sip:{host}:{hop.port}{'' if hop.transport == 'udp' else f';transport={hop.transport}'};lr"
-            for hop in self.locals.values()
-        }
-        self._host = bare_host(host)
-        self._sent_by = {(self._host, hop.port) for hop in self.locals.values()}
-        self._ports = {hop.port for hop in self.locals.values()}
+        self._via_prefix: dict[tuple[str, ...], str] = {}
+        self._uri_prefix: dict[tuple[str, ...], str] = {}
+        self._sent_by: set[tuple[str, int]] = set()
+        self._fitting: dict[tuple[str, bool], list[Hop]] = {}  # our listeners by transport and family (True: IPv6)
+        for hop in self.listeners.values():
+            at = f"{bracketed(hop.host)}:{hop.port}"
+            kind = "" if hop.transport == "udp" else f";transport={hop.transport}"  # udp is the default (RFC 3263 §4.1)
+            self._via_prefix[hop[2:]] = f"SIP/2.0/{hop.transport.upper()} {at};branch="
+            self._uri_prefix[hop[2:]] = f"sip:{at}{kind};lr"
+            self._sent_by.add((bare_host(bracketed(hop.host)), hop.port))
+            self._fitting.setdefault((hop.transport, ":" in hop.host), []).append(hop)
 
     def learn_names(self, names: Mapping[str, str]) -> None:
         """Know these host names as well; dialogs that are up may still use the old ones."""
@@ -69,15 +71,25 @@ class Element:
     # -- branches and tags
 
     def via_for(
-        self, request: Message, path_tag: str, trial: int = 1, loop_tag: str = "", *, transport: str = "udp"
+        self,
+        request: Message,
+        path_tag: str,
+        trial: int = 1,
+        loop_tag: str = "",
+        *,
+        hop: Hop = _BY_UDP,
+        came_by: str = "",
     ) -> str:
-        """Our Via for ``request`` forwarded on this path: the same input gives the same branch in any life.
+        """Our Via for ``request`` forwarded on this path to ``hop``: the same input gives the same branch in any life.
 
         ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path;
-        ``loop_tag`` is what `has_passed` looks for. A response may stand for the request that it answers.
+        ``loop_tag`` is what `has_passed` looks for; ``came_by`` is the listener by which the request came, and answers
+        go back (`came_by`). A response may stand for the request that it answers.
         """
         marked = f"{path_tag}-{trial}-{loop_tag}" if loop_tag else f"{path_tag}-{trial}"
-        return f"{self._via_prefix[transport]}{_MARK}{marked}-{self._branch_mac(request, request.via, marked)}"
+        if came_by:
+            marked = f"{marked}{_CAME_BY}{came_by}"
+        return f"{self._via_prefix[hop[2:]]}{_MARK}{marked}-{self._branch_mac(request, request.via, marked)}"
 
     def path_tag_of(self, path_name: str) -> str:
         """A short stable name of a path for its branch ids; computed at load time."""
@@ -85,7 +97,11 @@ class Element:
 
     def path_tag_in(self, via: Via) -> str:
         """The path tag (or method) in a branch of ours."""
-        return via.branch[len(_MARK) : -_MAC_CHARS - 1].split("-", 1)[0]
+        return via.branch[len(_MARK) : -_MAC_CHARS - 1].split("-", 1)[0].partition(_CAME_BY)[0]
+
+    def came_by(self, via: Via) -> str:
+        """The listener by which the request came that left with this Via of ours (`made_branch` proves that it is)."""
+        return via.branch[len(_MARK) : -_MAC_CHARS - 1].partition(_CAME_BY)[2]
 
     def loop_tag_of(self, target: str) -> str:
         """What a branch remembers of all that decided its way (RFC 5393 §4.2.1): ``target`` is the number called."""
@@ -103,7 +119,7 @@ class Element:
                 via = parse_via(value)
                 if via.sent_by in self._sent_by and via.branch.startswith(_MARK):
                     marked = via.branch[len(_MARK) : -_MAC_CHARS - 1]
-                    if marked.split("-", 2)[2:] == [loop_tag]:
+                    if marked.partition(_CAME_BY)[0].split("-", 2)[2:] == [loop_tag]:
                         return True
         return False
 
@@ -137,17 +153,17 @@ class Element:
 
     # -- Record-Route
 
-    def record_route(self, call_id: str, route: SealedRoute, transport: str = "udp") -> str:
+    def record_route(self, call_id: str, route: SealedRoute, hop: Hop = _BY_UDP) -> str:
         """The value that we record; in-dialog requests bring it back.
 
-        ``transport`` is the callee's. Where the caller's is another there are two entries, so that each side finds on
-        top of its route the one that it can use (RFC 5658 §6); both carry the same passport.
+        ``hop`` is the callee's. Where the caller came by another listener there are two entries, so that each side
+        finds on top of its route the one that it can use (RFC 5658 §6); both carry the same passport.
         """
-        caller = route.caller.transport
-        route = replace(route, entries=1 if caller == transport else 2)
+        ours, theirs = self._uri_prefix[route.caller[2:]], self._uri_prefix[hop[2:]]
+        route = replace(route, entries=1 if ours == theirs else 2)
         sealed = self._seal.close(route.encode(), call_id)
-        entry = f"<{self._uri_prefix[transport]};{SEAL_PARAM}={sealed}>"
-        return entry if caller == transport else f"{entry}, <{self._uri_prefix[caller]};{SEAL_PARAM}={sealed}>"
+        entry = f"<{theirs};{SEAL_PARAM}={sealed}>"
+        return entry if ours == theirs else f"{entry}, <{ours};{SEAL_PARAM}={sealed}>"
 
     def forward_response(self, response: Response) -> Response:
         """The copy of a response for upstream (RFC 3261 §16.7 steps 3 and 8): without our Via, our Record-Route turned
@@ -188,8 +204,8 @@ class Element:
         return replace(route, onward=routes[route.entries]) if len(routes) > route.entries else route
 
     def owns(self, uri: Uri) -> bool:
-        """Whether a URI points at one of our listening addresses."""
-        return uri.host == self._host and (uri.port or 5060) in self._ports
+        """Whether a URI points at one of our listeners."""
+        return (uri.host, uri.port or default_port(uri.param("transport"))) in self._sent_by
 
     def is_own(self, text: str) -> bool:
         """Like `owns`, for the text of a URI; what is no SIP URI is not ours."""
@@ -200,23 +216,55 @@ class Element:
 
     # -- next hops
 
-    def next_hop(self, request: Request) -> Hop | None:
+    def next_hop(self, request: Request, beside: Hop = _BY_UDP) -> Hop | None:
         """Where a request goes by its top Route, else its Request-URI (RFC 3261 §16.6 step 6); None if unknown.
 
-        Names are looked up in the table that was resolved ahead, never on the call path.
+        Names are looked up in the table that was resolved ahead, never on the call path. ``beside`` as in `hop_of`.
         """
         routes = request.get_all("route") if "route" in request.names else []
-        return self.hop_of(parse_uri(find_uri(routes[0]) if routes else request.uri))
+        return self.hop_of(parse_uri(find_uri(routes[0]) if routes else request.uri), beside)
 
-    def hop_of(self, uri: Uri) -> Hop | None:
-        """The address a URI means, or None if its name was not resolved ahead."""
+    def hop_of(self, uri: Uri, beside: Hop = _BY_UDP) -> Hop | None:
+        """The address a URI means, or None if its name was not resolved ahead or no listener of ours reaches it.
+
+        ``beside`` is a hop of the same side of the call: its listener is used, or else the one next to that.
+        """
         if uri.scheme != "sip":
             return None
         host = self._names.get(uri.host, uri.host)
         if not is_address(host):
             return None
         transport = (uri.param("transport") or "udp").lower()
-        return Hop(host, uri.port or 5060, transport) if transport in self.locals else None
+        listener = self.listener_for(host, transport, beside)
+        return Hop(host, uri.port or default_port(transport), transport, listener) if listener is not None else None
+
+    def listener_for(self, host: str, transport: str, beside: Hop = _BY_UDP) -> str | None:
+        """The name of the listener that reaches an IP address by this transport, None if there is none.
+
+        That of ``beside`` if it can, else one at the same address of ours, else the first.
+        """
+        fitting = self._fitting.get((transport, ":" in host))
+        if fitting is None:
+            return None
+        if len(fitting) > 1:
+            known = self.listeners.get(beside[2:])
+            if known is not None:
+                if known in fitting:
+                    return known.listener
+                for ours in fitting:
+                    if ours.host == known.host:
+                        return ours.listener
+        return fitting[0].listener
+
+    def find_way(self, hop: Hop) -> Hop | None:
+        """The same hop by a listener that we have: that which it names, else any that fits; None if there is none.
+
+        A hop of a past life may name one that is gone.
+        """
+        if hop[2:] in self.listeners:
+            return hop
+        listener = self.listener_for(hop.host, hop.transport)
+        return hop._replace(listener=listener) if listener is not None else None
 
     def _mac(self, text: str) -> str:
         digest = hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), "sha256")

@@ -1,6 +1,6 @@
-"""The pump: one UDP socket, one armed timer, and an engine that does no I/O itself. Streams send what is not for UDP.
+"""The pump: UDP sockets, one armed timer, and an engine that does no I/O itself. Streams send what is not for UDP.
 
-Owns the socket, `add_reader` with a bounded drain, and the error queue of the listening socket (IP_RECVERR), which
+Owns the sockets, `add_reader` with a bounded drain, and the error queue of each listening socket (IP_RECVERR), which
 tells about closed ports at once. A connected socket on the same port would steal the peer's requests, another port
 would break trunks that authenticate us by address. Must not understand SIP.
 """
@@ -54,12 +54,22 @@ class Sender(Protocol):
         """Send one message."""
 
 
+class _Socket:
+    """One listening socket, and the name of its listener."""
+
+    __slots__ = ("listener", "sock")
+
+    def __init__(self, sock: socket.socket, listener: str) -> None:
+        self.sock = sock
+        self.listener = listener
+
+
 class UdpEndpoint:
-    """A UDP socket pumping a core. ``counters`` are for metrics."""
+    """UDP sockets pumping a core. ``counters`` are for metrics."""
 
     def __init__(self, sock: socket.socket, clock: Callable[[], float]) -> None:
         """``sock`` is bound and non-blocking; ``clock`` gives the monotonic time of the event loop."""
-        self._sock = sock
+        self._sockets: dict[str, _Socket] = {}
         self._clock = clock
         self._core: Core | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,28 +77,35 @@ class UdpEndpoint:
         self._armed_for = inf
         self._bytes = bytearray(_BUFFER)
         self._view = memoryview(self._bytes)
-        self.streams: Sender | None = None  # for hops with another transport
+        self.streams: dict[tuple[str, ...], Sender] = {}  # for other transports, by transport and listener
         self.on_turn: Callable[[], None] | None = None  # called once after every turn of the pump
         self.counters: dict[str, int] = {"received": 0, "sent": 0, "send_failed": 0, "unreachable": 0}
+        self.local = self.add(sock)
+
+    def add(self, sock: socket.socket, listener: str = "") -> Hop:
+        """One more socket, before the start; returns what it is bound to, under the name of its listener."""
+        self._sockets[listener] = _Socket(sock, listener)
         host, port = sock.getsockname()[:2]
-        self.local = Hop(host, port)
+        return Hop(host, port, "udp", listener)
 
     def start(self, core: Core, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to pump."""
         self._core = core
         self._loop = loop
-        loop.add_reader(self._sock.fileno(), self._on_readable)
+        for at in self._sockets.values():
+            loop.add_reader(at.sock.fileno(), self._on_readable, at)
         self.pump()
 
     def close(self) -> None:
-        """Stop pumping and close the socket; a second time is harmless."""
+        """Stop pumping and close the sockets; a second time is harmless."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._loop is not None and self._sock.fileno() >= 0:
-            self._loop.remove_reader(self._sock.fileno())
         self._core = None
-        self._sock.close()
+        for at in self._sockets.values():
+            if self._loop is not None and at.sock.fileno() >= 0:
+                self._loop.remove_reader(at.sock.fileno())
+            at.sock.close()
 
     def pump(self) -> None:
         """Send what the core has to send, and arm the one timer."""
@@ -97,29 +114,29 @@ class UdpEndpoint:
         if self.on_turn is not None:
             self.on_turn()
 
-    def _on_readable(self) -> None:
+    def _on_readable(self, at: _Socket) -> None:
         core = self._core
         if core is None:
             return
         try:
-            self._drain(core)
+            self._drain(core, at)
         finally:  # a fault of ours in one call must not stop the clock of all others
             self.pump()
 
-    def _drain(self, core: Core) -> None:
-        sock, view = self._sock, self._view
+    def _drain(self, core: Core, at: _Socket) -> None:
+        sock, listener, view = at.sock, at.listener, self._view
         for turn in range(DRAIN):
             try:
                 size, source = sock.recvfrom_into(view)
             except BlockingIOError:
                 if turn == 0:  # woken, and yet nothing to read: it was the error queue
-                    self._drain_errors()
+                    self._drain_errors(at)
                 break
             except OSError:
-                self._drain_errors()
+                self._drain_errors(at)
                 continue
             self.counters["received"] += 1
-            core.receive(bytes(view[:size]), Hop(source[0], source[1]), self._clock())
+            core.receive(bytes(view[:size]), Hop(source[0], source[1], "udp", listener), self._clock())
             self._flush()
             if self._core is None:  # closed meanwhile
                 break
@@ -158,21 +175,27 @@ class UdpEndpoint:
             for data, hop in batch:
                 if hop.transport == "udp":
                     self._send(data, hop)
-                elif self.streams is not None:
-                    self.streams.send(data, hop)
                 else:
-                    self.counters["send_failed"] += 1
+                    stream = self.streams.get(hop[2:])
+                    if stream is not None:
+                        stream.send(data, hop)
+                    else:
+                        self.counters["send_failed"] += 1
 
     def _send(self, data: bytes, hop: Hop) -> None:
+        at = self._sockets.get(hop.listener)
+        if at is None:
+            self.counters["send_failed"] += 1
+            return
         for _ in range(2):  # an error of an earlier packet is reported once, in place of sending this one
             try:
-                self._sock.sendto(data, (hop.host, hop.port))
+                at.sock.sendto(data, (hop.host, hop.port))
             except BlockingIOError:
                 break  # the socket buffer is full: UDP loses packets, SIP retransmits
             except (TypeError, ValueError, OverflowError):
                 break  # no such address: whatever made it up, the rest of the batch must go out
             except OSError as error:
-                if not self._drain_errors():
+                if not self._drain_errors(at):
                     if error.errno in _UNREACHABLE and self._core is not None:
                         self._core.unreachable(data, hop, self._clock())
                     break
@@ -181,18 +204,18 @@ class UdpEndpoint:
                 return
         self.counters["send_failed"] += 1
 
-    def _drain_errors(self) -> bool:
+    def _drain_errors(self, at: _Socket) -> bool:
         """Read the error queue (ip(7), IP_RECVERR); True if it held anything."""
         found = False
         for _ in range(DRAIN):
             try:
-                quoted, control, _, peer = self._sock.recvmsg(_QUOTED, 512, socket.MSG_ERRQUEUE)
+                quoted, control, _, peer = at.sock.recvmsg(_QUOTED, 512, socket.MSG_ERRQUEUE)
             except OSError:
                 break
             found = True
             if _is_unreachable(control) and self._core is not None and peer:
                 self.counters["unreachable"] += 1
-                self._core.unreachable(quoted, Hop(peer[0], peer[1]), self._clock())
+                self._core.unreachable(quoted, Hop(peer[0], peer[1], "udp", at.listener), self._clock())
         return found
 
 

@@ -385,14 +385,14 @@ def make_release(
     """
 
     def address(request: Request) -> tuple[Request, Hop]:
-        hop = element.next_hop(request) or default
-        if hop.transport != default.transport:
-            via = element.via_for(answer, request.method, number, transport=hop.transport)
+        hop = element.next_hop(request, default) or default
+        if hop[2:] != default[2:]:
+            via = element.via_for(answer, request.method, number, hop=hop)
             request.replace_first_value("via", via)
         return request, hop
 
     def via(method: str) -> str:
-        return element.via_for(answer, method, number, transport=default.transport)
+        return element.via_for(answer, method, number, hop=default)
 
     ack = builder.make_glare_ack(answer, via("ACK"), element.is_own)
     return address(ack), address(builder.make_glare_bye(answer, via("BYE"), element.is_own))

@@ -228,7 +228,9 @@ def mark_source(request: Request, source: Hop) -> Hop:
         request.replace_first_value("via", f"SIP/2.0/{via.transport} {shown}{params}")
     if source.transport != "udp":
         return source  # §18.2.2: the connection it came on
-    return Hop(source.host, source.port if wants_rport else via.sent_by[1], source.transport)
+    if wants_rport or via.sent_by[1] == source.port:
+        return source
+    return Hop(source.host, via.sent_by[1], "udp", source.listener)
 
 
 def reply_hop(via: Via) -> Hop | None:

@@ -3,6 +3,9 @@
 The two sides of a dialog get different ones: the callee the one in the INVITE, the caller the one in the responses,
 which knows the callee's tag as well. So neither can use the dialog in the other's name, and nobody can use it for
 another dialog.
+
+Written as lines "KEY=VALUE", what is usual left out. A field more is a key more: a passport with a key that is not
+known, or without one that must be there, is of another version, and none (who half understands it might do harm).
 """
 
 from __future__ import annotations
@@ -20,16 +23,17 @@ class SealedRoute:
     caller: Hop  # where the INVITE came from
     trunk: str  # over which it was sent on
     callee_tag: str | None = None
-    entries: int = 1  # 2 where the sides have different transports (RFC 5658 §6)
+    entries: int = 1  # 2 where the sides know us by different listeners (RFC 5658 §6)
     onward: str = field(default="", compare=False)  # not sealed: the Route value behind ours, "" when it was the last
 
     def encode(self) -> bytes:
         """The plain text to seal."""
-        host, port, transport = self.caller
-        parts = [self.caller_tag, host, str(port), transport, self.trunk, str(self.entries)]
+        lines = [f"f={self.caller_tag}", f"c={_write_hop(self.caller)}", f"t={self.trunk}"]
         if self.callee_tag is not None:
-            parts.append(self.callee_tag)
-        return "\n".join(parts).encode("utf-8", "surrogateescape")
+            lines.append(f"o={self.callee_tag}")
+        if self.entries != 1:
+            lines.append(f"e={self.entries}")
+        return "\n".join(lines).encode("utf-8", "surrogateescape")
 
     def fits(self, from_tag: str, to_tag: str) -> bool:
         """Whether a request with these tags belongs to this side of the dialog."""
@@ -40,9 +44,35 @@ class SealedRoute:
 
 def decode_route(plain: bytes) -> SealedRoute | None:
     """What `SealedRoute.encode` wrote; None for what another version of callward has sealed."""
-    parts = plain.decode("utf-8", "surrogateescape").split("\n")
-    if len(parts) not in (6, 7) or not parts[2].isdigit() or parts[5] not in ("1", "2"):
+    found: dict[str, str] = {}
+    for line in plain.decode("utf-8", "surrogateescape").split("\n"):
+        key, equals, value = line.partition("=")
+        if not equals or key in found:
+            return None
+        found[key] = value
+    try:
+        route = SealedRoute(
+            caller_tag=found.pop("f"),
+            caller=_read_hop(found.pop("c")),
+            trunk=found.pop("t"),
+            callee_tag=found.pop("o", None),
+            entries=int(found.pop("e", "1")),
+        )
+    except (KeyError, ValueError):
         return None
-    caller_tag, host, port, transport, trunk, entries, *callee = parts
-    caller = Hop(host, int(port), transport)
-    return SealedRoute(caller_tag, caller, trunk, callee[0] if callee else None, int(entries))
+    return None if found or route.entries not in (1, 2) else route
+
+
+def _write_hop(hop: Hop) -> str:
+    """ "HOST PORT TRANSPORT LISTENER", without what is the default."""
+    host, port, transport, listener = hop
+    if listener:
+        return f"{host} {port} {transport} {listener}"
+    return f"{host} {port}" if transport == "udp" else f"{host} {port} {transport}"
+
+
+def _read_hop(text: str) -> Hop:
+    host, port, *more = text.split(" ")
+    if len(more) > 2:
+        raise ValueError("not a hop")
+    return Hop(host, int(port), *more)

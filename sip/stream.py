@@ -75,8 +75,11 @@ class _Connection:
 class StreamEndpoint:
     """A TCP listener and all connections. ``counters`` are for metrics."""
 
-    def __init__(self, listener: socket.socket, clock: Callable[[], float], limits: Limits | None = None) -> None:
-        """``listener`` comes from `open_tcp`; ``clock`` gives the monotonic time of the event loop."""
+    def __init__(
+        self, listener: socket.socket, clock: Callable[[], float], limits: Limits | None = None, name: str = ""
+    ) -> None:
+        """``listener`` comes from `open_tcp`, ``name`` is its in a `Hop`; ``clock`` gives the monotonic time of the
+        event loop."""
         self._listener = listener
         self._clock = clock
         self._limits = limits or Limits()
@@ -92,7 +95,7 @@ class StreamEndpoint:
             "refused": 0, "idle": 0,
         }  # fmt: skip
         host, port = listener.getsockname()[:2]
-        self.local = Hop(host, port, "tcp")
+        self.local = Hop(host, port, "tcp", name)
 
     def start(self, core: Core, loop: asyncio.AbstractEventLoop, pump: Callable[[], None]) -> None:
         """Begin to accept. ``pump`` sends what the core has to send and arms its timer."""
@@ -125,9 +128,9 @@ class StreamEndpoint:
         if connection is None:
             if data.startswith(b"SIP/2.0 "):
                 way_back = _way_back(data)
-                if way_back is None:
+                if way_back is None or way_back.transport != hop.transport:
                     return
-                hop = way_back
+                hop = way_back._replace(listener=hop.listener)
             connection = self._connections.get(hop) or self._connect(data, hop)
             if connection is None:
                 return
@@ -261,7 +264,7 @@ class StreamEndpoint:
             except OSError:
                 sock.close()
                 continue
-            connection = self._keep(sock, Hop(peer[0], peer[1], "tcp"))
+            connection = self._keep(sock, Hop(peer[0], peer[1], *self.local[2:]))
             self._loop.add_reader(sock.fileno(), self._on_readable, connection)
 
     def _rest(self) -> None:
@@ -424,7 +427,6 @@ def _is_connected(sock: socket.socket) -> bool:
 def _way_back(response: bytes) -> Hop | None:
     """Where a response goes whose connection is gone."""
     try:
-        hop = reply_hop(parse_message(response).via)
+        return reply_hop(parse_message(response).via)
     except RemoteProtocolError:
         return None
-    return hop if hop is not None and hop.transport == "tcp" else None

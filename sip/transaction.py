@@ -16,11 +16,15 @@ from sip.timing import Deadlines, Timing
 
 
 class Hop(NamedTuple):
-    """Where a message goes or comes from."""
+    """Where a message goes or comes from, and by which of our listeners; one of our own listeners itself is a hop too.
+
+    The first listener of each transport is "", so that who has only one need not know of names.
+    """
 
     host: str
     port: int
     transport: str = "udp"
+    listener: str = ""
 
 
 def wire_of(message: Message, hop: Hop) -> bytes:

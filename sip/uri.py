@@ -19,6 +19,11 @@ _NEVER = re.compile(r"[\x00-\x20\x7f<>\"]")  # in a request line each of these w
 DEFAULT_PORT = {"sip": 5060, "sips": 5061}
 
 
+def default_port(transport: str | None) -> int:
+    """The port of a SIP URI without one (RFC 3261 §19.1.2); ``transport`` as the URI has it."""
+    return 5061 if transport is not None and transport.lower() == "tls" else 5060
+
+
 @dataclass(slots=True)
 class Uri:
     """A parsed ``sip:`` or ``sips:`` URI. ``params`` and ``headers`` are raw text. Shared: nobody changes it."""

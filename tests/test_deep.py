@@ -162,7 +162,7 @@ def test_a_trunk_over_tcp_is_called_over_tcp_where_we_speak_it() -> None:
     element = wire.make_element()
     prober = DeepProber(Board([trunk], 0.0), hops, element, lambda: "tok", 0.0)
     assert prober.next_deadline() == inf, "nothing of ours speaks it"
-    element.locals["tcp"] = Hop("192.0.2.10", 5061, "tcp")
+    element.listeners["tcp", ""] = Hop("192.0.2.10", 5061, "tcp")
     prober = DeepProber(Board([trunk], 0.0), hops, element, lambda: "tok", 0.0)
     prober.handle_timer(prober.next_deadline())
     ((data, hop),) = prober.outbox

@@ -11,6 +11,7 @@ from sip import builder
 from sip.element import Element
 from sip.message import Request
 from sip.route import SealedRoute
+from sip.transaction import Hop
 
 
 class Branches:
@@ -20,12 +21,13 @@ class Branches:
         self._element = element
         self._path_tags: dict[str, str] = {}  # by the name of the path
 
-    def make_invite(self, call: Call, attempt: Attempt, trial: int, transport: str) -> Request:
+    def make_invite(self, call: Call, attempt: Attempt, trial: int, hop: Hop) -> Request:
         """The INVITE of an attempt; the same call, path and trial give the same one in any life."""
         invite, path, element = call.invite, attempt.path, self._element
-        passport = SealedRoute(invite.from_tag, call.context.upstream.hop, path.trunk)
-        route = element.record_route(invite.call_id, passport, transport)
-        via = element.via_for(invite, self._tag_of(path.name), trial, call.loop_tag, transport=transport)
+        caller = call.context.upstream.hop
+        passport = SealedRoute(invite.from_tag, caller, path.trunk)
+        route = element.record_route(invite.call_id, passport, hop)
+        via = element.via_for(invite, self._tag_of(path.name), trial, call.loop_tag, hop=hop, came_by=caller.listener)
         return builder.forward_request(invite, path.address, via, record_route=route, breadth=attempt.breadth)
 
     def _tag_of(self, path: str) -> str:

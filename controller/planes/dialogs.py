@@ -23,8 +23,8 @@ class Dialogs:
         self._peers = peers
         self._counters = counters
 
-    def forward(self, request: Request) -> tuple[Request, Hop] | int:
-        """The copy to send on and where to, or the status of the refusal."""
+    def forward(self, request: Request, came_by: str) -> tuple[Request, Hop] | int:
+        """The copy to send on and where to, or the status of the refusal. ``came_by`` is the listener it came by."""
         element = self._element
         route = element.open_route(request)
         if route is Refusal.NOT_OURS:
@@ -33,15 +33,16 @@ class Dialogs:
             self._counters["refused_routes"] += 1
             return 403
         to_caller = route.callee_tag is None
-        onward = element.hop_of(parse_uri(find_uri(route.onward) if route.onward else request.uri))
         home = route.caller if to_caller else self._peers.home_of(route.trunk)
-        hop = onward or home  # a name that was not looked up ahead: where the dialog began
-        if hop is None or hop.transport not in element.locals:
+        home = element.find_way(home) if home is not None else None
+        uri = parse_uri(find_uri(route.onward) if route.onward else request.uri)
+        hop = element.hop_of(uri, home or route.caller) or home  # a name that was not looked up: where the dialog began
+        if hop is None:
             return 500
         if not self._peers.may_reach(hop, home, "" if to_caller else route.trunk):
             self._counters["refused_routes"] += 1
             return 403
         # a CANCEL, and an ACK to a failure, have the branch of their INVITE, above us and therefore below
         method = "INVITE" if request.method in ("CANCEL", "ACK") else request.method
-        via = element.via_for(request, method, transport=hop.transport)
+        via = element.via_for(request, method, hop=hop, came_by=came_by)
         return builder.forward_request(request, request.uri, via, strip_routes=route.entries), hop

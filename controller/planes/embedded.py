@@ -189,13 +189,13 @@ class EmbeddedPlane:
         request, transaction = event.request, event.transaction
         try:
             if transaction is None:
-                self._on_ack(request)
+                self._on_ack(request, event.source)
             elif request.method == "CANCEL":
                 self._on_cancel(transaction, request, event.source, now)
             elif "proxy-require" in request.names:  # RFC 3261 §16.3 step 5: we support no extension of a proxy's
                 self._reply(transaction, refuse_extensions(request, "proxy-require"), now)
             elif request.to_tag:
-                self._relay(transaction, request, now)
+                self._relay(transaction, request, event.source, now)
             elif self._retry_after is not None and request.method in ("INVITE", "OPTIONS"):
                 self._answer(transaction, 503, now, self._retry_after)  # OPTIONS too: neighbours route away
             elif request.method == "INVITE":
@@ -268,12 +268,12 @@ class EmbeddedPlane:
             if self._element.has_passed(request, self._element.loop_tag_of(parse_target(request).user)):
                 pass  # two of us in a circle would copy it for as long as it has hops left
             elif request.to_tag:
-                within = self._dialogs.forward(request)
+                within = self._dialogs.forward(request, source.listener)
                 onward = [] if isinstance(within, int) else [within]
             else:
                 user, trunk = parse_target(request).user, self._peers.trunk_of(source)
-                dialplan = self._switchboard.dialplan
-                onward = list(past.forward_cancel(request, user, trunk, dialplan, self._peers.hops, self._element))
+                dialplan, hops = self._switchboard.dialplan, self._peers.hops
+                onward = [*past.forward_cancel(request, user, trunk, dialplan, hops, self._element, source.listener)]
         if not onward:
             self._answer(transaction, 481, now)
             return
@@ -282,11 +282,11 @@ class EmbeddedPlane:
         for cancel, hop in onward:
             self._layer.send_stateless(cancel, hop)
 
-    def _relay(self, transaction: Transaction, request: Request, now: float) -> None:
+    def _relay(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
         """A request within a dialog: our sealed Route entry is its passport (RFC 3261 §16.4)."""
         if "?" in request.uri:
             parse_target(request)
-        onward = self._dialogs.forward(request)
+        onward = self._dialogs.forward(request, source.listener)
         if isinstance(onward, int):
             self._answer(transaction, onward, now)
             return
@@ -299,9 +299,9 @@ class EmbeddedPlane:
             self.evidence.note_goodbye(request.call_id, now)
         context.add_branch(1, *onward, now)
 
-    def _on_ack(self, request: Request) -> None:
+    def _on_ack(self, request: Request, source: Hop) -> None:
         """An ACK to a 2xx is forwarded without a transaction; one that we cannot vouch for is dropped."""
-        onward = self._dialogs.forward(request)
+        onward = self._dialogs.forward(request, source.listener)
         if not isinstance(onward, int):
             self._layer.send_stateless(*onward)
 
@@ -382,7 +382,7 @@ class EmbeddedPlane:
         path, element = command.path, self._element
         attempt = call.attempts[command.attempt] = Attempt(path, now)
         hop = call.hops.get(path.trunk)
-        if hop is None or hop.transport not in element.locals:
+        if hop is None or hop[2:] not in element.listeners:
             self._deadlines.arm(now, self._on_not_sent, call, command.attempt, TRANSPORT_ERROR)
             return
         if not call.spare:
@@ -391,12 +391,14 @@ class EmbeddedPlane:
             return
         attempt.breadth = min(call.share, call.spare)
         call.spare -= attempt.breadth
-        request = self._branches.make_invite(call, attempt, command.trial, hop.transport)
+        request = self._branches.make_invite(call, attempt, command.trial, hop)
         trunk = call.trunks.get(path.trunk)
         if trunk is not None and trunk.large_over_tcp and len(request.encode()) > MAX_DATAGRAM:
-            attempt.fallback = request, hop
-            hop = Hop(hop.host, hop.port, "tcp")
-            request = self._branches.make_invite(call, attempt, command.trial, "tcp")
+            listener = element.listener_for(hop.host, "tcp", hop)
+            if listener is not None:
+                attempt.fallback = request, hop
+                hop = Hop(hop.host, hop.port, "tcp", listener)
+                request = self._branches.make_invite(call, attempt, command.trial, hop)
         call.context.add_branch(command.attempt, request, hop, now)
 
     def _finish(self, call: Call, command: Finish, now: float) -> None:

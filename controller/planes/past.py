@@ -21,19 +21,26 @@ from sip.uri import parse_uri
 
 
 def forward_cancel(
-    cancel: Request, user: str, trunk: str, dialplan: Dialplan, hops: Mapping[str, Hop], element: Element
+    cancel: Request,
+    user: str,
+    trunk: str,
+    dialplan: Dialplan,
+    hops: Mapping[str, Hop],
+    element: Element,
+    came_by: str = "",
 ) -> Iterator[tuple[Request, Hop]]:
     """The copies of a CANCEL that no INVITE of this life is meant by (RFC 3261 §16.10), and where each goes.
 
     One for the first try of each path of the number called: where its INVITE went, the branch is that of the INVITE;
-    anywhere else the answer is 481, and means nothing. ``trunk`` is the one that it came from, or "".
+    anywhere else the answer is 481, and means nothing. ``trunk`` is the one that it came from, or "", ``came_by`` the
+    listener.
     """
     loop_tag = element.loop_tag_of(user)
     for path in _paths_of(dialplan, Offer("", user, trunk=trunk)):
         hop = hops.get(path.trunk)
-        if hop is None or hop.transport not in element.locals:
+        if hop is None or hop[2:] not in element.listeners:
             continue
-        via = element.via_for(cancel, element.path_tag_of(path.name), 1, loop_tag, transport=hop.transport)
+        via = element.via_for(cancel, element.path_tag_of(path.name), 1, loop_tag, hop=hop, came_by=came_by)
         yield builder.forward_request(cancel, path.address, via), hop
 
 

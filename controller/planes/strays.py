@@ -60,7 +60,9 @@ class Strays:
             if awaited or now > until:
                 return
             hop = reply_hop(vias[1])
-            if hop is not None and hop.transport in self._element.locals:
+            if hop is not None:
+                hop = self._element.find_way(hop._replace(listener=self._element.came_by(vias[0])))
+            if hop is not None:
                 self._counters["past_life"] += 1
                 self._layer.send_stateless(self._element.forward_response(event.response), hop)
             if method == "INVITE" and event.response.status >= 300:

@@ -123,7 +123,7 @@ async def live(name: str, port: int, journal: TextIO) -> None:
     core, books = Behind(agent), Books(agent, journal)
     datagrams, stream = open_both(HOST)
     streams, endpoint = StreamEndpoint(stream, loop.time), UdpEndpoint(datagrams, loop.time)
-    endpoint.streams, endpoint.on_turn = streams, books.write_new
+    endpoint.streams[streams.local[2:]], endpoint.on_turn = streams, books.write_new
     streams.start(core, loop, endpoint.pump)
     endpoint.start(core, loop)
     relay = Relay(Settings(HostPort(HOST, port), HostPort(HOST, streams.local.port), tcp=True), lambda _: None)

@@ -10,7 +10,11 @@ from sip.transaction import Hop
 #: Text as it comes from the wire: any bytes but line ends.
 WORD = st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"").decode("utf-8", "surrogateescape"))
 HOP = st.builds(
-    Hop, st.sampled_from(["192.0.2.1", "2001:db8::1"]), st.integers(1, 65535), st.sampled_from(["udp", "tcp"])
+    Hop,
+    st.sampled_from(["192.0.2.1", "2001:db8::1"]),
+    st.integers(1, 65535),
+    st.sampled_from(["udp", "tcp", "tls"]),
+    st.sampled_from(["", "inside", "a.b-c_d"]),
 )
 
 
@@ -47,6 +51,12 @@ def test_a_side_of_a_dialog_fits_its_own_requests_only(
         b"a\nb\n1\nudp\nt",
         b"a\nb\n1\nudp\nt\ntag",
         b"a\nb\n1\nudp\nt\n1\nu\nv",
+        b"f=a\nc=h 1",  # no trunk
+        b"f=a\nc=h port\nt=t",
+        b"f=a\nc=h 1 udp in side\nt=t",
+        b"f=a\nc=h 1\nt=t\ne=3",
+        b"f=a\nc=h 1\nt=t\nf=b",
+        b"f=a\nc=h 1\nt=t\nz=what a later version knows",
     ],
 )
 def test_what_another_version_has_sealed_is_no_passport(plain: bytes) -> None:

@@ -74,7 +74,7 @@ class Rig:
         datagrams, stream = open_both(host)
         self.streams = StreamEndpoint(stream, self.loop.time, limits)
         self.endpoint = UdpEndpoint(datagrams, self.loop.time)
-        self.endpoint.streams = self.streams
+        self.endpoint.streams[self.streams.local[2:]] = self.streams
 
     def __enter__(self) -> Rig:
         self.streams.start(self.core, self.loop, self.endpoint.pump)
