@@ -16,6 +16,7 @@ import structlog
 
 from controller.health.score import Change
 from controller.types import CallRecord, Fault, Page, Transition, Uplink
+from sip.text import clean
 
 BACKLOG = 10_000  # lines
 GATHER = 0.1  # seconds between the first line of a batch and its writing: one wake-up for many calls
@@ -89,6 +90,7 @@ def open_log(stream: TextIO = sys.stderr) -> tuple[Log, LineWriter]:
 
 def mask_number(number: str) -> str:
     """A caller's number with its last digits only."""
+    number = clean(number)
     return f"…{number[-2:]}" if len(number) > 4 else "…"
 
 
@@ -115,8 +117,8 @@ def log_news(log: Log, news: CallRecord | Change | Transition | Page | Uplink | 
 def call_fields(record: CallRecord) -> dict[str, Any]:
     """The record of a call as the fields of one line."""
     return {
-        "call": record.offer.id[:200],  # a Call-ID may be as long as its sender likes
-        "did": record.offer.did,
+        "call": clean(record.offer.id[:200]),  # a Call-ID may be as long as its sender likes
+        "did": clean(record.offer.did),
         "caller": mask_number(record.offer.caller),
         "from_trunk": record.offer.trunk,
         "chain": record.chain,

@@ -1,6 +1,7 @@
 """Messages made from messages: responses, ACK, CANCEL, and the copy of a request that a proxy forwards.
 
 Owns which headers are copied where (RFC 3261 §8.2.6, §9.1, §16.6, §17.1.1.3). Must not decide when to send.
+Whatever text a line or a start line of ours is made of, it stays one line: what would end it is taken out (`sip.text`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable
 from sip.errors import RemoteProtocolError
 from sip.headers import MAX_CSEQ, find_uri
 from sip.message import Message, Request, Response
+from sip.text import clean, one_line
 from sip.uri import find_param, parse_uri
 
 REASONS = {
@@ -66,15 +68,15 @@ def make_response(
         if name not in _COPIED_TO_RESPONSE or (name == "record-route" and not dialog):
             continue
         if name == "to" and to_tag and status > 100 and not request.to_tag:
-            line = f"{line};tag={to_tag}"
+            line = f"{line};tag={clean(to_tag)}"
         names.append(name)
         lines.append(line)
-    for line in extra:
+    for line in map(clean, extra):
         names.append(line.partition(":")[0].lower())
         lines.append(line)
     names.append("content-length")
     lines.append("Content-Length: 0")
-    return Response(status, reason or REASONS.get(status, "Unknown"), names, lines)
+    return Response(status, clean(reason) or REASONS.get(status, "Unknown"), names, lines)
 
 
 def make_ack(invite: Request, response: Response) -> Request:
@@ -101,7 +103,7 @@ def make_lost_ack(uri: str, response: Response) -> Request:
         f"CSeq: {response.cseq[0]} ACK",
         "Content-Length: 0",
     ]
-    return Request("ACK", uri, names, lines)
+    return Request("ACK", clean(uri), names, lines)
 
 
 def make_cancel(invite: Request, reason: str | None) -> Request:
@@ -111,7 +113,7 @@ def make_cancel(invite: Request, reason: str | None) -> Request:
     lines = [_first_line(invite, "via"), *lines, f"CSeq: {invite.cseq[0]} CANCEL"]
     if reason:
         names.append("reason")
-        lines.append(f"Reason: {reason}")
+        lines.append(f"Reason: {clean(reason)}")
     names.append("content-length")
     lines.append("Content-Length: 0")
     return Request("CANCEL", invite.uri, names, lines)
@@ -150,15 +152,15 @@ def forward_request(
     left = hops_left(request) - 1
     if left < 0:
         raise RemoteProtocolError("no Max-Forwards left", status=483)
-    forwarded = Request(request.method, uri, request.names.copy(), request.lines.copy(), request.body)
+    forwarded = Request(request.method, one_line(uri), request.names.copy(), request.lines.copy(), request.body)
     forwarded.set("max-forwards", f"Max-Forwards: {left}")
     if breadth:
         forwarded.set("max-breadth", f"Max-Breadth: {breadth}")
     for _ in range(strip_routes):
         forwarded.remove_first_value("route")
     if record_route:
-        forwarded.prepend("record-route", f"Record-Route: {record_route}")
-    forwarded.prepend("via", f"Via: {via}")
+        forwarded.prepend("record-route", f"Record-Route: {one_line(record_route)}")
+    forwarded.prepend("via", f"Via: {one_line(via)}")
     return forwarded
 
 
@@ -192,8 +194,8 @@ def _in_early_dialog(method: str, cseq: int, answer: Response, via: str, is_own:
         parse_uri(uri)
     names = ["via", *["route"] * len(route), "max-forwards", "from", "to", "call-id", "cseq", "content-length"]
     lines = [
-        f"Via: {via}",
-        *(f"Route: {value}" for value in route),
+        f"Via: {clean(via)}",
+        *(f"Route: {clean(value)}" for value in route),
         f"Max-Forwards: {DEFAULT_MAX_FORWARDS}",
         _first_line(answer, "from"),
         _first_line(answer, "to"),
@@ -201,7 +203,7 @@ def _in_early_dialog(method: str, cseq: int, answer: Response, via: str, is_own:
         f"CSeq: {cseq} {method}",
         "Content-Length: 0",
     ]
-    return Request(method, uri, names, lines)
+    return Request(method, clean(uri), names, lines)
 
 
 def _first_line(message: Message, name: str) -> str:

@@ -1,0 +1,29 @@
+"""Text that we put into headers and logs ourselves: what may not be in it, and display names in quotes.
+
+Owns the list of characters that would end a line, hide text or turn its direction. What is only passed on is not touched.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: C0 and C1 controls, DEL, line and paragraph separators (RFC 3261 §25.1 allows none of them in text), and what changes
+#: the direction of text: a caller must not be able to show a number backwards (Unicode UAX #9, Trojan Source).
+_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def clean(text: str) -> str:
+    """The text without the characters that harm; as it was where it has none."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _HARMFUL.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """The same for long text of every message, that no person reads: only what would end a line counts."""
+    return clean(text) if "\r" in text or "\n" in text or "\0" in text else text
+
+
+def quote(text: str) -> str:
+    """Text as a quoted string (RFC 3261 §25.1), fit to be a display name."""
+    return '"' + clean(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
