@@ -83,6 +83,11 @@ class Message:
                 values.extend(split_values(_value(self.lines[index])))
         return values
 
+    def get_lines(self, name: str) -> list[str]:
+        """The values of all lines of this header, whole: for those whose commas separate parameters (RFC 3261 §7.3.1)."""
+        pairs = zip(self.names, self.lines, strict=True)
+        return [_value(line) for candidate, line in pairs if candidate == name]
+
     def require(self, name: str) -> str:
         """Like `get`, but a missing header is the peer's fault."""
         value = self.get(name)
@@ -128,6 +133,8 @@ class Message:
 
     def set(self, name: str, line: str) -> None:
         """Replace the first line of this header by ``line`` ("Name: value"), or append it."""
+        if name == "cseq":
+            self._cseq = None
         try:
             self.lines[self.names.index(name)] = line
         except ValueError:
