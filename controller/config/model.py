@@ -9,13 +9,12 @@ Every scalar arrives as text. Names of entries are keys, and read by `names`; th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, tzinfo
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+from pydantic import ConfigDict, Field
 
 from controller.config.address import (
     HostPort,
@@ -30,6 +29,7 @@ from controller.config.address import (
 from controller.config.diagnostics import Mistake, quoted
 from controller.config.duration import parse_duration
 from controller.config.hours import parse_holidays, parse_span, parse_zone
+from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, Section, Text, between, matching
 from controller.config.values import (
     AUTO,
     OFF,
@@ -42,59 +42,6 @@ from controller.config.values import (
     parse_version,
 )
 from controller.types import AliveOn, Hedge, Mode, Order, Readmit, Verdict
-
-Json = dict[str, Any]
-
-
-class _Text:
-    """A validator that reads text; lists and mappings are refused as pydantic itself would.
-
-    ``schema`` is what an editor is told, whose YAML reads 5 as a number and true as a truth value.
-    """
-
-    def __init__(self, parse: Callable[[str], Any], schema: Json) -> None:
-        self._parse = parse
-        self._schema = schema
-
-    def _read(self, value: object) -> Any:
-        if not isinstance(value, str):
-            raise PydanticKnownError("string_type")
-        return self._parse(value)
-
-    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._read)
-
-    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> Json:
-        return self._schema
-
-
-class _OneOrMore:
-    """A list; one may be written without its brackets."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(
-            lambda value: [value] if isinstance(value, str) else value, handler(source)
-        )
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        many = handler(schema)
-        return {"anyOf": [many["items"], many]}
-
-
-OneOrMore = _OneOrMore()
-
-# What editors are told of values.
-_ANY_WORD: Json = {"type": ["string", "number", "boolean"]}  # a name may look like a number
-_NUMBER: Json = {"type": ["string", "integer"]}
-_TIME = r"[0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h)"
-
-
-def _matching(pattern: str) -> Json:
-    return {"type": "string", "pattern": f"^({pattern})$"}
-
-
-def _between(lowest: int, highest: int) -> Json:
-    return {"type": "integer", "minimum": lowest, "maximum": highest}
 
 
 def _parse_hedge(text: str) -> Hedge:
@@ -124,56 +71,48 @@ FASTEST_DEEP_PROBE = 10.0
 #: Less than this and a call set-up is judged that was merely slow; at 32 s the INVITE is given up (RFC 3261 Timer B).
 SHORTEST_WITHIN, LONGEST_WITHIN = 1.0, 30.0
 
-Version = Annotated[int, _Text(parse_version, {"const": 1})]
-Name = Annotated[str, _Text(parse_name, _ANY_WORD)]
-Duration = Annotated[float, _Text(parse_duration, _matching(_TIME))]
-HedgeDelay = Annotated[Hedge, _Text(_parse_hedge, _matching(f"auto|off|{_TIME}"))]
+Version = Annotated[int, Text(parse_version, {"const": 1})]
+Name = Annotated[str, Text(parse_name, ANY_WORD)]
+Duration = Annotated[float, Text(parse_duration, matching(TIME))]
+HedgeDelay = Annotated[Hedge, Text(_parse_hedge, matching(f"auto|off|{TIME}"))]
 CauseVerdict = Annotated[
     Verdict,
-    _Text(lambda text: Verdict(parse_choice(text, "verdict", [*map(str, Verdict)])), {"enum": [*map(str, Verdict)]}),
+    Text(lambda text: Verdict(parse_choice(text, "verdict", [*map(str, Verdict)])), {"enum": [*map(str, Verdict)]}),
 ]
 ModeName = Annotated[
-    Mode, _Text(lambda text: Mode(parse_choice(text, "mode", [*map(str, Mode)])), {"enum": [*map(str, Mode)]})
+    Mode, Text(lambda text: Mode(parse_choice(text, "mode", [*map(str, Mode)])), {"enum": [*map(str, Mode)]})
 ]
 AliveOnName = Annotated[
     AliveOn,
-    _Text(
+    Text(
         lambda text: AliveOn(parse_choice(text, "sign of life", [*map(str, AliveOn)])), {"enum": [*map(str, AliveOn)]}
     ),
 ]
 TransportName = Annotated[
-    str, _Text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]), {"enum": ["udp", "tcp"]})
+    str, Text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]), {"enum": ["udp", "tcp"]})
 ]
 ReadmitName = Annotated[
     Readmit,
-    _Text(lambda text: Readmit(parse_choice(text, "way back", [*map(str, Readmit)])), {"enum": [*map(str, Readmit)]}),
+    Text(lambda text: Readmit(parse_choice(text, "way back", [*map(str, Readmit)])), {"enum": [*map(str, Readmit)]}),
 ]
 OrderName = Annotated[
-    Order, _Text(lambda text: Order(parse_choice(text, "order", [*map(str, Order)])), {"enum": [*map(str, Order)]})
+    Order, Text(lambda text: Order(parse_choice(text, "order", [*map(str, Order)])), {"enum": [*map(str, Order)]})
 ]
-Final = Annotated[int, _Text(parse_final, {"anyOf": [{"const": 200}, _between(300, 699)]})]
-Switch = Annotated[bool, _Text(parse_switch, {"type": "boolean"})]
-TrunkUri = Annotated[HostPort, _Text(parse_trunk_uri, _matching("[sS][iI][pP]:.+"))]
-ListenAddress = Annotated[HostPort, _Text(parse_listen, _matching(".+:[0-9]{1,5}"))]
-Did = Annotated[str, _Text(parse_did, _NUMBER)]
-Prefix = Annotated[str, _Text(parse_prefix, _NUMBER)]
-OutboundPrefix = Annotated[str, _Text(parse_outbound_prefix, _NUMBER)]
-Zone = Annotated[tzinfo, _Text(parse_zone, {"type": "string"})]
-Span = Annotated[tuple[int, int], _Text(parse_span, _matching("[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]"))]
+Final = Annotated[int, Text(parse_final, {"anyOf": [{"const": 200}, between(300, 699)]})]
+Switch = Annotated[bool, Text(parse_switch, {"type": "boolean"})]
+TrunkUri = Annotated[HostPort, Text(parse_trunk_uri, matching("[sS][iI][pP]:.+"))]
+ListenAddress = Annotated[HostPort, Text(parse_listen, matching(".+:[0-9]{1,5}"))]
+Did = Annotated[str, Text(parse_did, NUMBER)]
+Prefix = Annotated[str, Text(parse_prefix, NUMBER)]
+OutboundPrefix = Annotated[str, Text(parse_outbound_prefix, NUMBER)]
+Zone = Annotated[tzinfo, Text(parse_zone, {"type": "string"})]
+Span = Annotated[tuple[int, int], Text(parse_span, matching("[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]"))]
 Holidays = Annotated[
-    Mapping[date, str], _Text(parse_holidays, _matching("[A-Z]{2}(-[A-Z0-9]{1,3})?|[0-9]{4}-[0-9]{2}-[0-9]{2}"))
+    Mapping[date, str], Text(parse_holidays, matching("[A-Z]{2}(-[A-Z0-9]{1,3})?|[0-9]{4}-[0-9]{2}-[0-9]{2}"))
 ]
 UpOrDown = Annotated[
-    bool, _Text(lambda text: parse_choice(text, "state", ["up", "down"]) == "up", {"enum": ["up", "down"]})
+    bool, Text(lambda text: parse_choice(text, "state", ["up", "down"]) == "up", {"enum": ["up", "down"]})
 ]
-
-
-class Section(BaseModel):
-    """What all mappings of the language share: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    RESERVED: ClassVar[Mapping[str, str]] = {}
 
 
 class ListenModel(Section):
@@ -206,12 +145,12 @@ class DefaultsModel(Section):
 class DeepModel(Section):
     """A test call: to whom, and how it must end."""
 
-    user: Annotated[str | None, _Text(parse_user, _NUMBER)] = None
-    number: Annotated[str | None, _Text(parse_number, _NUMBER)] = None
-    every: Annotated[float | None, _Text(partial(parse_duration, shortest=FASTEST_DEEP_PROBE), _matching(_TIME))] = None
+    user: Annotated[str | None, Text(parse_user, NUMBER)] = None
+    number: Annotated[str | None, Text(parse_number, NUMBER)] = None
+    every: Annotated[float | None, Text(partial(parse_duration, shortest=FASTEST_DEEP_PROBE), matching(TIME))] = None
     within: Annotated[
         float | None,
-        _Text(partial(parse_duration, shortest=SHORTEST_WITHIN, longest=LONGEST_WITHIN), _matching(_TIME)),
+        Text(partial(parse_duration, shortest=SHORTEST_WITHIN, longest=LONGEST_WITHIN), matching(TIME)),
     ] = None
     expect: Annotated[list[Final], Field(min_length=1), OneOrMore] = [200]
 
@@ -230,9 +169,9 @@ class TrunkModel(Section):
     uri: TrunkUri = Field(examples=["sip:192.0.2.10:5060"])
     carrier: Name = ""
     probe: str | None = None
-    priority: Annotated[int, _Text(lambda text: parse_count(text, 0, 65535), _between(0, 65535))] = 0
-    weight: Annotated[int, _Text(lambda text: parse_count(text, 0, 65535), _between(0, 65535))] = 1
-    cost: Annotated[float, _Text(parse_cost, {"type": "number", "minimum": 0})] = 0.0
+    priority: Annotated[int, Text(lambda text: parse_count(text, 0, 65535), between(0, 65535))] = 0
+    weight: Annotated[int, Text(lambda text: parse_count(text, 0, 65535), between(0, 65535))] = 1
+    cost: Annotated[float, Text(parse_cost, {"type": "number", "minimum": 0})] = 0.0
     site: str | None = None
     large: TransportName = "udp"
     readmit: ReadmitName = Readmit.GENTLY
@@ -257,11 +196,11 @@ class HoursModel(Section):
 class ProbeModel(Section):
     """How trunks are probed."""
 
-    every: Annotated[float | None, _Text(partial(parse_duration, shortest=FASTEST_PROBE), _matching(_TIME))] = None
-    burst: Annotated[float | None, _Text(partial(parse_duration, shortest=0.01), _matching(_TIME))] = None
-    timeout: Annotated[float | None, _Text(_parse_timeout, _matching(f"auto|{_TIME}"))] = None
-    misses: Annotated[int | None, _Text(_parse_misses, {"anyOf": [{"const": "auto"}, _between(1, 100)]})] = None
-    rise: Annotated[int | None, _Text(lambda text: parse_count(text, 1, 100), _between(1, 100))] = None
+    every: Annotated[float | None, Text(partial(parse_duration, shortest=FASTEST_PROBE), matching(TIME))] = None
+    burst: Annotated[float | None, Text(partial(parse_duration, shortest=0.01), matching(TIME))] = None
+    timeout: Annotated[float | None, Text(_parse_timeout, matching(f"auto|{TIME}"))] = None
+    misses: Annotated[int | None, Text(_parse_misses, {"anyOf": [{"const": "auto"}, between(1, 100)]})] = None
+    rise: Annotated[int | None, Text(lambda text: parse_count(text, 1, 100), between(1, 100))] = None
     alive_on: AliveOnName | None = None
 
 
@@ -274,8 +213,8 @@ class EndpointModel(Section):
         "email": "nobody is notified",
     }
 
-    user: Annotated[str | None, _Text(parse_user, _NUMBER)] = None
-    number: Annotated[str | None, _Text(parse_number, _NUMBER)] = None
+    user: Annotated[str | None, Text(parse_user, NUMBER)] = None
+    number: Annotated[str | None, Text(parse_number, NUMBER)] = None
     via: list[str] = Field(min_length=1, examples=[["carrier-a"]])
     live: Switch = False
 

@@ -17,11 +17,9 @@ from controller.config.model import (
     FileModel,
     HoursModel,
     ListenModel,
-    OneOrMore,
     OutboundModel,
     OutboundPrefix,
     RouteModel,
-    Section,
     SiteModel,
     Span,
     StageModel,
@@ -30,6 +28,7 @@ from controller.config.model import (
     Version,
     Zone,
 )
+from controller.config.section import OneOrMore, Section
 
 _NOWHERE = HostPort("", 0)
 

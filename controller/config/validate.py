@@ -24,7 +24,6 @@ from controller.config.model import (
     OutboundModel,
     ProbeModel,
     RouteModel,
-    Section,
     SiteModel,
     StageModel,
     TrunkModel,
@@ -32,6 +31,7 @@ from controller.config.model import (
 )
 from controller.config.names import KINDS
 from controller.config.remains import Remains
+from controller.config.section import Section
 from controller.config.source import ListNode, MapNode, Node, ScalarNode, to_data
 
 Loc = tuple[int | str, ...]
