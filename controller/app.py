@@ -18,26 +18,31 @@ from collections.abc import Callable
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from controller import clock
 from controller.addresses import AddressError, advertised_host, resolve_trunks
+from controller.compiled import Compiled, write_compiled
 from controller.control import Answer, ControlError, ControlServer, Request, open_control
 from controller.engine import Engine, host_names
 from controller.keys import KeyFileError, load_keys
 from controller.log import LineWriter, Log, log_news, open_log
-from controller.reload import Prepared, ReloadError, prepare
 from controller.rules.quality import trunk_targets
 from controller.snapshot import EVERY, load_scores, write_scores
 from controller.status import collect_status, show_listener
-from controller.summary import count_routes
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Inherited, Notifier
-from controller.types import Dialplan, Fault, Listen
+from controller.types import Fault, Listen
+from controller.wording import count_routes
 from sip.element import Element
 from sip.endpoint import UdpEndpoint, adopt_udp, open_udp
 from sip.stream import StreamEndpoint, adopt_tcp, open_tcp
 from sip.transaction import Hop
+
+if TYPE_CHECKING:
+    from controller.reload import Prepared
 
 #: By default the collector walks everything again and again: 1,500 calls/s then stall for half a second (measured).
 GC_THRESHOLDS = (100_000, 50, 100)
@@ -54,9 +59,19 @@ class StartError(Exception):
 class App:
     """One daemon: `build`, then `serve`, then `stop`."""
 
-    def __init__(self, dialplan: Dialplan, state_dir: Path, file: Path, drain_timeout: float = DRAIN_TIMEOUT) -> None:
-        """``file`` is where the dialplan came from, and is read again for a reload; ``drain_timeout`` in seconds."""
-        self._dialplan = dialplan
+    def __init__(
+        self,
+        compiled: Compiled,
+        state_dir: Path,
+        file: Path,
+        drain_timeout: float = DRAIN_TIMEOUT,
+        *,
+        is_new: bool = True,
+    ) -> None:
+        """``file`` is where the dialplan came from, and is read again for a reload; ``drain_timeout`` in seconds;
+        ``is_new`` says that the state folder does not hold it yet."""
+        self._dialplan = compiled.dialplan
+        self._to_keep = compiled if is_new else None
         self._state_dir = state_dir
         self._file = file
         self._reloading = asyncio.Lock()
@@ -141,6 +156,7 @@ class App:
         self.endpoint.start(self.engine, loop)
         await self._control.start()
         self._supervisor.spawn(self._keep_scores(), "scores")
+        self._supervisor.spawn(self._get_ready_for_more(), "compiled")
         ours = [self.endpoint.local] + ([self.streams.local] if self.streams is not None else [])
         self._log.info(
             "ready",
@@ -187,6 +203,17 @@ class App:
             await asyncio.sleep(EVERY)
             await run_aside(partial(write_scores, self._state_dir, self.engine.scores.dump()), "scores")
 
+    async def _get_ready_for_more(self) -> None:
+        """What the next start and the first reload want, done once calls are carried."""
+        if self._to_keep is not None:
+            await self._keep_compiled(self._to_keep)
+        await run_aside(partial(import_module, "controller.reload"), "reload")  # as it is now on disk, not by then
+        gc.freeze()
+
+    async def _keep_compiled(self, compiled: Compiled) -> None:
+        self._to_keep = None
+        await run_aside(partial(write_compiled, self._file, self._state_dir, compiled), "compiled")
+
     async def _keep_turning(self, beat: float) -> None:
         """An idle pump stands still: it must show that it can turn."""
         while True:
@@ -209,16 +236,19 @@ class App:
         return f"{len(plan.trunks)} trunks, {count_routes(plan)} routes, version {plan.version}"
 
     async def _replace(self) -> Answer:
+        from controller.reload import ReloadError, prepare
+
         try:
             prepared = await run_aside(lambda: prepare(self._file, self._dialplan), "reload")
         except ReloadError as error:
             self._log.error("not reloaded", why=str(error), version=self._dialplan.version)
             return {"ok": False, "text": str(error), "version": self._dialplan.version}
         self._swap(prepared)
-        return {"ok": True, "text": prepared.warnings, "version": self._dialplan.version}
+        await self._keep_compiled(prepared.compiled)
+        return {"ok": True, "text": prepared.compiled.warnings, "version": self._dialplan.version}
 
     def _swap(self, prepared: Prepared) -> None:
-        before, plan = self._dialplan, prepared.dialplan
+        before, plan = self._dialplan, prepared.compiled.dialplan
         self.engine.reload(plan, prepared.hops, clock.monotonic())
         self._dialplan = plan
         gc.freeze()  # as at the start: it stays until the next one

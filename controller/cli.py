@@ -9,11 +9,14 @@ import asyncio
 import json
 import signal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from controller import __version__
+
+if TYPE_CHECKING:
+    from controller.compiled import Compiled
 
 OK, FINDINGS, USAGE, UNREACHABLE = 0, 1, 2, 3
 DEFAULT_STATE_DIR = Path("/var/lib/callward")
@@ -42,27 +45,21 @@ def root(version: Annotated[bool, typer.Option("--version", help="print the vers
 def run(
     file: DialplanFile,
     state_dir: StateDir = DEFAULT_STATE_DIR,
-    drain_timeout: Annotated[str, typer.Option(help="what calls that ring may take to finish after SIGTERM")] = "30s",
+    drain_timeout: Annotated[
+        str,
+        typer.Option(help="what calls that ring may take to finish after SIGTERM; default: 30s", show_default=False),
+    ] = "",
 ) -> None:
     """Carry calls by this dialplan until SIGTERM."""
-    from controller.app import App, StartError
-    from controller.config import load, render
-    from controller.config.diagnostics import Mistake
-    from controller.config.duration import parse_duration
+    from controller.app import DRAIN_TIMEOUT, App, StartError
+    from controller.compiled import read_compiled
 
-    try:
-        patience = parse_duration(drain_timeout)
-    except Mistake as mistake:
-        typer.echo(f"--drain-timeout: {mistake.message}; {mistake.hint}", err=True)
-        raise typer.Exit(USAGE) from None
-
-    loaded = load(file)
-    if loaded.diagnostics:
-        typer.echo(render(loaded.diagnostics, loaded.sources), err=True)
-    if loaded.dialplan is None:
-        typer.echo("callward was not started", err=True)
-        raise typer.Exit(FINDINGS)
-    app = App(loaded.dialplan, state_dir, file, patience)
+    patience = _read_time("--drain-timeout", drain_timeout) if drain_timeout else DRAIN_TIMEOUT
+    kept = read_compiled(file, state_dir)
+    compiled = kept or _compile(file)
+    if compiled.warnings:
+        typer.echo(compiled.warnings, err=True)
+    app = App(compiled, state_dir, file, patience, is_new=kept is None)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is ready: it reads the file as it is by then anyway
     try:
         app.build()
@@ -74,6 +71,30 @@ def run(
         asyncio.run(app.serve())
     finally:
         app.stop()
+
+
+def _read_time(option: str, text: str) -> float:
+    from controller.config.diagnostics import Mistake
+    from controller.config.duration import parse_duration
+
+    try:
+        return parse_duration(text)
+    except Mistake as mistake:
+        typer.echo(f"{option}: {mistake.message}; {mistake.hint}", err=True)
+        raise typer.Exit(USAGE) from None
+
+
+def _compile(file: Path) -> Compiled:
+    from controller.compiled import Compiled
+    from controller.config import load, render
+
+    loaded = load(file)
+    findings = render(loaded.diagnostics, loaded.sources)
+    if loaded.dialplan is None:
+        typer.echo(findings, err=True)
+        typer.echo("callward was not started", err=True)
+        raise typer.Exit(FINDINGS)
+    return Compiled(loaded.dialplan, findings, loaded.inputs)
 
 
 @cli.command()
@@ -205,7 +226,7 @@ def status(
     """
     from rich.console import Console
 
-    from controller.status import print_status
+    from controller.status_table import print_status
 
     answer = _ask(state_dir, "status")
     if not answer["ok"]:

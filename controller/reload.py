@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.addresses import AddressError, resolve_trunks
+from controller.compiled import Compiled
 from controller.config import load, render
 from controller.types import Dialplan, Listen
 from sip.transaction import Hop
@@ -23,9 +24,8 @@ class ReloadError(Exception):
 class Prepared:
     """All that a swap needs."""
 
-    dialplan: Dialplan
+    compiled: Compiled
     hops: dict[str, Hop]
-    warnings: str  # rendered; may be empty
 
 
 def prepare(file: Path, running: Dialplan) -> Prepared:
@@ -42,7 +42,7 @@ def prepare(file: Path, running: Dialplan) -> Prepared:
         hops = resolve_trunks(loaded.dialplan)
     except AddressError as error:
         raise ReloadError(str(error)) from error
-    return Prepared(loaded.dialplan, hops, findings)
+    return Prepared(Compiled(loaded.dialplan, findings, loaded.inputs), hops)
 
 
 def _refuse_other_listeners(running: tuple[Listen, ...], wanted: tuple[Listen, ...]) -> None:

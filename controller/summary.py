@@ -13,7 +13,7 @@ from rich.table import Table
 
 from controller.config.figures import detection_time, stage_starts, worst_wait
 from controller.types import AliveOn, Chain, Dialplan, Trunk
-from sip.uri import bracketed
+from controller.wording import address_of, count_routes, show_seconds
 
 LOSSY = 0.36  # of probes: 20 % of packets each way
 
@@ -80,12 +80,6 @@ def _trunk(trunk: Trunk) -> dict[str, Any]:
     }
 
 
-def count_routes(dialplan: Dialplan) -> int:
-    """All that a call may match; an outbound route is one, however many PBXs may use it."""
-    outbound = {route.chain for routes in dialplan.outbound.values() for route in routes.values()}
-    return len(dialplan.routes) + len(dialplan.prefixes) + (dialplan.default is not None) + len(outbound)
-
-
 def _chain(chain: Chain) -> dict[str, Any]:
     last = chain.stages[-1].targets[-1]
     return {
@@ -108,18 +102,6 @@ def make_table(*columns: str, right: Collection[str] = (), whole: Collection[str
         justify: Literal["left", "right"] = "right" if column in right else "left"
         table.add_column(column, justify=justify, no_wrap=index == 0 or column in whole, overflow="fold")
     return table
-
-
-def address_of(trunk: Trunk) -> str:
-    """As ``udp:192.0.2.1:5060``."""
-    return f"{trunk.transport}:{bracketed(trunk.host)}:{trunk.port}"
-
-
-def show_seconds(value: float) -> str:
-    """A time of a few minutes at most, with the unit that suits it."""
-    if value < 1:
-        return f"{value * 1000:.0f} ms"
-    return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
 
 
 def _count(number: int, noun: str) -> str:

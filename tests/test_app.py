@@ -10,6 +10,8 @@ import pytest
 
 from controller.addresses import AddressError, advertised_host, resolve_trunks
 from controller.app import App, StartError
+from controller.compiled import Compiled
+from controller.inputs import Inputs
 from controller.types import Chain, Dialplan, Listen, Path, Route, Stage, Target, Trunk
 from sip.transaction import Hop
 
@@ -41,7 +43,7 @@ def test_trunk_that_cannot_be_resolved_is_named_with_its_place() -> None:
 def test_taken_port_is_named_and_nothing_stays_open(tmp_path: File) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
-        app = App(dialplan(port=taken.getsockname()[1]), tmp_path, tmp_path / "plan.yaml")
+        app = App(Compiled(dialplan(port=taken.getsockname()[1]), "", Inputs()), tmp_path, tmp_path / "plan.yaml")
         with pytest.raises(
             StartError, match=r"plan\.yaml:2: cannot listen on udp 127\.0\.0\.1:\d+: Address already in use"
         ):
@@ -51,11 +53,11 @@ def test_taken_port_is_named_and_nothing_stays_open(tmp_path: File) -> None:
 def test_spoilt_key_file_stops_the_start(tmp_path: File) -> None:
     (tmp_path / "keys.json").write_text("{")
     with pytest.raises(StartError, match="not a key file"):
-        App(dialplan(), tmp_path, tmp_path / "plan.yaml").build()
+        App(Compiled(dialplan(), "", Inputs()), tmp_path, tmp_path / "plan.yaml").build()
 
 
 def test_stop_twice_is_harmless(tmp_path: File) -> None:
-    app = App(dialplan(), tmp_path, tmp_path / "plan.yaml")
+    app = App(Compiled(dialplan(), "", Inputs()), tmp_path, tmp_path / "plan.yaml")
     app.build()
     app.stop()
     app.stop()
@@ -67,7 +69,7 @@ def test_listener_on_all_addresses_advertises_the_one_towards_its_trunks() -> No
 
 
 def test_every_turn_of_the_pump_follows_the_wall_clock(tmp_path: File) -> None:
-    app = App(dialplan(), tmp_path, tmp_path / "plan.yaml")
+    app = App(Compiled(dialplan(), "", Inputs()), tmp_path, tmp_path / "plan.yaml")
     app.build()
     plane = app.engine.plane
     right, plane.epoch_offset = plane.epoch_offset, 0.0  # as after an NTP step, or a VM that slept

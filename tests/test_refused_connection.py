@@ -8,6 +8,8 @@ from pathlib import Path as File
 
 from bench.drills import TcpAgent
 from controller.app import App
+from controller.compiled import Compiled
+from controller.inputs import Inputs
 from controller.types import Chain, Dialplan, Listen, Path, Probe, Route, Stage, Target, TargetState, Transition, Trunk
 
 PATIENCE = 20.0  # seconds; only what is broken ever waits for so long
@@ -28,7 +30,7 @@ def dialplan(port: int) -> Dialplan:
 async def live_and_die(folder: File, port: int) -> list[Transition]:
     """A trunk answers, then its listener goes away with all connections, then it comes back."""
     loop, turned = asyncio.get_running_loop(), asyncio.Event()
-    app = App(dialplan(port), folder, folder / "plan.yaml")
+    app = App(Compiled(dialplan(port), "", Inputs()), folder, folder / "plan.yaml")
     app.build()
     assert app.streams is not None
     app.endpoint.on_turn = turned.set

@@ -20,6 +20,7 @@ from controller.config.names import Names
 from controller.config.references import resolve_references
 from controller.config.source import MapNode, compose, read_text
 from controller.config.validate import validate
+from controller.inputs import Inputs
 from controller.types import Dialplan
 
 __all__ = ["Diagnostic", "Loaded", "compile_text", "load", "render", "to_json"]
@@ -32,6 +33,7 @@ class Loaded:
     dialplan: Dialplan | None
     diagnostics: list[Diagnostic]
     sources: Mapping[str, str] = field(default_factory=dict)  # file -> text, for `render`
+    inputs: Inputs = field(default_factory=Inputs)  # all that was read for it
 
 
 def load(path: str | Path) -> Loaded:
@@ -41,16 +43,19 @@ def load(path: str | Path) -> Loaded:
     text = read_text(Path(path), report)
     if report.errors:
         return Loaded(None, report.sorted(), {filename: text})
-    return compile_text(text, filename)
+    return _compile_as(text, filename, report)
 
 
 def compile_text(text: str, filename: str) -> Loaded:
     """Compile the text of a file; ``filename`` is what its findings are named after."""
+    return _compile_as(text, filename, Report(filename))
+
+
+def _compile_as(text: str, filename: str, report: Report) -> Loaded:
     text = text.removeprefix("\ufeff")  # a byte order mark, as some editors leave it
-    report = Report(filename)
     sources = {filename: text}
     dialplan = _compile(text, report, sources)
-    return Loaded(None if report.errors else dialplan, report.sorted(), sources)
+    return Loaded(None if report.errors else dialplan, report.sorted(), sources, report.inputs)
 
 
 def _compile(text: str, report: Report, sources: dict[str, str]) -> Dialplan | None:

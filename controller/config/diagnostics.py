@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from controller.inputs import Inputs
+
 Severity = Literal["error", "warning"]
 
 #: Line breaks as YAML 1.1 counts them; ``str.splitlines`` knows more and would shift every later line.
@@ -83,6 +85,7 @@ class Report:
     file: str
     _found: dict[Diagnostic, None] = field(default_factory=dict)  # an ordered set
     errors: int = 0
+    inputs: Inputs = field(default_factory=Inputs)  # what was read
 
     def error(self, at: Span, code: str, message: str, hint: str = "") -> None:
         self._add(at, "error", code, message, hint)
@@ -95,6 +98,7 @@ class Report:
         """Take over the findings of an included file."""
         self._found.update(other._found)
         self.errors += other.errors
+        self.inputs.join(other.inputs)
 
     def _add(self, at: Span, severity: Severity, code: str, message: str, hint: str) -> None:
         if at.origin == "!":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.source import ListNode, MapNode, Node, ScalarNode
+from controller.inputs import Inputs
 
 MAX_BYTES = 64 << 10
 
@@ -40,7 +41,7 @@ def _resolve(node: ScalarNode, report: Report) -> None:
     folder = Path(node.file or report.file).parent
     written = node.text
     try:
-        text = _REFERENCE.sub(lambda match: _read(match[1], folder), written)
+        text = _REFERENCE.sub(lambda match: _read(match[1], folder, report.inputs), written)
         if "${" in _REFERENCE.sub("", written):
             raise Mistake("BAD_REFERENCE", f"the reference in {quoted(written)} is never closed", _HINT)
     except Mistake as mistake:
@@ -50,24 +51,27 @@ def _resolve(node: ScalarNode, report: Report) -> None:
     node.text, node.origin, node.plain = text, written, False
 
 
-def _read(reference: str, folder: Path) -> str:
+def _read(reference: str, folder: Path, inputs: Inputs) -> str:
     kind, colon, name = reference.partition(":")
     if kind == "env" and colon and name:
         try:
-            return os.environ[name]
+            value = os.environ[name]
         except (KeyError, ValueError):
             message = f"environment variable {quoted(name)} is not set"
             raise Mistake("BAD_REFERENCE", message, "set it where callward is started") from None
+        inputs.note_variable(name, value)
+        return value
     if kind == "file" and colon and name:
-        return _read_file(folder / name)
+        return _read_file(folder / name, inputs)
     raise Mistake("BAD_REFERENCE", f"{quoted('${' + reference + '}')} is no reference", _HINT)
 
 
-def _read_file(path: Path) -> str:
+def _read_file(path: Path, inputs: Inputs) -> str:
     name = quoted(str(path))
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
+        inputs.note_file(path, data)
         if len(data) > MAX_BYTES:
             raise Mistake("BAD_REFERENCE", f"{name} is larger than {MAX_BYTES >> 10} KiB", "is this the right file?")
         return data.decode("utf-8").removesuffix("\n").removesuffix("\r")

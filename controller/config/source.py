@@ -98,6 +98,7 @@ def read_text(path: Path, report: Report) -> str:
     except ValueError:  # a NUL in the name
         report.error(top, "CANNOT_READ", "cannot read the file: no such name", "check the path")
         return ""
+    report.inputs.note_file(path, data)
     if len(data) > MAX_BYTES:
         report.error(top, "TOO_LARGE", f"file is larger than {MAX_BYTES >> 20} MiB", "is this the right file?")
         return ""

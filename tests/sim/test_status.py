@@ -7,7 +7,9 @@ import json
 
 from rich.console import Console
 
-from controller.status import collect_status, print_status, show_span
+from controller.status import collect_status
+from controller.status_table import print_status
+from controller.wording import show_span
 from sip.agent import Script
 from tests.playbook import stage
 from tests.sim.network import Port

@@ -1,0 +1,72 @@
+"""The picture of `status` as tables, for people. Must not judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from controller.status import Status
+from controller.summary import make_table
+from controller.types import TargetState
+from controller.wording import show_seconds, show_span
+
+_STYLES = {"up": "green", "degraded": "yellow", "suspect": "yellow", "down": "bold red", "unknown": "dim"}
+
+
+def print_status(status: Status, console: Console) -> None:
+    """The same for people."""
+    trunks = status["trunks"]
+    down = sum(trunk["state"] == TargetState.DOWN for trunk in trunks)
+    calls = status["calls"]
+    console.print(
+        f"[bold]{len(trunks) - down} of {len(trunks)} trunks[/bold] usable, {calls} call{'' if calls == 1 else 's'} being"
+        f" set up, version {status['version']}, on {', '.join(status['listen'])}"
+    )
+    table = make_table(
+        "trunk", "state", "for", "heard", "round trip", "address", "why",
+        right=("for", "heard", "round trip"), whole=("state", "for", "heard", "address"),
+    )  # fmt: skip
+    for trunk in trunks:
+        state = trunk["state"]
+        table.add_row(
+            trunk["name"],
+            f"[{_STYLES.get(state, '')}]{state}[/]",
+            show_span(trunk["for"]),
+            "never" if trunk["heard"] is None else show_span(trunk["heard"]),
+            "-" if trunk["round_trip"] is None else f"{trunk['round_trip'] * 1000:.1f} ms",
+            trunk["address"],
+            trunk["code"] or "-",
+        )
+    console.print()
+    console.print(table)
+    if status["uplink"]:
+        console.print(f"\n[bold red]{status['uplink']}[/]: trunks are used as written, whatever their state")
+    if any(trunk["calls"] for trunk in trunks):
+        console.print()
+        console.print(_table_of_calls(trunks))
+
+
+def _table_of_calls(trunks: list[dict[str, Any]]) -> Table:
+    figures = ("come through", "answered", "ring after", "short")
+    table = make_table("trunk", "calls", *figures, "why", right=figures, whole=("calls", *figures))
+    for trunk in trunks:
+        calls = trunk["calls"]
+        if not calls:
+            continue
+        after = calls["rings_after"]
+        table.add_row(
+            trunk["name"],
+            "all" if calls["gate"] == "open" else f"[yellow]{calls['gate']}[/]",
+            f"{calls['estimate']:.0%}",
+            _percent(calls["answered"]),
+            "-" if after is None else show_seconds(after),
+            _percent(calls["short"]),
+            calls["why"],
+        )
+    return table
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"

@@ -1,0 +1,38 @@
+"""Small things in words that both the daemon and its commands say: an address, a span of time, how many routes.
+
+Must import nothing heavy: the daemon starts with it.
+"""
+
+from __future__ import annotations
+
+from controller.types import Dialplan, Trunk
+from sip.uri import bracketed
+
+
+def count_routes(dialplan: Dialplan) -> int:
+    """All that a call may match; an outbound route is one, however many PBXs may use it."""
+    outbound = {route.chain for routes in dialplan.outbound.values() for route in routes.values()}
+    return len(dialplan.routes) + len(dialplan.prefixes) + (dialplan.default is not None) + len(outbound)
+
+
+def address_of(trunk: Trunk) -> str:
+    """As ``udp:192.0.2.1:5060``."""
+    return f"{trunk.transport}:{bracketed(trunk.host)}:{trunk.port}"
+
+
+def show_seconds(value: float) -> str:
+    """A time of a few minutes at most, with the unit that suits it."""
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+
+
+def show_span(seconds: float) -> str:
+    """A span of time, however long, with the unit that suits it."""
+    if seconds < 60:
+        return show_seconds(seconds)
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
