@@ -116,6 +116,12 @@ def choose(challenges: Iterable[Challenge], allowed: frozenset[Algorithm] = _ALL
     return list(best.values())
 
 
+def realm_of(value: str) -> str | None:
+    """The realm of credentials, None where there is none to be read."""
+    found = _take_apart(value)
+    return found[0][1].get("realm") if found else None
+
+
 def make_credentials(
     challenge: Challenge, ha1: str, *, user: str, request: Request, count: int = 1, cnonce: str = ""
 ) -> str:
