@@ -153,25 +153,43 @@ def test_a_file_that_is_not_whole_changes_nothing_and_is_told_to_whoever_asked(t
             assert "reloaded: version" in told.stdout
 
 
-def test_no_call_is_lost_to_reloads_under_load(tmp_path: Path, proxy: int) -> None:
-    file = tmp_path / "dialplan.yaml"
+def reload_under_load(folder: Path, proxy: int, reloads: int, calls_between: int) -> None:
+    """Each tenth file is not whole. So many calls go by from one reload to the next, at 50 calls/s."""
+    file = folder / "dialplan.yaml"
     ports = Ports(31 * os.getpid() + 7700)
     trunk = ports.pick()
     write(file, proxy, {"only": trunk}, ["only"])
-    load = ("-s", DID, "-r", "50", "-m", "200")
+    calls = max(200, reloads * calls_between)
+    limit = 60 + calls / 50
+    load = ("-s", DID, "-r", "50", "-m", str(calls))
     with (
-        Sipp("callee", read_script("uas-ring-then-answer"), tmp_path, ports, 60, None, ("-t", "u1"), trunk),
-        Daemon(file, tmp_path / "state") as daemon,
-        Sipp("caller", read_script("uac-basic"), tmp_path, ports, 60, proxy, ("-t", "u1", *load), 0) as calling,
+        Sipp("callee", read_script("uas-ring-then-answer"), folder, ports, limit, None, ("-t", "u1"), trunk),
+        Daemon(file, folder / "state") as daemon,
+        Sipp("caller", read_script("uac-basic"), folder, ports, limit, proxy, ("-t", "u1", *load), 0) as calling,
     ):
-        for turn in range(1, 11):  # trunks come and go, and the one that stays gets other names
+        bad = 0
+        for turn in range(1, reloads + 1):  # trunks come and go, and the one that stays gets other names
             name = "only" if turn % 2 else "renamed"
             write(file, proxy, {name: trunk, f"spare-{turn}": trunk + 1}, [name, f"spare-{turn}"])
+            if turn % 10 == 0:
+                file.write_text(file.read_text().replace("ring: [", "ring: [nobody, "))
+                bad += 1
             daemon.signal(signal.SIGHUP)
-            wait_for(daemon, "reloaded", times=turn)
-        assert calling.finish(50) == 0, calling.complaints()
+            wait_for(daemon, "not reloaded" if turn % 10 == 0 else "reloaded", bad if turn % 10 == 0 else turn - bad)
+            wait_for(daemon, "call", min(turn * calls_between, calls))
+        assert calling.finish(limit) == 0, calling.complaints()
         versions = {event["version"] for event in daemon.events if event.get("event") == "reloaded"}
-        assert len(versions) == 10
+        assert len(versions) == reloads - bad
+        assert not [event for event in daemon.events if event.get("event") == "fault"]
+
+
+def test_no_call_is_lost_to_reloads_under_load(tmp_path: Path, proxy: int) -> None:
+    reload_under_load(tmp_path, proxy, reloads=10, calls_between=0)
+
+
+@pytest.mark.long
+def test_no_call_is_lost_to_a_storm_of_five_hundred_reloads_in_five_minutes(tmp_path: Path, proxy: int) -> None:
+    reload_under_load(tmp_path, proxy, reloads=500, calls_between=30)
 
 
 def test_two_daemons_do_not_share_a_state_folder(tmp_path: Path, proxy: int) -> None:

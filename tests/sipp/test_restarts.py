@@ -1,0 +1,73 @@
+"""The daemon is killed again and again under load, and started anew at once, as its service manager would.
+
+SIPp plays trunk and callers; each call renegotiates and hangs up later than the kill that it lived through.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.sipp.daemon import Daemon, Event
+from tests.sipp.process import Ports, Sipp, read_script
+
+pytestmark = pytest.mark.sipp
+
+#: Scenarios that this file runs outside the matrix.
+USED = frozenset(("uac-survive", "uas-ring-then-answer"))
+
+DIALPLAN = """\
+version: 1
+listen: [{{udp: "127.0.0.1:{proxy}"}}]
+trunks:
+  carrier: {{uri: "sip:127.0.0.1:{trunk}", carrier: a}}
+endpoints:
+  desk: {{user: "100", via: [carrier]}}
+chains:
+  main: [{{ring: [desk]}}]
+routes:
+  - {{did: "+15557000", chain: main}}
+"""
+RATE = 20  # calls/s
+TALK = 3.0  # seconds
+LIFE = 40  # calls that each life of the daemon sets up before it is killed
+
+
+def restart_under_load(folder: Path, kills: int, seed: int) -> None:
+    ports = Ports(31 * os.getpid() + seed)
+    proxy, trunk = ports.pick(), ports.pick()
+    dialplan, state = folder / "dialplan.yaml", folder / "state"
+    dialplan.write_text(DIALPLAN.format(proxy=proxy, trunk=trunk))
+    calls = LIFE * (kills + 1)
+    load = ("-s", "+15557000", "-r", str(RATE), "-m", str(calls), "-d", str(int(TALK * 1000)))
+    limit = 60 + calls / RATE
+    with (
+        Sipp("callee", read_script("uas-ring-then-answer"), folder, ports, limit, port=trunk),
+        ExitStack() as lives,
+        Sipp("caller", read_script("uac-survive"), folder, ports, limit, proxy, load) as caller,
+    ):
+        for _ in range(kills):
+            daemon = lives.enter_context(Daemon(dialplan, state))
+            _wait_for_calls(daemon, LIFE // 2)
+            daemon.kill()
+        lives.enter_context(Daemon(dialplan, state))
+        assert caller.finish(limit) == 0, caller.complaints()
+
+
+def _wait_for_calls(daemon: Daemon, number: int) -> None:
+    def are_up(_: Event) -> bool:
+        return sum(event.get("event") == "call" and event.get("status") == 200 for event in daemon.events) >= number
+
+    daemon.wait_for(are_up, "calls to be up")
+
+
+def test_no_call_is_lost_to_three_kills_of_the_daemon_under_load(tmp_path: Path) -> None:
+    restart_under_load(tmp_path, 3, 8000)
+
+
+@pytest.mark.long
+def test_no_call_is_lost_to_twenty_kills_of_the_daemon_under_load(tmp_path: Path) -> None:
+    restart_under_load(tmp_path, 20, 8200)
