@@ -7,7 +7,7 @@ plane, a new view gates new offers, answers to probes find their prober. It hold
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from controller.deep import DeepProber
 from controller.health.board import Board
@@ -71,6 +71,8 @@ class Engine:
         self.outbox = self.plane.outbox
         self.news: list[CallRecord | Change | Transition | Page | Uplink | Fault] = []
         self._view = self.board.view
+        for name in self._drained():  # some of its addresses may be new
+            self.drain(name, now)
         self._let_in(now)
 
     def receive(self, data: bytes, source: Hop, now: float) -> None:
@@ -126,7 +128,10 @@ class Engine:
 
     def reload(self, dialplan: Dialplan, hops: Mapping[str, Hop], now: float) -> None:
         """Swap the dialplan: new offers follow it, calls under way keep their plan, known trunks their state."""
+        drained = self._drained()
         self.switchboard.swap(dialplan)
+        for name in drained:  # an address that comes to a name is drained with it
+            self.drain(name, now)
         self.plane.swap_hops(hops)
         self.element.learn_names(host_names(dialplan, hops))
         self.board.update(dialplan.trunks.values(), now)
@@ -136,16 +141,28 @@ class Engine:
         self._settle(now)
 
     def drain(self, trunk: str, now: float) -> bool:
-        """An operator takes a trunk out: it is used only where nothing else leads. False if it was out."""
-        return self._tell(self.scores.park(trunk, now, "drained by an operator"))
+        """An operator takes a trunk out, all its addresses: it is used only where nothing else leads. False if it was
+        out."""
+        return self._tell(self.scores.park(name, now, "drained by an operator") for name in self._members(trunk))
 
     def undrain(self, trunk: str, now: float) -> bool:
         """The end of `drain`: its calls come back in steps. False if it was not drained."""
-        return self._tell(self.scores.home(trunk, now, "undrained by an operator"))
+        return self._tell(self.scores.home(name, now, "undrained by an operator") for name in self._members(trunk))
 
-    def _tell(self, changes: list[Change]) -> bool:
-        self.news += changes
-        return bool(changes)
+    def _tell(self, changes: Iterable[list[Change]]) -> bool:
+        before = len(self.news)
+        for some in changes:
+            self.news += some
+        return len(self.news) > before
+
+    def _members(self, trunk: str) -> list[str]:
+        """The trunks that one name of the operator's stands for."""
+        return [each.name for each in self.switchboard.dialplan.trunks.values() if trunk in (each.name, each.group)]
+
+    def _drained(self) -> set[str]:
+        """What operators have taken out, by their names."""
+        trunks = self.switchboard.dialplan.trunks.values()
+        return {each.group or each.name for each in trunks if self.scores.is_parked(each.name)}
 
     def close(self, now: float) -> None:
         """Before the end: test calls of ours must not ring on."""
@@ -222,6 +239,10 @@ class Engine:
                 self.news += self.scores.found(detector.trunk.name, now, "not known to be down any more")
 
 
-def host_names(dialplan: Dialplan, hops: Mapping[str, Hop]) -> dict[str, str]:
-    """The IP address behind each host name of the trunks."""
-    return {trunk.host.lower(): hops[trunk.name].host for trunk in dialplan.trunks.values() if trunk.name in hops}
+def host_names(dialplan: Dialplan, hops: Mapping[str, Hop]) -> dict[str, tuple[str, ...]]:
+    """The IP addresses behind each host name of the trunks, the best first."""
+    found: dict[str, dict[str, None]] = {}
+    for trunk in dialplan.trunks.values():
+        if trunk.name in hops:
+            found.setdefault((trunk.domain or trunk.host).lower(), {})[hops[trunk.name].host] = None
+    return {name: tuple(addresses) for name, addresses in found.items()}

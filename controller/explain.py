@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from controller.config.duration import show_duration
+from controller.health.groups import add_groups, find_groups
 from controller.health.score import Scores
 from controller.rules.conditions import is_open, show_moment
 from controller.rules.match import match_route
@@ -289,7 +290,10 @@ def assume_down(dialplan: Dialplan, down: Iterable[str], degraded: Iterable[str]
     """
     states = dict.fromkeys(_trunks_of(dialplan, degraded), TargetState.DEGRADED)
     states |= dict.fromkeys(_trunks_of(dialplan, down), TargetState.DOWN)
-    return HealthView(1, {name: TrunkHealth(states[name], code="ASSUMED") for name in sorted(states)})
+    view = {name: TrunkHealth(states[name], code="ASSUMED") for name in sorted(states)}
+    groups = find_groups(dialplan.trunks.values())
+    add_groups(view, {name: members for name, members in groups.items() if view.keys() >= set(members)})
+    return HealthView(1, view)
 
 
 def _trunks_of(dialplan: Dialplan, names: Iterable[str]) -> set[str]:
@@ -300,7 +304,8 @@ def _trunks_of(dialplan: Dialplan, names: Iterable[str]) -> set[str]:
         elif name in dialplan.sites:
             found = dialplan.sites[name].pbx
         else:
-            found = [trunk.name for trunk in dialplan.trunks.values() if name and trunk.carrier == name]
+            trunks_now = dialplan.trunks.values()
+            found = [trunk.name for trunk in trunks_now if name and name in (trunk.group, trunk.carrier)]
             if not found:
                 known = ", ".join([*dialplan.trunks, *dialplan.sites])
                 raise QuestionError(f"{name!r} is neither a trunk nor a site nor a carrier; there are {known}")
@@ -313,7 +318,7 @@ def check_trunk(dialplan: Dialplan, name: str) -> str:
 
     Raises `QuestionError`.
     """
-    if name and name not in dialplan.trunks:
+    if name and not any(name in (trunk.name, trunk.group) for trunk in dialplan.trunks.values()):
         raise QuestionError(f"{name!r} is no trunk; there are {', '.join(dialplan.trunks)}")
     return name
 

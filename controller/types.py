@@ -138,11 +138,32 @@ class DeepProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """One address behind the name of a trunk, as it was looked up."""
+
+    host: str  # IP literal
+    port: int
+    transport: str = "udp"
+    rank: int = 0  # the lowest goes first: SRV priority, and then whatever is believed less
+    weight: int = 1  # share among equals of rank: SRV weight (RFC 2782)
+
+
+@dataclass(frozen=True, slots=True)
+class Dns:
+    """How names of trunks are looked up."""
+
+    servers: tuple[tuple[str, int], ...] = ()  # address and port of each; () for those of the system
+    timeout: float = 2.0  # of one question
+    least: float = 5.0  # an answer is good for so long, whatever its TTL says
+    most: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
-    """A SIP carrier or PBX link: how to get somewhere."""
+    """A SIP carrier or PBX link: how to get somewhere. `rules.expand` makes one of each address of a name."""
 
     name: str
-    host: str  # IP literal or DNS name as written
+    host: str  # IP literal or DNS name as written; the address, once that was looked up
     port: int
     transport: str = "udp"
     carrier: str = ""
@@ -155,6 +176,12 @@ class Trunk:
     readmit: Readmit = Readmit.GENTLY
     large_over_tcp: bool = False  # requests too large for UDP go over TCP (RFC 3261 §18.1.1)
     deep: DeepProbe | None = None  # None: never called to try
+    #: Transports whose SRV records say where the name leads (RFC 3263 §4), the best first; () where a port was written.
+    service: tuple[str, ...] = ()
+    domain: str = ""  # the name as written, where `host` was looked up
+    group: str = ""  # the trunk of which this is one address of several; "" for all others
+    rank: int = 0  # among the addresses of its group, see `Address`
+    share: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +226,7 @@ class Path:
     trunk: str
     address: str  # what the driver needs; for SIP the Request-URI
     cancellable: bool = True  # a message once accepted is not
+    group: str = ""  # that of its trunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +237,7 @@ class Target:
     paths: tuple[Path, ...]
     live: bool = False  # a person or service that always answers
     dialled: bool = False  # its addresses want the dialled number; always False in a plan
+    drawn: bool = False  # the order of a name's addresses is drawn for each offer; always False in a plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +302,7 @@ class Dialplan:
     sites: Mapping[str, Site] = field(default_factory=dict)
     #: By the beginning of the dialled number ("": of any), then by the trunk that the call comes from.
     outbound: Mapping[str, Mapping[str, Route]] = field(default_factory=dict)
+    dns: Dns = field(default_factory=Dns)
 
 
 # --------------------------------------------------------------------------- health

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 
@@ -43,10 +43,10 @@ class Element:
     """This SIP element, behind one listening address or several."""
 
     def __init__(
-        self, local: Hop, branch_key: bytes, seal: Seal, names: Mapping[str, str] | None = None, *more: Hop
+        self, local: Hop, branch_key: bytes, seal: Seal, names: Mapping[str, Sequence[str]] | None = None, *more: Hop
     ) -> None:
         """``local`` and ``more`` are our listeners by the addresses that others reach us by, each with a transport and
-        a name of its own (`Hop`); ``names`` maps host names to IP addresses, resolved ahead."""
+        a name of its own (`Hop`); ``names`` maps host names to their IP addresses, resolved ahead."""
         self.local = local
         self.listeners = {hop[2:]: hop for hop in (local, *more)}  # by transport and name: `Hop` says which
         self._key = branch_key
@@ -64,8 +64,8 @@ class Element:
             self._sent_by.add((bare_host(bracketed(hop.host)), hop.port))
             self._fitting.setdefault((hop.transport, ":" in hop.host), []).append(hop)
 
-    def learn_names(self, names: Mapping[str, str]) -> None:
-        """Know these host names as well; dialogs that are up may still use the old ones."""
+    def learn_names(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Know the addresses of these host names; dialogs that are up may still use names that are gone."""
         self._names.update(names)
 
     # -- branches and tags
@@ -227,14 +227,20 @@ class Element:
     def hop_of(self, uri: Uri, beside: Hop = _BY_UDP) -> Hop | None:
         """The address a URI means, or None if its name was not resolved ahead or no listener of ours reaches it.
 
-        ``beside`` is a hop of the same side of the call: its listener is used, or else the one next to that.
+        ``beside`` is a hop of the same side of the call: its listener is used, or else the one next to that. A name
+        with several addresses means the one that the side has already; without a port its records say which (RFC 3263
+        §4.2), and they have said so before.
         """
         if uri.scheme != "sip":
             return None
-        host = self._names.get(uri.host, uri.host)
+        host, transport = uri.host, (uri.param("transport") or "udp").lower()
+        addresses = self._names.get(host)
+        if addresses is not None:
+            host = beside.host if beside.host in addresses else addresses[0]
+            if host == beside.host and uri.port is None and uri.param("transport") in (None, beside.transport):
+                return self.find_way(beside)
         if not is_address(host):
             return None
-        transport = (uri.param("transport") or "udp").lower()
         listener = self.listener_for(host, transport, beside)
         return Hop(host, uri.port or default_port(transport), transport, listener) if listener is not None else None
 

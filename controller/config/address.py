@@ -11,6 +11,8 @@ import re
 from typing import NamedTuple
 
 from controller.config.diagnostics import Mistake, quoted
+from controller.types import Trunk
+from sip.uri import bracketed
 
 DEFAULT_PORT = 5060  # RFC 3261 §19.1.2
 
@@ -34,6 +36,7 @@ class HostPort(NamedTuple):
     host: str
     port: int
     transport: str = "udp"
+    service: tuple[str, ...] = ()  # of a name without port: whose SRV records say where, the best first (RFC 3263 §4)
 
 
 # --------------------------------------------------------------------------- addresses
@@ -53,15 +56,23 @@ def parse_trunk_uri(text: str) -> HostPort:
     if "?" in rest:
         raise Mistake("BAD_URI", "trunk uri cannot have headers", "remove the '?' and all that follows")
     address, *params = rest.split(";")
-    transport = "udp"
-    for param in params:
-        transport = _read_transport(param)
+    transports = [_read_transport(param) for param in params]
+    transport = transports[-1] if transports else "udp"
     where = _parse_host_port(address, _SHAPE)
     host = _check_host(where.host, _SHAPE)
     port = DEFAULT_PORT if where.port is None else where.port
     if not 1 <= port <= 65535:
         raise Mistake("BAD_PORT", f"port {port} does not exist", "write a port from 1 to 65535")
-    return HostPort(host, port, transport)
+    service: tuple[str, ...] = ()
+    if where.port is None and ip_version(host) is None:
+        service = (transport,) if transports else ("udp", "tcp")
+    return HostPort(host, port, transport, service)
+
+
+def authority_of(trunk: Trunk) -> str:
+    """Host and port as a trunk is called in URIs: by its name where it has one, and then as that was written."""
+    host = bracketed(trunk.domain or trunk.host)
+    return host if trunk.service else f"{host}:{trunk.port}"
 
 
 def parse_listen(text: str) -> HostPort:

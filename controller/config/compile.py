@@ -218,6 +218,7 @@ class _Compiler(Places):
                 cost=model.cost,
                 site=self.site_of(name, model.site, sites),
                 deep=self.deep(name, model.deep),
+                service=model.uri.service,
             )
             if model.large == "tcp" and self.all_known and listen and "tcp" not in {ours.transport for ours in listen}:
                 message = f"large requests to trunk {quoted(name)} go over TCP, and nothing listens on TCP"
@@ -231,7 +232,7 @@ class _Compiler(Places):
         """Calls leave by the sockets they come in by: one of them must reach the trunk, and none be it."""
         at = self.at("trunks", name, "uri")
         for ours in listen:
-            if uri == (ours.host, ours.port, ours.transport):
+            if uri[:3] == (ours.host, ours.port, ours.transport):
                 message = f"trunk {quoted(name)} leads back to the address we listen on"
                 hint = f"write the other side's address: calls would run in a circle ({ours.where})"
                 self.report.error(at, "LOOP", message, hint)

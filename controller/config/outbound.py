@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from controller.config.address import authority_of
 from controller.config.diagnostics import quoted
 from controller.config.model import RouteModel
 from controller.config.places import Places
@@ -15,7 +16,6 @@ from controller.config.source import MapNode, Node, ScalarNode
 from controller.config.validate import Loc, describe
 from controller.rules.order import put_active_first
 from controller.types import DIALLED, Chain, Path, Route, Site, Stage, Target, Trunk
-from sip.uri import bracketed
 
 _TRANSPORT = {"udp": "", "tcp": ";transport=tcp"}  # in a URI; udp is what one means that says nothing
 
@@ -112,7 +112,7 @@ def paths_to(name: str, user: str, via: Iterable[Trunk], sites: dict[str, Site])
             name=f"{name} via {trunk.name}",
             endpoint=name,
             trunk=trunk.name,
-            address=f"sip:{user}@{bracketed(trunk.host)}:{trunk.port}{_TRANSPORT[trunk.transport]}",
+            address=f"sip:{user}@{authority_of(trunk)}{_TRANSPORT[trunk.transport]}",
         )
         for trunk in via
     ]

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from zlib import crc32
 
 from controller.health.detector import Detector, RoundTrip
+from controller.health.groups import add_groups, find_groups
 from controller.types import (
     CALL_RESPONSE,
     LEAST_HEDGE,
@@ -120,6 +121,7 @@ class Board:
         """``spread`` gives a trunk's place in 0 .. 1, so that not all trunks are probed at the same moment."""
         self._spread = spread
         self._entries: dict[str, _Entry] = {}
+        self._groups: dict[str, list[str]] = {}  # names with several addresses
         self._hurried: dict[str, None] = {}  # an ordered set: a replay must come out the same
         self._view = HealthView()
         self._stale = True
@@ -129,17 +131,22 @@ class Board:
         self.update(trunks, now)
 
     def update(self, trunks: Iterable[Trunk], now: float) -> None:
-        """Watch these trunks from now on. One whose address and probe are unchanged keeps what is known of it."""
+        """Watch these trunks from now on. One whose address and probe are unchanged keeps what is known of it, also
+        where it has become one of several of its name, or the only one."""
         before = self._entries
+        at_address = {_address(entry.detector.trunk): entry for entry in before.values()}
         self._entries = {}
         for trunk in trunks:
             entry = before.get(trunk.name)
+            if entry is None or not _is_same(entry.detector.trunk, trunk):
+                entry = at_address.get(_address(trunk))
             if entry is not None and _is_same(entry.detector.trunk, trunk):
                 entry.detector.trunk = trunk  # its `where` may have moved
             else:
                 first = now + self._spread(trunk.name) * min(trunk.probe.every, MAX_SPREAD) if trunk.probe else now
                 entry = _Entry(Detector(trunk, now, first))
             self._entries[trunk.name] = entry
+        self._groups = find_groups(entry.detector.trunk for entry in self._entries.values())
         self._standing = sum(detector.state is not TargetState.DOWN for detector in self._probed())
         if self._standing:
             self._uplink = ""
@@ -196,11 +203,17 @@ class Board:
             while (found := entry.detector.wake(now)) is not None:
                 if isinstance(found, Page):
                     self._show(entry)
-                    news.append(found)
+                    if not self._is_carried_on(entry):
+                        news.append(found)
                 else:
                     news += self._note(entry, entry.shown.state, found)
         self._wake_at = min((entry.detector.wake_at for entry in self._entries.values()), default=inf)
         return news
+
+    def _is_carried_on(self, fallen: _Entry) -> bool:
+        """Whether another address of the same name lives: nobody needs to be woken."""
+        members = self._groups.get(fallen.detector.trunk.group, ())
+        return any(self._entries[name].detector.state is not TargetState.DOWN for name in members)
 
     def _note(self, entry: _Entry, old: TargetState, found: Transition) -> list[Transition]:
         """Show what a detector found; returns it as it looks to who sees the picture only, and saw ``old``."""
@@ -223,12 +236,13 @@ class Board:
         """Why all that is probed being DOWN is our own fault, "" if it may be theirs."""
         fallen = list(self._probed())
         first, last = min(each.since for each in fallen), max(each.since for each in fallen)
-        carriers = {each.trunk.carrier or each.trunk.name for each in fallen}
-        if len(fallen) < UPLINK_TRUNKS or len(carriers) < UPLINK_CARRIERS or last - first > UPLINK_SPAN:
+        carriers = {each.trunk.carrier or each.trunk.group or each.trunk.name for each in fallen}
+        names = {each.trunk.group or each.trunk.name for each in fallen}
+        if len(names) < UPLINK_TRUNKS or len(carriers) < UPLINK_CARRIERS or last - first > UPLINK_SPAN:
             return ""
         if any(each.alive_at > first for each in self.detectors() if each.calls_decide):
             return ""
-        return f"all {len(fallen)} probed trunks, of {len(carriers)} carriers, fell within {last - first:.1f} s"
+        return f"all {len(names)} probed trunks, of {len(carriers)} carriers, fell within {last - first:.1f} s"
 
     def _probed(self) -> Iterator[Detector]:
         return (detector for detector in self.detectors() if not detector.calls_decide)
@@ -238,6 +252,7 @@ class Board:
         """The picture now. The same object, with the same version, for as long as nothing in it changed."""
         if self._stale:
             shown = {name: entry.shown for name, entry in self._entries.items()}
+            add_groups(shown, self._groups)
             self._view = HealthView(self._view.version + 1, MappingProxyType(shown), self._uplink)
             self._stale = False
         return self._view
@@ -266,6 +281,15 @@ class Board:
         self._stale = True
 
 
+def _address(trunk: Trunk) -> tuple[str, str, int, str]:
+    """What stays when a trunk is called by its address instead of its name."""
+    return trunk.group or trunk.name, trunk.host, trunk.port, trunk.transport
+
+
 def _is_same(old: Trunk, new: Trunk) -> bool:
     """Whether what is known of the one holds for the other."""
-    return (old.host, old.port, old.transport, old.probe) == (new.host, new.port, new.transport, new.probe)
+    return _key(old) == _key(new)
+
+
+def _key(trunk: Trunk) -> tuple[object, ...]:
+    return trunk.host, trunk.port, trunk.transport, trunk.probe, trunk.domain, trunk.service

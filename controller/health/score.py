@@ -387,6 +387,11 @@ class Scores:
         """Take it out until `home`."""
         return self._move(target, now, lambda gate: gate.park(now, why))
 
+    def is_parked(self, target: str) -> bool:
+        """Whether an operator has taken it out."""
+        node = self.nodes.all.get((target,))
+        return node is not None and node.gate.stage is Stage.PARKED
+
     def home(self, target: str, now: float, why: str = "brought back by an operator") -> list[Change]:
         """Bring it back, in steps."""
         return self._move(target, now, lambda gate: gate.home(now, why))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from controller.rules.expand import address_in, common_name
 from controller.types import Trunk
 from sip.transaction import Hop
 
@@ -17,7 +18,7 @@ class Peers:
     def __init__(self) -> None:
         self.hops: Mapping[str, Hop] = {}
         self._homes: dict[str, Hop] = {}  # the same with trunks that have left: calls may still be up there
-        self._hosts: dict[str, set[str]] = {}  # each host that a trunk ever had in this life, for the same reason
+        self._hosts: dict[str, set[str]] = {}  # each host that a name ever had in this life, for the same reason
         self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
         self._at: dict[str, list[tuple[str, Hop]]] = {}  # the trunks at each host
 
@@ -25,9 +26,12 @@ class Peers:
         """Use these addresses from now on."""
         self.hops = hops
         self._homes.update(hops)
-        for name, hop in hops.items():
-            self._hosts.setdefault(name, set()).add(hop.host)
-        self._owners = {hop[:2]: trunks[name].carrier or name for name, hop in hops.items() if name in trunks}
+        for name, hop in reversed(list(hops.items())):  # the first address of a name is its home
+            self._hosts.setdefault(common_name(name), set()).add(hop.host)
+            self._homes[common_name(name)] = hop
+        self._owners = {
+            hop[:2]: trunks[name].carrier or common_name(name) for name, hop in hops.items() if name in trunks
+        }
         self._at = {}
         for name, hop in hops.items():
             self._at.setdefault(hop.host, []).append((name, hop))
@@ -36,9 +40,12 @@ class Peers:
         """The trunk whose address a packet really came from, "" where that is not one and certain.
 
         A peer may send from another port than it listens on, as every new TCP connection does; where several trunks
-        share a host the port has to tell them apart, over TCP unless they have the same one.
+        share a host the port has to tell them apart, over TCP unless they have the same one. Addresses of one name
+        need not be told apart: it is one peer.
         """
         found = self._at.get(source.host, [])
+        if len(found) > 1 and len({common_name(name) for name, _ in found}) == 1:
+            return next((name for name, hop in found if hop[:3] == source[:3]), found[0][0])
         if len(found) > 1 and (source.transport == "udp" or len({hop.port for _, hop in found}) > 1):
             found = [(name, hop) for name, hop in found if hop.port == source.port]
         if len(found) > 1:
@@ -50,13 +57,14 @@ class Peers:
         return [name for name, other in self.hops.items() if other == hop]
 
     def home_of(self, trunk: str) -> Hop | None:
-        """The address that a trunk has, or had last."""
-        return self._homes.get(trunk)
+        """The address that a trunk has, or had last; what stands in its name where nothing else is known of it."""
+        written = address_in(trunk)
+        return self._homes.get(trunk) or (Hop(*written) if written else None)
 
     def may_reach(self, hop: Hop, home: Hop | None, trunk: str = "") -> bool:
         """Whether a dialog may lead to ``hop``: to its own trunk or to none. Other trunks trust our address, and it
         was not meant for them. ``home`` is where it began, ``trunk`` the one whose hosts of this life are all right."""
-        if trunk and hop.host in self._hosts.get(trunk, ()):
+        if trunk and hop.host in self._hosts.get(common_name(trunk), ()):
             return True
         owner = self._owners.get(hop[:2])
         return owner is None or (home is not None and (hop.host == home.host or owner == self._owners.get(home[:2])))

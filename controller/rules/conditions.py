@@ -37,7 +37,9 @@ def depends_on_offer(stage: Stage) -> bool:
     when = stage.when
     if when is not None and (when.hours or when.not_hours or when.callers):
         return True
-    return stage.order in (Order.PRIORITY, Order.BEST) or any(target.dialled for target in stage.targets)
+    return stage.order in (Order.PRIORITY, Order.BEST) or any(
+        target.dialled or target.drawn for target in stage.targets
+    )
 
 
 def is_down(view: HealthView, trunk: str) -> bool:

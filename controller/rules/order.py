@@ -22,16 +22,18 @@ def arrange(dialplan: Dialplan, chain: Chain, offer: Offer) -> Chain:
 
 
 def put_active_first(paths: list[Path], sites: Iterable[Site]) -> None:
-    """Of the PBXs of a site the active one comes first; what else there is keeps its place."""
+    """Of the PBXs of a site the active one, with all its addresses, comes first; what else there is keeps its place."""
     for site in sites:
-        places = [index for index, path in enumerate(paths) if path.trunk in site.pbx]
-        active = next((index for index in places if paths[index].trunk == site.active), None)
-        if active is not None:
-            paths.insert(places[0], paths.pop(active))
+        active = [path for path in paths if path.trunk in site.pbx and _common(path) == site.active]
+        if active:
+            first = next(index for index, path in enumerate(paths) if path.trunk in site.pbx)
+            ahead, rest = paths[:first], [path for path in paths[first:] if path not in active]
+            paths[:] = [*ahead, *active, *rest]
 
 
 def _arrange_stage(dialplan: Dialplan, stage: Stage, offer: Offer) -> Stage:
-    if stage.order in (Order.CONFIGURED, Order.BEST) and not any(target.dialled for target in stage.targets):
+    asked = stage.order in (Order.PRIORITY, Order.COST)
+    if not asked and not any(target.dialled or target.drawn for target in stage.targets):
         return stage
     return replace(stage, targets=tuple(_arrange_target(dialplan, stage.order, each, offer) for each in stage.targets))
 
@@ -41,27 +43,47 @@ def _arrange_target(dialplan: Dialplan, order: Order, target: Target, offer: Off
     if order in (Order.PRIORITY, Order.COST):
         paths.sort(key=lambda path: _rank(dialplan.trunks[path.trunk], order, offer))
         put_active_first(paths, dialplan.sites.values())
+    if target.drawn:
+        paths = _draw_addresses(dialplan, paths, offer)
     if target.dialled:
         user = offer.did.replace("#", "%23")  # the one of its characters that no URI may hold (RFC 3261 §25.1)
         paths = [replace(path, address=path.address.replace(DIALLED, user)) for path in paths]
-    return replace(target, paths=tuple(paths), dialled=False)
+    return replace(target, paths=tuple(paths), dialled=False, drawn=False)
+
+
+def _draw_addresses(dialplan: Dialplan, paths: list[Path], offer: Offer) -> list[Path]:
+    """The addresses of each name by rank, among equals drawn by weight; the names stay where they are."""
+    places: dict[str, int] = {}
+    for path in paths:
+        places.setdefault(_common(path), len(places))
+
+    def key(path: Path) -> tuple[int, int, float]:
+        trunk = dialplan.trunks[path.trunk]
+        return places[_common(path)], trunk.rank, _draw(trunk.name, trunk.share, offer) if trunk.group else 0.0
+
+    return sorted(paths, key=key)
+
+
+def _common(path: Path) -> str:
+    """The name that the operator gave to its trunk."""
+    return path.group or path.trunk
 
 
 def _rank(trunk: Trunk, order: Order, offer: Offer) -> tuple[float, float]:
     """The lowest goes first; of equals the one that is written first."""
     if order is Order.COST:
         return trunk.cost, trunk.priority
-    return trunk.priority, _draw(trunk, offer)
+    return trunk.priority, _draw(trunk.group or trunk.name, trunk.weight, offer)
 
 
-def _draw(trunk: Trunk, offer: Offer) -> float:
+def _draw(name: str, weight: int, offer: Offer) -> float:
     """A lot: the lowest wins as often as its weight's share, and so on among those that are left; weight 0 is last.
 
     RFC 2782 draws one after the other; times until the first event at rates that are the weights come in the same
     orders as often, and each lot needs to know of no other.
     """
-    if not trunk.weight:
+    if not weight:
         return inf
-    seed = f"{offer.id}|{trunk.name}".encode("utf-8", "surrogatepass")
+    seed = f"{offer.id}|{name}".encode("utf-8", "surrogatepass")
     number = int.from_bytes(blake2b(seed, digest_size=8).digest(), "big")
-    return -log((number + 1) / 2**64) / trunk.weight
+    return -log((number + 1) / 2**64) / weight

@@ -47,7 +47,7 @@ def _dump_stage(stage: Stage) -> dict[str, Any]:
     data = asdict(stage)
     del data["when"]  # a plan has no conditions
     for target in data["targets"]:
-        del target["dialled"]  # nor addresses that still want a number
+        del target["dialled"], target["drawn"]  # nor addresses that still want a number, or an order
     return data
 
 

@@ -21,7 +21,11 @@ def trunk_targets(dialplan: Dialplan) -> list[Target]:
     return [
         Target(
             trunk.name,
-            tuple(f"{kind} {name}" for kind, name in (("carrier", trunk.carrier), ("site", trunk.site)) if name),
+            tuple(
+                f"{kind} {name}"
+                for kind, name in (("carrier", trunk.carrier), ("site", trunk.site), ("name", trunk.group))
+                if name
+            ),
         )
         for trunk in dialplan.trunks.values()
     ]

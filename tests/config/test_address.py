@@ -22,12 +22,14 @@ from sip.uri import bracketed
     [
         ("sip:192.0.2.10", HostPort("192.0.2.10", 5060)),
         ("sip:192.0.2.10:5080", HostPort("192.0.2.10", 5080)),
-        ("SIP:sbc.carrier-a.example", HostPort("sbc.carrier-a.example", 5060)),
+        ("SIP:sbc.carrier-a.example", HostPort("sbc.carrier-a.example", 5060, "udp", ("udp", "tcp"))),
+        ("sip:sbc.example;transport=tcp", HostPort("sbc.example", 5060, "tcp", ("tcp",))),
+        ("sip:sbc.example;transport=udp", HostPort("sbc.example", 5060, "udp", ("udp",))),
         ("sip:localhost:65535", HostPort("localhost", 65535)),
         ("sip:[2001:db8::1]", HostPort("2001:db8::1", 5060)),
         ("sip:[::1]:5081;transport=udp", HostPort("::1", 5081)),
         ("sip:192.0.2.10;transport=UDP", HostPort("192.0.2.10", 5060)),
-        ("sip:3com.example", HostPort("3com.example", 5060)),
+        ("sip:3com.example", HostPort("3com.example", 5060, "udp", ("udp", "tcp"))),
     ],
 )
 def test_trunk_uri_is_host_and_port(text: str, expected: HostPort) -> None:

@@ -26,7 +26,7 @@ def test_an_outbound_route_is_a_chain_of_one_stage_with_the_dialled_number_as_it
     (target,) = stage.targets
     assert target.dialled
     assert [(path.trunk, path.address) for path in target.paths] == [
-        ("carrier-b", f"sip:{DIALLED}@sbc.carrier-b.example:5060"),
+        ("carrier-b", f"sip:{DIALLED}@sbc.carrier-b.example"),
         ("carrier-a", f"sip:{DIALLED}@192.0.2.10:5071"),
     ]
 

@@ -55,7 +55,7 @@ def test_the_data_can_be_read_by_people() -> None:
     plan = Plan("sales", (Stage((Target("anna", (Path("anna via a", "anna", "a", "sip:1@a"),)),)),), {"a": 0.3}, {})
     assert json.dumps(dump_plan(plan)) == (
         '{"chain": "sales", "stages": [{"targets": [{"endpoint": "anna", "paths": [{"name": "anna via a",'
-        ' "endpoint": "anna", "trunk": "a", "address": "sip:1@a", "cancellable": true}], "live": false}],'
+        ' "endpoint": "anna", "trunk": "a", "address": "sip:1@a", "cancellable": true, "group": ""}], "live": false}],'
         ' "mode": "sequential", "ring": 20.0, "no_reply": 2.0, "no_progress": 8.0, "stagger": 5.0, "hedge": "auto",'
         ' "where": "", "order": "configured"}], "hedges": {"a": 0.3}, "causes": {}, "until": 3, "skipped": [], "panic": false, "version": "", "demoted": [], "decisions": []}'
     )

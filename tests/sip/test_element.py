@@ -330,7 +330,7 @@ def test_what_points_at_us_over_ipv6() -> None:
     ],
 )
 def test_where_a_uri_leads(uri: str, hop: Hop | None) -> None:
-    element = make_element(names={"pbx.example": "192.0.2.33"})
+    element = make_element(names={"pbx.example": ("192.0.2.33",)})
     assert element.next_hop(parsed(request("BYE", uri))) == hop
     assert element.next_hop(parsed(request("BYE", "sip:elsewhere", extra=[f"Route: <{uri}>,<sip:last>"]))) == hop
 
