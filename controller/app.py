@@ -12,7 +12,6 @@ import math
 import resource
 import secrets
 import signal
-import socket
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controller import clock
-from controller.addresses import AddressError, advertised_host, resolve_trunks
+from controller.addresses import AddressError, resolve_trunks
 from controller.compiled import Compiled, write_compiled
 from controller.control import Answer, ControlError, ControlServer, Request, open_control
 from controller.engine import Engine, host_names
@@ -31,15 +30,15 @@ from controller.keys import KeyFileError, load_keys
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.rules.quality import trunk_targets
 from controller.snapshot import EVERY, load_scores, write_scores
-from controller.status import collect_status, show_listener
+from controller.sockets import ListenError, Sockets
+from controller.status import collect_status, show_listeners
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Inherited, Notifier
-from controller.types import Fault, Listen
+from controller.types import Fault
 from controller.wording import count_routes
 from sip.element import Element
-from sip.endpoint import UdpEndpoint, adopt_udp, open_udp
-from sip.stream import StreamEndpoint, adopt_tcp, open_tcp
-from sip.transaction import Hop
+from sip.endpoint import UdpEndpoint
+from sip.stream import StreamEndpoint
 
 if TYPE_CHECKING:
     from controller.reload import Prepared
@@ -86,7 +85,7 @@ class App:
         self._control: ControlServer
         self._supervisor: Supervisor
         self.endpoint: UdpEndpoint
-        self.streams: StreamEndpoint | None = None
+        self.streams: list[StreamEndpoint]
         self.engine: Engine
 
     def build(self) -> None:
@@ -106,7 +105,6 @@ class App:
         plan = self._dialplan
         try:
             hops = resolve_trunks(plan)
-            host = advertised_host(plan.listen[0], hops).lower()
             keys = load_keys(self._state_dir)
             control = open_control(self._state_dir)
         except (AddressError, KeyFileError, ControlError) as error:
@@ -118,22 +116,20 @@ class App:
         )
         self._undo.append(self._control.close)
         inherited = Inherited()
-        listen = plan.listen[0]
-        self.endpoint = UdpEndpoint(_open(open_udp, adopt_udp, listen, inherited), clock.monotonic)
-        self._undo.append(self.endpoint.close)
-        local = [Hop(host, self.endpoint.local.port)]
-        for more in plan.listen[1:]:
-            self.streams = StreamEndpoint(_open(open_tcp, adopt_tcp, more, inherited), clock.monotonic)
-            self._undo.append(self.streams.close)
-            self.endpoint.streams[self.streams.local[2:]] = self.streams
-            local.append(Hop(host, self.streams.local.port, "tcp"))
+        sockets = Sockets()
+        self._undo.append(sockets.close)
+        try:
+            sockets.open(plan.listen, inherited, hops.values())
+        except ListenError as error:
+            raise StartError(str(error)) from error
+        self.endpoint, self.streams = sockets.endpoint, sockets.streams
         if unused := inherited.rest():
             self._log.warning("inherited sockets are not in the dialplan", addresses=unused)
         now = clock.monotonic()
         epoch_offset = clock.epoch() - now
         self.engine = Engine(
             plan,
-            Element(local[0], keys.branch, keys.seal(), host_names(plan, hops), *local[1:]),
+            Element(sockets.ours[0], keys.branch, keys.seal(), host_names(plan, hops), *sockets.ours[1:]),
             hops,
             now,
             token=lambda: secrets.token_hex(12),
@@ -151,16 +147,15 @@ class App:
         self._supervisor = Supervisor(self._on_fault)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         tune_garbage_collector()
-        if self.streams is not None:
-            self.streams.start(self.engine, loop, self.endpoint.pump)
+        for streams in self.streams:
+            streams.start(self.engine, loop, self.endpoint.pump)
         self.endpoint.start(self.engine, loop)
         await self._control.start()
         self._supervisor.spawn(self._keep_scores(), "scores")
         self._supervisor.spawn(self._get_ready_for_more(), "compiled")
-        ours = [self.endpoint.local] + ([self.streams.local] if self.streams is not None else [])
         self._log.info(
             "ready",
-            listen=[show_listener(hop) for hop in ours],
+            listen=show_listeners(self.engine),
             trunks=len(self._dialplan.trunks),
             routes=count_routes(self._dialplan),
             version=self._dialplan.version,
@@ -310,25 +305,6 @@ def raise_file_limit() -> None:
     with suppress(OSError, ValueError):  # a sandbox may not let us: then it is what it is
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _open(
-    opener: Callable[[str, int], socket.socket],
-    adopt: Callable[[socket.socket], None],
-    listen: Listen,
-    inherited: Inherited,
-) -> socket.socket:
-    try:
-        sock = inherited.take(listen.host, listen.port, listen.transport)
-        if sock is not None:
-            adopt(sock)
-            return sock
-        return opener(listen.host, listen.port)
-    except OSError as error:
-        raise StartError(
-            f"{listen.where}: cannot listen on {listen.transport} {listen.host}:{listen.port}: {error.strerror};"
-            " is another daemon running there?"
-        ) from error
 
 
 def tune_garbage_collector() -> None:

@@ -47,7 +47,10 @@ def prepare(file: Path, running: Dialplan) -> Prepared:
 
 def _refuse_other_listeners(running: tuple[Listen, ...], wanted: tuple[Listen, ...]) -> None:
     """Calls that are up know us by our addresses: to change those takes a restart."""
-    before, after = (sorted((one.transport, one.host, one.port) for one in listen) for listen in (running, wanted))
+    before, after = (
+        sorted((one.transport, one.listener, one.host, one.port, one.advertise or ()) for one in listen)
+        for listen in (running, wanted)
+    )
     if before != after:
         raise ReloadError(
             f"{wanted[0].where}: 'listen' differs from what this daemon listens on;"

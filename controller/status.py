@@ -14,7 +14,6 @@ from controller.health.score import Row
 from controller.health.signals import Signal
 from controller.types import TrunkHealth
 from controller.wording import address_of
-from sip.transaction import Hop
 from sip.uri import bracketed
 
 Status = dict[str, Any]
@@ -26,7 +25,7 @@ def collect_status(engine: Engine, now: float) -> Status:
     quality = {row.target: row for row in engine.scores.view(now) if not row.region}
     return {
         "version": dialplan.version,
-        "listen": [show_listener(hop) for hop in engine.element.listeners.values()],
+        "listen": show_listeners(engine),
         "calls": len(engine.plane),
         "counters": dict(engine.plane.counters),
         "trunks": [
@@ -40,10 +39,19 @@ def collect_status(engine: Engine, now: float) -> Status:
     }
 
 
-def show_listener(hop: Hop) -> str:
-    """A listener of ours: its transport and address, and its name if it needs one."""
-    name = f" ({hop.listener})" if hop.listener else ""
-    return f"{hop.transport}:{bracketed(hop.host)}:{hop.port}{name}"
+def show_listeners(engine: Engine) -> list[str]:
+    """Each listener: its transport, what it is bound to, its name, and what peers are told instead."""
+    shown = []
+    ours = engine.element.listeners
+    for listen in engine.switchboard.dialplan.listen:
+        hop = ours.get((listen.transport, listen.listener))
+        if hop is None:
+            continue
+        port = listen.port or hop.port
+        name = f" {listen.name}" if listen.name else ""
+        told = "" if (listen.host, port) == hop[:2] else f" as {bracketed(hop.host)}:{hop.port}"
+        shown.append(f"{listen.transport}:{bracketed(listen.host)}:{port}{name}{told}")
+    return shown
 
 
 def _trunk(detector: Detector, health: TrunkHealth, now: float) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 
 _FIRST = 3  # SD_LISTEN_FDS_START: the number of the first socket
-_KINDS = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
+_KINDS = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM, "tls": socket.SOCK_STREAM}
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 

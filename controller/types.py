@@ -182,6 +182,7 @@ class Trunk:
     group: str = ""  # the trunk of which this is one address of several; "" for all others
     rank: int = 0  # among the addresses of its group, see `Address`
     share: int = 1
+    listener: str = ""  # name of the listener by which it is reached; "": whichever its network suggests
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +285,9 @@ class Listen:
     port: int
     transport: str = "udp"
     where: str = ""
+    name: str = ""  # as the operator calls it, "" for none; one of each transport may have the same
+    listener: str = ""  # the name of it in a `Hop`: "" for the first of its transport
+    advertise: tuple[str, int] | None = None  # what peers reach us by, where that is another address
 
 
 @dataclass(frozen=True, slots=True)

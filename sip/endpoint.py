@@ -67,8 +67,9 @@ class _Socket:
 class UdpEndpoint:
     """UDP sockets pumping a core. ``counters`` are for metrics."""
 
-    def __init__(self, sock: socket.socket, clock: Callable[[], float]) -> None:
-        """``sock`` is bound and non-blocking; ``clock`` gives the monotonic time of the event loop."""
+    def __init__(self, sock: socket.socket | None, clock: Callable[[], float]) -> None:
+        """``sock`` is bound and non-blocking, None to begin without (`add`); ``clock`` gives the monotonic time of the
+        event loop."""
         self._sockets: dict[str, _Socket] = {}
         self._clock = clock
         self._core: Core | None = None
@@ -80,13 +81,18 @@ class UdpEndpoint:
         self.streams: dict[tuple[str, ...], Sender] = {}  # for other transports, by transport and listener
         self.on_turn: Callable[[], None] | None = None  # called once after every turn of the pump
         self.counters: dict[str, int] = {"received": 0, "sent": 0, "send_failed": 0, "unreachable": 0}
-        self.local = self.add(sock)
+        self.local = Hop("", 0)  # what the first is bound to
+        if sock is not None:
+            self.add(sock)
 
     def add(self, sock: socket.socket, listener: str = "") -> Hop:
         """One more socket, before the start; returns what it is bound to, under the name of its listener."""
         self._sockets[listener] = _Socket(sock, listener)
         host, port = sock.getsockname()[:2]
-        return Hop(host, port, "udp", listener)
+        bound = Hop(host, port, "udp", listener)
+        if len(self._sockets) == 1:
+            self.local = bound
+        return bound
 
     def start(self, core: Core, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to pump."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import replace
 from pathlib import Path as File
 
 import pytest
 
-from controller.addresses import AddressError, advertised_host, resolve_trunks
+from controller.addresses import AddressError, resolve_trunks
 from controller.app import App, StartError
 from controller.compiled import Compiled
 from controller.inputs import Inputs
@@ -61,11 +60,6 @@ def test_stop_twice_is_harmless(tmp_path: File) -> None:
     app.build()
     app.stop()
     app.stop()
-
-
-def test_listener_on_all_addresses_advertises_the_one_towards_its_trunks() -> None:
-    everywhere = replace(dialplan().listen[0], host="0.0.0.0")
-    assert advertised_host(everywhere, {"pbx": Hop("127.0.0.1", 5071)}) == "127.0.0.1"
 
 
 def test_every_turn_of_the_pump_follows_the_wall_clock(tmp_path: File) -> None:

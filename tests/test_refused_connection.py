@@ -32,9 +32,8 @@ async def live_and_die(folder: File, port: int) -> list[Transition]:
     loop, turned = asyncio.get_running_loop(), asyncio.Event()
     app = App(Compiled(dialplan(port), "", Inputs()), folder, folder / "plan.yaml")
     app.build()
-    assert app.streams is not None
     app.endpoint.on_turn = turned.set
-    app.streams.start(app.engine, loop, app.endpoint.pump)
+    app.streams[0].start(app.engine, loop, app.endpoint.pump)
     app.endpoint.start(app.engine, loop)
 
     async def until(condition: Callable[[], bool]) -> None:

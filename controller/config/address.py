@@ -92,6 +92,21 @@ def parse_listen(text: str) -> HostPort:
     return HostPort(host, where.port)
 
 
+def parse_advertised(text: str) -> HostPort:
+    """Read ``IP[:PORT]`` by which peers reach us, the port 0 meaning that of the listener; raises `Mistake`."""
+    shape = 'write "IP" or "IP:PORT", for example "203.0.113.7:5060"'
+    where = _parse_host_port(text, shape)
+    host = _check_host(where.host, shape)
+    if ip_version(host) is None:
+        hint = "write the IP address itself: peers look no name up for a call"
+        raise Mistake("BAD_LISTEN", f"an address to advertise must be an IP literal, not {quoted(host)}", hint)
+    if ipaddress.ip_address(host).is_unspecified:
+        raise Mistake("BAD_LISTEN", f"nobody can reach us by {quoted(host)}", "write the address that peers send to")
+    if where.port is not None and not 1 <= where.port <= 65535:
+        raise Mistake("BAD_PORT", f"port {where.port} does not exist", "write a port from 1 to 65535, or none")
+    return HostPort(host, where.port or 0)
+
+
 class _Written(NamedTuple):
     host: str  # brackets kept
     port: int | None

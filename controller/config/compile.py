@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from controller.config.address import HostPort, ip_version
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.hours import DAYS, parse_days
+from controller.config.listen import Listeners
 from controller.config.model import (
     ROUTE_KINDS,
     DeepModel,
@@ -36,7 +36,6 @@ from controller.types import (
     DeepProbe,
     Dialplan,
     Hours,
-    Listen,
     Order,
     Probe,
     Route,
@@ -47,7 +46,6 @@ from controller.types import (
     Verdict,
     When,
 )
-from sip.uri import bracketed
 
 #: What to do about both of two keys, and about neither.
 _ENDPOINT_HINTS = (
@@ -72,8 +70,6 @@ _OUTBOUND_ONLY = {
     ),
 }
 
-_ADD_UDP = 'add udp: "0.0.0.0:5060"; TCP comes beside UDP, never alone'
-
 
 def build(file: FileModel, root: Node, names: Names, report: Report, version: str) -> Dialplan:
     """Compile the models; ``root`` is what they were read from."""
@@ -82,14 +78,14 @@ def build(file: FileModel, root: Node, names: Names, report: Report, version: st
 
 @dataclass(slots=True)
 class _Compiler(Places):
-    all_known: bool = False  # no listener is wrong itself
     inherited: Timers = field(default_factory=dict)
     unsure: set[str] = field(default_factory=set)  # keys of defaults whose values are wrong
 
     def dialplan(self, version: str) -> Dialplan:
-        listen = self.listen()
+        listeners = Listeners(self.file, self.root, self.names, self.report)
+        listen = listeners.build()
         sites = self.sites()
-        trunks = self.trunks(listen, sites)
+        trunks = self.trunks(listeners, sites)
         targets = self.targets(trunks, sites)
         chains = self.chains(targets)
         routes = self.routes()
@@ -110,39 +106,6 @@ class _Compiler(Places):
         )
 
     # ----------------------------------------------------------------- sections
-
-    def listen(self) -> tuple[Listen, ...]:
-        """The addresses by transport, UDP first: it is the one that everybody speaks (RFC 3261 §18)."""
-        found: dict[str, Listen] = {}
-        self.all_known = bool(self.file.listen)
-        for index, model in enumerate(self.file.listen):
-            node = self.at("listen", index)
-            assert isinstance(node, MapNode)
-            written = {"udp": model.udp, "tcp": model.tcp}
-            if node.lost:
-                self.all_known = False
-            elif not any(written.values()):
-                self.report.error(
-                    node, "MISSING_KEY", f"{describe(self.root, ('listen', index))} has no address", _ADD_UDP
-                )
-            for transport, address in written.items():
-                if address is not None:
-                    self.keep_listener(found, transport, address, self.at("listen", index, transport))
-        if found and "udp" not in found and self.all_known:
-            self.report.error(self.at("listen"), "NO_LISTENER", "nothing listens on UDP", _ADD_UDP)
-        return tuple(found[transport] for transport in ("udp", "tcp") if transport in found)
-
-    def keep_listener(self, found: dict[str, Listen], transport: str, address: HostPort, at: Node) -> None:
-        name = transport.upper()
-        if transport in found:
-            hint = "keep the first and remove this one; 0.0.0.0 listens on all addresses of this machine"
-            self.report.error(at, "ONE_LISTENER", f"this version listens on one {name} address only", hint)
-            return
-        other = next(iter(found.values()), None)
-        if other is not None and other.host != address.host:
-            hint = f"write {bracketed(other.host)} here too ({other.where}); the ports may differ"
-            self.report.error(at, "ONE_LISTENER", "UDP and TCP listen on different hosts", hint)
-        found[transport] = Listen(address.host, address.port, transport, where=self.where(at))
 
     def sites(self) -> dict[str, Site]:
         sites: dict[str, Site] = {}
@@ -198,11 +161,10 @@ class _Compiler(Places):
             name, model.zone, tuple(spans), MappingProxyType(closed), where=self.where(self.key("hours", name))
         )
 
-    def trunks(self, listen: tuple[Listen, ...], sites: dict[str, Site]) -> dict[str, Trunk]:
+    def trunks(self, listeners: Listeners, sites: dict[str, Site]) -> dict[str, Trunk]:
         trunks = {}
         for name, model in self.file.trunks.items():
-            if "uri" in model.model_fields_set:
-                self.check_reach(name, model.uri, listen)
+            listeners.check_trunk(name, model)
             trunks[name] = Trunk(
                 name,
                 model.uri.host,
@@ -219,33 +181,11 @@ class _Compiler(Places):
                 site=self.site_of(name, model.site, sites),
                 deep=self.deep(name, model.deep),
                 service=model.uri.service,
+                listener=model.listener or "",
             )
-            if model.large == "tcp" and self.all_known and listen and "tcp" not in {ours.transport for ours in listen}:
-                message = f"large requests to trunk {quoted(name)} go over TCP, and nothing listens on TCP"
-                hint = "add {tcp: \"IP:PORT\"} to 'listen', or remove 'large'"
-                self.report.error(self.at("trunks", name, "large"), "NO_LISTENER", message, hint)
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)
         return trunks
-
-    def check_reach(self, name: str, uri: HostPort, listen: tuple[Listen, ...]) -> None:
-        """Calls leave by the sockets they come in by: one of them must reach the trunk, and none be it."""
-        at = self.at("trunks", name, "uri")
-        for ours in listen:
-            if uri[:3] == (ours.host, ours.port, ours.transport):
-                message = f"trunk {quoted(name)} leads back to the address we listen on"
-                hint = f"write the other side's address: calls would run in a circle ({ours.where})"
-                self.report.error(at, "LOOP", message, hint)
-        family = ip_version(uri.host)  # of a DNS name nothing is known here, nor of a listener that is wrong itself
-        all_known = listen and self.all_known
-        if all_known and uri.transport == "tcp" and "tcp" not in {ours.transport for ours in listen}:
-            message = f"trunk {quoted(name)} is reached over TCP, and nothing listens on TCP"
-            hint = "add {tcp: \"IP:PORT\"} to 'listen', or remove ';transport=tcp'"
-            self.report.error(at, "NO_LISTENER", message, hint)
-        if family and all_known and family not in {ip_version(ours.host) for ours in listen}:
-            message = f"trunk {quoted(name)} has an IPv{family} address, and nothing listens on IPv{family}"
-            hint = f"listen on an IPv{family} address, or write one of the other kind here"
-            self.report.error(at, "NO_LISTENER", message, hint)
 
     def probe(self, trunk: str, name: str | None) -> Probe | None:
         if name == OFF:

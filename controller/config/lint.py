@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from controller.config.diagnostics import Report, quoted
 from controller.config.duration import show_duration
 from controller.config.figures import stage_starts
+from controller.config.listen import warn_idle_advertise
 from controller.config.names import KINDS, Names
 from controller.config.source import ListNode, MapNode, Node
 from controller.rules.match import match_route
@@ -23,6 +24,7 @@ TIMER_C = 180.0
 def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> None:
     """Report every finding; ``root`` is what the dialplan was compiled from."""
     warn_unused(names, report)
+    warn_idle_advertise(dialplan, root, report)
     warn_order(dialplan, root.entries["trunks"], report)
     warn_leads_back(dialplan, root.entries["trunks"], report)
     chains = root.entries["chains"]

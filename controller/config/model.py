@@ -18,6 +18,7 @@ from pydantic import ConfigDict, Field
 
 from controller.config.address import (
     HostPort,
+    parse_advertised,
     parse_did,
     parse_listen,
     parse_number,
@@ -102,6 +103,7 @@ Final = Annotated[int, Text(parse_final, {"anyOf": [{"const": 200}, between(300,
 Switch = Annotated[bool, Text(parse_switch, {"type": "boolean"})]
 TrunkUri = Annotated[HostPort, Text(parse_trunk_uri, matching("[sS][iI][pP]:.+"))]
 ListenAddress = Annotated[HostPort, Text(parse_listen, matching(".+:[0-9]{1,5}"))]
+AdvertisedAddress = Annotated[HostPort, Text(parse_advertised, {"type": "string"})]
 Did = Annotated[str, Text(parse_did, NUMBER)]
 Prefix = Annotated[str, Text(parse_prefix, NUMBER)]
 OutboundPrefix = Annotated[str, Text(parse_outbound_prefix, NUMBER)]
@@ -116,16 +118,17 @@ UpOrDown = Annotated[
 
 
 class ListenModel(Section):
-    """One address to listen on, of one or both transports."""
+    """One address to listen on, of one transport or several."""
 
     RESERVED = {
         "tls": "this version speaks UDP and TCP only",
-        "advertise": "listen on the very address that the trunks reach",
         "workers": "one process serves all calls",
     }
 
     udp: ListenAddress | None = None
     tcp: ListenAddress | None = None
+    name: Name = ""
+    advertise: AdvertisedAddress | None = None
 
 
 class DefaultsModel(Section):
@@ -176,6 +179,7 @@ class TrunkModel(Section):
     large: TransportName = "udp"
     readmit: ReadmitName = Readmit.GENTLY
     deep: DeepModel | None = None
+    listener: str | None = None
 
 
 class SiteModel(Section):
