@@ -13,8 +13,9 @@ from controller import clock
 from controller.listeners import advertised_host
 from controller.systemd import Inherited
 from controller.types import Listen
+from sip.connection import adopt_tcp, open_tcp
 from sip.endpoint import UdpEndpoint, adopt_udp, open_udp
-from sip.stream import StreamEndpoint, adopt_tcp, open_tcp
+from sip.stream import StreamEndpoint
 from sip.transaction import Hop
 
 Opener = Callable[[str, int], socket.socket]

@@ -1,9 +1,10 @@
-"""TCP beside the pump: connections that are reused, bounded and never waited for.
+"""TCP and TLS beside the pump: connections that are reused, bounded and never waited for.
 
-Owns the listening socket and all connections, as callbacks of the loop: no task, nothing awaited. A message goes out
-on the open connection to its hop, else on a new one; a response on the connection its request came on, and when that
-is gone to the address in its Via (RFC 3261 §18.2.2). What cannot be delivered is told to the core at once. A peer that
-does not read, sends what has no end, or says nothing for long is closed. Must not know transactions.
+Owns a listening socket and all connections of its transport, as callbacks of the loop: no task, nothing awaited. A
+message goes out on the open connection to its hop, else on a new one; a response on the connection its request came on,
+and when that is gone to the address in its Via (RFC 3261 §18.2.2). What cannot be delivered is told to the core at once.
+A peer that does not read, sends what has no end, stalls in its handshake or says nothing for long is closed. Must not
+know transactions.
 """
 
 from __future__ import annotations
@@ -13,93 +14,66 @@ import errno
 import socket
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
+from sip.certificate import Certificate
+from sip.connection import Connection, Core, Limits, Lost, alias_of, connect, is_connected, tune, way_back
 from sip.errors import RemoteProtocolError
-from sip.framing import PING, PONG, Framer
-from sip.layer import make_refusal, reply_hop
-from sip.parser import outline_of, parse_message
+from sip.framing import PING, PONG
+from sip.handshakes import Handshakes
+from sip.keepalive import KeepAlive
+from sip.layer import make_refusal
+from sip.parser import outline_of
+from sip.tls import Security, Session
 from sip.transaction import Hop
 
 _ACCEPTS = 32  # connections a turn: enough to amortise the loop, few enough to keep timers on time
-_CHUNK = 1 << 16  # bytes a turn and connection
-_BACKLOG = 1024  # of listen(2)
-_IN_PROGRESS = frozenset((errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN))
 _NO_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a connection may cost; times in seconds."""
-
-    connections: int = 8192
-    unsent: int = 1 << 18  # bytes that wait for a peer to read them
-    connect: float = 4.0  # the hedge has moved the call on long before
-    idle: float = 300.0  # RFC 3261 §18 asks for 64 x T1 after a message; a call may ring for 3 minutes
-    linger: float = 2.0  # for a peer to read our refusal before it is cut off
-    unacknowledged: float = 5.0  # TCP_USER_TIMEOUT: a host that came back gets a new connection soon
-    rest: float = 1.0  # before accepting again when the process is out of file descriptors
-
-
-class Core(Protocol):
-    """What gets the messages."""
-
-    def receive(self, data: bytes, source: Hop, now: float) -> None:
-        """Take one message."""
-
-    def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:
-        """The request ``quoted`` cannot be delivered to ``hop``."""
-
-    def disconnected(self, hop: Hop, now: float) -> None:
-        """A connection on which requests had gone to ``hop`` is lost."""
-
-
-class _Connection:
-    """One connection, by whomever it was opened."""
-
-    __slots__ = ("asked", "connecting", "ending", "framer", "hop", "sock", "unsent", "used", "waiting")
-
-    def __init__(self, sock: socket.socket, hop: Hop, now: float) -> None:
-        self.sock = sock
-        self.hop = hop
-        self.framer = Framer()
-        self.waiting: list[bytes] = []  # messages for when it is connected
-        self.unsent = bytearray()
-        self.used = now  # when a whole message last went either way: dripping bytes do not count
-        self.connecting: asyncio.TimerHandle | None = None
-        self.asked = False  # requests of ours went this way
-        self.ending = False  # refused: nothing is read any more
-
-
 class StreamEndpoint:
-    """A TCP listener and all connections. ``counters`` are for metrics."""
+    """A TCP or TLS listener and all connections. ``counters`` are for metrics.
+
+    ``security`` may be replaced at any time: connections that are up stay as they are. ``on_secured`` hears of the certificate behind each connection that we opened,
+    ``on_refused`` why one could not be secured.
+    """
 
     def __init__(
-        self, listener: socket.socket, clock: Callable[[], float], limits: Limits | None = None, name: str = ""
+        self,
+        listener: socket.socket,
+        clock: Callable[[], float],
+        limits: Limits | None = None,
+        name: str = "",
+        security: Security | None = None,
     ) -> None:
         """``listener`` comes from `open_tcp`, ``name`` is its in a `Hop`; ``clock`` gives the monotonic time of the
-        event loop."""
+        event loop; with ``security`` it is TLS that is spoken."""
         self._listener = listener
         self._clock = clock
         self._limits = limits or Limits()
         self._core: Core | None = None
         self._loop: asyncio.AbstractEventLoop
         self._pump: Callable[[], None]
-        self._connections: dict[Hop, _Connection] = {}
-        self._dying: set[_Connection] = set()
+        self._connections: dict[Hop, Connection] = {}
+        self._aliases: dict[Hop, Connection] = {}
+        self._dying: set[Connection] = set()
+        self._handshakes: Handshakes
         self._timers: list[asyncio.TimerHandle] = []
         self._sweep: asyncio.TimerHandle | None = None
+        self.security = security
+        self.keepalive = KeepAlive(self._limits.ping, self._limits.pong)
+        self.on_secured: Callable[[Hop, Certificate], None] = lambda hop, certificate: None
+        self.on_refused: Callable[[Hop, str], None] = lambda hop, why: None
         self.counters: dict[str, int] = {
             "accepted": 0, "opened": 0, "received": 0, "sent": 0, "unreachable": 0, "overflowed": 0, "unframed": 0,
-            "refused": 0, "idle": 0,
+            "refused": 0, "idle": 0, "insecure": 0, "stalled": 0, "pings": 0,
         }  # fmt: skip
         host, port = listener.getsockname()[:2]
-        self.local = Hop(host, port, "tcp", name)
+        self.local = Hop(host, port, "tcp" if security is None else "tls", name)
 
     def start(self, core: Core, loop: asyncio.AbstractEventLoop, pump: Callable[[], None]) -> None:
         """Begin to accept. ``pump`` sends what the core has to send and arms its timer."""
         self._core, self._loop, self._pump = core, loop, pump
+        self._handshakes = Handshakes(self._limits.handshakes, self._shake, pump)
         loop.add_reader(self._listener.fileno(), self._on_accept)
 
     def close(self) -> None:
@@ -118,26 +92,32 @@ class StreamEndpoint:
     def __len__(self) -> int:
         return len(self._connections)
 
+    def identity_of(self, hop: Hop) -> frozenset[str]:
+        """Whom the peer behind this connection has proved to be: SIP domains (RFC 5922) and IP addresses of a
+        certificate that was verified; nobody where there is none."""
+        connection = self._connections.get(hop)
+        return connection.names if connection is not None else frozenset()
+
     # -- sending
 
     def send(self, data: bytes, hop: Hop) -> None:
         """Send one message; never waits and never raises."""
         if self._core is None:
             return
-        connection = self._connections.get(hop)
+        connection = self._connections.get(hop) or self._alias(hop)
         if connection is None:
             if data.startswith(b"SIP/2.0 "):
-                way_back = _way_back(data)
-                if way_back is None or way_back.transport != hop.transport:
+                back = way_back(data, hop)
+                if back is None:
                     return
-                hop = way_back._replace(listener=hop.listener)
+                hop = back
             connection = self._connections.get(hop) or self._connect(data, hop)
             if connection is None:
                 return
         if not connection.asked and not data.startswith(b"SIP/2.0 "):
             connection.asked = True
         connection.used = self._clock()
-        if connection.connecting is not None:
+        if not connection.is_up:
             connection.waiting.append(data)
             if sum(map(len, connection.waiting)) > self._limits.unsent:
                 self.counters["overflowed"] += 1
@@ -146,99 +126,130 @@ class StreamEndpoint:
         self.counters["sent"] += 1
         self._write(connection, data)
 
-    def _write(self, connection: _Connection, data: bytes) -> None:
-        unsent = connection.unsent
-        if unsent:
-            unsent += data
-        else:
-            try:
-                sent = connection.sock.send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self._lose(connection)
-                return
-            if sent == len(data):
-                return
-            unsent += data[sent:]
+    def _alias(self, hop: Hop) -> Connection | None:
+        """The connection that somebody opened who listens there and proves to be the one that we would call."""
+        connection = self._aliases.get(hop) if self._aliases else None
+        if connection is None or self.security is None or not self.security.peer_at(*hop[:2]).accepts(connection.names):
+            return None
+        return connection
+
+    def _write(self, connection: Connection, data: bytes) -> None:
+        had = bool(connection.unsent)
+        try:
+            connection.put(data)
+        except Lost as lost:
+            self._lose(connection, str(lost))
+            return
+        self._watch_unsent(connection, had)
+
+    def _watch_unsent(self, connection: Connection, had: bool) -> None:
+        """Go on when the peer reads; it has to."""
+        if not connection.unsent:
+            if had:
+                self._loop.remove_writer(connection.sock.fileno())
+            return
+        if not had:
             self._loop.add_writer(connection.sock.fileno(), self._on_writable, connection)
-        if len(unsent) > self._limits.unsent:  # it does not read
+        if len(connection.unsent) > self._limits.unsent:  # it does not read
             self.counters["overflowed"] += 1
             self._lose(connection)
 
-    def _on_writable(self, connection: _Connection) -> None:
-        if connection.connecting is not None:
-            self._on_connected(connection)
-            return
+    def _on_writable(self, connection: Connection) -> None:
         try:
-            sent = connection.sock.send(connection.unsent)
-        except BlockingIOError:
-            return
-        except OSError:
+            connection.flush()
+        except Lost:
             self._lose(connection)
             self._pump()
             return
-        del connection.unsent[:sent]
-        if not connection.unsent:
-            self._loop.remove_writer(connection.sock.fileno())
+        self._watch_unsent(connection, had=True)
 
     # -- connecting
 
-    def _connect(self, data: bytes, hop: Hop) -> _Connection | None:
+    def _connect(self, data: bytes, hop: Hop) -> Connection | None:
         """Begin a connection; None if that fails at once, which is told to the core."""
-        family = socket.AF_INET6 if ":" in hop.host else socket.AF_INET
-        try:
-            sock = socket.socket(family, socket.SOCK_STREAM)
-        except OSError:
-            self._tell_unreachable([data], hop)
-            return None
-        try:
-            sock.setblocking(False)
-            self._tune(sock)
-            if family == self._listener.family and self.local.host not in ("0.0.0.0", "::"):
-                sock.bind((self.local.host, 0))  # trunks may know us by our address
-            failure = sock.connect_ex((hop.host, hop.port))
-        except OSError as error:
-            failure = error.errno or errno.EINVAL
-        if failure and failure not in _IN_PROGRESS:
-            sock.close()
+        sock = connect(hop, self._listener, self._limits)
+        if sock is None:
             self._tell_unreachable([data], hop)
             return None
         self.counters["opened"] += 1
-        connection = self._keep(sock, hop)
-        connection.connecting = self._loop.call_later(self._limits.connect, self._on_connect_timeout, connection)
-        self._loop.add_writer(sock.fileno(), self._on_writable, connection)
+        connection = self._keep(sock, hop, opened=True)
+        connection.timer = self._loop.call_later(self._limits.connect, self._on_stalled, connection)
+        self._loop.add_writer(sock.fileno(), self._on_connected, connection)
         return connection
 
-    def _on_connected(self, connection: _Connection) -> None:
-        if not _is_connected(connection.sock):
+    def _on_connected(self, connection: Connection) -> None:
+        if not is_connected(connection.sock):
             self._give_up(connection)
             self._pump()
             return
-        assert connection.connecting is not None
-        connection.connecting.cancel()
-        connection.connecting = None
         self._loop.remove_writer(connection.sock.fileno())
         self._loop.add_reader(connection.sock.fileno(), self._on_readable, connection)
+        if connection.session is not None:
+            self._handshakes.go_on(connection, self._loop)
+            return
+        self._come_up(connection)
+        self._pump()
+
+    def _come_up(self, connection: Connection) -> None:
+        """It is connected, and secured where it has to be."""
+        self._cancel_timer(connection)
+        connection.is_up = True
         waiting, connection.waiting = connection.waiting, []
         self.counters["sent"] += len(waiting)
-        self._write(connection, b"".join(waiting))
+        if waiting:
+            self._write(connection, b"".join(waiting))
+
+    def _on_stalled(self, connection: Connection) -> None:
+        self.counters["stalled"] += 1
+        has_met = connection.session is not None and connection.session.fed
+        self._give_up(connection, "it does not go on with the handshake" if has_met else "")
         self._pump()
 
-    def _on_connect_timeout(self, connection: _Connection) -> None:
-        self._give_up(connection)
-        self._pump()
-
-    def _give_up(self, connection: _Connection) -> None:
+    def _give_up(self, connection: Connection, why: str = "") -> None:
+        """It never came up."""
         waiting, connection.waiting = connection.waiting, []
         self._drop(connection)
-        self._tell_unreachable(waiting, connection.hop)
+        if why:
+            self._tell_refused(connection, why)
+        if connection.opened:
+            self._tell_unreachable(waiting, connection.hop)
+
+    def _tell_refused(self, connection: Connection, why: str) -> None:
+        self.counters["insecure"] += 1
+        if connection.opened:
+            self.on_refused(connection.hop, why)
 
     def _tell_unreachable(self, messages: list[bytes], hop: Hop) -> None:
         self.counters["unreachable"] += 1
         for data in messages:
             if self._core is not None and not data.startswith(b"SIP/2.0 "):
                 self._core.unreachable(data, hop, self._clock())
+
+    # -- handshakes
+
+    def _shake(self, connection: Connection) -> None:
+        session = connection.session
+        if session is None or connection.is_up or not self._is_open(connection):
+            return
+        had = bool(connection.unsent)
+        try:
+            is_done = connection.shake()
+        except Lost as lost:
+            self._give_up(connection, str(lost))
+            return
+        self._watch_unsent(connection, had)
+        if not self._is_open(connection):
+            return
+        if not is_done:
+            if session.fed > self._limits.handshake:
+                self._give_up(connection, "its handshake has no end")
+            return
+        self._handshakes.end(connection)
+        if connection.opened:
+            self.on_secured(connection.hop, session.certificate)
+        self._come_up(connection)
+        if self._is_open(connection):
+            self._take(connection, connection.decrypt)  # what came along with the last of the handshake
 
     # -- accepting
 
@@ -260,12 +271,18 @@ class StreamEndpoint:
             self.counters["accepted"] += 1
             sock.setblocking(False)
             try:
-                self._tune(sock)
+                tune(sock, self._limits)
             except OSError:
                 sock.close()
                 continue
-            connection = self._keep(sock, Hop(peer[0], peer[1], *self.local[2:]))
+            connection = self._keep(sock, Hop(peer[0], peer[1], *self.local[2:]), opened=False)
             self._loop.add_reader(sock.fileno(), self._on_readable, connection)
+            if connection.session is not None:
+                connection.timer = self._loop.call_later(self._limits.connect, self._on_stalled, connection)
+                oldest = self._handshakes.begin(connection)
+                if oldest is not None:
+                    self.counters["stalled"] += 1
+                    self._give_up(oldest)
 
     def _rest(self) -> None:
         """The process is out of file descriptors: a connection that cannot be taken must not keep the loop busy."""
@@ -277,26 +294,32 @@ class StreamEndpoint:
         if self._core is not None:
             self._loop.add_reader(self._listener.fileno(), self._on_accept)
 
-    def _tune(self, sock: socket.socket) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._limits.unacknowledged * 1000))
-
     # -- receiving
 
-    def _on_readable(self, connection: _Connection) -> None:
+    def _on_readable(self, connection: Connection) -> None:
+        self._take(connection, connection.receive)
+
+    def _take(self, connection: Connection, read: Callable[[], bytes]) -> None:
+        had = bool(connection.unsent)
         try:
-            data = connection.sock.recv(_CHUNK)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._lose(connection)
+            data = read()
+        except Lost as lost:
+            if connection.is_up:
+                self._lose(connection, str(lost))
+            else:
+                self._give_up(connection, str(lost))
             self._pump()
-        elif not connection.ending:
+            return
+        if not connection.is_up:
+            if connection.session is not None:
+                self._handshakes.go_on(connection, self._loop)
+            return
+        self._watch_unsent(connection, had)  # TLS itself may have had something to say
+        if data and not connection.ending and self._is_open(connection):
+            self.keepalive.note_heard(connection, data, self._clock())
             self._deliver(connection, deque(connection.framer.feed(data)))
 
-    def _deliver(self, connection: _Connection, pieces: deque[bytes]) -> None:
+    def _deliver(self, connection: Connection, pieces: deque[bytes]) -> None:
         if pieces:
             connection.used = self._clock()
         pings = 0
@@ -307,7 +330,7 @@ class StreamEndpoint:
                     pings += 1
                 else:
                     self.counters["received"] += 1
-                    self._core.receive(piece, connection.hop, self._clock())
+                    self._core.receive(piece, self._source_of(piece, connection), self._clock())
         finally:
             if pings and self._is_open(connection):  # together: who sends nothing but pings gets no more than a write
                 self._write(connection, PONG * pings)
@@ -317,7 +340,19 @@ class StreamEndpoint:
                 self._refuse(connection, connection.framer.fault)
             self._pump()
 
-    def _refuse(self, connection: _Connection, fault: RemoteProtocolError) -> None:
+    def _source_of(self, message: bytes, connection: Connection) -> Hop:
+        """Where a message comes from. Who has proved who it is may listen at another port than it calls from."""
+        if connection.opened or not connection.names:
+            return connection.hop
+        if message.startswith(b"SIP/2.0 "):
+            return connection.alias or connection.hop
+        if connection.alias is None and b"alias" in message:
+            connection.alias = alias_of(message, connection.hop)
+            if connection.alias is not None:
+                self._aliases[connection.alias] = connection
+        return connection.hop
+
+    def _refuse(self, connection: Connection, fault: RemoteProtocolError) -> None:
         """Nobody knows where the next message begins: at most one answer, and the end (RFC 3261 §18.3)."""
         self.counters["unframed"] += 1
         self._pump()  # what was asked before is answered before
@@ -332,101 +367,88 @@ class StreamEndpoint:
         self._dying.add(connection)
         self._tell_lost(connection)
         try:
+            connection.say_goodbye()
             connection.sock.shutdown(socket.SHUT_WR)  # closed at once, what we have not read would cost it our answer
         except OSError:
             self._drop(connection)
             return
-        connection.connecting = self._loop.call_later(self._limits.linger, self._drop, connection)
+        self._cancel_timer(connection)
+        connection.timer = self._loop.call_later(self._limits.linger, self._drop, connection)
         self._loop.remove_writer(connection.sock.fileno())
 
     # -- the end
 
-    def _keep(self, sock: socket.socket, hop: Hop) -> _Connection:
+    def _keep(self, sock: socket.socket, hop: Hop, *, opened: bool) -> Connection:
         old = self._connections.get(hop)
         if old is not None:  # its port came again, so the peer knows no more of it
             self._lose(old)
             self._loop.call_soon(self._pump)
-        connection = self._connections[hop] = _Connection(sock, hop, self._clock())
+        security = self.security
+        session = None
+        if security is not None:
+            session = Session(security.peer_at(*hop[:2])) if opened else Session(None, security.server)
+        connection = self._connections[hop] = Connection(sock, hop, self._clock(), session, opened=opened)
         if self._sweep is None:
-            self._sweep = self._loop.call_later(self._limits.idle / 4, self._on_sweep)
+            self._sweep = self._loop.call_later(self._limits.sweep, self._on_sweep)
         return connection
 
-    def _is_open(self, connection: _Connection) -> bool:
+    def _is_open(self, connection: Connection) -> bool:
         return self._connections.get(connection.hop) is connection
 
-    def _lose(self, connection: _Connection) -> None:
+    def _lose(self, connection: Connection, why: str = "") -> None:
         """The connection is over, by whosever fault: what waited for answers on it has to know."""
+        if not connection.is_up:
+            self._give_up(connection, why)
+            return
         self._drop(connection)
+        if why:
+            self._tell_refused(connection, why)
         if not connection.ending:
             self._tell_lost(connection)
 
-    def _tell_lost(self, connection: _Connection) -> None:
+    def _tell_lost(self, connection: Connection) -> None:
         if connection.asked and self._core is not None:
             self._core.disconnected(connection.hop, self._clock())
+            if connection.alias is not None:
+                self._core.disconnected(connection.alias, self._clock())
 
-    def _drop(self, connection: _Connection) -> None:
+    def _drop(self, connection: Connection) -> None:
         sock = connection.sock
         if sock.fileno() >= 0:
             self._loop.remove_reader(sock.fileno())
             self._loop.remove_writer(sock.fileno())
+            if connection.is_up and not connection.ending:
+                connection.say_goodbye()
             sock.close()
-        if connection.connecting is not None:
-            connection.connecting.cancel()
-            connection.connecting = None
+        self._cancel_timer(connection)
         self._dying.discard(connection)
+        self._handshakes.end(connection)
+        if connection.alias is not None and self._aliases.get(connection.alias) is connection:
+            del self._aliases[connection.alias]
         if self._is_open(connection):
             del self._connections[connection.hop]
 
+    def _cancel_timer(self, connection: Connection) -> None:
+        if connection.timer is not None:
+            connection.timer.cancel()
+            connection.timer = None
+
+    # -- quiet connections
+
     def _on_sweep(self) -> None:
-        """Close what was not used for long; coarse on purpose."""
+        """Ask those that are quiet whether they are there, close what was not used for long; coarse on purpose."""
         self._sweep = None
-        before = self._clock() - self._limits.idle
-        for connection in [c for c in self._connections.values() if c.used <= before]:
-            self.counters["idle"] += 1
-            self._lose(connection)
+        now = self._clock()
+        for connection in [*self._connections.values()]:
+            if connection.used <= now - self._limits.idle:
+                self.counters["idle"] += 1
+                self._lose(connection)
+            elif self.keepalive.is_dead(connection, now):
+                self.counters["stalled"] += 1
+                self._lose(connection)
+            elif self.keepalive.wants_ping(connection, now):
+                self.counters["pings"] += 1
+                self._write(connection, PING)
         if self._connections:
-            self._sweep = self._loop.call_later(self._limits.idle / 4, self._on_sweep)
+            self._sweep = self._loop.call_later(self._limits.sweep, self._on_sweep)
         self._pump()
-
-
-def open_tcp(host: str, port: int) -> socket.socket:
-    """A listening, non-blocking TCP socket.
-
-    Raises `OSError` when the address cannot be bound.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart must not wait for old connections
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, port))
-        adopt_tcp(sock)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def adopt_tcp(sock: socket.socket) -> None:
-    """Listen on a socket, maybe one that somebody else has bound."""
-    sock.setblocking(False)
-    sock.listen(_BACKLOG)
-
-
-def _is_connected(sock: socket.socket) -> bool:
-    """Whether a connection came up, and to somebody else: TCP can meet itself where nobody listens."""
-    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-        return False
-    try:
-        return bool(sock.getsockname() != sock.getpeername())
-    except OSError:  # up, and gone again
-        return False
-
-
-def _way_back(response: bytes) -> Hop | None:
-    """Where a response goes whose connection is gone."""
-    try:
-        return reply_hop(parse_message(response).via)
-    except RemoteProtocolError:
-        return None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
+from sip.connection import open_tcp
 from sip.endpoint import open_udp
-from sip.stream import open_tcp
 
 
 def open_both(host: str = "127.0.0.1") -> tuple[socket.socket, socket.socket]:

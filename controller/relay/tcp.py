@@ -14,8 +14,8 @@ import struct
 from controller.relay.impairment import Direction
 from controller.relay.pcap import Address
 from controller.relay.wiring import Wiring
+from sip.connection import open_tcp
 from sip.endpoint import DRAIN
-from sip.stream import open_tcp
 
 _CHUNK = 1 << 14  # bytes of a stream that share one fate
 _LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends a RST (socket(7), SO_LINGER)

@@ -10,9 +10,10 @@ from math import inf
 
 import pytest
 
+from sip.connection import Limits, open_tcp
 from sip.endpoint import UdpEndpoint
 from sip.framing import MAX_MESSAGE, PING, PONG
-from sip.stream import Limits, StreamEndpoint, open_tcp
+from sip.stream import StreamEndpoint
 from sip.transaction import Hop
 from tests.ports import open_both
 
