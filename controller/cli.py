@@ -148,6 +148,7 @@ def explain(
 
     from controller import clock, explain
     from controller.config import load, render
+    from controller.rules.numbers import read_number
     from controller.types import Offer
 
     loaded = load(file)
@@ -162,6 +163,8 @@ def explain(
     except explain.QuestionError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(USAGE) from None
+    form = dialplan.trunks[trunk].format if trunk else None  # as the plane reads what comes from there
+    did, caller = read_number(form, did, called=True), read_number(form, caller)
     found = explain.explain(dialplan, Offer("explain", did, caller, moment, trunk), view)
     if as_json:
         typer.echo(json.dumps(explain.to_data(found), indent=1))

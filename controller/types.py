@@ -80,6 +80,15 @@ class AliveOn(StrEnum):
     CALLS_ONLY = "calls-only"  # for who drops OPTIONS at will: any answer is life, silence is nothing
 
 
+class NumberForm(StrEnum):
+    """How a trunk writes the number +15551234567."""
+
+    E164 = "e164"  # +15551234567
+    PLUS_LESS = "plus-less"  # 15551234567
+    INTERNATIONAL = "international"  # 01115551234567
+    NATIONAL = "national"  # 5551234567; a number of another country as `international` has it
+
+
 # Causes of our own, beside SIP status codes ("486"): short, stable, upper case.
 NO_REPLY = "NO_REPLY"  # nothing heard at all in time
 NO_PROGRESS = "NO_PROGRESS"  # heard, but not alerting in time
@@ -159,6 +168,28 @@ class Dns:
 
 
 @dataclass(frozen=True, slots=True)
+class Country:
+    """How numbers are dialled in a country."""
+
+    code: str  # "44", without plus
+    trunk: str = ""  # what stands before a number from another town: "0"
+    international: str = "00"  # what stands before a number of another country
+    lengths: tuple[int, ...] = ()  # how many digits its numbers have, country code and trunk prefix not counted
+    open: bool = False  # the trunk prefix may be left out: North America, and where there is none
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """How a trunk writes numbers; we think in E.164 with its plus."""
+
+    out: NumberForm = NumberForm.E164  # in what we send there
+    into: NumberForm = NumberForm.E164  # in what comes from there
+    country: Country | None = None  # whose numbers `national` means
+    prefix: str = ""  # stands before every public number that is called, both ways
+    tech_prefix: str = ""  # stands before every number that is called there
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A SIP carrier or PBX link: how to get somewhere. `rules.expand` makes one of each address of a name."""
 
@@ -183,6 +214,7 @@ class Trunk:
     rank: int = 0  # among the addresses of its group, see `Address`
     share: int = 1
     listener: str = ""  # name of the listener by which it is reached; "": whichever its network suggests
+    format: NumberFormat | None = None  # None: numbers pass as they are
 
 
 @dataclass(frozen=True, slots=True)

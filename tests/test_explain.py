@@ -27,7 +27,7 @@ from controller.types import (
     TargetState,
     TrunkHealth,
 )
-from tests.config.sample import compiled
+from tests.config.sample import bend, compiled
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ["t1", "t2", "t3"]  # PBXs; the others are carriers' trunks
@@ -336,3 +336,10 @@ def test_an_unknown_trunk_is_a_usage_error() -> None:
     result = CliRunner().invoke(cli, ["explain", OUTBOUND_FILE, "100", "--from-trunk", "hq"])
     assert result.exit_code == USAGE
     assert "'hq' is no trunk; there are hq-pbx, hq-fax, carrier-a" in result.output
+
+
+def test_numbers_are_shown_as_they_are_sent() -> None:
+    text = bend(("carrier: a, probe: fast}", 'carrier: a, probe: fast, format: {out: plus-less, tech_prefix: "77#"}}'))
+    found = explain(compiled(text), Offer("explain", "+15557000"), HealthView())
+    addresses = [way.address for turn in found.stages for who in turn.targets for way in who.ways]
+    assert "sip:77%2315550100@192.0.2.10:5071" in addresses

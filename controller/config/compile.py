@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from controller.config.diagnostics import Mistake, Report, quoted
+from controller.config.facing import build_format
 from controller.config.hours import DAYS, parse_days
 from controller.config.listen import Listeners
 from controller.config.model import (
@@ -31,11 +32,13 @@ from controller.config.source import ListNode, MapNode, Node
 from controller.config.timers import Timers, default_timers, stage_timers
 from controller.config.validate import Loc, describe, find
 from controller.config.values import OFF, parse_cause
+from controller.rules.numbers import escape_user, write_number
 from controller.types import (
     Chain,
     DeepProbe,
     Dialplan,
     Hours,
+    NumberFormat,
     Order,
     Probe,
     Route,
@@ -165,6 +168,7 @@ class _Compiler(Places):
         trunks = {}
         for name, model in self.file.trunks.items():
             listeners.check_trunk(name, model)
+            form = build_format(self, name, model.format)
             trunks[name] = Trunk(
                 name,
                 model.uri.host,
@@ -179,9 +183,10 @@ class _Compiler(Places):
                 weight=model.weight,
                 cost=model.cost,
                 site=self.site_of(name, model.site, sites),
-                deep=self.deep(name, model.deep),
+                deep=self.deep(name, model.deep, form),
                 service=model.uri.service,
                 listener=model.listener or "",
+                format=form,
             )
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)
@@ -195,12 +200,13 @@ class _Compiler(Places):
         model = self.file.probes.get(name)
         return Probe() if model is None else _probe(model)
 
-    def deep(self, trunk: str, model: DeepModel | None) -> DeepProbe | None:
+    def deep(self, trunk: str, model: DeepModel | None, form: NumberFormat | None) -> DeepProbe | None:
         if model is None:
             return None
         self.one_of(["user", "number"], ("trunks", trunk, "deep"), _DEEP_HINTS)
         written = model.model_dump(include={"every", "within"}, exclude_none=True)
-        return DeepProbe(model.user or model.number or "", expect=tuple(dict.fromkeys(model.expect)), **written)
+        number = escape_user(write_number(form, model.number or "", called=True))
+        return DeepProbe(model.user or number, expect=tuple(dict.fromkeys(model.expect)), **written)
 
     def check_probe(self, name: str, model: ProbeModel) -> None:
         node = self.at("probes", name)
@@ -216,7 +222,8 @@ class _Compiler(Places):
         for name, model in self.file.endpoints.items():
             address = self.address(name, model)
             used = self.distinct("trunks", model.via, ("endpoints", name, "via"))
-            paths = paths_to(name, address, (trunks[via] for via in used if via in trunks), sites)
+            ways = (trunks[via] for via in used if via in trunks)
+            paths = paths_to(name, address, ways, sites, is_number=model.user is None)
             targets[name] = Target(name, paths, live=model.live)
         return targets
 

@@ -29,6 +29,7 @@ from controller.config.address import (
 )
 from controller.config.diagnostics import Mistake, quoted
 from controller.config.duration import parse_duration
+from controller.config.formats import FormatModel
 from controller.config.hours import parse_holidays, parse_span, parse_zone
 from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, Section, Text, between, matching
 from controller.config.values import (
@@ -180,6 +181,7 @@ class TrunkModel(Section):
     readmit: ReadmitName = Readmit.GENTLY
     deep: DeepModel | None = None
     listener: str | None = None
+    format: FormatModel | None = None
 
 
 class SiteModel(Section):

@@ -14,6 +14,7 @@ from controller.config.model import RouteModel
 from controller.config.places import Places
 from controller.config.source import MapNode, Node, ScalarNode
 from controller.config.validate import Loc, describe
+from controller.rules.numbers import escape_user, write_number
 from controller.rules.order import put_active_first
 from controller.types import DIALLED, Chain, Path, Route, Site, Stage, Target, Trunk
 
@@ -105,19 +106,25 @@ class Outbound(Places):
         return False
 
 
-def paths_to(name: str, user: str, via: Iterable[Trunk], sites: dict[str, Site]) -> tuple[Path, ...]:
-    """The ways to an endpoint, the active PBX of a site before the others."""
+def paths_to(
+    name: str, user: str, via: Iterable[Trunk], sites: dict[str, Site], *, is_number: bool = False
+) -> tuple[Path, ...]:
+    """The ways to an endpoint, the active PBX of a site before the others; a number as each trunk writes it."""
     paths = [
         Path(
             name=f"{name} via {trunk.name}",
             endpoint=name,
             trunk=trunk.name,
-            address=f"sip:{user}@{authority_of(trunk)}{_TRANSPORT[trunk.transport]}",
+            address=f"sip:{_write(trunk, user) if is_number else user}@{authority_of(trunk)}{_TRANSPORT[trunk.transport]}",
         )
         for trunk in via
     ]
     put_active_first(paths, sites.values())
     return tuple(paths)
+
+
+def _write(trunk: Trunk, number: str) -> str:
+    return escape_user(write_number(trunk.format, number, called=True))
 
 
 def _twin(trunk: Trunk, trunks: dict[str, Trunk]) -> str:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from controller.config.diagnostics import Mistake, Report, quoted
+from controller.config.formats import FormatModel
 from controller.config.model import (
     DeepModel,
     DefaultsModel,
@@ -47,6 +48,7 @@ _MODELS: dict[str, type[Section]] = {
     "chains": StageModel,
     "routes": RouteModel,
 }
+_OF_TRUNKS: dict[str, type[Section]] = {"deep": DeepModel, "format": FormatModel}
 _EXPECTED = {
     "model_type": "a mapping",
     "dict_type": "a mapping",
@@ -230,8 +232,8 @@ def _model(owner: Loc) -> type[Section]:
         return WhenModel
     if owner[:1] == ("routes",) and owner[2:3] == ("outbound",):
         return OutboundModel
-    if owner[:1] == ("trunks",) and owner[2:3] == ("deep",):
-        return DeepModel
+    if owner[:1] == ("trunks",) and len(owner) > 2:
+        return _OF_TRUNKS[str(owner[2])]
     return _MODELS[str(owner[0])] if owner else FileModel
 
 

@@ -16,6 +16,7 @@ from controller.planes.branches import Branches
 from controller.planes.call import Attempt, Call
 from controller.planes.dialogs import Dialogs
 from controller.planes.evidence import Evidence
+from controller.planes.offers import make_offer
 from controller.planes.outside import Answer, answer_outside, parse_target, refuse_extensions
 from controller.planes.peers import Peers
 from controller.planes.record import make_record
@@ -39,7 +40,6 @@ from controller.types import (
     Finish,
     HealthView,
     Milestone,
-    Offer,
     OfferWithdrawn,
     Plan,
     ReportSilent,
@@ -59,13 +59,11 @@ from sip.fork import (
     ForkEvent,
     ResponseContext,
 )
-from sip.headers import find_uri
 from sip.layer import TransactionLayer
 from sip.machines import NON_INVITE_SERVER
 from sip.message import Request
 from sip.timing import Deadlines, Timing
 from sip.transaction import Event, Hop, RequestReceived, StrayResponse, Transaction, TransactionEnded
-from sip.uri import parse_uri
 
 NO_BREADTH = "440"  # RFC 5393 §5.3.3: as if the branch had been told so
 
@@ -222,13 +220,8 @@ class EmbeddedPlane:
             self._answer(transaction, 482, now)
             return
         offer_id = ";".join((request.call_id, *map(str, transaction.key[:2])))  # unique while the transaction lives
-        offer = Offer(
-            id=offer_id,
-            did=uri.user,
-            caller=parse_caller(request),
-            moment=now + self.epoch_offset,
-            trunk=self._peers.trunk_of(source),
-        )
+        trunk, dialplan = self._peers.trunk_of(source), self._switchboard.dialplan
+        offer = make_offer(offer_id, request, uri, trunk, now + self.epoch_offset, dialplan)
         self.counters["offers"] += 1
         commands = self._switchboard.begin(offer, self._view, now)
         if commands is None:
@@ -440,14 +433,6 @@ class EmbeddedPlane:
 
     def _on_not_sent(self, now: float, call: Call, attempt: int, cause: str) -> None:
         self._tell(call, AttemptFailed(attempt, cause), now)
-
-
-def parse_caller(request: Request) -> str:
-    """The user part of From, "" where there is none."""
-    try:
-        return parse_uri(find_uri(request.require("from"))).user
-    except RemoteProtocolError:
-        return ""  # tel: and anonymous callers are callers as well
 
 
 def _width(plan: Plan) -> int:

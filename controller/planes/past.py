@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from controller.planes.offers import format_of
 from controller.rules.match import match_route
+from controller.rules.numbers import read_number
 from controller.rules.order import arrange
 from controller.types import Dialplan, Offer, Path
 from sip import builder
@@ -36,7 +38,7 @@ def forward_cancel(
     listener.
     """
     loop_tag = element.loop_tag_of(user)
-    for path in _paths_of(dialplan, Offer("", user, trunk=trunk)):
+    for path in _paths_of(dialplan, user, trunk):
         hop = hops.get(path.trunk)
         if hop is None or hop[2:] not in element.listeners:
             continue
@@ -57,15 +59,16 @@ def acknowledge(
     except RemoteProtocolError:
         return None
     tag = element.path_tag_in(final.via)
-    for path in _paths_of(dialplan, Offer("", user, trunk=trunk)):
+    for path in _paths_of(dialplan, user, trunk):
         hop = hops.get(path.trunk)
         if hop is not None and element.path_tag_of(path.name) == tag:
             return builder.make_lost_ack(path.address, final), hop
     return None
 
 
-def _paths_of(dialplan: Dialplan, offer: Offer) -> list[Path]:
+def _paths_of(dialplan: Dialplan, user: str, trunk: str) -> list[Path]:
     """Every path that such a call may take, whatever the hour and the state of trunks."""
+    offer = Offer("", read_number(format_of(dialplan, trunk), user, called=True), trunk=trunk)
     route = match_route(dialplan, offer)
     if route is None:
         return []

@@ -12,7 +12,8 @@ from dataclasses import replace
 from hashlib import blake2b
 from math import inf, log
 
-from controller.types import DIALLED, Chain, Dialplan, Offer, Order, Path, Site, Stage, Target, Trunk
+from controller.rules.numbers import escape_user, write_number
+from controller.types import DIALLED, Chain, Dialplan, NumberFormat, Offer, Order, Path, Site, Stage, Target, Trunk
 
 
 def arrange(dialplan: Dialplan, chain: Chain, offer: Offer) -> Chain:
@@ -46,8 +47,7 @@ def _arrange_target(dialplan: Dialplan, order: Order, target: Target, offer: Off
     if target.drawn:
         paths = _draw_addresses(dialplan, paths, offer)
     if target.dialled:
-        user = offer.did.replace("#", "%23")  # the one of its characters that no URI may hold (RFC 3261 §25.1)
-        paths = [replace(path, address=path.address.replace(DIALLED, user)) for path in paths]
+        paths = [_dial(path, dialplan.trunks[path.trunk].format, offer.did) for path in paths]
     return replace(target, paths=tuple(paths), dialled=False, drawn=False)
 
 
@@ -67,6 +67,11 @@ def _draw_addresses(dialplan: Dialplan, paths: list[Path], offer: Offer) -> list
 def _common(path: Path) -> str:
     """The name that the operator gave to its trunk."""
     return path.group or path.trunk
+
+
+def _dial(path: Path, form: NumberFormat | None, number: str) -> Path:
+    user = escape_user(write_number(form, number, called=True))
+    return replace(path, address=path.address.replace(DIALLED, user))
 
 
 def _rank(trunk: Trunk, order: Order, offer: Offer) -> tuple[float, float]:

@@ -164,7 +164,9 @@ def dialled(*trunks: str) -> Stage:
     ("number", "address"), [("+15551234", "+15551234"), ("*67", "*67"), ("#31#5551", "%2331%235551")]
 )
 def test_the_dialled_number_is_put_into_each_address(number: str, address: str) -> None:
-    plan = make_plan(dialplan(), Chain("out", (dialled("t1", "t2"),)), HealthView(), Offer("1", number))
+    plan = make_plan(
+        dialplan(trunk("t1"), trunk("t2")), Chain("out", (dialled("t1", "t2"),)), HealthView(), Offer("1", number)
+    )
     (target,) = plan.stages[0].targets
     assert [path.address for path in target.paths] == [
         f"sip:{address}@t1.example:5060",
@@ -179,7 +181,7 @@ def test_the_dialled_number_is_put_into_each_address(number: str, address: str) 
 def test_two_numbers_do_not_share_a_plan() -> None:
     chain = Chain("out", (dialled("t1"),))
     routes = {"": {"hq": Route("", "out", outbound=True)}}
-    board = Switchboard(replace(dialplan(), chains={"out": chain}, outbound=routes))
+    board = Switchboard(replace(dialplan(trunk("t1")), chains={"out": chain}, outbound=routes))
     for number in ("+15551", "+15552"):
         board.begin(Offer(number, number, trunk="hq"), HealthView(), 0.0)
     addresses = [run.plan.stages[0].targets[0].paths[0].address for run in board.runs.values()]
