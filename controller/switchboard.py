@@ -11,11 +11,23 @@ from math import inf
 
 from controller.health.score import Scores
 from controller.rules.conditions import depends_on_offer
+from controller.rules.gate import let_in, pass_on
 from controller.rules.match import match_route
 from controller.rules.plan import make_plan
 from controller.rules.quality import Quality, trunk_targets
 from controller.rules.run import Run
-from controller.types import Chain, Dialplan, HealthView, Offer, Plan, RunCommand, RunEvent, TrunkLost
+from controller.rules.usage import ROOM, Full, Usage
+from controller.types import (
+    AttemptFailed,
+    Chain,
+    Dialplan,
+    HealthView,
+    Offer,
+    Plan,
+    RunCommand,
+    RunEvent,
+    TrunkLost,
+)
 
 
 class Switchboard:
@@ -25,6 +37,7 @@ class Switchboard:
         """``scores`` is what is known of the trunks' quality; without any, nothing."""
         self.dialplan = dialplan
         self.scores = Scores(trunk_targets(dialplan)) if scores is None else scores
+        self.usage = Usage(dialplan)
         self.runs: dict[str, Run] = {}
         self._view = HealthView()
         self._plans: dict[str, Plan] = {}  # by chain, as long as dialplan and view stay the same
@@ -33,6 +46,7 @@ class Switchboard:
         """Route new offers by another dialplan; runs under way keep their plan."""
         self.dialplan = dialplan
         self.scores.update(trunk_targets(dialplan))
+        self.usage.update(dialplan)
         self._plans.clear()
 
     def begin(self, offer: Offer, view: HealthView, now: float) -> list[RunCommand] | None:
@@ -40,19 +54,27 @@ class Switchboard:
         route = match_route(self.dialplan, offer)
         if route is None:
             return None
-        run = Run(self._plan(self.dialplan.chains[route.chain], view, offer, now))
-        self.runs[offer.id] = run
-        return run.begin(now)
+        full = let_in(self.usage, route, offer, now)
+        try:
+            run = self.runs[offer.id] = Run(self._plan(self.dialplan.chains[route.chain], view, offer, full, now))
+            return pass_on(run, offer.id, run.begin(now), self.usage, now)
+        except Exception:
+            self.close(offer.id)  # a fault of ours must not occupy a line for ever
+            raise
 
     def handle(self, run_id: str, event: RunEvent, now: float) -> list[RunCommand]:
         """Give an event to its run; an event for a run that is gone changes nothing."""
         run = self.runs.get(run_id)
-        return run.handle(event, now) if run is not None else []
+        if run is None:
+            return []
+        if isinstance(event, AttemptFailed):
+            self.usage.stop(run_id, event.attempt)
+        return pass_on(run, run_id, run.handle(event, now), self.usage, now)
 
     def lose_trunk(self, trunk: str, now: float) -> list[tuple[str, list[RunCommand]]]:
         """Tell every run that a trunk went down; returns what each of them wants done."""
         lost = TrunkLost(trunk)
-        return [(run_id, commands) for run_id, run in list(self.runs.items()) if (commands := run.handle(lost, now))]
+        return [(run_id, commands) for run_id in list(self.runs) if (commands := self.handle(run_id, lost, now))]
 
     def deadline(self, run_id: str) -> float:
         """When the run wants a `DeadlineReached`; infinity for never or for a run that is gone."""
@@ -60,13 +82,18 @@ class Switchboard:
         return run.deadline() if run is not None else inf
 
     def close(self, run_id: str) -> Run | None:
-        """Take a run out, normally once it is finished."""
+        """Take a run out, normally once it is finished; what it occupied is free. See `keep_lines`."""
+        self.usage.leave(run_id)
         return self.runs.pop(run_id, None)
 
-    def _plan(self, chain: Chain, view: HealthView, offer: Offer, now: float) -> Plan:
+    def keep_lines(self, run_id: str, winner: int, trunk: str) -> tuple[str, ...]:
+        """Before `close`: somebody has answered. What the call occupies from now on, for `Usage.answered`."""
+        return self.usage.leave(run_id, winner, trunk)
+
+    def _plan(self, chain: Chain, view: HealthView, offer: Offer, full: Full, now: float) -> Plan:
         quality = Quality(self.scores, now)
-        if not quality.is_calm() or any(depends_on_offer(stage) for stage in chain.stages):
-            return make_plan(self.dialplan, chain, view, offer, quality)
+        if full is not ROOM or not quality.is_calm() or any(depends_on_offer(stage) for stage in chain.stages):
+            return make_plan(self.dialplan, chain, view, offer, quality, full)
         if view is not self._view:
             self._view = view
             self._plans.clear()

@@ -102,6 +102,14 @@ WITHDRAWN = "WITHDRAWN"  # the caller (sender) gave up
 EXHAUSTED = "EXHAUSTED"  # the chain has nobody left to try
 NO_ROUTE = "NO_ROUTE"  # nobody here owns the called number
 STOPPED = "STOPPED"  # a stop verdict ended the hunt
+FULL = "FULL"  # all that might be tried is at its limit, or the number or its tenant is
+FORBIDDEN = "FORBIDDEN"  # an outbound route may not be used for this number
+
+# What may become of the attempts of a call, for stages that wait for it (`after:`).
+BUSY = "busy"
+UNANSWERED = "no-answer"
+#: What a condition `overflow` may name beside trunks.
+ANYTHING, THE_NUMBER, THE_TENANT = "true", "did", "tenant"
 
 # What calls say about a trunk: the codes of their samples.
 CALL_RESPONSE = "CALL_RESPONSE"
@@ -190,6 +198,35 @@ class NumberFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How many calls something may have, being set up or up; None: as many as come."""
+
+    calls: int | None = None  # of a trunk: outward and inward together, and only calls outward are held to it
+    inward: int | None = None  # of a trunk: calls that come from it
+    outward: int | None = None  # of a trunk: calls that are sent to it
+    cps: float | None = None  # new ones a second; of a trunk: outward
+    answer: int = 0  # what a caller gets where nobody else is to be tried; 0: what suits
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Whose numbers share limits."""
+
+    name: str
+    limits: Limits
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolls:
+    """Which numbers an outbound route may be used for, beside its prefix."""
+
+    countries: tuple[str, ...] = ()  # ISO 3166; (): any
+    home: str = ""  # whose way of dialling numbers without a plus are read by
+    premium: bool = False  # whether premium-rate and shared-cost numbers may be called
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A SIP carrier or PBX link: how to get somewhere. `rules.expand` makes one of each address of a name."""
 
@@ -215,6 +252,8 @@ class Trunk:
     share: int = 1
     listener: str = ""  # name of the listener by which it is reached; "": whichever its network suggests
     format: NumberFormat | None = None  # None: numbers pass as they are
+    limits: Limits | None = None
+    retry_after: float = 60.0  # its 503 with Retry-After holds it out for so many seconds at most; 0: such a 503 is any
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +287,7 @@ class When:
     callers: tuple[str, ...] = ()  # beginnings of the caller's number, one of them
     trunks: tuple[tuple[str, bool], ...] = ()  # name, True for up: everything but DOWN
     sites: tuple[tuple[str, bool], ...] = ()
+    overflow: tuple[str, ...] = ()  # one of these is full: trunks, `THE_NUMBER`, `THE_TENANT`, `ANYTHING`
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +327,9 @@ class Stage:
     where: str = ""
     when: When | None = None  # always None in a plan
     order: Order = Order.CONFIGURED  # of the paths of each target; in a plan they are in it
+    after: tuple[str, ...] = ()  # tried only once one of these has come to an attempt: `BUSY`, `UNANSWERED`
+    max_cost: float | None = None  # per minute: dearer trunks are never used
+    overflow: tuple[str, ...] = ()  # in a plan: tried only once one of these trunks, or `ANYTHING`, turned out full
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +350,9 @@ class Route:
     where: str = ""
     prefix: bool = False  # every number that begins with `did`
     outbound: bool = False  # for calls from our own PBXs; "" is then the beginning of any number
+    limits: Limits | None = None  # of all its numbers together
+    tenant: str = ""
+    tolls: Tolls | None = None  # outbound only
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +385,8 @@ class Dialplan:
     #: By the beginning of the dialled number ("": of any), then by the trunk that the call comes from.
     outbound: Mapping[str, Mapping[str, Route]] = field(default_factory=dict)
     dns: Dns = field(default_factory=Dns)
+    tenants: Mapping[str, Tenant] = field(default_factory=dict)
+    count_for: float = 4 * 3600.0  # a call of which nothing more is heard counts for so many seconds
 
 
 # --------------------------------------------------------------------------- health
@@ -438,6 +486,7 @@ class Skipped:
     what: str
     why: str
     stage: int = field(default=0, compare=False)  # of the chain, from 1
+    barred: bool = field(default=False, compare=False)  # a path that is not tried as long as this holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,6 +511,15 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nobody may be tried, and what the caller gets unless somebody is tried after all."""
+
+    cause: str  # `FULL` or `FORBIDDEN`
+    status: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A chain resolved for this offer now: what a run executes, unchanged by reloads."""
 
@@ -475,6 +533,7 @@ class Plan:
     version: str = ""  # of the dialplan
     demoted: tuple[Demoted, ...] = ()
     decisions: tuple[Decided, ...] = ()  # of quality, about targets with several paths
+    refusal: Refusal | None = None
 
 
 # --------------------------------------------------------------------------- events of a run
@@ -595,3 +654,4 @@ class CallRecord:
     version: str
     demoted: tuple[Demoted, ...] = ()
     decisions: tuple[Decided, ...] = ()
+    refusal: str = ""  # why nobody was to be tried

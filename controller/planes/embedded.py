@@ -20,12 +20,15 @@ from controller.planes.offers import make_offer
 from controller.planes.outside import Answer, answer_outside, parse_target, refuse_extensions
 from controller.planes.peers import Peers
 from controller.planes.record import make_record
+from controller.planes.sessions import Sessions
 from controller.planes.strays import Strays
 from controller.rules.run import MAX_TRIALS
 from controller.switchboard import Switchboard
 from controller.types import (
     CALL_SILENT,
     COMPLETED_ELSEWHERE,
+    FORBIDDEN,
+    FULL,
     NO_PROGRESS,
     NO_REPLY,
     NO_ROUTE,
@@ -102,6 +105,7 @@ class EmbeddedPlane:
         self._dialogs = Dialogs(element, self._peers, self.counters)
         self._branches = Branches(element)
         self._strays = Strays(self._layer, element, self._peers, switchboard, self.counters)
+        self._sessions = Sessions(switchboard, self.evidence)
         self._calls: dict[str, Call] = {}  # under way, by offer id
         self._retry_after: str | None = None  # set: no new calls any more
 
@@ -288,8 +292,7 @@ class EmbeddedPlane:
         context = ResponseContext(self._layer, transaction, self._element, relay=True)
         transaction.user = context
         self.counters["relayed"] += 1
-        if request.method == "BYE":
-            self.evidence.note_goodbye(request.call_id, now)
+        self._sessions.relay(context, request, now)
         context.add_branch(1, *onward, now)
 
     def _on_ack(self, request: Request, source: Hop) -> None:
@@ -315,6 +318,7 @@ class EmbeddedPlane:
             return
         if not isinstance(call, Call):  # within a dialog, or a call that is decided
             if isinstance(event, BranchAnswered):
+                self._sessions.refresh(context, context.branches[event.branch].answer, now)
                 context.respond_with(event.branch, now)
             elif isinstance(event, BranchFailed):
                 if event.status == 408 and context.upstream.table is NON_INVITE_SERVER:
@@ -397,10 +401,13 @@ class EmbeddedPlane:
     def _finish(self, call: Call, command: Finish, now: float) -> None:
         context = call.context
         if command.winner is not None:
+            self._sessions.begin(call, command.winner, context.branches[command.winner].answer, now)
             context.respond_with(command.winner, now)
-            self.evidence.note_talk(call.invite.call_id, call.attempts[command.winner].path.trunk, now)
         elif command.cause == WITHDRAWN:
             context.respond(487, now)
+        elif command.cause in (FULL, FORBIDDEN):
+            refusal = self._switchboard.runs[call.offer.id].plan.refusal
+            context.respond(refusal.status if refusal is not None else 503, now)
         else:
             context.respond_best(now)
         run = self._switchboard.close(call.offer.id)

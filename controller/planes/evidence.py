@@ -8,8 +8,6 @@ from __future__ import annotations
 from controller.planes.call import Attempt, Call
 from controller.types import ANSWERED, CALL_RESPONSE, CALL_SILENT, NO_PROGRESS, NO_REPLY, TALKED, CallSign, Sample
 
-MAX_TALKING = 50_000  # calls whose length is measured
-
 
 class Evidence:
     """Gathered by the plane, drained by the engine."""
@@ -17,7 +15,6 @@ class Evidence:
     def __init__(self) -> None:
         self.samples: list[Sample] = []
         self.signs: list[CallSign] = []
-        self._talking: dict[str, tuple[str, float]] = {}  # by Call-ID: the trunk, and since when; a figure, no state
 
     def forget_silence(self) -> None:
         """The loop was late: what was silent may have spoken unheard."""
@@ -45,17 +42,10 @@ class Evidence:
         if code[0] not in "12":
             call.failed.append((endpoint, trunk, code))
 
-    def note_talk(self, call_id: str, trunk: str, now: float) -> None:
+    def note_talk(self, trunk: str) -> None:
         """A call was answered."""
-        talking = self._talking
-        if len(talking) >= MAX_TALKING:  # those that never said goodbye are the oldest
-            del talking[next(iter(talking))]
-        talking[call_id] = trunk, now
         self.signs.append(CallSign(trunk, ANSWERED, 0.0))
 
-    def note_goodbye(self, call_id: str, now: float) -> None:
-        """A call was hung up."""
-        talk = self._talking.pop(call_id, None)
-        if talk is not None:
-            trunk, since = talk
-            self.signs.append(CallSign(trunk, TALKED, now - since))
+    def note_goodbye(self, trunk: str, seconds: float) -> None:
+        """A call was hung up, after so many seconds."""
+        self.signs.append(CallSign(trunk, TALKED, seconds))

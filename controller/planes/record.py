@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from controller.planes.call import Call
 from controller.rules.run import Run
-from controller.types import AttemptRecord, CallRecord, Finish
+from controller.types import FORBIDDEN, FULL, AttemptRecord, CallRecord, Finish
 
 
 def make_record(call: Call, run: Run, command: Finish, now: float) -> CallRecord:
@@ -18,13 +18,14 @@ def make_record(call: Call, run: Run, command: Finish, now: float) -> CallRecord
         cause=command.cause,
         seconds=now - call.started,
         attempts=[
-            AttemptRecord(call.attempts[a.id].path.name, a.started - call.started, a.milestone.name.lower(), a.cause)
+            AttemptRecord(run.path_of(a.id).name, a.started - call.started, a.milestone.name.lower(), a.cause)
             for a in run.attempts.values()
-            if a.id in call.attempts
+            if a.id in call.attempts or a.cause == FULL
         ],
         skipped=run.plan.skipped,
         panic=run.plan.panic,
         version=run.plan.version,
         decisions=run.plan.decisions,
         demoted=run.plan.demoted,
+        refusal=run.plan.refusal.why if command.cause in (FULL, FORBIDDEN) and run.plan.refusal is not None else "",
     )

@@ -10,6 +10,7 @@ included: the night that begins on Christmas Eve goes on after midnight.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from controller.types import Dialplan, HealthView, Hours, Offer, Order, Site, Stage, TargetState, When
@@ -30,6 +31,11 @@ def why_not(when: When, dialplan: Dialplan, offer: Offer, view: HealthView) -> s
         if is_site_down(dialplan.sites[name], view) == wanted_up:
             return f"site {name} is {_word(not wanted_up)}"
     return ""
+
+
+def is_overflow(when: When | None, found: Collection[str]) -> bool:
+    """Whether a stage is one for what is full, and something of that is: ``found`` has the words for it."""
+    return when is not None and any(word in found for word in when.overflow)
 
 
 def depends_on_offer(stage: Stage) -> bool:

@@ -8,7 +8,20 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from controller.types import Decided, Demoted, Milestone, Mode, Order, Path, Plan, Skipped, Stage, Target, Verdict
+from controller.types import (
+    Decided,
+    Demoted,
+    Milestone,
+    Mode,
+    Order,
+    Path,
+    Plan,
+    Refusal,
+    Skipped,
+    Stage,
+    Target,
+    Verdict,
+)
 
 
 def dump_plan(plan: Plan) -> dict[str, Any]:
@@ -24,6 +37,7 @@ def dump_plan(plan: Plan) -> dict[str, Any]:
         "version": plan.version,
         "demoted": [asdict(demoted) for demoted in plan.demoted],
         "decisions": [{**asdict(decided), "order": list(decided.order)} for decided in plan.decisions],
+        "refusal": asdict(plan.refusal) if plan.refusal is not None else None,
     }
 
 
@@ -40,12 +54,14 @@ def load_plan(data: dict[str, Any]) -> Plan:
         version=data["version"],
         demoted=tuple(Demoted(**demoted) for demoted in data["demoted"]),
         decisions=tuple(Decided(**{**decided, "order": tuple(decided["order"])}) for decided in data["decisions"]),
+        refusal=Refusal(**data["refusal"]) if data["refusal"] is not None else None,
     )
 
 
 def _dump_stage(stage: Stage) -> dict[str, Any]:
     data = asdict(stage)
-    del data["when"]  # a plan has no conditions
+    del data["when"], data["max_cost"]  # a plan has no conditions
+    data["after"], data["overflow"] = list(stage.after), list(stage.overflow)
     for target in data["targets"]:
         del target["dialled"], target["drawn"]  # nor addresses that still want a number, or an order
     return data
@@ -56,4 +72,5 @@ def _load_stage(data: dict[str, Any]) -> Stage:
         Target(target["endpoint"], tuple(Path(**path) for path in target["paths"]), target["live"])
         for target in data["targets"]
     )
-    return Stage(**{**data, "targets": targets, "mode": Mode(data["mode"]), "order": Order(data["order"])})
+    words = {"after": tuple(data["after"]), "overflow": tuple(data["overflow"])}
+    return Stage(**{**data, "targets": targets, "mode": Mode(data["mode"]), "order": Order(data["order"]), **words})

@@ -9,6 +9,9 @@ else the next stage opens, beside whatever is still silent: nobody has lost befo
 attempt shows late life, what was started in its stead and is not alerting yet is released: its turn comes again when
 it is needed again.
 
+A stage may wait for something to happen (`after`, `overflow`): until it has, the stage is passed over as if it were not
+there; then it has its turn before those that come later in the plan.
+
 Promises (each a property test): exactly one Finish; every started attempt ends or is cancelled; no deadline in the
 past; a success wins as long as the run is open, even from an attempt already given up; `load(dump(run))` behaves
 the same at every point.
@@ -23,8 +26,11 @@ from controller.rules.attempt import Attempt, AttemptState, dump_attempt, load_a
 from controller.rules.plain import dump_plan, load_plan
 from controller.rules.verdicts import MERGED, judge
 from controller.types import (
+    ANYTHING,
+    BUSY,
     COMPLETED_ELSEWHERE,
     EXHAUSTED,
+    FULL,
     HEDGE_RELEASED,
     LEAST_HEDGE,
     NO_ANSWER,
@@ -33,6 +39,7 @@ from controller.types import (
     STOPPED,
     TARGET_REFUSED,
     TRUNK_DOWN,
+    UNANSWERED,
     WITHDRAWN,
     AttemptFailed,
     AttemptProgressed,
@@ -56,6 +63,8 @@ from controller.types import (
 )
 
 MAX_TRIALS = 3  # a stand-in is released and tried again so often at most; a flapping trunk must not make it blink
+_BUSY = frozenset(("486", "600"))
+_UNANSWERED = frozenset((NO_ANSWER, "480"))
 CLOSED = 1 << 30  # cursor of a target whose endpoint said no: past all of its paths, and never put back
 
 
@@ -67,6 +76,7 @@ class Run:
         "cause",
         "cursors",
         "finished",
+        "happened",
         "hunting",
         "joins",
         "lost",
@@ -84,6 +94,7 @@ class Run:
         self.cursors = [[0] * len(stage.targets) for stage in plan.stages]  # next path of each target; 0: untouched
         self.joins: list[float] = []  # when the next target joins each stage so far; infinity but for hybrid ones
         self.lost: set[str] = set()  # trunks that went down meanwhile
+        self.happened: set[str] = set()  # what stages may wait for: `BUSY`, `UNANSWERED`, `ANYTHING` full, full trunks
         self.hunting = True  # False after a stop verdict: nothing new is started
         self.finished = False
         self.winner: int | None = None
@@ -118,6 +129,10 @@ class Run:
             self._expire(now, commands)
             self._keep_moving(now, commands)
         return commands
+
+    def path_of(self, number: int) -> Path:
+        """The path of an attempt."""
+        return self._path(self.attempts[number])
 
     def deadline(self) -> float:
         """When `handle(DeadlineReached(), deadline)` is wanted; infinity for never."""
@@ -158,7 +173,8 @@ class Run:
                 self._doubt(attempt, now, commands)
 
     def _act_on(self, attempt: Attempt, cause: str, now: float, commands: list[RunCommand]) -> None:
-        """An open attempt is out: what its cause means for the target and the hunt."""
+        """An open attempt is out: what its cause means for the target, the hunt, and stages that wait for it."""
+        self._note(attempt, cause)
         if cause == MERGED and self._is_open(attempt.stage, attempt.target):
             return  # proof that a sibling has got there, however silent it is
         verdict = judge(cause, self.plan.causes)
@@ -168,6 +184,14 @@ class Run:
             self._close_target(attempt, commands)
         elif not attempt.doubted:  # a doubted one has had its stand-in already
             self._start_next_path(attempt, attempt.stands_in_for, now, commands)
+
+    def _note(self, attempt: Attempt, cause: str) -> None:
+        if cause in _BUSY:
+            self.happened.add(BUSY)
+        elif cause in _UNANSWERED or (cause == "408" and attempt.milestone >= Milestone.ALERTING):
+            self.happened.add(UNANSWERED)
+        elif cause == FULL:
+            self.happened.update((ANYTHING, self._path(attempt).trunk))
 
     def _close_target(self, refused: Attempt, commands: list[RunCommand]) -> None:
         """The endpoint itself said no: no other path to it is worth trying."""
@@ -252,8 +276,17 @@ class Run:
                 if any(self._start_targets(index, doubted, now, commands) for index in range(len(self.plan.stages))):
                     continue
             if not any(attempt.state is AttemptState.OPEN for attempt in self.attempts.values()):
-                self._finish(None, EXHAUSTED if self.hunting else STOPPED, commands)
+                self._finish(None, self._why_over(), commands)
             return
+
+    def _why_over(self) -> str:
+        if not self.hunting:
+            return STOPPED
+        if any(attempt.cause != FULL for attempt in self.attempts.values()):
+            return EXHAUSTED
+        if self.plan.refusal is not None:
+            return self.plan.refusal.cause
+        return FULL if self.attempts else EXHAUSTED
 
     def _start_targets(self, index: int, stands_in_for: int, now: float, commands: list[RunCommand]) -> bool:
         """Start the next target of a stage whose turn is to come, all of them if it is parallel; False for none."""
@@ -261,9 +294,11 @@ class Run:
             return False
         if index > self.stage:
             self.stage = index
-            self.opened.append(now)
+            self.opened.append(inf)
             self.joins.append(inf)
         stage = self.plan.stages[index]
+        if (stage.after or stage.overflow) and not self._is_due(stage):
+            return False
         if self.opened[index] == inf:
             self.opened[index] = now
         elif self._is_over(index, now):
@@ -277,6 +312,10 @@ class Run:
                     break
         self._schedule_join(index, now)
         return started
+
+    def _is_due(self, stage: Stage) -> bool:
+        """Whether what a stage waits for has happened."""
+        return all(not words or any(word in self.happened for word in words) for words in (stage.after, stage.overflow))
 
     def _schedule_join(self, index: int, now: float) -> None:
         """Hybrid: the n-th target joins n staggers after its stage was opened, if it has not been needed before."""
@@ -384,6 +423,7 @@ class Run:
             "cursors": [list(row) for row in self.cursors],
             "joins": [None if when == inf else when for when in self.joins],
             "lost": sorted(self.lost),
+            "happened": sorted(self.happened),
             "hunting": self.hunting,
             "finished": self.finished,
             "winner": self.winner,
@@ -400,7 +440,7 @@ class Run:
         run.stage, run.cursors = data["stage"], [list(row) for row in data["cursors"]]
         run.opened = [inf if when is None else when for when in data["opened"]]
         run.joins = [inf if when is None else when for when in data["joins"]]
-        run.lost = set(data["lost"])
+        run.lost, run.happened = set(data["lost"]), set(data["happened"])
         run.hunting, run.finished = data["hunting"], data["finished"]
         run.winner, run.cause = data["winner"], data["cause"]
         return run

@@ -11,6 +11,8 @@ Owns the promises of `rules.run` as checks, so that Hypothesis and plain random 
   in doubt; after a stop verdict nothing is started;
 * whenever nothing gives hope, every path of every target had its chance (see `missed_chances`), so a run never ends
   as EXHAUSTED, nor waits, with a phone left untried;
+* a stage that waits for something is not begun before that has happened; a run is over as FULL only if every attempt
+  found its trunk full;
 * a run that is dumped to JSON and loaded before every event does the same.
 """
 
@@ -24,13 +26,17 @@ from controller.rules.attempt import AttemptState
 from controller.rules.run import Run
 from controller.rules.verdicts import MERGED, judge
 from controller.types import (
+    ANYTHING,
+    BUSY,
     EXHAUSTED,
+    FULL,
     HEDGE_RELEASED,
     NO_ANSWER,
     NO_PROGRESS,
     NO_REPLY,
     STOPPED,
     TRUNK_DOWN,
+    UNANSWERED,
     WITHDRAWN,
     AttemptFailed,
     AttemptProgressed,
@@ -62,6 +68,7 @@ class Seen:
     milestone: Milestone = Milestone.NONE
     cancelled: str = ""
     failed: str = ""
+    full: bool = False  # its trunk was
     reported_silent: bool = False
     reported_late: bool = False
 
@@ -76,6 +83,7 @@ class Referee:
         self.seen: dict[int, Seen] = {}
         self.closed: set[tuple[int, int]] = set()
         self.stopped = False
+        self.happened: set[str] = set()
         self.finish: Finish | None = None
         self.won_late = False  # by an attempt that had been given up
         self.now = 0.0
@@ -144,8 +152,16 @@ class Referee:
         return 0
 
     def _note_refusal(self, seen: Seen, event: AttemptFailed) -> None:
+        if event.cause == FULL:
+            seen.full = True
         if event.cause == MERGED and len(self._open_siblings(seen.place)) > 1:
             return
+        if event.cause in ("486", "600"):
+            self.happened.add(BUSY)
+        if event.cause == "480" or (event.cause == "408" and seen.milestone >= Milestone.ALERTING):
+            self.happened.add(UNANSWERED)
+        if event.cause == FULL:
+            self.happened |= {ANYTHING, seen.path.trunk}
         verdict = judge(event.cause, self.plan.causes)
         if verdict is Verdict.STOP:
             self.stopped = True
@@ -189,6 +205,7 @@ class Referee:
         assert command.attempt == len(self.seen) + 1
         place = self._places[command.path.endpoint]
         assert place not in self.closed, f"{command.path.endpoint} has refused"
+        assert self._is_due(place[0]), f"stage {place[0] + 1} waits for what has not happened"
         trials = 1 + sum(seen.path == command.path for seen in self.seen.values())
         assert command.trial == trials, f"trial {command.trial}, but it is the {trials}th"
         for number, other in self.seen.items():
@@ -206,6 +223,11 @@ class Referee:
         elif finish.cause == EXHAUSTED:
             assert not self._is_stopped()
             assert not self.missed_chances()
+            assert not self.seen or any(not seen.full for seen in self.seen.values())
+        elif finish.cause == FULL:
+            assert not self._is_stopped()
+            assert not self.missed_chances()
+            assert all(seen.full for seen in self.seen.values())
         else:
             assert finish.cause == WITHDRAWN or (finish.cause == STOPPED and self._is_stopped())
 
@@ -227,6 +249,14 @@ class Referee:
             over = number == self.finish.winner or seen.failed or seen.cancelled or not seen.path.cancellable
             assert over, f"attempt {number} neither ended nor was cancelled"
 
+    def _is_due(self, index: int) -> bool:
+        """Whether what a stage waits for has happened; `NO_ANSWER` is for the run to find."""
+        stage = self.plan.stages[index]
+        happened = set(self.happened)
+        if any(attempt.cause == NO_ANSWER for attempt in self.run.attempts.values()):
+            happened.add(UNANSWERED)
+        return all(not words or not happened.isdisjoint(words) for words in (stage.after, stage.overflow))
+
     def _is_stopped(self) -> bool:
         return self.stopped or bool(self._places_judged(Verdict.STOP))
 
@@ -245,6 +275,8 @@ class Referee:
         }
         missed: list[str] = []
         for i, stage in enumerate(self.plan.stages):
+            if not self._is_due(i):
+                continue
             timed = stage.mode is not Mode.SEQUENTIAL and i < len(run.opened)
             if timed and run.opened[i] + stage.ring <= self.now:
                 continue

@@ -17,13 +17,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from controller.rules.attempt import AttemptState
 from controller.rules.run import Run
 from controller.types import (
+    ANYTHING,
+    BUSY,
     EXHAUSTED,
+    FULL,
     HEDGE_RELEASED,
     NO_ANSWER,
     NO_REPLY,
     STOPPED,
     TRANSPORT_ERROR,
     TRUNK_DOWN,
+    UNANSWERED,
     WITHDRAWN,
     AttemptFailed,
     AttemptProgressed,
@@ -42,9 +46,12 @@ from controller.types import (
 from tests.rules.referee import Referee
 
 TRUNKS = ("t1", "t2", "t3", "t4")
-CAUSES = ("486", "503", "482", "488", "603", "408", "302", TRANSPORT_ERROR, "SOMETHING_NEW")
+CAUSES = ("486", "503", "482", "488", "603", "408", "302", TRANSPORT_ERROR, "SOMETHING_NEW", FULL)
 MILESTONES = (Milestone.ACCEPTED, Milestone.ALERTING, Milestone.ANSWERED, Milestone.CONFIRMED)
 OVERRIDDEN = ("486", "488", "482", NO_ANSWER, NO_REPLY, TRUNK_DOWN)
+#: What stages but the first wait for: mostly nothing.
+AFTER = ((), (), (), (), (), (), (BUSY,), (UNANSWERED,), (BUSY, UNANSWERED))
+OVERFLOW = ((), (), (), (), (), (), (ANYTHING,), ("t1", "t2"))
 STARTS = (0.0, 86_399.9, 1_763_700_000.0)  # calls pass monotonic seconds, messages those since the epoch
 # Few values, so that deadlines fall together.
 RINGS = (2.0, 5.0, 10.0, 25.0)
@@ -74,6 +81,8 @@ def make_plan(choose: Any) -> Plan:
                 no_progress=choose((2.0, 8.0)),
                 stagger=choose((1.0, 5.0)),
                 hedge=choose(HEDGES),
+                after=choose(AFTER) if i else (),
+                overflow=choose(OVERFLOW) if i else (),
             )
         )
     overrides = {choose(OVERRIDDEN): choose(tuple(Verdict))} if choose((False, False, True)) else {}
@@ -152,19 +161,21 @@ RunMachine.TestCase.settings = settings(max_examples=max(150, settings().max_exa
 test_promises = RunMachine.TestCase
 
 
-def random_event(dice: random.Random, run: Run) -> RunEvent:
-    """Weighted so that runs live long and much of what happens is silence, late life and broken trunks."""
+def random_event(dice: random.Random, run: Run, *, full: bool) -> RunEvent:
+    """Weighted so that runs live long and much of what happens is silence, late life and broken trunks; or full ones."""
     doubted = [n for n, a in run.attempts.items() if a.state is AttemptState.OPEN and a.doubted]
     if doubted and dice.random() < 0.25:
         return AttemptProgressed(dice.choice(doubted), dice.choice((Milestone.ACCEPTED, Milestone.ALERTING)))
     number = dice.choice([n for n, a in run.attempts.items() if a.state is AttemptState.OPEN] or [1])
     if dice.random() < 0.2:
         number = dice.randint(1, len(run.attempts))
+    if full and dice.random() < 0.9:
+        return AttemptFailed(number, FULL)
     kind = dice.random()
     if kind < 0.35:
         return AttemptProgressed(number, dice.choices(MILESTONES, (60, 20, 12, 8))[0])
     if kind < 0.6:
-        return AttemptFailed(number, dice.choices(CAUSES, (20, 50, 8, 2, 8, 8, 8, 8, 8))[0])
+        return AttemptFailed(number, dice.choices(CAUSES, (20, 50, 8, 2, 8, 8, 8, 8, 8, 12))[0])
     if kind < 0.65:
         return TrunkLost(dice.choice(TRUNKS))
     return OfferWithdrawn() if kind < 0.653 else DeadlineReached()
@@ -175,10 +186,11 @@ def walk(seed: int, *, twin: bool = False) -> Referee:
     dice = random.Random(seed)
     referee = Referee(make_plan(dice.choice), twin=twin)
     referee.begin(dice.choice(STARTS))
+    full = dice.random() < 0.06
     try:
         for _ in range(dice.randrange(60)):
             wait = dice.choices(WAITS, (5, 5, 5, 5, 5, 1, 4, 4, 1))[0]
-            referee.handle(random_event(dice, referee.run), moment(referee, wait))
+            referee.handle(random_event(dice, referee.run, full=full), moment(referee, wait))
         referee.play_out()
     except AssertionError as error:
         raise AssertionError(f"seed {seed}: {error}\n{referee.explain()}") from error
@@ -192,9 +204,14 @@ def test_random_walks_keep_every_promise() -> None:
         assert referee.finish is not None
         seen[referee.finish.cause or "won"] += 1
         seen["won late"] += referee.won_late
+        stages = {attempt.stage for attempt in referee.run.attempts.values()}
+        seen["waited for"] += any(referee.plan.stages[i].after or referee.plan.stages[i].overflow for i in stages)
         seen["released"] += any(each.cancelled == HEDGE_RELEASED for each in referee.seen.values())
     # The walks are worth something only if they see all of it.
-    assert min(seen[kind] for kind in ("won", "won late", "released", EXHAUSTED, STOPPED, WITHDRAWN)) > 30, seen
+    assert (
+        min(seen[kind] for kind in ("won", "won late", "released", "waited for", EXHAUSTED, STOPPED, WITHDRAWN, FULL))
+        > 30
+    ), seen
 
 
 @pytest.mark.long

@@ -196,6 +196,8 @@ class World:
         self.run_until(self.now + AFTERMATH)
         self.check()
         self.check_empty()
+        if len(self.engine.switchboard.usage.up):
+            raise Broken(f"{self._where()}: {len(self.engine.switchboard.usage.up)} calls count as up")
 
     # -- what tests look at
 
@@ -248,10 +250,11 @@ class World:
 
         Raises `Broken`.
         """
-        engine = self.engine
+        engine, usage = self.engine, self.engine.switchboard.usage
         left = {
             "calls": len(engine.plane),
             "runs": len(engine.switchboard.runs),
+            "lines of nobody": sum(usage.held.values()) - sum(len(up.lines) for up in usage.up.copy().values()),
             "transactions": len(engine.plane._layer),
             "deadlines": len(engine._deadlines),
             "news": len(engine.news),
