@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from controller.deep import DeepProber
+from controller.edge.edge import Edge
 from controller.health.board import Board
 from controller.health.outcomes import SIP, Outcome, OutcomeClass, classify
 from controller.health.score import Change, Scores
@@ -68,6 +69,7 @@ class Engine:
         self.plane.set_past(now + (timing or Timing()).timer_c)  # RFC 3261 §16.6 step 11: nothing rings for longer
         self.prober = Prober(self.board, hops, element.local, token, *element.listeners.values())
         self.deep = DeepProber(self.board, hops, element, token, now, timing)
+        self.edge = Edge(element, dialplan.access, self.plane.sources)
         self.outbox = self.plane.outbox
         self.news: list[CallRecord | Change | Transition | Page | Uplink | Fault] = []
         self._view = self.board.view
@@ -75,10 +77,17 @@ class Engine:
             self.drain(name, now)
         self._let_in(now)
 
-    def receive(self, data: bytes, source: Hop, now: float) -> None:
-        """Take one datagram."""
+    def receive(self, data: bytes, source: Hop, now: float) -> bool:
+        """Take one message; False if the edge keeps it out."""
+        if not self.edge.admit(data, source, now):
+            return False
         self.plane.receive(data, source, now)
         self._settle(now)
+        return True
+
+    def knows(self, source: Hop) -> bool:
+        """Whether whatever comes from there is let in."""
+        return self.edge.knows(source)
 
     def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:
         """The network says that ``hop`` cannot be reached; ``quoted`` is what it gives back of our packet.
@@ -133,6 +142,7 @@ class Engine:
         for name in drained:  # an address that comes to a name is drained with it
             self.drain(name, now)
         self.plane.swap_hops(hops)
+        self.edge.access = dialplan.access
         self.element.learn_names(host_names(dialplan, hops))
         self.board.update(dialplan.trunks.values(), now)
         self._let_in(now)

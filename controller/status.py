@@ -28,6 +28,7 @@ def collect_status(engine: Engine, now: float) -> Status:
         "listen": show_listeners(engine),
         "calls": len(engine.plane),
         "counters": dict(engine.plane.counters),
+        "edge": dict(engine.edge.counters),
         "trunks": [
             {
                 **_trunk(detector, engine.board.view.trunks[detector.trunk.name], now),

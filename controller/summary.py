@@ -11,8 +11,9 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
+from controller.config.address import ip_version
 from controller.config.figures import detection_time, stage_starts, worst_wait
-from controller.types import AliveOn, Chain, Dialplan, Trunk
+from controller.types import Access, AliveOn, Chain, Dialplan, Trunk
 from controller.wording import address_of, count_routes, show_seconds
 
 LOSSY = 0.36  # of probes: 20 % of packets each way
@@ -23,6 +24,7 @@ def summary(dialplan: Dialplan) -> dict[str, Any]:
     return {
         "version": dialplan.version,
         "routes": count_routes(dialplan),
+        "access": str(dialplan.access),
         "trunks": [_trunk(trunk) for trunk in dialplan.trunks.values()],
         "chains": [_chain(chain) for chain in dialplan.chains.values()],
     }
@@ -66,6 +68,23 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
     console.print(trunks)
     console.print()
     console.print(chains)
+    console.print()
+    _print_access(dialplan, console)
+
+
+def _print_access(dialplan: Dialplan, console: Console) -> None:
+    """Who may call: what is let in, beside what everybody sees in the table of trunks."""
+    if dialplan.access is Access.ANYONE:
+        console.print("calls are taken from [bold]anyone[/bold] who reaches a listener", highlight=False)
+        return
+    console.print("calls are taken from the addresses of trunks; anybody else gets no answer at all", highlight=False)
+    for trunk in dialplan.trunks.values():
+        if trunk.sources:
+            console.print(f"  {trunk.name}: from {', '.join(trunk.sources)} as well", highlight=False)
+        elif ip_version(trunk.host) is None:
+            console.print(
+                f"  {trunk.name}: from what {trunk.host} resolves to; name other networks in 'sources'", highlight=False
+            )
 
 
 def _trunk(trunk: Trunk) -> dict[str, Any]:
@@ -74,6 +93,7 @@ def _trunk(trunk: Trunk) -> dict[str, Any]:
     return {
         "name": trunk.name,
         "address": address_of(trunk),
+        "sources": list(trunk.sources),
         "every": probe.every if probe else None,
         "detection": detection_time(decides) if decides else None,
         "detection_lossy": detection_time(decides, LOSSY) if decides else None,

@@ -44,6 +44,13 @@ class Order(StrEnum):
     BEST = "best"  # by what calls over the trunks came to, and by cost
 
 
+class Access(StrEnum):
+    """Whose new requests are let in."""
+
+    TRUNKS = "trunks"  # those of trunks; strangers get silence
+    ANYONE = "anyone"
+
+
 class Milestone(IntEnum):
     """Ordered evidence of progress of an attempt; calls and messages share the order."""
 
@@ -254,6 +261,8 @@ class Trunk:
     format: NumberFormat | None = None  # None: numbers pass as they are
     limits: Limits | None = None
     retry_after: float = 60.0  # its 503 with Retry-After holds it out for so many seconds at most; 0: such a 503 is any
+    #: Where its calls come from beside its own address: networks ("192.0.2.0/24"), names in certificates ("tls:NAME").
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +396,8 @@ class Dialplan:
     dns: Dns = field(default_factory=Dns)
     tenants: Mapping[str, Tenant] = field(default_factory=dict)
     count_for: float = 4 * 3600.0  # a call of which nothing more is heard counts for so many seconds
+    #: None looks at nobody: for dialplans that are made in code, a compiled one always says.
+    access: Access | None = None
 
 
 # --------------------------------------------------------------------------- health

@@ -52,7 +52,7 @@ class Limits:
 class Core(Protocol):
     """What gets the messages."""
 
-    def receive(self, data: bytes, source: Hop, now: float) -> None:
+    def receive(self, data: bytes, source: Hop, now: float) -> object:
         """Take one message."""
 
     def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:

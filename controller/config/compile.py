@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from controller.config.callers import distinct_sources
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.facing import build_format
 from controller.config.hours import DAYS, parse_days
@@ -106,6 +107,7 @@ class _Compiler(Places):
             hours=MappingProxyType({name: self.hours(name, model) for name, model in self.file.hours.items()}),
             sites=MappingProxyType(sites),
             outbound=MappingProxyType(outbound.routes),
+            access=self.file.access,
         )
 
     # ----------------------------------------------------------------- sections
@@ -187,6 +189,7 @@ class _Compiler(Places):
                 service=model.uri.service,
                 listener=model.listener or "",
                 format=form,
+                sources=distinct_sources(self, name, model.sources),
             )
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)

@@ -32,6 +32,7 @@ from controller.config.duration import parse_duration
 from controller.config.formats import FormatModel
 from controller.config.hours import parse_holidays, parse_span, parse_zone
 from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, Section, Text, between, matching
+from controller.config.sources import AccessName, Source
 from controller.config.values import (
     AUTO,
     OFF,
@@ -43,7 +44,7 @@ from controller.config.values import (
     parse_switch,
     parse_version,
 )
-from controller.types import AliveOn, Hedge, Mode, Order, Readmit, Verdict
+from controller.types import Access, AliveOn, Hedge, Mode, Order, Readmit, Verdict
 
 
 def _parse_hedge(text: str) -> Hedge:
@@ -167,7 +168,6 @@ class TrunkModel(Section):
         "caller_id": "the caller's number is passed on as it came",
         "limits": "the calls of a trunk are not counted",
         "register": "the carrier has to send calls to this host's address",
-        "sources": "calls are taken from every address: use a firewall",
     }
 
     uri: TrunkUri = Field(examples=["sip:192.0.2.10:5060"])
@@ -182,6 +182,7 @@ class TrunkModel(Section):
     deep: DeepModel | None = None
     listener: str | None = None
     format: FormatModel | None = None
+    sources: Annotated[list[Source], OneOrMore] = []
 
 
 class SiteModel(Section):
@@ -297,6 +298,7 @@ class FileModel(Section):
     version: Version = Field(examples=[1])
     include: Annotated[list[str], OneOrMore] = []
     listen: list[ListenModel] = Field(min_length=1, examples=[[{"udp": "0.0.0.0:5060"}]])
+    access: AccessName = Access.TRUNKS
     defaults: DefaultsModel = DefaultsModel()
     trunks: dict[str, TrunkModel] = Field(examples=[{"carrier-a": {"uri": "sip:192.0.2.10:5060"}}])
     probes: dict[str, ProbeModel] = {}

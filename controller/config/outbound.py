@@ -84,6 +84,13 @@ class Outbound(Places):
                     f"trunks {quoted(name)} and {quoted(twin)} have one address: nobody can tell their calls apart"
                 )
                 self.report.error(at, "SAME_ADDRESS", f"{message} in {inside}", "give them ports of their own")
+            elif trunk is not None and (shared := _shared_source(trunk, self.trunks)):
+                twin, source = shared
+                message = (
+                    f"trunks {quoted(name)} and {quoted(twin)} both call from {quoted(source)}: nobody can tell their"
+                )
+                hint = "keep it in 'sources' of one of the two, or name smaller networks"
+                self.report.error(at, "SAME_ADDRESS", f"{message} calls apart in {inside}", hint)
         return known
 
     def allow(self, caller: str, route: Route, index: int) -> None:
@@ -132,6 +139,15 @@ def _twin(trunk: Trunk, trunks: dict[str, Trunk]) -> str:
     address = (trunk.host.lower(), trunk.port, trunk.transport)
     same = (each.name for each in trunks.values() if (each.host.lower(), each.port, each.transport) == address)
     return next((name for name in same if name != trunk.name), "")
+
+
+def _shared_source(trunk: Trunk, trunks: dict[str, Trunk]) -> tuple[str, str] | None:
+    """Another trunk that calls from the very network of this one, and that network."""
+    for other in trunks.values():
+        for source in other.sources if other.name != trunk.name else ():
+            if source in trunk.sources:
+                return other.name, source
+    return None
 
 
 def _lost(node: Node) -> set[str]:

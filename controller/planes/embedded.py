@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Mapping
 from math import inf
 
+from controller.edge.sources import Sources
 from controller.planes import past
 from controller.planes.branches import Branches
 from controller.planes.call import Attempt, Call
@@ -118,6 +119,11 @@ class EmbeddedPlane:
     def strays(self) -> list[StrayResponse]:
         """Responses that belong to nothing of ours; the driver clears it."""
         return self._strays.unknown
+
+    @property
+    def sources(self) -> Sources:
+        """Who is at which address."""
+        return self._peers.sources
 
     def set_past(self, until: float) -> None:
         """Until when what rang in a past life may still answer."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from controller.edge.sources import Sources
 from controller.rules.expand import address_in, common_name
 from controller.types import Trunk
 from sip.transaction import Hop
@@ -20,7 +21,7 @@ class Peers:
         self._homes: dict[str, Hop] = {}  # the same with trunks that have left: calls may still be up there
         self._hosts: dict[str, set[str]] = {}  # each host that a name ever had in this life, for the same reason
         self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
-        self._at: dict[str, list[tuple[str, Hop]]] = {}  # the trunks at each host
+        self.sources = Sources()
 
     def swap(self, hops: Mapping[str, Hop], trunks: Mapping[str, Trunk]) -> None:
         """Use these addresses from now on."""
@@ -32,25 +33,11 @@ class Peers:
         self._owners = {
             hop[:2]: trunks[name].carrier or common_name(name) for name, hop in hops.items() if name in trunks
         }
-        self._at = {}
-        for name, hop in hops.items():
-            self._at.setdefault(hop.host, []).append((name, hop))
+        self.sources.swap(hops.items(), trunks)
 
     def trunk_of(self, source: Hop) -> str:
-        """The trunk whose address a packet really came from, "" where that is not one and certain.
-
-        A peer may send from another port than it listens on, as every new TCP connection does; where several trunks
-        share a host the port has to tell them apart, over TCP unless they have the same one. Addresses of one name
-        need not be told apart: it is one peer.
-        """
-        found = self._at.get(source.host, [])
-        if len(found) > 1 and len({common_name(name) for name, _ in found}) == 1:
-            return next((name for name, hop in found if hop[:3] == source[:3]), found[0][0])
-        if len(found) > 1 and (source.transport == "udp" or len({hop.port for _, hop in found}) > 1):
-            found = [(name, hop) for name, hop in found if hop.port == source.port]
-        if len(found) > 1:
-            found = [(name, hop) for name, hop in found if hop.transport == source.transport]
-        return found[0][0] if len(found) == 1 else ""
+        """The trunk that a packet really came from, "" where that is not one and certain (`Sources.trunk_of`)."""
+        return self.sources.trunk_of(source)
 
     def trunks_at(self, hop: Hop) -> list[str]:
         """The trunks with this very address."""

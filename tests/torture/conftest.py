@@ -1,4 +1,5 @@
-"""Each message that a test of this folder gives to a fresh stand is judged over TCP as well, in every shape."""
+"""Each message that a test of this folder gives to a fresh stand is judged over TCP as well, in every shape, and behind
+the edge."""
 
 from __future__ import annotations
 
@@ -6,14 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.torture.stand import Stand
+from tests.torture.stand import Stand, compare_behind_edge
 from tests.torture.streams import compare
 
 
 @pytest.fixture(autouse=True)
-def over_tcp() -> Iterator[None]:
+def over_tcp_and_behind_the_edge() -> Iterator[None]:
     """Compares the verdicts when the test has had its own."""
     Stand.seen.clear()
     yield
     for data, verdict in Stand.seen:
         compare(data, verdict)
+        compare_behind_edge(data, verdict)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from controller.engine import Engine
-from controller.types import Chain, Dialplan, Listen, Route, Trunk
+from controller.types import Access, Chain, Dialplan, Listen, Route, Trunk
 from sip.element import Element
 from sip.message import Request, Response
 from sip.parser import parse_message
@@ -22,6 +22,7 @@ from tests.playbook import stage
 from tests.sip import wire
 
 SENDER = Hop("192.0.2.99", 5099)
+STRANGER = Hop("203.0.113.66", 5060)
 PHONE = Hop("192.0.2.77", 5060)  # asks whether we are alive
 
 
@@ -49,15 +50,19 @@ class Verdict:
         return " ".join(map(str, self.statuses)) or "silence"
 
 
-def dialplan() -> Dialplan:
-    """Every number rings one phone behind one trunk."""
+def dialplan(access: Access | None = None) -> Dialplan:
+    """Every number rings one phone behind one trunk; those who write to us are in the network of another one."""
     return Dialplan(
         "torture",
         (Listen(wire.LOCAL.host, wire.LOCAL.port),),
-        {name: Trunk(name, hop.host, hop.port, probe=None) for name, hop in HOPS.items()},
+        {
+            name: Trunk(name, hop.host, hop.port, probe=None, sources=("192.0.2.64/26",) if name == "t2" else ())
+            for name, hop in HOPS.items()
+        },
         {"all": Chain("all", (stage("anna/t1"),))},
         {},
         Route("*", "all"),
+        access=access,
     )
 
 
@@ -67,19 +72,24 @@ class Stand:
     #: Messages that a fresh stand judged in this test, and how: conftest has each judged over TCP as well.
     seen: ClassVar[list[tuple[bytes, Verdict]]] = []
 
-    def __init__(self, element: Element | None = None) -> None:
+    def __init__(self, element: Element | None = None, access: Access | None = None) -> None:
         dice = random.Random(4475)
         self.now = 0.0
         self.asked = 0
+        self.access = access
         self.engine = Engine(
-            dialplan(), element or wire.make_element(), HOPS, self.now, token=lambda: f"{dice.getrandbits(96):024x}"
+            dialplan(access),
+            element or wire.make_element(),
+            HOPS,
+            self.now,
+            token=lambda: f"{dice.getrandbits(96):024x}",
         )
 
     def judge(self, data: bytes, source: Hop = SENDER) -> Verdict:
         """Let a message in; what came out because of it, and proof that the engine lives on."""
         self.engine.receive(data, source, self.now)
         verdict = read_verdict(self.take())
-        if not self.asked and source == SENDER:
+        if not self.asked and source == SENDER and self.access is None:
             self.seen.append((data, verdict))
         self.check_alive()
         return verdict
@@ -129,6 +139,14 @@ def judge(data: bytes, source: Hop = SENDER) -> Verdict:
     return Stand().judge(data, source)
 
 
+def compare_behind_edge(data: bytes, verdict: Verdict) -> None:
+    """With the edge switched on a trunk is judged as ever; a stranger gets silence, and leaves nothing behind."""
+    stand = Stand(access=Access.TRUNKS)
+    assert stand.judge(data, STRANGER).is_silence, "a stranger was answered"
+    assert len(stand.engine.plane._layer) == 1, "of the OPTIONS that asks whether we are alive"
+    assert str(Stand(access=Access.TRUNKS).judge(data)) == str(verdict)
+
+
 def message(text: str, body: bytes = b"") -> bytes:
     r"""A message written as lines of text; ``\r\n`` ends each, and an empty line the last."""
     return wire.encode(text.strip("\n").split("\n"), body)
@@ -147,4 +165,18 @@ def opaque(data: bytes, but: Iterable[str] = ("via", "max-forwards", "record-rou
     return [*(line.encode("utf-8", "surrogateescape") for line in kept), parsed.body]
 
 
-__all__ = ["HOPS", "PHONE", "SENDER", "T1", "Stand", "Verdict", "answers", "judge", "message", "opaque", "read_verdict"]
+__all__ = [
+    "HOPS",
+    "PHONE",
+    "SENDER",
+    "STRANGER",
+    "T1",
+    "Stand",
+    "Verdict",
+    "answers",
+    "compare_behind_edge",
+    "judge",
+    "message",
+    "opaque",
+    "read_verdict",
+]

@@ -8,12 +8,13 @@ import tracemalloc
 
 import pytest
 
+from controller.types import Access
 from sip.message import Response
 from sip.parser import parse_message
 from sip.transaction import Hop
 from tests.sip import wire
 from tests.torture.mutants import mutate
-from tests.torture.stand import SENDER, T1, Stand
+from tests.torture.stand import SENDER, STRANGER, T1, Stand
 
 MUTANTS, A_ROUND = 4_500, 100
 VIA = "SIP/2.0/UDP 192.0.2.99:5099"
@@ -101,6 +102,25 @@ def test_thousands_of_mutants_do_no_harm_and_leave_nothing() -> None:
     # caches of a fixed size may still fill up; 53 bytes kept of each mutant would be too many
     assert grown < 128 * 1024, f"{grown} bytes more after {(rounds - warm_up) * A_ROUND} mutants"
     assert stand.engine.plane._layer.counters["malformed"] > MUTANTS // 5, "mutants that break nothing prove nothing"
+
+
+def test_mutants_from_strangers_meet_silence_and_leave_nothing() -> None:
+    stand, dice = Stand(access=Access.TRUNKS), random.Random("callward/edge")
+    traffic = Traffic(stand, 0)
+    stand.wait(100.0)
+    genuine = {data for data, _ in traffic.samples if b"\r\nRoute: " in data}  # who has a seal is no stranger
+    layer, before = stand.engine.plane._layer, len(stand.engine.plane._layer)
+    for _ in range(3_000):
+        data, _ = dice.choice(traffic.samples)
+        mutant = mutate(data, dice)
+        if data in genuine or mutant.startswith(b"SIP/2.0 "):
+            continue
+        stand.engine.receive(mutant, STRANGER, stand.now)
+        assert not stand.take()
+        stand.now += 0.01
+    assert len(layer) == before
+    assert stand.engine.edge.counters["unknown"] > 1_000
+    traffic.hang_up()
 
 
 @pytest.mark.long
