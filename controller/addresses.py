@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from controller.listeners import choose_listener, family_of, listeners_of
 from controller.types import Dialplan, Listen, Trunk
 from sip.transaction import Hop
+from sip.uri import is_address, parse_uri
 
 
 class AddressError(Exception):
@@ -46,3 +49,17 @@ def _resolve(trunk: Trunk, listen: Sequence[Listen]) -> Hop:
         if listener is not None:
             return hop._replace(listener=listener)
     raise OSError("no listener of ours reaches an address of it")
+
+
+def resolve_registrars(dialplan: Dialplan) -> dict[str, str]:
+    """The IP address of each registrar that has a name; those that have none now are left out, and not registered at."""
+    names: dict[str, str] = {}
+    for trunk in dialplan.trunks.values():
+        for text in trunk.register.registrars if trunk.register else ():
+            uri = parse_uri(text)
+            transport = uri.param("transport") or "udp"
+            if uri.host not in names and not is_address(uri.host):
+                with suppress(OSError):
+                    there = replace(trunk, host=uri.host, port=uri.port or 0, transport=transport)
+                    names[uri.host] = _resolve(there, dialplan.listen).host
+    return names

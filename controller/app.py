@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controller import clock
-from controller.addresses import AddressError, resolve_trunks
+from controller.addresses import AddressError, resolve_registrars, resolve_trunks
 from controller.compiled import Compiled, write_compiled
 from controller.control import Answer, ControlError, ControlServer, Request, open_control
 from controller.engine import Engine, host_names
@@ -49,6 +49,9 @@ GC_THRESHOLDS = (100_000, 50, 100)
 
 #: How long calls that are being set up may take to finish once the daemon is asked to end, in seconds.
 DRAIN_TIMEOUT = 30.0
+
+#: How long those may take to answer from whom we part at the very end (registrars), in seconds.
+PARTING = 2.0
 
 
 class StartError(Exception):
@@ -77,6 +80,7 @@ class App:
         self._drain_timeout = drain_timeout
         self._draining = False
         self._stopped = asyncio.Event()
+        self._quiet = asyncio.Event()  # after that: nobody is left whose answer would matter
         self._notifier = Notifier()
         self._hung_up = False  # a SIGHUP waits to be followed
         self._undo: list[Callable[[], None]] = []
@@ -129,7 +133,13 @@ class App:
         epoch_offset = clock.epoch() - now
         self.engine = Engine(
             plan,
-            Element(sockets.ours[0], keys.branch, keys.seal(), host_names(plan, hops), *sockets.ours[1:]),
+            Element(
+                sockets.ours[0],
+                keys.branch,
+                keys.seal(),
+                {**resolve_registrars(plan), **host_names(plan, hops)},
+                *sockets.ours[1:],
+            ),
             hops,
             now,
             token=lambda: secrets.token_hex(12),
@@ -166,6 +176,9 @@ class App:
         await self._stopped.wait()
         self.engine.close(clock.monotonic())
         self.endpoint.pump()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PARTING):
+                await self._quiet.wait()
         await self._supervisor.close()
         write_scores(self._state_dir, self.engine.scores.dump())
         self._log.info("stopped", calls=len(self.engine.plane))
@@ -244,6 +257,7 @@ class App:
 
     def _swap(self, prepared: Prepared) -> None:
         before, plan = self._dialplan, prepared.compiled.dialplan
+        self.engine.element.learn_names(prepared.names)
         self.engine.reload(plan, prepared.hops, clock.monotonic())
         self._dialplan = plan
         gc.freeze()  # as at the start: it stays until the next one
@@ -273,6 +287,7 @@ class App:
     def _on_end(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._draining:
             self._stopped.set()
+            self._quiet.set()
             return
         self._draining = True
         self.engine.plane.refuse_new(max(1, math.ceil(self._drain_timeout)))
@@ -289,6 +304,8 @@ class App:
         self._publish()
         if self._notifier.beat is not None and self.engine.next_deadline() > now - self._notifier.beat:
             self._notifier.feed(now)  # not where the one timer is stuck, though datagrams turn the pump
+        if self._stopped.is_set() and self.engine.is_quiet():
+            self._quiet.set()
         if self._draining and not len(self.engine.plane):  # their last words have been sent in this turn
             self._stopped.set()
 

@@ -17,6 +17,7 @@ from controller.health.score import Change, Scores
 from controller.health.signals import Signals
 from controller.planes.embedded import EmbeddedPlane
 from controller.probes import MAX_LAG, Prober
+from controller.registration import Registrations
 from controller.rules.quality import trunk_targets
 from controller.switchboard import Switchboard
 from controller.types import (
@@ -26,6 +27,7 @@ from controller.types import (
     Fault,
     Page,
     Readmit,
+    Registered,
     TargetState,
     Transition,
     Uplink,
@@ -70,8 +72,10 @@ class Engine:
         self.prober = Prober(self.board, hops, element.local, token, *element.listeners.values())
         self.deep = DeepProber(self.board, hops, element, token, now, timing)
         self.edge = Edge(element, dialplan.access, self.plane.sources)
+        self.registrations = Registrations(self.board, dialplan.trunks, hops, element, token, now, timing)
+        self.plane.called.accounts = self.registrations.accounts
         self.outbox = self.plane.outbox
-        self.news: list[CallRecord | Change | Transition | Page | Uplink | Fault] = []
+        self.news: list[CallRecord | Change | Transition | Page | Registered | Uplink | Fault] = []
         self._view = self.board.view
         for name in self._drained():  # some of its addresses may be new
             self.drain(name, now)
@@ -100,6 +104,7 @@ class Engine:
         if branch is not None:
             self.plane.unreachable(branch, now)
             self._take(self.deep.unreachable(branch, now), now)
+            self._take(self.registrations.unreachable(branch, now), now)
         self._take(self.prober.handle_unreachable(branch, hop, now), now)
         self._settle(now)
 
@@ -107,6 +112,7 @@ class Engine:
         """The connection on which requests had gone to ``hop`` is lost: what waits for answers there moves on."""
         self.plane.disconnected(hop, now)
         self._take(self.deep.disconnected(hop, now), now)
+        self._take(self.registrations.disconnected(hop, now), now)
         self._settle(now)
 
     def next_deadline(self) -> float:
@@ -115,6 +121,7 @@ class Engine:
             self._deadlines.next_deadline(),
             self.prober.next_deadline(),
             self.deep.next_deadline(),
+            self.registrations.next_deadline(),
             self.board.next_deadline(),
         )
 
@@ -131,6 +138,8 @@ class Engine:
             self._take(self.prober.handle_timer(now), now)
         if self.deep.next_deadline() <= now:
             self._take(self.deep.handle_timer(now), now)
+        if self.registrations.next_deadline() <= now:
+            self._take(self.registrations.handle_timer(now), now)
         if self.board.next_deadline() <= now:
             self._take(self.board.handle_timer(now), now)
         self._settle(now)
@@ -148,6 +157,8 @@ class Engine:
         self._let_in(now)
         self.prober.update(hops, now)
         self._take(self.deep.update(hops, now), now)
+        self._take(self.registrations.update(dialplan.trunks, hops, now), now)
+        self.plane.called.accounts = self.registrations.accounts
         self._settle(now)
 
     def drain(self, trunk: str, now: float) -> bool:
@@ -175,9 +186,14 @@ class Engine:
         return {each.group or each.name for each in trunks if self.scores.is_parked(each.name)}
 
     def close(self, now: float) -> None:
-        """Before the end: test calls of ours must not ring on."""
+        """Before the end: test calls of ours must not ring on, and nobody shall send calls here any more."""
         self.deep.close(now)
+        self.registrations.close(now)
         self._settle(now)
+
+    def is_quiet(self) -> bool:
+        """Whether all is over that `close` has begun and somebody could still answer."""
+        return self.registrations.is_quiet()
 
     def _settle(self, now: float) -> None:
         plane = self.plane
@@ -190,8 +206,11 @@ class Engine:
                 response = stray.response
                 is_ours, transitions = self.prober.handle_response(response, stray.source, now)
                 if not is_ours:
-                    _, transitions = self.deep.handle_response(response, stray.source, now)
+                    is_ours, transitions = self.deep.handle_response(response, stray.source, now)
                 self._take(transitions, now)
+                if not is_ours:
+                    _, news = self.registrations.handle_response(response, stray.source, now)
+                    self._take(news, now)
             for sample in samples:
                 self._take(self.board.observe(sample, now), now)
         if evidence.signs:
@@ -202,7 +221,7 @@ class Engine:
             self.news += [*plane.records, *plane.faults]
             plane.records.clear()
             plane.faults.clear()
-        for outbox in (self.prober.outbox, self.deep.outbox):
+        for outbox in (self.prober.outbox, self.deep.outbox, self.registrations.outbox):
             if outbox:
                 self.outbox.extend(outbox)
                 outbox.clear()
@@ -228,7 +247,7 @@ class Engine:
             )
             self.news += self.scores.observe(outcome, now)
 
-    def _take(self, news: Sequence[Transition | Page], now: float) -> None:
+    def _take(self, news: Sequence[Transition | Page | Registered], now: float) -> None:
         for item in news:
             self.news.append(item)
             if not isinstance(item, Transition):

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import structlog
 
 from controller.health.score import Change
-from controller.types import CallRecord, Fault, Page, Transition, Uplink
+from controller.types import CallRecord, Fault, Page, Registered, Transition, Uplink
 from sip.text import clean
 
 BACKLOG = 10_000  # lines
@@ -94,7 +94,7 @@ def mask_number(number: str) -> str:
     return f"…{number[-2:]}" if len(number) > 4 else "…"
 
 
-def log_news(log: Log, news: CallRecord | Change | Transition | Page | Uplink | Fault) -> None:
+def log_news(log: Log, news: CallRecord | Change | Transition | Page | Registered | Uplink | Fault) -> None:
     """Write what the engine has to tell."""
     if isinstance(news, Transition):
         log.info("trunk", trunk=news.trunk, old=news.old, new=news.new, code=news.code, why=news.why)
@@ -104,6 +104,9 @@ def log_news(log: Log, news: CallRecord | Change | Transition | Page | Uplink | 
         return
     if isinstance(news, Page):
         log.error("page", trunk=news.trunk, code=news.code, why=news.why)
+        return
+    if isinstance(news, Registered):
+        (log.info if news.bound else log.warning)("registration", trunk=news.trunk, bound=news.bound, why=news.why)
         return
     if isinstance(news, Uplink):
         log.error("uplink", suspected=news.suspected, why=news.why)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.addresses import AddressError, resolve_trunks
+from controller.addresses import AddressError, resolve_registrars, resolve_trunks
 from controller.compiled import Compiled
 from controller.config import load, render
 from controller.types import Dialplan, Listen
@@ -26,6 +26,7 @@ class Prepared:
 
     compiled: Compiled
     hops: dict[str, Hop]
+    names: dict[str, str]  # addresses of other hosts
 
 
 def prepare(file: Path, running: Dialplan) -> Prepared:
@@ -42,7 +43,7 @@ def prepare(file: Path, running: Dialplan) -> Prepared:
         hops = resolve_trunks(loaded.dialplan)
     except AddressError as error:
         raise ReloadError(str(error)) from error
-    return Prepared(Compiled(loaded.dialplan, findings, loaded.inputs), hops)
+    return Prepared(Compiled(loaded.dialplan, findings, loaded.inputs), hops, resolve_registrars(loaded.dialplan))
 
 
 def _refuse_other_listeners(running: tuple[Listen, ...], wanted: tuple[Listen, ...]) -> None:

@@ -5,6 +5,7 @@ Owns the picture as plain data; `status_table` shows it to people. Must not judg
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from controller.engine import Engine
@@ -12,6 +13,7 @@ from controller.health.detector import Detector
 from controller.health.readmission import Stage
 from controller.health.score import Row
 from controller.health.signals import Signal
+from controller.registration import Row as Registration
 from controller.types import TrunkHealth
 from controller.wording import address_of
 from sip.uri import bracketed
@@ -36,6 +38,7 @@ def collect_status(engine: Engine, now: float) -> Status:
             }
             for detector in engine.board.detectors()
         ],
+        "registrations": [_registration(row, now) for row in engine.registrations.rows(now)],
         "uplink": engine.board.view.uplink,
     }
 
@@ -53,6 +56,18 @@ def show_listeners(engine: Engine) -> list[str]:
         told = "" if (listen.host, port) == hop[:2] else f" as {bracketed(hop.host)}:{hop.port}"
         shown.append(f"{listen.transport}:{bracketed(listen.host)}:{port}{name}{told}")
     return shown
+
+
+def _registration(row: Registration, now: float) -> dict[str, Any]:
+    return {
+        "trunk": row.trunk,
+        "account": row.account,
+        "bound": row.bound,
+        "registrar": row.registrar,
+        "for": round(now - row.since, 3) if row.since < inf else None,  # in this state; None before the first answer
+        "left": round(row.until - now, 3) if row.bound else None,  # until it would have to be refreshed at the latest
+        "why": row.why,
+    }
 
 
 def _trunk(detector: Detector, health: TrunkHealth, now: float) -> dict[str, Any]:

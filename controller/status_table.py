@@ -41,11 +41,33 @@ def print_status(status: Status, console: Console) -> None:
         )
     console.print()
     console.print(table)
+    if status["registrations"]:
+        console.print()
+        console.print(_table_of_registrations(status["registrations"]))
     if status["uplink"]:
         console.print(f"\n[bold red]{status['uplink']}[/]: trunks are used as written, whatever their state")
     if any(trunk["calls"] for trunk in trunks):
         console.print()
         console.print(_table_of_calls(trunks))
+
+
+def _table_of_registrations(registrations: list[dict[str, Any]]) -> Table:
+    table = make_table(
+        "trunk", "registered", "for", "left", "account", "at", "why",
+        right=("for", "left"), whole=("registered", "for", "left"),
+    )  # fmt: skip
+    for each in registrations:
+        state = "[green]yes[/]" if each["bound"] else "[dim]not yet[/]" if each["for"] is None else "[bold red]no[/]"
+        table.add_row(
+            each["trunk"],
+            state,
+            "-" if each["for"] is None else show_span(each["for"]),
+            "-" if each["left"] is None else show_span(each["left"]),
+            each["account"],
+            each["registrar"] or "-",
+            each["why"] or "-",
+        )
+    return table
 
 
 def _table_of_calls(trunks: list[dict[str, Any]]) -> Table:

@@ -79,6 +79,15 @@ class TargetState(StrEnum):
     DOWN = "down"  # route away
 
 
+class DidFrom(StrEnum):
+    """Where the calls of a trunk say which number was called."""
+
+    AUTO = "auto"  # in the Request-URI, unless that holds our own Contact, which a registrar puts there
+    REQUEST_URI = "request-uri"
+    TO = "to"
+    CALLED_PARTY = "p-called-party-id"  # RFC 7315 §4.2
+
+
 class AliveOn(StrEnum):
     """Which answers to probes are signs of life, and whether their silence says anything."""
 
@@ -125,7 +134,11 @@ UNPROVEN_ERROR = "UNPROVEN_ERROR"  # an ICMP error that quotes nothing only we c
 ANSWERED = "ANSWERED"  # a call was answered
 TALKED = "TALKED"  # a call that was answered has been hung up
 
-DEEP_FAILED = "DEEP_FAILED"  # why a trunk is DEGRADED: its deep probes fail
+REGISTER_RESPONSE = "REGISTER_RESPONSE"  # a registrar answered, whatever it said
+
+# Why a trunk is DEGRADED.
+DEEP_FAILED = "DEEP_FAILED"  # its deep probes fail
+NOT_REGISTERED = "NOT_REGISTERED"  # its carrier does not know where to send calls
 
 #: RFC 3261 §17.2.1 lets a UAS stay quiet for 200 ms; a hedge before that would double healthy calls. Seconds.
 LEAST_HEDGE = 0.25
@@ -234,6 +247,16 @@ class Tolls:
 
 
 @dataclass(frozen=True, slots=True)
+class Register:
+    """How a trunk wants to be told where we are (RFC 3261 §10): the account, and where it is kept."""
+
+    user: str  # of the address-of-record
+    domain: str  # as it stands in a URI: an IPv6 address in brackets
+    expires: float = 600.0  # what is asked for; the registrar may grant less
+    registrars: tuple[str, ...] = ()  # URIs, best first; none: the trunk's own address
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A SIP carrier or PBX link: how to get somewhere. `rules.expand` makes one of each address of a name."""
 
@@ -263,6 +286,8 @@ class Trunk:
     retry_after: float = 60.0  # its 503 with Retry-After holds it out for so many seconds at most; 0: such a 503 is any
     #: Where its calls come from beside its own address: networks ("192.0.2.0/24"), names in certificates ("tls:NAME").
     sources: tuple[str, ...] = ()
+    register: Register | None = None  # None: the other side knows our address
+    did_from: DidFrom = DidFrom.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,6 +479,16 @@ class Uplink:
     suspected: bool
     at: float
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The registration of a trunk has come about or is lost; or its first try has failed."""
+
+    trunk: str
+    bound: bool
+    at: float
+    why: str  # where, or what is wrong
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,10 @@ class Element:
         """The To tag of our own responses to this request."""
         return self._mac(f"tag|{request.via.branch}|{request.call_id}")[:12]
 
+    def contact_user_of(self, trunk: str) -> str:
+        """The user part of our Contact at the registrar of a trunk: the same in every life, and nobody can guess it."""
+        return self._mac(f"contact|{trunk}")
+
     # -- Record-Route
 
     def record_route(self, call_id: str, route: SealedRoute, hop: Hop = _BY_UDP) -> str:

@@ -115,7 +115,7 @@ def find_tag(value: str) -> str:
     """The tag of a From or To value, "" when it has none. Text inside <> or quotes does not count."""
     close_at = value.rfind(">")
     if value.rfind('"') > close_at:  # a quoted parameter, rare: it may hold ";tag=" or ">"
-        return find_param(_params_of(value), "tag") or ""
+        return find_param(find_params(value), "tag") or ""
     match = _TAG.search(value, close_at + 1)
     return match[1] if match else ""
 
@@ -134,7 +134,7 @@ def find_uri(value: str) -> str:
     return value[open_at + 1 : close_at].strip()
 
 
-def _params_of(value: str) -> str:
+def find_params(value: str) -> str:
     """What follows the URI of an address, ";tag=x;y"; "" when the address itself is broken."""
     try:
         start = _end_of_quoted(value, value.index('"')) if value.lstrip().startswith('"') else 0

@@ -107,6 +107,16 @@ def parse_advertised(text: str) -> HostPort:
     return HostPort(host, where.port or 0)
 
 
+def parse_domain(text: str) -> str:
+    """Read the host of an account as it stands in a URI, an IPv6 address in brackets; raises `Mistake`."""
+    shape = "write the host alone, for example sip.carrier.example"
+    where = _parse_host_port(text, shape)
+    if where.port is not None:
+        raise Mistake("BAD_HOST", "the domain of an account has no port", f"write {where.host}")
+    _check_host(where.host, shape)
+    return where.host
+
+
 class _Written(NamedTuple):
     host: str  # brackets kept
     port: int | None

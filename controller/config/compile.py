@@ -29,6 +29,7 @@ from controller.config.model import (
 from controller.config.names import Names
 from controller.config.outbound import Outbound, paths_to
 from controller.config.places import Places
+from controller.config.register_compile import compile_register
 from controller.config.source import ListNode, MapNode, Node
 from controller.config.timers import Timers, default_timers, stage_timers
 from controller.config.validate import Loc, describe, find
@@ -190,6 +191,8 @@ class _Compiler(Places):
                 listener=model.listener or "",
                 format=form,
                 sources=distinct_sources(self, name, model.sources),
+                register=compile_register(self, name, model, listeners.listen if listeners.all_known else ()),
+                did_from=model.did_from,
             )
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)

@@ -31,7 +31,8 @@ from controller.config.diagnostics import Mistake, quoted
 from controller.config.duration import parse_duration
 from controller.config.formats import FormatModel
 from controller.config.hours import parse_holidays, parse_span, parse_zone
-from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, Section, Text, between, matching
+from controller.config.register import DidFromName, RegisterModel
+from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, OrSwitch, Section, Text, between, matching
 from controller.config.sources import AccessName, Source
 from controller.config.values import (
     AUTO,
@@ -44,7 +45,7 @@ from controller.config.values import (
     parse_switch,
     parse_version,
 )
-from controller.types import Access, AliveOn, Hedge, Mode, Order, Readmit, Verdict
+from controller.types import Access, AliveOn, DidFrom, Hedge, Mode, Order, Readmit, Verdict
 
 
 def _parse_hedge(text: str) -> Hedge:
@@ -167,7 +168,6 @@ class TrunkModel(Section):
         "auth": "the carrier has to know this host by its IP address",
         "caller_id": "the caller's number is passed on as it came",
         "limits": "the calls of a trunk are not counted",
-        "register": "the carrier has to send calls to this host's address",
     }
 
     uri: TrunkUri = Field(examples=["sip:192.0.2.10:5060"])
@@ -183,6 +183,8 @@ class TrunkModel(Section):
     listener: str | None = None
     format: FormatModel | None = None
     sources: Annotated[list[Source], OneOrMore] = []
+    registration: Annotated[RegisterModel | None, OrSwitch] = Field(None, alias="register")
+    did_from: DidFromName = DidFrom.AUTO
 
 
 class SiteModel(Section):

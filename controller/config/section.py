@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from controller.config.values import parse_switch
+
 Json = dict[str, Any]
 
 
@@ -50,6 +52,22 @@ class _OneOrMore:
 
 
 OneOrMore = _OneOrMore()
+
+
+class _OrSwitch:
+    """A mapping; ``true`` stands for one without keys, ``false`` for none."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: ({} if parse_switch(value) else None) if isinstance(value, str) else value, handler(source)
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        ways = [each for each in handler(schema)["anyOf"] if each != {"type": "null"}]
+        return {"anyOf": [{"type": "boolean"}, *ways]}
+
+
+OrSwitch = _OrSwitch()
 
 # What editors are told of values.
 ANY_WORD: Json = {"type": ["string", "number", "boolean"]}  # a name may look like a number

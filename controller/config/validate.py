@@ -31,6 +31,7 @@ from controller.config.model import (
     WhenModel,
 )
 from controller.config.names import KINDS
+from controller.config.register import RegisterModel
 from controller.config.remains import Remains
 from controller.config.section import Section
 from controller.config.source import ListNode, MapNode, Node, ScalarNode, to_data
@@ -48,7 +49,7 @@ _MODELS: dict[str, type[Section]] = {
     "chains": StageModel,
     "routes": RouteModel,
 }
-_OF_TRUNKS: dict[str, type[Section]] = {"deep": DeepModel, "format": FormatModel}
+_OF_TRUNKS: dict[str, type[Section]] = {"deep": DeepModel, "format": FormatModel, "register": RegisterModel}
 _EXPECTED = {
     "model_type": "a mapping",
     "dict_type": "a mapping",

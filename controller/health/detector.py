@@ -40,6 +40,7 @@ from controller.health.loss import Loss, least_misses
 from controller.types import (
     CALL_RESPONSE,
     CALL_SILENT,
+    REGISTER_RESPONSE,
     TRANSPORT_ERROR,
     UNPROVEN_ERROR,
     AliveOn,
@@ -89,6 +90,9 @@ BROKEN = 8
 PAROLE, MAX_PAROLE = 30.0, 300.0
 
 PAGE_AFTER = 5.0
+
+#: Signs of life that no probe has brought.
+_BY_TRAFFIC = {CALL_RESPONSE: "a call was responded to", REGISTER_RESPONSE: "a registration was responded to"}
 
 
 def misses_for(probe: Probe, loss: int = 0) -> int:
@@ -263,7 +267,7 @@ class Detector:
         return None if self.calls_decide else self._missed(sample.code, now)
 
     def _alive(self, sample: Sample, now: float) -> Transition | None:
-        by_call = sample.code == CALL_RESPONSE
+        by_call = sample.code in _BY_TRAFFIC
         if by_call and self._probes_decide:
             return None
         self.alive_at = now
@@ -276,7 +280,7 @@ class Detector:
         self.missed = self.refusals = self.silent_calls = 0
         if self.state is TargetState.DOWN:
             return self._answered_again(by_call, now)
-        what = "a call was responded to" if by_call else f"a probe was answered ({sample.code})"
+        what = _BY_TRAFFIC[sample.code] if by_call else f"a probe was answered ({sample.code})"
         return self._rise(by_call, f"{what}, {self._time_in_state(now)}", now)
 
     def _answered_again(self, by_call: bool, now: float) -> Transition | None:

@@ -15,6 +15,7 @@ from controller.edge.sources import Sources
 from controller.planes import past
 from controller.planes.branches import Branches
 from controller.planes.call import Attempt, Call
+from controller.planes.called import Called
 from controller.planes.dialogs import Dialogs
 from controller.planes.evidence import Evidence
 from controller.planes.offers import make_offer
@@ -103,6 +104,7 @@ class EmbeddedPlane:
             "past_life": 0,
             "loops": 0,
         }
+        self.called = Called(self._peers, switchboard)
         self._dialogs = Dialogs(element, self._peers, self.counters)
         self._branches = Branches(element)
         self._strays = Strays(self._layer, element, self._peers, switchboard, self.counters)
@@ -224,14 +226,15 @@ class EmbeddedPlane:
         if not breadth:
             self._answer(transaction, 440, now)
             return
-        loop_tag = self._element.loop_tag_of(uri.user)
+        trunk, did = self.called.read(request, uri.user, source)
+        loop_tag = self._element.loop_tag_of(did)
         if self._element.has_passed(request, loop_tag):
             self.counters["loops"] += 1
             self._answer(transaction, 482, now)
             return
         offer_id = ";".join((request.call_id, *map(str, transaction.key[:2])))  # unique while the transaction lives
-        trunk, dialplan = self._peers.trunk_of(source), self._switchboard.dialplan
-        offer = make_offer(offer_id, request, uri, trunk, now + self.epoch_offset, dialplan)
+        dialplan = self._switchboard.dialplan
+        offer = make_offer(offer_id, request, did, trunk, now + self.epoch_offset, dialplan)
         self.counters["offers"] += 1
         commands = self._switchboard.begin(offer, self._view, now)
         if commands is None:
@@ -268,13 +271,13 @@ class EmbeddedPlane:
         """Its INVITE may have come in a past life: it goes on without a transaction, and so do the answers to it."""
         onward: list[tuple[Request, Hop]] = []
         if now <= self._strays.past_until:
-            if self._element.has_passed(request, self._element.loop_tag_of(parse_target(request).user)):
+            trunk, user = self.called.read(request, parse_target(request).user, source)
+            if self._element.has_passed(request, self._element.loop_tag_of(user)):
                 pass  # two of us in a circle would copy it for as long as it has hops left
             elif request.to_tag:
                 within = self._dialogs.forward(request, source.listener)
                 onward = [] if isinstance(within, int) else [within]
             else:
-                user, trunk = parse_target(request).user, self._peers.trunk_of(source)
                 dialplan, hops = self._switchboard.dialplan, self._peers.hops
                 onward = [*past.forward_cancel(request, user, trunk, dialplan, hops, self._element, source.listener)]
         if not onward:

@@ -1,6 +1,6 @@
 """From an INVITE to an offer: who calls whom, in numbers as we think of them.
 
-Owns the reading of From and of the Request-URI by the format of the trunk that the call comes from.
+Owns the reading of From and of the number called by the format of the trunk that the call comes from.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from controller.types import Dialplan, NumberFormat, Offer
 from sip.errors import RemoteProtocolError
 from sip.headers import find_uri
 from sip.message import Request
-from sip.uri import Uri, parse_uri
+from sip.uri import parse_uri
 
 
-def make_offer(offer_id: str, invite: Request, target: Uri, trunk: str, moment: float, dialplan: Dialplan) -> Offer:
-    """What a call asks for. ``target`` is its Request-URI, ``trunk`` that whose address it came from, or ""."""
+def make_offer(offer_id: str, invite: Request, called: str, trunk: str, moment: float, dialplan: Dialplan) -> Offer:
+    """What a call asks for. ``called`` is the number as it was written, ``trunk`` that which it came from, or ""."""
     form = format_of(dialplan, trunk)
     return Offer(
         id=offer_id,
-        did=read_number(form, target.user, called=True),
+        did=read_number(form, called, called=True),
         caller=read_number(form, parse_caller(invite)),
         moment=moment,
         trunk=trunk,

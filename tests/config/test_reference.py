@@ -21,6 +21,7 @@ HEADINGS = {
     model.DefaultsModel: "### `defaults`",
     model.TrunkModel: "### `trunks`",
     model.DeepModel: "### `deep`",
+    model.RegisterModel: "### `register`",
     model.ProbeModel: "### `probes`",
     model.SiteModel: "### `sites`",
     model.HoursModel: "### `hours`",
