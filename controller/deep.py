@@ -374,7 +374,7 @@ class DeepProber:
         """A request in the dialog of a test call and where it goes, which may be by another transport."""
         element, hop = self._element, call.watch.hop
         request = make(answer, self._via(hop), element.is_own)
-        onward = element.next_hop(request, hop) or hop
+        onward = (None if call.watch.detector.trunk.nat else element.next_hop(request, hop)) or hop
         if onward[2:] != hop[2:]:
             request.replace_first_value("via", self._via(onward))
         return request, onward

@@ -288,6 +288,7 @@ class Trunk:
     sources: tuple[str, ...] = ()
     register: Register | None = None  # None: the other side knows our address
     did_from: DidFrom = DidFrom.AUTO
+    nat: bool = False  # it is behind NAT: what its Contact says leads nowhere
 
 
 @dataclass(frozen=True, slots=True)

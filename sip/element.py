@@ -59,7 +59,9 @@ class Element:
         for hop in self.listeners.values():
             at = f"{bracketed(hop.host)}:{hop.port}"
             kind = "" if hop.transport == "udp" else f";transport={hop.transport}"  # udp is the default (RFC 3263 §4.1)
-            self._via_prefix[hop[2:]] = f"SIP/2.0/{hop.transport.upper()} {at};branch="
+            # RFC 3581: answers come back to where this comes from, whatever NAT makes of the address
+            rport = ";rport" if hop.transport == "udp" else ""
+            self._via_prefix[hop[2:]] = f"SIP/2.0/{hop.transport.upper()} {at}{rport};branch="
             self._uri_prefix[hop[2:]] = f"sip:{at}{kind};lr"
             self._sent_by.add((bare_host(bracketed(hop.host)), hop.port))
             self._fitting.setdefault((hop.transport, ":" in hop.host), []).append(hop)
@@ -187,6 +189,16 @@ class Element:
                 turned = replace(route, callee_tag=response.to_tag)
                 line = line.replace(text, self._seal.close(turned.encode(), response.call_id))
         return line
+
+    def pinned_callee(self, response: Response) -> Hop | None:
+        """Where the sender of a response is by our Record-Route in it, if it is behind NAT; None where its Contact says."""
+        for value in response.get_all("record-route") if "record-route" in response.names else ():
+            for text in _SEALED.findall(value):
+                secret = self._seal.open(text, response.call_id)
+                route = decode_route(secret) if secret is not None else None
+                if route is not None:
+                    return route.callee
+        return None
 
     def open_route(self, request: Request) -> SealedRoute | Refusal:
         """What our Route entry on top of an in-dialog request holds, or why the request must not pass."""

@@ -384,8 +384,10 @@ def make_release(
     Raises `RemoteProtocolError` where the 2xx has no usable addresses.
     """
 
+    pinned = element.pinned_callee(answer)
+
     def address(request: Request) -> tuple[Request, Hop]:
-        hop = element.next_hop(request, default) or default
+        hop = pinned or element.next_hop(request, default) or default
         if hop[2:] != default[2:]:
             via = element.via_for(answer, request.method, number, hop=hop)
             request.replace_first_value("via", via)

@@ -38,6 +38,7 @@ class TransactionLayer:
         self.events: list[Event] = []
         self.outbox: list[tuple[bytes, Hop]] = []
         self.counters: dict[str, int] = {"malformed": 0, "malformed_answered": 0}
+        self.behind_nat: frozenset[str] = frozenset()  # hosts that are answered where they send from, asked or not
         self._servers: dict[tuple[Any, ...], Transaction] = {}
         self._clients: dict[tuple[Any, ...], Transaction] = {}
         self._connected: dict[Hop, set[Transaction]] = {}  # clients over reliable transports, by where they went
@@ -168,7 +169,7 @@ class TransactionLayer:
         if known is not None:
             known.handle(Input.REQUEST, now)
             return
-        reply_to = mark_source(request, source)
+        reply_to = mark_source(request, source, source.host in self.behind_nat)
         table = INVITE_SERVER if method == "INVITE" else NON_INVITE_SERVER
         transaction = Transaction(table, key, request, reply_to, self)
         self._servers[key] = transaction
@@ -203,23 +204,26 @@ def _input_of(response: Response) -> Input:
     return Input.RESPONSE_1XX if status < 200 else Input.RESPONSE_2XX if status < 300 else Input.RESPONSE_3XX_6XX
 
 
-def mark_source(request: Request, source: Hop) -> Hop:
+def mark_source(request: Request, source: Hop, wants_rport: bool = False) -> Hop:
     """Note in the top Via where the request came from (RFC 3261 §18.2.1, RFC 3581); returns where responses go.
+    ``wants_rport``: back to the port that it came from, though its sender did not ask for that.
 
     What the sender itself wrote as ``received`` or as the value of ``rport`` goes: the address it has here is ours to say.
     """
     via = request.via
     params, lower = via.params, via.params.lower()
-    wants_rport = False
-    if "rport" in lower or "received" in lower:
-        parts = []
+    if wants_rport or "rport" in lower or "received" in lower:
+        parts, asked = [], False
         for part in split_params(params):
             name = part.partition("=")[0].strip().lower()
             if name == "rport":
-                wants_rport = True
+                asked = True
                 parts.append(f"rport={source.port}")
             elif name != "received":
                 parts.append(part)
+        if wants_rport and not asked:
+            parts.append(f"rport={source.port}")
+        wants_rport = wants_rport or asked
         params = ";".join(parts)
     if via.sent_by[0] != source.host or wants_rport:
         params += f";received={source.host}"

@@ -24,6 +24,8 @@ class SealedRoute:
     trunk: str  # over which it was sent on
     callee_tag: str | None = None
     entries: int = 1  # 2 where the sides know us by different listeners (RFC 5658 §6)
+    callee: Hop | None = None  # where the callee really is, if it is behind NAT: its Contact leads nowhere
+    caller_behind_nat: bool = False  # the same of the caller, who is at `caller`
     onward: str = field(default="", compare=False)  # not sealed: the Route value behind ours, "" when it was the last
 
     def encode(self) -> bytes:
@@ -33,7 +35,18 @@ class SealedRoute:
             lines.append(f"o={self.callee_tag}")
         if self.entries != 1:
             lines.append(f"e={self.entries}")
+        if self.callee is not None:
+            lines.append(f"h={_write_hop(self.callee)}")
+        if self.caller_behind_nat:
+            lines.append("n=1")
         return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+    @property
+    def pinned(self) -> Hop | None:
+        """Where requests of this side go whatever a Contact says; None where that says where they go."""
+        if self.callee_tag is not None:
+            return self.callee
+        return self.caller if self.caller_behind_nat else None
 
     def fits(self, from_tag: str, to_tag: str) -> bool:
         """Whether a request with these tags belongs to this side of the dialog."""
@@ -50,6 +63,7 @@ def decode_route(plain: bytes) -> SealedRoute | None:
         if not equals or key in found:
             return None
         found[key] = value
+    callee = found.pop("h", None)
     try:
         route = SealedRoute(
             caller_tag=found.pop("f"),
@@ -57,6 +71,8 @@ def decode_route(plain: bytes) -> SealedRoute | None:
             trunk=found.pop("t"),
             callee_tag=found.pop("o", None),
             entries=int(found.pop("e", "1")),
+            callee=None if callee is None else _read_hop(callee),
+            caller_behind_nat=found.pop("n", "0") == "1",
         )
     except (KeyError, ValueError):
         return None

@@ -156,6 +156,20 @@ def test_a_test_call_is_a_call_as_any_other() -> None:
     assert (ack.cseq[0], bye.cseq[0]) == (1, 101)
 
 
+@pytest.mark.parametrize(("nat", "asked"), [(True, "192.0.2.20"), (False, "192.168.1.5")])
+def test_a_test_call_to_a_trunk_behind_nat_ends_where_it_began(nat: bool, asked: str) -> None:
+    def far(request: Request) -> Answers:
+        return [(0.01, wire.answer(request, 200, extra=["Contact: <sip:9196@192.168.1.5>"]))]
+
+    scene = Scene(far)
+    scene.board.update([replace(scene.trunks[0], nat=nat)], 0.0)
+    assert [(request.method, hop.host) for _, request, hop in scene.run(60.0).sent] == [
+        ("INVITE", "192.0.2.20"),
+        ("ACK", asked),
+        ("BYE", asked),
+    ]
+
+
 def test_a_trunk_over_tcp_is_called_over_tcp_where_we_speak_it() -> None:
     trunk = Trunk("t0", "192.0.2.20", 5060, "tcp", deep=DEEP)
     hops = {"t0": Hop("192.0.2.20", 5060, "tcp")}

@@ -193,6 +193,7 @@ class _Compiler(Places):
                 sources=distinct_sources(self, name, model.sources),
                 register=compile_register(self, name, model, listeners.listen if listeners.all_known else ()),
                 did_from=model.did_from,
+                nat=model.nat,
             )
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)

@@ -185,6 +185,7 @@ class TrunkModel(Section):
     sources: Annotated[list[Source], OneOrMore] = []
     registration: Annotated[RegisterModel | None, OrSwitch] = Field(None, alias="register")
     did_from: DidFromName = DidFrom.AUTO
+    nat: Switch = False
 
 
 class SiteModel(Section):

@@ -6,12 +6,21 @@ trunk sees (its numbers, its credentials) have their place here, and in `dialogs
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from controller.planes.call import Attempt, Call
+from controller.types import Trunk
 from sip import builder
 from sip.element import Element
 from sip.message import Request
 from sip.route import SealedRoute
 from sip.transaction import Hop
+
+
+def is_behind_nat(trunks: Mapping[str, Trunk], name: str) -> bool:
+    """Whether a trunk of that name is there, and behind NAT."""
+    trunk = trunks.get(name)
+    return trunk is not None and trunk.nat
 
 
 class Branches:
@@ -25,7 +34,13 @@ class Branches:
         """The INVITE of an attempt; the same call, path and trial give the same one in any life."""
         invite, path, element = call.invite, attempt.path, self._element
         caller = call.context.upstream.hop
-        passport = SealedRoute(invite.from_tag, caller, path.trunk)
+        passport = SealedRoute(
+            invite.from_tag,
+            caller,
+            path.trunk,
+            callee=hop if is_behind_nat(call.trunks, path.trunk) else None,
+            caller_behind_nat=is_behind_nat(call.trunks, call.offer.trunk),
+        )
         route = element.record_route(invite.call_id, passport, hop)
         via = element.via_for(invite, self._tag_of(path.name), trial, call.loop_tag, hop=hop, came_by=caller.listener)
         return builder.forward_request(invite, path.address, via, record_route=route, breadth=attempt.breadth)

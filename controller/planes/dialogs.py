@@ -35,8 +35,11 @@ class Dialogs:
         to_caller = route.callee_tag is None
         home = route.caller if to_caller else self._peers.home_of(route.trunk)
         home = element.find_way(home) if home is not None else None
-        uri = parse_uri(find_uri(route.onward) if route.onward else request.uri)
-        hop = element.hop_of(uri, home or route.caller) or home  # a name that was not looked up: where the dialog began
+        if route.pinned is not None:
+            hop = element.find_way(route.pinned)
+        else:
+            uri = parse_uri(find_uri(route.onward) if route.onward else request.uri)
+            hop = element.hop_of(uri, home or route.caller) or home  # a name not looked up: where the dialog began
         if hop is None:
             return 500
         if not self._peers.may_reach(hop, home, "" if to_caller else route.trunk):

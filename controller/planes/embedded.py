@@ -88,9 +88,9 @@ class EmbeddedPlane:
         self._switchboard = switchboard
         self._element = element
         self._peers = Peers()
-        self.swap_hops(hops)
         self._deadlines = deadlines
         self._layer = TransactionLayer(deadlines, timing)
+        self.swap_hops(hops)
         self.evidence = Evidence()
         self._view = HealthView()
         self.epoch_offset = 0.0  # epoch seconds minus `now`
@@ -141,7 +141,11 @@ class EmbeddedPlane:
 
     def swap_hops(self, hops: Mapping[str, Hop]) -> None:
         """Use these addresses for new attempts; call it after the switchboard has its dialplan."""
-        self._peers.swap(hops, self._switchboard.dialplan.trunks)
+        trunks = self._switchboard.dialplan.trunks
+        self._peers.swap(hops, trunks)
+        self._layer.behind_nat = frozenset(
+            hop.host for name, hop in hops.items() if name in trunks and trunks[name].nat
+        )
 
     # -- input
 

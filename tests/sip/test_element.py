@@ -52,7 +52,7 @@ def test_a_branch_fits_into_a_via_whatever_the_path_is_called() -> None:
     element = make_element()
     for name in ("front-desk via hq-pbx", "Ünïcode; via=x", "a" * 300):
         via = parse_via(element.via_for(parsed(request()), element.path_tag_of(name)))
-        assert via.params == f";branch={via.branch}"
+        assert via.params == f";rport;branch={via.branch}"
 
 
 @pytest.mark.parametrize(
@@ -406,7 +406,7 @@ def test_a_double_entry_without_its_twin_is_refused() -> None:
 
 def test_a_via_says_by_which_transport_it_was_sent_and_is_recognised_either_way() -> None:
     element, invite = make_both(), parsed(request())
-    for transport, shown in (("udp", "UDP 192.0.2.10:5060"), ("tcp", "TCP 192.0.2.10:5070")):
+    for transport, shown in (("udp", "UDP 192.0.2.10:5060;rport"), ("tcp", "TCP 192.0.2.10:5070")):
         via = element.via_for(invite, "path", hop=THERE[transport])
         assert via.startswith(f"SIP/2.0/{shown};branch=")
         response = answered(answer(parsed(builder.forward_request(invite, invite.uri, via).encode()), 200))

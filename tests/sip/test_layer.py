@@ -297,6 +297,18 @@ def test_an_rport_within_other_text_is_no_rport(bench: Bench) -> None:
         assert invite.encode() == before
 
 
+def test_who_is_behind_nat_is_answered_where_it_sends_from_though_it_does_not_ask(bench: Bench) -> None:
+    source = Hop("203.0.113.7", 40000)
+    for params in ("", ";x=rport", ";received=192.0.2.66", ";rport", ";rport=66"):
+        bench.layer.behind_nat = frozenset((source.host,))
+        transaction = bench.accept(request(via=f"SIP/2.0/UDP 10.0.0.9{params}", branch=f"z9hG4bK{params[1:]}"), source)
+        assert transaction.hop == source
+        assert transaction.request is not None
+        assert reply_hop(transaction.request.via) == source
+    other = bench.accept(request(via="SIP/2.0/UDP 10.0.0.9", branch="z9hG4bK-other"), Hop("203.0.113.8", 40000))
+    assert other.hop == Hop("203.0.113.8", 5060)
+
+
 def test_a_received_of_the_sender_does_not_lead_our_response_astray(bench: Bench) -> None:
     for via in (
         "SIP/2.0/UDP 192.0.2.1:5070;received=203.0.113.66;rport=66",

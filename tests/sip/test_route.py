@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,9 @@ HOP = st.builds(
 )
 
 
-@given(st.builds(SealedRoute, WORD, HOP, WORD, st.none() | WORD, st.sampled_from([1, 2])))
+@given(
+    st.builds(SealedRoute, WORD, HOP, WORD, st.none() | WORD, st.sampled_from([1, 2]), st.none() | HOP, st.booleans())
+)
 def test_what_was_written_is_read_again(route: SealedRoute) -> None:
     assert decode_route(route.encode()) == route
 
@@ -42,6 +46,16 @@ def test_a_side_of_a_dialog_fits_its_own_requests_only(
     assert SealedRoute("caller", Hop("192.0.2.1", 5070), "carrier-a", callee_tag).fits(from_tag, to_tag) is fits
 
 
+def test_a_side_is_pinned_by_the_nat_of_the_other_one() -> None:
+    caller, callee = Hop("192.0.2.1", 40001), Hop("192.0.2.2", 40002)
+    plain = SealedRoute("caller", caller, "carrier-a")
+    assert plain.pinned is None
+    assert replace(plain, callee=callee).pinned is None, "the callee's own requests go to the caller"
+    assert replace(plain, callee=callee, callee_tag="callee").pinned == callee
+    assert replace(plain, caller_behind_nat=True).pinned == caller
+    assert replace(plain, caller_behind_nat=True, callee_tag="callee").pinned is None
+
+
 @pytest.mark.parametrize(
     "plain",
     [
@@ -55,6 +69,7 @@ def test_a_side_of_a_dialog_fits_its_own_requests_only(
         b"f=a\nc=h port\nt=t",
         b"f=a\nc=h 1 udp in side\nt=t",
         b"f=a\nc=h 1\nt=t\ne=3",
+        b"f=a\nc=h 1\nt=t\nh=nowhere",
         b"f=a\nc=h 1\nt=t\nf=b",
         b"f=a\nc=h 1\nt=t\nz=what a later version knows",
     ],

@@ -97,7 +97,7 @@ def test_an_address_without_its_brackets_or_none_at_all_is_refused(method: str, 
 
 def test_our_via_and_record_route_have_brackets(six: Six) -> None:
     invite, _, _ = six.call()
-    assert invite.lines[0].startswith("Via: SIP/2.0/UDP [2001:db8::10]:5060;branch=z9hG4bK")
+    assert invite.lines[0].startswith("Via: SIP/2.0/UDP [2001:db8::10]:5060;rport;branch=z9hG4bK")
     assert invite.get_all("record-route")[0].startswith("<sip:[2001:db8::10]:5060;lr;")
 
 
