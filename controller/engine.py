@@ -73,7 +73,7 @@ class Engine:
         self.deep = DeepProber(self.board, hops, element, token, now, timing)
         self.edge = Edge(element, dialplan.access, self.plane.sources)
         self.registrations = Registrations(self.board, dialplan.trunks, hops, element, token, now, timing)
-        self.plane.called.accounts = self.registrations.accounts
+        self._expect_calls()
         self.outbox = self.plane.outbox
         self.news: list[CallRecord | Change | Transition | Page | Registered | Uplink | Fault] = []
         self._view = self.board.view
@@ -158,8 +158,15 @@ class Engine:
         self.prober.update(hops, now)
         self._take(self.deep.update(hops, now), now)
         self._take(self.registrations.update(dialplan.trunks, hops, now), now)
-        self.plane.called.accounts = self.registrations.accounts
+        self._expect_calls()
         self._settle(now)
+
+    def _expect_calls(self) -> None:
+        """Calls to what we register come from its registrars, or from whoever was told there."""
+        self.plane.called.accounts = self.registrations.accounts
+        self.edge.contacts = frozenset(user.encode() for user in self.registrations.accounts)
+        for hop, trunk in self.registrations.registrars():
+            self.plane.sources.add(hop.host, trunk)
 
     def drain(self, trunk: str, now: float) -> bool:
         """An operator takes a trunk out, all its addresses: it is used only where nothing else leads. False if it was

@@ -324,6 +324,14 @@ class Registrations:
         for trunk in watch.members.values():
             self._news += self._board.set_verdict(trunk, SOURCE, code, why, now)
 
+    def registrars(self) -> list[tuple[Hop, str]]:
+        """All addresses at which a trunk registers, and which trunk that is."""
+        return [
+            (each.hop, min(watch.members.values(), default=watch.name))
+            for watch in self._watches.values()
+            for each in watch.registration.registrars
+        ]
+
     def rows(self, now: float) -> list[Row]:
         """All registrations, for people."""
         return [_row(watch, now) for watch in self._watches.values()]

@@ -9,6 +9,7 @@ Rules, in this order
   answered by the plane; requests within a dialog and responses always pass.
 * From anybody else: responses, since only an answer to a branch of ours has any effect, and requests within a dialog
   that bring our sealed Record-Route: a phone that talks to us directly. Both within a budget per source and one in all.
+* Calls to a Contact of ours: who knows it was told by a registrar (`controller.registration`). Within the same budgets.
 * With ``access: anyone`` new requests of strangers too, within the same budgets.
 * All the rest is silence: no answer, no trace but a counter.
 """
@@ -30,6 +31,7 @@ from sip.transaction import Hop
 
 _RESPONSE = b"SIP/2.0 "
 _OPTIONS = b"OPTIONS "
+_FIRST_WORDS = 64  # bytes: a method, and the user part of a Contact of ours
 _SEALED = f";{SEAL_PARAM}=".encode()
 
 
@@ -57,6 +59,7 @@ class Edge:
         self.pressure = Pressure()
         self.counters: dict[str, int] = {"unknown": 0, "forged": 0, "over_budget": 0, "shed_options": 0, "vouched": 0}
         self.access = access
+        self.contacts: frozenset[bytes] = frozenset()  # the user parts of our Contacts at registrars
         self._sources = sources
 
     def admit(self, data: bytes, source: Hop, now: float) -> bool:
@@ -77,13 +80,14 @@ class Edge:
     def _admit_stranger(self, data: bytes, source: Hop, now: float) -> bool:
         response = data.startswith(_RESPONSE)
         sealed = _SEALED in data
-        if not response and not sealed and (self.access is not Access.ANYONE or self.pressure.is_felt):
+        invited = bool(self.contacts) and _user_called(data) in self.contacts
+        if not (response or sealed or invited) and (self.access is not Access.ANYONE or self.pressure.is_felt):
             self.counters["unknown"] += 1
             return False
         if not self._each.take(source.host, now) or not self._all.take(now):
             self.counters["over_budget"] += 1
             return False
-        if response or self.access is Access.ANYONE:
+        if response or invited or self.access is Access.ANYONE:
             return True
         if self._is_within_a_dialog(data):
             self.counters["vouched"] += 1
@@ -102,3 +106,9 @@ class Edge:
             )
         except RemoteProtocolError:
             return False
+
+
+def _user_called(data: bytes) -> bytes:
+    """The user part of a Request-URI as it stands there; b"" or nonsense where there is none."""
+    _, _, uri = data[:_FIRST_WORDS].partition(b" sip:")
+    return uri.partition(b"@")[0].partition(b";")[0]

@@ -52,6 +52,14 @@ class Sources:
         lengths = {key[:2] for key in self._claims}
         self._lengths = {version: sorted((n for v, n in lengths if v == version), reverse=True) for version in _LENGTHS}
 
+    def add(self, host: str, trunk: str) -> None:
+        """A trunk calls from this address as well; until the next `swap`."""
+        self._claim(host, _Claim(trunk))
+        self._seen.clear()
+        version = ipaddress.ip_address(host).version
+        if self._lengths[version][:1] != [_LENGTHS[version]]:
+            self._lengths[version].insert(0, _LENGTHS[version])
+
     def introduce(self, connection: Hop, names: Collection[str]) -> None:
         """The peer of a connection has proved these names by its certificate; none: the connection is gone."""
         if names:

@@ -16,6 +16,7 @@ from controller.engine import Engine
 from controller.status import collect_status
 from controller.status_table import print_status
 from controller.types import (
+    Access,
     Chain,
     Dialplan,
     Listen,
@@ -63,6 +64,7 @@ class Scene:
             },
             chains={"desk": Chain("desk", (Stage((desk,)),))},
             routes={"+15557000": Route("+15557000", "desk")},
+            access=Access.TRUNKS,
         )
         self.seed = seed
         self.password = password
@@ -411,8 +413,33 @@ def test_contact_cannot_be_guessed_and_is_no_secret_of_ours() -> None:
     call_in(scene, scene.contact(scene.first).replace(user, user[:-1] + ("a" if user[-1] != "a" else "b")))
     scene.run(5.0)
     assert not scene.pbx.calls
-    (final,) = {call.status for call in scene.carrier.calls}
-    assert final == 404
+    assert not [call for call in scene.carrier.calls if call.heard], "a stranger gets no answer at all"
+
+
+def test_caller_who_was_told_by_the_registrar_may_give_up_and_is_told_of_failures() -> None:
+    scene = Scene()
+    scene.pbx.script = Script(ring_after=0.1)
+    scene.run(5.0)
+    call_id = call_in(scene, scene.contact(scene.first), to="sip:+15557000@registrar.example")
+    scene.run(1.0)
+    scene.carrier.cancel(call_id, scene.network.now)
+    scene.network.settle(CARRIER)
+    scene.run(5.0)
+    assert [call.status for call in scene.carrier.calls] == [487]
+    assert scene.pbx.calls[0].cancelled
+    call_in(scene, scene.contact(scene.first), to="sip:+15550000@registrar.example")
+    scene.run(5.0)
+    assert scene.carrier.calls[-1].status == 404
+    scene.run(60.0)
+    assert len(scene.engine.plane._layer) == 0, "its ACK came through"
+
+
+def test_registrars_are_addresses_of_their_trunk() -> None:
+    scene = Scene(FIRST, SECOND)
+    scene.run(5.0)
+    assert scene.engine.plane.sources.trunk_of(SECOND._replace(port=5099)) == "carrier"
+    reload(scene, replace(scene.register, registrars=()))
+    assert scene.engine.plane.sources.trunk_of(SECOND) == ""
 
 
 def test_nothing_is_left_of_requests_that_are_over() -> None:
