@@ -7,7 +7,7 @@ plane, a new view gates new offers, answers to probes find their prober. It hold
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from controller.deep import DeepProber
 from controller.edge.edge import Edge
@@ -92,6 +92,10 @@ class Engine:
     def knows(self, source: Hop) -> bool:
         """Whether whatever comes from there is let in."""
         return self.edge.knows(source)
+
+    def introduce(self, connection: Hop, names: Collection[str]) -> None:
+        """The peer of a connection has proved these names by its certificate; none: the connection is gone."""
+        self.plane.sources.introduce(connection, names)
 
     def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:
         """The network says that ``hop`` cannot be reached; ``quoted`` is what it gives back of our packet.

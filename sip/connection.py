@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -36,6 +37,7 @@ class Limits:
     linger: float = 2.0  # for a peer to read our refusal before it is cut off
     unacknowledged: float = 5.0  # TCP_USER_TIMEOUT: a host that came back gets a new connection soon
     rest: float = 1.0  # before accepting again when the process is out of file descriptors
+    strangers: int = 256  # connections of peers that nobody knows; the oldest makes room
     handshakes: int = 256  # of peers that are not finished; the oldest makes room
     handshake: int = (
         1 << 16
@@ -53,7 +55,13 @@ class Core(Protocol):
     """What gets the messages."""
 
     def receive(self, data: bytes, source: Hop, now: float) -> object:
-        """Take one message."""
+        """Take one message; False if it is kept out."""
+
+    def knows(self, source: Hop) -> bool:
+        """Whether whatever comes from there is let in."""
+
+    def introduce(self, connection: Hop, names: Collection[str]) -> None:
+        """The peer of a connection has proved these names; none: the connection is gone."""
 
     def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:
         """The request ``quoted`` cannot be delivered to ``hop``."""

@@ -10,13 +10,14 @@ know transactions.
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from collections import deque
 from collections.abc import Callable
 
+from sip.accepting import Acceptor, Strangers
+from sip.aliases import Aliases
 from sip.certificate import Certificate
-from sip.connection import Connection, Core, Limits, Lost, alias_of, connect, is_connected, tune, way_back
+from sip.connection import Connection, Core, Limits, Lost, connect, is_connected, tune, way_back
 from sip.errors import RemoteProtocolError
 from sip.framing import PING, PONG
 from sip.handshakes import Handshakes
@@ -25,9 +26,6 @@ from sip.layer import make_refusal
 from sip.parser import outline_of
 from sip.tls import Security, Session
 from sip.transaction import Hop
-
-_ACCEPTS = 32  # connections a turn: enough to amortise the loop, few enough to keep timers on time
-_NO_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 
 class StreamEndpoint:
@@ -54,10 +52,11 @@ class StreamEndpoint:
         self._loop: asyncio.AbstractEventLoop
         self._pump: Callable[[], None]
         self._connections: dict[Hop, Connection] = {}
-        self._aliases: dict[Hop, Connection] = {}
+        self._aliases = Aliases()
         self._dying: set[Connection] = set()
         self._handshakes: Handshakes
-        self._timers: list[asyncio.TimerHandle] = []
+        self._acceptor = Acceptor(listener, self._limits.rest, self._on_accepted)
+        self._strangers = Strangers(self._limits.strangers)
         self._sweep: asyncio.TimerHandle | None = None
         self.security = security
         self.keepalive = KeepAlive(self._limits.ping, self._limits.pong)
@@ -66,6 +65,7 @@ class StreamEndpoint:
         self.counters: dict[str, int] = {
             "accepted": 0, "opened": 0, "received": 0, "sent": 0, "unreachable": 0, "overflowed": 0, "unframed": 0,
             "refused": 0, "idle": 0, "insecure": 0, "stalled": 0, "pings": 0,
+            "turned_away": 0,
         }  # fmt: skip
         host, port = listener.getsockname()[:2]
         self.local = Hop(host, port, "tcp" if security is None else "tls", name)
@@ -74,20 +74,17 @@ class StreamEndpoint:
         """Begin to accept. ``pump`` sends what the core has to send and arms its timer."""
         self._core, self._loop, self._pump = core, loop, pump
         self._handshakes = Handshakes(self._limits.handshakes, self._shake, pump)
-        loop.add_reader(self._listener.fileno(), self._on_accept)
+        self._acceptor.start(loop)
 
     def close(self) -> None:
         """Close everything; a second time is harmless."""
-        if self._core is not None:
-            self._loop.remove_reader(self._listener.fileno())
-            self._core = None
+        self._core = None
+        self._acceptor.close()
         for connection in [*self._connections.values(), *self._dying]:
             self._drop(connection)
-        for timer in (*self._timers, self._sweep):
-            if timer is not None:
-                timer.cancel()
-        self._sweep = None
-        self._listener.close()
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -104,7 +101,7 @@ class StreamEndpoint:
         """Send one message; never waits and never raises."""
         if self._core is None:
             return
-        connection = self._connections.get(hop) or self._alias(hop)
+        connection = self._connections.get(hop) or self._aliases.find(hop, self.security)
         if connection is None:
             if data.startswith(b"SIP/2.0 "):
                 back = way_back(data, hop)
@@ -125,13 +122,6 @@ class StreamEndpoint:
             return
         self.counters["sent"] += 1
         self._write(connection, data)
-
-    def _alias(self, hop: Hop) -> Connection | None:
-        """The connection that somebody opened who listens there and proves to be the one that we would call."""
-        connection = self._aliases.get(hop) if self._aliases else None
-        if connection is None or self.security is None or not self.security.peer_at(*hop[:2]).accepts(connection.names):
-            return None
-        return connection
 
     def _write(self, connection: Connection, data: bytes) -> None:
         had = bool(connection.unsent)
@@ -247,52 +237,50 @@ class StreamEndpoint:
         self._handshakes.end(connection)
         if connection.opened:
             self.on_secured(connection.hop, session.certificate)
+        self._introduce(connection)
         self._come_up(connection)
         if self._is_open(connection):
             self._take(connection, connection.decrypt)  # what came along with the last of the handshake
 
     # -- accepting
 
-    def _on_accept(self) -> None:
-        for _ in range(_ACCEPTS):
-            try:
-                sock, peer = self._listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in _NO_FILES:
-                    self._rest()
-                    return
-                continue  # it is gone again
-            if len(self._connections) >= self._limits.connections:
-                self.counters["refused"] += 1
-                sock.close()
-                continue
-            self.counters["accepted"] += 1
-            sock.setblocking(False)
-            try:
-                tune(sock, self._limits)
-            except OSError:
-                sock.close()
-                continue
-            connection = self._keep(sock, Hop(peer[0], peer[1], *self.local[2:]), opened=False)
-            self._loop.add_reader(sock.fileno(), self._on_readable, connection)
-            if connection.session is not None:
-                connection.timer = self._loop.call_later(self._limits.connect, self._on_stalled, connection)
-                oldest = self._handshakes.begin(connection)
-                if oldest is not None:
-                    self.counters["stalled"] += 1
-                    self._give_up(oldest)
+    def _on_accepted(self, sock: socket.socket, peer: tuple[str, int]) -> None:
+        core = self._core
+        if core is None or len(self._connections) >= self._limits.connections:
+            self.counters["refused"] += 1
+            sock.close()
+            return
+        self.counters["accepted"] += 1
+        sock.setblocking(False)
+        try:
+            tune(sock, self._limits)
+        except OSError:
+            sock.close()
+            return
+        connection = self._keep(sock, Hop(peer[0], peer[1], *self.local[2:]), opened=False)
+        self._loop.add_reader(sock.fileno(), self._on_readable, connection)
+        if not core.knows(connection.hop):
+            oldest = self._strangers.begin(connection)
+            if oldest is not None:
+                self._turn_away(oldest)
+        if connection.session is not None and self._is_open(connection):
+            connection.timer = self._loop.call_later(self._limits.connect, self._on_stalled, connection)
+            oldest = self._handshakes.begin(connection)
+            if oldest is not None:
+                self.counters["stalled"] += 1
+                self._give_up(oldest)
 
-    def _rest(self) -> None:
-        """The process is out of file descriptors: a connection that cannot be taken must not keep the loop busy."""
-        self._loop.remove_reader(self._listener.fileno())
-        self._timers = [self._loop.call_later(self._limits.rest, self._resume)]
+    def _turn_away(self, connection: Connection) -> None:
+        """A stranger who brought nothing good, or must make room: without a word."""
+        self.counters["turned_away"] += 1
+        self._drop(connection)
 
-    def _resume(self) -> None:
-        self._timers = []
-        if self._core is not None:
-            self._loop.add_reader(self._listener.fileno(), self._on_accept)
+    def _introduce(self, connection: Connection) -> None:
+        """Its peer has proved who it is."""
+        if self._core is not None and connection.names:
+            self._core.introduce(connection.hop, connection.names)
+            if self._core.knows(connection.hop):
+                self._strangers.end(connection)
 
     # -- receiving
 
@@ -328,11 +316,20 @@ class StreamEndpoint:
                 piece = pieces.popleft()
                 if piece == PING:
                     pings += 1
-                else:
-                    self.counters["received"] += 1
-                    self._core.receive(piece, self._source_of(piece, connection), self._clock())
+                    continue
+                self.counters["received"] += 1
+                source = self._aliases.source_of(piece, connection, self._core)
+                let_in = self._core.receive(piece, source, self._clock())
+                if connection in self._strangers:
+                    if let_in is False:
+                        pieces.clear()
+                        self._turn_away(connection)
+                    else:
+                        self._strangers.end(connection)
         finally:
-            if pings and self._is_open(connection):  # together: who sends nothing but pings gets no more than a write
+            if (
+                pings and self._is_open(connection) and connection not in self._strangers
+            ):  # together: who sends nothing but pings gets no more than a write
                 self._write(connection, PONG * pings)
             if pieces and self._core is not None:  # a fault of ours in one message must not swallow the others
                 self._loop.call_soon(self._deliver, connection, pieces)
@@ -340,21 +337,12 @@ class StreamEndpoint:
                 self._refuse(connection, connection.framer.fault)
             self._pump()
 
-    def _source_of(self, message: bytes, connection: Connection) -> Hop:
-        """Where a message comes from. Who has proved who it is may listen at another port than it calls from."""
-        if connection.opened or not connection.names:
-            return connection.hop
-        if message.startswith(b"SIP/2.0 "):
-            return connection.alias or connection.hop
-        if connection.alias is None and b"alias" in message:
-            connection.alias = alias_of(message, connection.hop)
-            if connection.alias is not None:
-                self._aliases[connection.alias] = connection
-        return connection.hop
-
     def _refuse(self, connection: Connection, fault: RemoteProtocolError) -> None:
         """Nobody knows where the next message begins: at most one answer, and the end (RFC 3261 §18.3)."""
         self.counters["unframed"] += 1
+        if connection in self._strangers:
+            self._turn_away(connection)
+            return
         self._pump()  # what was asked before is answered before
         outline = outline_of(connection.framer.head)
         refusal = make_refusal(outline, fault, connection.hop) if outline is not None else None
@@ -423,8 +411,12 @@ class StreamEndpoint:
         self._cancel_timer(connection)
         self._dying.discard(connection)
         self._handshakes.end(connection)
-        if connection.alias is not None and self._aliases.get(connection.alias) is connection:
-            del self._aliases[connection.alias]
+        self._strangers.end(connection)
+        if self._core is not None and connection.names:
+            self._core.introduce(connection.hop, ())
+            if connection.alias is not None:
+                self._core.introduce(connection.alias, ())
+        self._aliases.forget(connection)
         if self._is_open(connection):
             del self._connections[connection.hop]
 

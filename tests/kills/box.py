@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TextIO
 
@@ -52,6 +53,13 @@ class Behind:
         self._peers[source.transport] = source
         self._agent.receive(data, source, now)
         self._take()
+
+    def knows(self, source: Hop) -> bool:
+        """Everybody."""
+        return True
+
+    def introduce(self, connection: Hop, names: Collection[str]) -> None:
+        """Nothing, likewise."""
 
     def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:
         """Nothing: phones have no other way."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from math import inf
 
 import pytest
@@ -43,13 +43,22 @@ class Core:
         self.received: list[tuple[bytes, Hop]] = []
         self.refused: list[tuple[bytes, Hop]] = []
         self.lost: list[Hop] = []
+        self.is_friendly = True
+        self.introduced: list[tuple[Hop, frozenset[str]]] = []
         self.on_receive: Callable[[bytes, Hop], None] = lambda data, source: None
         self.changed = asyncio.Event()
 
-    def receive(self, data: bytes, source: Hop, now: float) -> None:
+    def receive(self, data: bytes, source: Hop, now: float) -> bool:
         self.received.append((data, source))
         self.changed.set()
         self.on_receive(data, source)
+        return self.is_friendly
+
+    def knows(self, source: Hop) -> bool:
+        return self.is_friendly
+
+    def introduce(self, connection: Hop, names: Collection[str]) -> None:
+        self.introduced.append((connection, frozenset(names)))
 
     def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:
         self.refused.append((quoted, hop))

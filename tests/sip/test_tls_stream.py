@@ -198,6 +198,7 @@ def test_who_has_to_show_a_certificate_is_known_by_it(workshop: Workshop, good: 
             await peer.send(request())
             await rig.until(lambda: bool(rig.core.received))
             assert rig.streams.identity_of(peer.hop) == {CALLER}
+            assert rig.core.introduced == [(peer.hop, {CALLER})]
             await peer.close()
 
             nobody = await TlsPeer.to(rig, workshop)  # TLS 1.3: it hears of it after its own handshake
