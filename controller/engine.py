@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from controller.credentials import Accounts
 from controller.deep import DeepProber
 from controller.edge.edge import Edge
 from controller.health.board import Board
@@ -21,6 +22,7 @@ from controller.registration import Registrations
 from controller.rules.quality import trunk_targets
 from controller.switchboard import Switchboard
 from controller.types import (
+    NOT_LET_IN,
     CallRecord,
     CallSign,
     Dialplan,
@@ -36,6 +38,9 @@ from sip.element import Element
 from sip.timing import Deadlines, Timing
 from sip.transaction import Hop
 
+#: So long a trunk that refused our credentials is tried behind others, seconds: wrong passwords seldom mend themselves.
+REFUSED_FOR = 60.0
+_AUTH = "auth"  # who judges, for `Board.set_verdict`
 _BRANCH = re.compile(rb"^(?:Via|v)\s*:[^\r\n]*;\s*branch=([^;,\s\r\n]+)", re.MULTILINE | re.IGNORECASE)
 
 
@@ -66,7 +71,10 @@ class Engine:
         self.signals = Signals()
         self.switchboard = Switchboard(dialplan, self.scores)
         self.board = Board(dialplan.trunks.values(), now)
-        self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing)
+        self.accounts = Accounts(element.cnonce_of)
+        self.accounts.swap(dialplan.trunks)
+        self._refusing: set[str] = set()  # trunks that did not take our credentials lately
+        self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing, self.accounts)
         self.plane.epoch_offset = epoch_offset
         self.plane.set_past(now + (timing or Timing()).timer_c)  # RFC 3261 §16.6 step 11: nothing rings for longer
         self.prober = Prober(self.board, hops, element.local, token, *element.listeners.values())
@@ -154,10 +162,13 @@ class Engine:
         self.switchboard.swap(dialplan)
         for name in drained:  # an address that comes to a name is drained with it
             self.drain(name, now)
+        self.accounts.swap(dialplan.trunks)
         self.plane.swap_hops(hops)
         self.edge.access = dialplan.access
         self.element.learn_names(host_names(dialplan, hops))
         self.board.update(dialplan.trunks.values(), now)
+        for trunk in tuple(self._refusing):  # perhaps by other credentials
+            self._on_forgiven(now, trunk)
         self._let_in(now)
         self.prober.update(hops, now)
         self._take(self.deep.update(hops, now), now)
@@ -228,6 +239,10 @@ class Engine:
             signs, evidence.signs = evidence.signs, []
             for sign in signs:
                 self._weigh(sign, now)
+        if self.accounts.refused:
+            refused, self.accounts.refused[:] = self.accounts.refused.copy(), []
+            for trunk, why in refused:
+                self._on_refused(trunk, why, now)
         if plane.records or plane.faults:
             self.news += [*plane.records, *plane.faults]
             plane.records.clear()
@@ -242,6 +257,18 @@ class Engine:
             if before.uplink != self._view.uplink:
                 why = self._view.uplink or "a trunk is alive again"
                 self.news.append(Uplink(bool(self._view.uplink), now, why))
+
+    def _on_refused(self, trunk: str, why: str, now: float) -> None:
+        """A trunk that does not let us in is tried behind others for a while."""
+        self._take(self.board.set_verdict(trunk, _AUTH, NOT_LET_IN, why, now), now)
+        if trunk not in self._refusing:
+            self._refusing.add(trunk)
+            self._deadlines.arm(now + REFUSED_FOR, self._on_forgiven, trunk)
+
+    def _on_forgiven(self, now: float, trunk: str) -> None:
+        if trunk in self._refusing:
+            self._refusing.discard(trunk)
+            self._take(self.board.set_verdict(trunk, _AUTH, None, "its credentials are tried again", now), now)
 
     def _weigh(self, sign: CallSign, now: float) -> None:
         self.signals.add(sign)

@@ -139,6 +139,7 @@ REGISTER_RESPONSE = "REGISTER_RESPONSE"  # a registrar answered, whatever it sai
 # Why a trunk is DEGRADED.
 DEEP_FAILED = "DEEP_FAILED"  # its deep probes fail
 NOT_REGISTERED = "NOT_REGISTERED"  # its carrier does not know where to send calls
+NOT_LET_IN = "NOT_LET_IN"  # it refuses our credentials
 
 #: RFC 3261 §17.2.1 lets a UAS stay quiet for 200 ms; a hedge before that would double healthy calls. Seconds.
 LEAST_HEDGE = 0.25
@@ -257,6 +258,16 @@ class Register:
 
 
 @dataclass(frozen=True, slots=True)
+class Auth:
+    """What a trunk's challenges are answered with (RFC 7616)."""
+
+    user: str
+    password: str = field(repr=False)
+    realm: str = ""  # the only one that gets an answer, "" for any
+    algorithms: tuple[str, ...] = ("MD5", "SHA-256", "SHA-512-256")  # those that may be used
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A SIP carrier or PBX link: how to get somewhere. `rules.expand` makes one of each address of a name."""
 
@@ -289,6 +300,7 @@ class Trunk:
     register: Register | None = None  # None: the other side knows our address
     did_from: DidFrom = DidFrom.AUTO
     nat: bool = False  # it is behind NAT: what its Contact says leads nowhere
+    auth: Auth | None = None  # None: it knows us by our address
 
 
 @dataclass(frozen=True, slots=True)

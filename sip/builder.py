@@ -50,8 +50,8 @@ DEFAULT_MAX_BREADTH = 60  # RFC 5393 §5.3.3
 MAX_HOPS = 255  # RFC 3261 §20.22
 
 #: A BYE of ours to a loser must carry a CSeq above everything its early dialog has seen (PRACK, UPDATE). Gaps are
-#: legal (RFC 3261 §12.2.1.1), so a wide step spares tracking the dialog.
-GLARE_CSEQ_STEP = 100
+#: legal (RFC 3261 §12.2.1.1), so a wide step spares tracking the dialog, also where each takes eight (`sip.sequence`).
+GLARE_CSEQ_STEP = 800
 
 _COPIED_TO_RESPONSE = frozenset(("via", "from", "to", "call-id", "cseq", "timestamp", "record-route"))
 _COPIED_TO_CANCEL = frozenset(("from", "to", "call-id", "max-forwards", "route"))
@@ -169,6 +169,16 @@ def forward_response(response: Response) -> Response:
     forwarded = response.copy()
     forwarded.remove_first_value("via")
     return forwarded
+
+
+def veil_challenge(response: Response) -> Response:
+    """What a sender is told in place of a challenge that he cannot meet: a 500 without it."""
+    kept = [
+        (name, line)
+        for name, line in zip(response.names, response.lines, strict=True)
+        if name not in ("www-authenticate", "proxy-authenticate")
+    ]
+    return Response(500, REASONS[500], [name for name, _ in kept], [line for _, line in kept], response.body)
 
 
 def make_glare_ack(answer: Response, via: str, is_own: Callable[[str], bool]) -> Request:

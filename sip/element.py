@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 
-from sip import builder
+from sip import builder, sequence
 from sip.errors import RemoteProtocolError
 from sip.headers import MAGIC_COOKIE, Via, find_uri, parse_via, split_values
 from sip.message import Message, Request, Response
@@ -81,17 +81,19 @@ class Element:
         *,
         hop: Hop = _BY_UDP,
         came_by: str = "",
+        cseq: int | None = None,
     ) -> str:
         """Our Via for ``request`` forwarded on this path to ``hop``: the same input gives the same branch in any life.
 
         ``path_tag`` names the path (`path_tag_of`) or a method; ``trial`` counts the tries of the path;
         ``loop_tag`` is what `has_passed` looks for; ``came_by`` is the listener by which the request came, and answers
-        go back (`came_by`). A response may stand for the request that it answers.
+        go back (`came_by`); ``cseq`` is the number that goes out, where it is another one (`sip.sequence`, whose mark
+        is part of the path tag then). A response may stand for the request that it answers.
         """
         marked = f"{path_tag}-{trial}-{loop_tag}" if loop_tag else f"{path_tag}-{trial}"
         if came_by:
             marked = f"{marked}{_CAME_BY}{came_by}"
-        return f"{self._via_prefix[hop[2:]]}{_MARK}{marked}-{self._branch_mac(request, request.via, marked)}"
+        return f"{self._via_prefix[hop[2:]]}{_MARK}{marked}-{self._branch_mac(request, request.via, marked, cseq)}"
 
     def path_tag_of(self, path_name: str) -> str:
         """A short stable name of a path for its branch ids; computed at load time."""
@@ -99,11 +101,22 @@ class Element:
 
     def path_tag_in(self, via: Via) -> str:
         """The path tag (or method) in a branch of ours."""
+        return self._tag_in(via).partition(sequence.MARK)[0]
+
+    def _tag_in(self, via: Via) -> str:
         return via.branch[len(_MARK) : -_MAC_CHARS - 1].split("-", 1)[0].partition(_CAME_BY)[0]
 
     def came_by(self, via: Via) -> str:
         """The listener by which the request came that left with this Via of ours (`made_branch` proves that it is)."""
         return via.branch[len(_MARK) : -_MAC_CHARS - 1].partition(_CAME_BY)[2]
+
+    def numbered(self, via: Via) -> tuple[int, int] | None:
+        """(CSeq that came in, try) of the request that left with this Via of ours, None where the number is the same."""
+        return sequence.read_mark(self._tag_in(via)) if sequence.MARK in via.branch else None
+
+    def cnonce_of(self, nonce: str) -> str:
+        """The cnonce of ours for somebody's nonce, the same in any life."""
+        return self._mac(f"cnonce|{nonce}")
 
     def loop_tag_of(self, target: str) -> str:
         """What a branch remembers of all that decided its way (RFC 5393 §4.2.1): ``target`` is the number called."""
@@ -142,12 +155,13 @@ class Element:
             mac.encode("utf-8", "surrogateescape"), self._branch_mac(response, upstream, marked).encode()
         )
 
-    def _branch_mac(self, message: Message, upstream: Via, marked: str) -> str:
+    def _branch_mac(self, message: Message, upstream: Via, marked: str, cseq: int | None = None) -> str:
         # Everything that tells one upstream transaction from another (RFC 3261 §17.2.3), and where its responses go:
         # what comes back with another address in it is not ours to forward.
         sender = f"{upstream.branch}|{upstream.host.lower()}:{upstream.port}|{upstream.params.lower()}"
         old = "" if upstream.branch.startswith(MAGIC_COOKIE) else message.from_tag  # RFC 2543: no unique branch
-        return self._mac(f"{sender}|{message.call_id}|{message.cseq[0]}|{old}|{marked}")
+        number = message.cseq[0] if cseq is None else cseq
+        return self._mac(f"{sender}|{message.call_id}|{number}|{old}|{marked}")
 
     def to_tag_for(self, request: Request) -> str:
         """The To tag of our own responses to this request."""
@@ -173,20 +187,25 @@ class Element:
 
     def forward_response(self, response: Response) -> Response:
         """The copy of a response for upstream (RFC 3261 §16.7 steps 3 and 8): without our Via, our Record-Route turned
-        into the caller's side of the dialog."""
+        into the caller's side of the dialog, with the CSeq that upstream knows."""
         forwarded = builder.forward_response(response)
+        numbered = self.numbered(response.via)
         if 100 < response.status < 300 and "record-route" in forwarded.names:
             for index, name in enumerate(forwarded.names):
                 if name == "record-route":
-                    forwarded.lines[index] = self._turn_route(forwarded.lines[index], forwarded)
+                    forwarded.lines[index] = self._turn_route(forwarded.lines[index], forwarded, numbered)
+        if numbered is not None:
+            sequence.renumber(forwarded, numbered[0])
         return forwarded
 
-    def _turn_route(self, line: str, response: Response) -> str:
+    def _turn_route(self, line: str, response: Response, numbered: tuple[int, int] | None) -> str:
         for text in dict.fromkeys(_SEALED.findall(line)):  # the two entries of one call have the same text
             secret = self._seal.open(text, response.call_id)
             route = decode_route(secret) if secret is not None else None
             if route is not None:
                 turned = replace(route, callee_tag=response.to_tag)
+                if numbered is not None:
+                    turned = replace(turned, tried=numbered[1])
                 line = line.replace(text, self._seal.close(turned.encode(), response.call_id))
         return line
 

@@ -78,6 +78,18 @@ class BranchReleased:
     branch: int
 
 
+class Goodbye:
+    """A BYE of ours to somebody who answered in vain (its transaction's user), where it may be challenged."""
+
+    __slots__ = ("hop", "owner", "request", "tried")
+
+    def __init__(self, owner: Any, request: Request, hop: Hop, tried: Any = None) -> None:
+        self.owner = owner  # of the branch
+        self.request = request
+        self.hop = hop
+        self.tried = tried  # the owner's
+
+
 ForkEvent = BranchProgressed | BranchAnswered | BranchFailed | BranchReleased
 
 
@@ -97,6 +109,7 @@ class Branch:
         "dialog",
         "done",
         "id",
+        "owner",
         "patience",
         "released",
         "request",
@@ -104,9 +117,12 @@ class Branch:
         "transaction",
     )
 
-    def __init__(self, context: ResponseContext, branch_id: int, request: Request, back: Back | None) -> None:
+    def __init__(
+        self, context: ResponseContext, branch_id: int, request: Request, back: Back | None, owner: Any
+    ) -> None:
         self.context = context
         self.back = back
+        self.owner = owner
         self.id = branch_id
         self.dialog = (request.call_id, request.cseq[0], request.from_tag)
         self.request: Request | None = request  # until there is nothing left to cancel
@@ -163,10 +179,13 @@ class ResponseContext:
 
     # -- commands
 
-    def add_branch(self, branch_id: int, request: Request, hop: Hop, now: float, back: Back | None = None) -> None:
+    def add_branch(
+        self, branch_id: int, request: Request, hop: Hop, now: float, back: Back | None = None, owner: Any = None
+    ) -> None:
         """Forward ``request`` on a new branch; its top Via is ours already. ``back`` undoes in responses whatever else
-        the request differs in from that of upstream."""
-        branch = Branch(self, branch_id, request, back)
+        the request differs in from that of upstream. With an ``owner``, the driver's, the responses to a BYE of ours
+        are told (`Goodbye`)."""
+        branch = Branch(self, branch_id, request, back, owner)
         self.branches[branch_id] = branch
         branch.transaction = self._layer.request(request, hop, now, branch)
         if self._relay and request.method != "INVITE":
@@ -306,7 +325,8 @@ class ResponseContext:
             return  # a 2xx without usable addresses cannot be acknowledged; its sender times out by itself
         self._layer.send_stateless(*ack)
         if bye:
-            self._layer.request(*goodbye, now, None)
+            owner = branch.owner
+            self._layer.request(*goodbye, now, None if owner is None else Goodbye(owner, *goodbye))
 
     def _fail(self, branch: Branch, status: int, best: Response | int, *, local: bool) -> list[ForkEvent]:
         if branch.done:

@@ -26,6 +26,9 @@ class SealedRoute:
     entries: int = 1  # 2 where the sides know us by different listeners (RFC 5658 §6)
     callee: Hop | None = None  # where the callee really is, if it is behind NAT: its Contact leads nowhere
     caller_behind_nat: bool = False  # the same of the caller, who is at `caller`
+    first: int | None = None  # CSeq of the INVITE, where its trunk asks for credentials (`sip.sequence`)
+    tried: int = 0  # which try of it was answered; in the caller's own
+    caller_trunk: str = ""  # the trunk where the INVITE came from, if that one asks for credentials
     onward: str = field(default="", compare=False)  # not sealed: the Route value behind ours, "" when it was the last
 
     def encode(self) -> bytes:
@@ -39,6 +42,12 @@ class SealedRoute:
             lines.append(f"h={_write_hop(self.callee)}")
         if self.caller_behind_nat:
             lines.append("n=1")
+        if self.first is not None:
+            lines.append(f"q={self.first}")
+        if self.tried:
+            lines.append(f"a={self.tried}")
+        if self.caller_trunk:
+            lines.append(f"i={self.caller_trunk}")
         return "\n".join(lines).encode("utf-8", "surrogateescape")
 
     @property
@@ -73,6 +82,9 @@ def decode_route(plain: bytes) -> SealedRoute | None:
             entries=int(found.pop("e", "1")),
             callee=None if callee is None else _read_hop(callee),
             caller_behind_nat=found.pop("n", "0") == "1",
+            first=int(found.pop("q")) if "q" in found else None,
+            tried=int(found.pop("a", "0")),
+            caller_trunk=found.pop("i", ""),
         )
     except (KeyError, ValueError):
         return None

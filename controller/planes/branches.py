@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from controller.planes.call import Attempt, Call
+from controller.planes.tries import Leg, Legs
 from controller.types import Trunk
 from sip import builder
 from sip.element import Element
 from sip.message import Request
 from sip.route import SealedRoute
+from sip.sequence import mark
 from sip.transaction import Hop
 
 
@@ -26,24 +28,40 @@ def is_behind_nat(trunks: Mapping[str, Trunk], name: str) -> bool:
 class Branches:
     """Makes the requests of attempts."""
 
-    def __init__(self, element: Element) -> None:
+    def __init__(self, element: Element, legs: Legs) -> None:
         self._element = element
+        self._legs = legs
         self._path_tags: dict[str, str] = {}  # by the name of the path
 
     def make_invite(self, call: Call, attempt: Attempt, trial: int, hop: Hop) -> Request:
         """The INVITE of an attempt; the same call, path and trial give the same one in any life."""
         invite, path, element = call.invite, attempt.path, self._element
         caller = call.context.upstream.hop
+        tag = self._tag_of(path.name)
+        trunk, source = call.trunks.get(path.trunk), call.trunks.get(call.offer.trunk)
+        asked = trunk is not None and trunk.auth is not None
         passport = SealedRoute(
             invite.from_tag,
             caller,
             path.trunk,
             callee=hop if is_behind_nat(call.trunks, path.trunk) else None,
             caller_behind_nat=is_behind_nat(call.trunks, call.offer.trunk),
+            first=invite.cseq[0] if asked else None,
+            caller_trunk=source.name if source is not None and source.auth is not None else "",
         )
         route = element.record_route(invite.call_id, passport, hop)
-        via = element.via_for(invite, self._tag_of(path.name), trial, call.loop_tag, hop=hop, came_by=caller.listener)
-        return builder.forward_request(invite, path.address, via, record_route=route, breadth=attempt.breadth)
+        via = element.via_for(invite, tag, trial, call.loop_tag, hop=hop, came_by=caller.listener)
+        plain = builder.forward_request(invite, path.address, via, record_route=route, breadth=attempt.breadth)
+        if not asked:
+            return plain
+        cseq = invite.cseq[0]
+
+        def make_via(tried: int, number: int) -> str:
+            marked = mark(tag, cseq, tried)
+            return element.via_for(invite, marked, trial, call.loop_tag, hop=hop, came_by=caller.listener, cseq=number)
+
+        attempt.tries = self._legs.begin(Leg(path.trunk, cseq), plain, hop, make_via)
+        return attempt.tries.request()
 
     def _tag_of(self, path: str) -> str:
         tag = self._path_tags.get(path)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from controller.planes.tries import Tries
 from controller.types import Offer, Path, Trunk
 from sip.fork import ResponseContext
 from sip.message import Request
@@ -18,7 +19,7 @@ from sip.transaction import Hop
 class Attempt:
     """The SIP side of one attempt."""
 
-    __slots__ = ("breadth", "fallback", "heard", "path", "started", "told")
+    __slots__ = ("breadth", "fallback", "heard", "path", "started", "told", "tries")
 
     def __init__(self, path: Path, started: float) -> None:
         self.breadth = 0  # its share of the call's, as long as its branch is open
@@ -26,7 +27,14 @@ class Attempt:
         self.started = started
         self.heard = False
         self.told = False  # what it says about the quality of its trunk
-        self.fallback: tuple[Request, Hop] | None = None  # over UDP, when it is too large and TCP fails (§18.1.1)
+        self.tries: Tries | None = None  # of its INVITE, if its trunk may ask for credentials
+        #: Over UDP, when it is too large and TCP fails (§18.1.1).
+        self.fallback: tuple[Request, Hop, Tries | None] | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """Whose credentials a BYE of ours may need on its branch, None where nobody may ask for them."""
+        return self.tries.trunk if self.tries is not None else None
 
 
 class Call:

@@ -6,10 +6,13 @@ Owns where such a request goes and how its copy looks, or why it is refused. Mus
 from __future__ import annotations
 
 from controller.planes.peers import Peers
+from controller.planes.tries import Leg, Legs, Tries, ViaMaker
 from sip import builder
 from sip.element import Element, Refusal
 from sip.headers import find_uri
 from sip.message import Request
+from sip.route import SealedRoute
+from sip.sequence import mark
 from sip.transaction import Hop
 from sip.uri import parse_uri
 
@@ -17,14 +20,36 @@ from sip.uri import parse_uri
 class Dialogs:
     """The calls that are up, known by what their requests bring along."""
 
-    def __init__(self, element: Element, peers: Peers, counters: dict[str, int]) -> None:
+    def __init__(self, element: Element, peers: Peers, legs: Legs, counters: dict[str, int]) -> None:
         """``counters["refused_routes"]`` counts what brought nothing good."""
         self._element = element
+        self._legs = legs
         self._peers = peers
         self._counters = counters
 
-    def forward(self, request: Request, came_by: str) -> tuple[Request, Hop] | int:
-        """The copy to send on and where to, or the status of the refusal. ``came_by`` is the listener it came by."""
+    def forward(self, request: Request, came_by: str) -> tuple[Request, Hop, Tries | None] | int:
+        """The copy to send on, where to, and its tries if it may be challenged, or the status of the refusal.
+        ``came_by`` is the listener it came by."""
+        way = self._find_way(request, came_by)
+        if isinstance(way, int):
+            return way
+        plain, hop, leg = way
+        if leg is None:
+            return plain, hop, None
+        tries = self._legs.begin(leg, plain, hop, self._via_maker(request, hop, came_by))
+        return tries.request(), hop, tries
+
+    def copies(self, request: Request, came_by: str) -> list[tuple[Request, Hop]] | int:
+        """Like `forward` for what is sent on without a transaction, ACK and CANCEL; usually one."""
+        way = self._find_way(request, came_by)
+        if isinstance(way, int):
+            return way
+        plain, hop, leg = way
+        if leg is None:
+            return [(plain, hop)]
+        return [*self._legs.copies(leg, plain, hop, self._via_maker(request, hop, came_by))]
+
+    def _find_way(self, request: Request, came_by: str) -> tuple[Request, Hop, Leg | None] | int:
         element = self._element
         route = element.open_route(request)
         if route is Refusal.NOT_OURS:
@@ -45,7 +70,27 @@ class Dialogs:
         if not self._peers.may_reach(hop, home, "" if to_caller else route.trunk):
             self._counters["refused_routes"] += 1
             return 403
-        # a CANCEL, and an ACK to a failure, have the branch of their INVITE, above us and therefore below
-        method = "INVITE" if request.method in ("CANCEL", "ACK") else request.method
-        via = element.via_for(request, method, hop=hop, came_by=came_by)
-        return builder.forward_request(request, request.uri, via, strip_routes=route.entries), hop
+        via = element.via_for(request, _tag_of(request), hop=hop, came_by=came_by)
+        return builder.forward_request(request, request.uri, via, strip_routes=route.entries), hop, _leg_of(route)
+
+    def _via_maker(self, request: Request, hop: Hop, came_by: str) -> ViaMaker:
+        tag, cseq = _tag_of(request), request.cseq[0]
+
+        def make(tried: int, number: int) -> str:
+            return self._element.via_for(request, mark(tag, cseq, tried), hop=hop, came_by=came_by, cseq=number)
+
+        return make
+
+
+def _tag_of(request: Request) -> str:
+    """What stands for the path in the branch: a CANCEL, and an ACK to a failure, have the branch of their INVITE, above
+    us and therefore below."""
+    method = request.method
+    return "INVITE" if method in ("CANCEL", "ACK") else method if method.isalnum() else "OTHER"
+
+
+def _leg_of(route: SealedRoute) -> Leg | None:
+    """Where the request goes, if credentials may be asked for there."""
+    if route.callee_tag is None:
+        return Leg(route.caller_trunk, None) if route.caller_trunk else None
+    return Leg(route.trunk, route.first, route.tried) if route.first is not None else None

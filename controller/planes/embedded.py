@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Mapping
 from math import inf
 
+from controller.credentials import Accounts
 from controller.edge.sources import Sources
 from controller.planes import past
 from controller.planes.branches import Branches
@@ -22,8 +23,10 @@ from controller.planes.offers import make_offer
 from controller.planes.outside import Answer, answer_outside, parse_target, refuse_extensions
 from controller.planes.peers import Peers
 from controller.planes.record import make_record
+from controller.planes.relays import Relays, try_again
 from controller.planes.sessions import Sessions
 from controller.planes.strays import Strays
+from controller.planes.tries import Legs
 from controller.rules.run import MAX_TRIALS
 from controller.switchboard import Switchboard
 from controller.types import (
@@ -57,15 +60,14 @@ from sip.element import MAX_DATAGRAM, Element
 from sip.errors import RemoteProtocolError
 from sip.fork import (
     Branch,
-    BranchAnswered,
     BranchFailed,
     BranchProgressed,
     BranchReleased,
     ForkEvent,
+    Goodbye,
     ResponseContext,
 )
 from sip.layer import TransactionLayer
-from sip.machines import NON_INVITE_SERVER
 from sip.message import Request
 from sip.timing import Deadlines, Timing
 from sip.transaction import Event, Hop, RequestReceived, StrayResponse, Transaction, TransactionEnded
@@ -83,6 +85,7 @@ class EmbeddedPlane:
         hops: Mapping[str, Hop],
         deadlines: Deadlines,
         timing: Timing | None = None,
+        accounts: Accounts | None = None,
     ) -> None:
         """``hops`` maps each trunk to its address, resolved ahead."""
         self._switchboard = switchboard
@@ -105,10 +108,12 @@ class EmbeddedPlane:
             "loops": 0,
         }
         self.called = Called(self._peers, switchboard)
-        self._dialogs = Dialogs(element, self._peers, self.counters)
-        self._branches = Branches(element)
-        self._strays = Strays(self._layer, element, self._peers, switchboard, self.counters)
+        self._legs = Legs(element, accounts or Accounts(element.cnonce_of))
+        dialogs = Dialogs(element, self._peers, self._legs, self.counters)
         self._sessions = Sessions(switchboard, self.evidence)
+        self._relays = Relays(self._layer, element, dialogs, self._legs, self._sessions, self.counters)
+        self._branches = Branches(element, self._legs)
+        self._strays = Strays(self._layer, element, self._peers, switchboard, self.counters)
         self._calls: dict[str, Call] = {}  # under way, by offer id
         self._retry_after: str | None = None  # set: no new calls any more
 
@@ -191,6 +196,8 @@ class EmbeddedPlane:
         elif isinstance(event.user, Branch):
             for fork_event in event.user.context.handle(event.user, event, now):
                 self._on_fork_event(fork_event, now)
+        elif isinstance(event.user, Goodbye):
+            self._relays.handle_goodbye(event.user, event, now)
         elif isinstance(event, TransactionEnded) and isinstance(event.user, ResponseContext):
             event.user.user = None  # nobody upstream is left; cut the cycle
 
@@ -203,13 +210,13 @@ class EmbeddedPlane:
         request, transaction = event.request, event.transaction
         try:
             if transaction is None:
-                self._on_ack(request, event.source)
+                self._relays.pass_ack(request, event.source)
             elif request.method == "CANCEL":
                 self._on_cancel(transaction, request, event.source, now)
             elif "proxy-require" in request.names:  # RFC 3261 §16.3 step 5: we support no extension of a proxy's
                 self._reply(transaction, refuse_extensions(request, "proxy-require"), now)
             elif request.to_tag:
-                self._relay(transaction, request, event.source, now)
+                self._relays.relay(transaction, request, event.source, now)
             elif self._retry_after is not None and request.method in ("INVITE", "OPTIONS"):
                 self._answer(transaction, 503, now, self._retry_after)  # OPTIONS too: neighbours route away
             elif request.method == "INVITE":
@@ -279,8 +286,7 @@ class EmbeddedPlane:
             if self._element.has_passed(request, self._element.loop_tag_of(user)):
                 pass  # two of us in a circle would copy it for as long as it has hops left
             elif request.to_tag:
-                within = self._dialogs.forward(request, source.listener)
-                onward = [] if isinstance(within, int) else [within]
+                onward = self._relays.find_cancels(request, source)
             else:
                 dialplan, hops = self._switchboard.dialplan, self._peers.hops
                 onward = [*past.forward_cancel(request, user, trunk, dialplan, hops, self._element, source.listener)]
@@ -291,28 +297,6 @@ class EmbeddedPlane:
         self._layer.abandon(transaction, now)
         for cancel, hop in onward:
             self._layer.send_stateless(cancel, hop)
-
-    def _relay(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
-        """A request within a dialog: our sealed Route entry is its passport (RFC 3261 §16.4)."""
-        if "?" in request.uri:
-            parse_target(request)
-        onward = self._dialogs.forward(request, source.listener)
-        if isinstance(onward, int):
-            self._answer(transaction, onward, now)
-            return
-        if request.method == "INVITE":
-            self._layer.respond(transaction, builder.make_response(request, 100), now)
-        context = ResponseContext(self._layer, transaction, self._element, relay=True)
-        transaction.user = context
-        self.counters["relayed"] += 1
-        self._sessions.relay(context, request, now)
-        context.add_branch(1, *onward, now)
-
-    def _on_ack(self, request: Request, source: Hop) -> None:
-        """An ACK to a 2xx is forwarded without a transaction; one that we cannot vouch for is dropped."""
-        onward = self._dialogs.forward(request, source.listener)
-        if not isinstance(onward, int):
-            self._layer.send_stateless(*onward)
 
     def _reply(self, transaction: Transaction, answer: Answer, now: float) -> None:
         status, extra = answer
@@ -330,23 +314,20 @@ class EmbeddedPlane:
             self.counters["glare"] += 1
             return
         if not isinstance(call, Call):  # within a dialog, or a call that is decided
-            if isinstance(event, BranchAnswered):
-                self._sessions.refresh(context, context.branches[event.branch].answer, now)
-                context.respond_with(event.branch, now)
-            elif isinstance(event, BranchFailed):
-                if event.status == 408 and context.upstream.table is NON_INVITE_SERVER:
-                    # RFC 4320 §4.2: whoever says so, its sender has timed out as well
-                    self._layer.abandon(context.upstream, now)
-                else:
-                    context.respond_best(now)
+            self._relays.handle(event, now)
             return
         attempt = call.attempts[event.branch]
         if isinstance(event, BranchFailed):
             if not event.status and attempt.fallback is not None:
-                (request, hop), attempt.fallback = attempt.fallback, None
+                (request, hop, attempt.tries), attempt.fallback = attempt.fallback, None
                 if not context.branches[event.branch].cancel_wanted:
-                    context.add_branch(event.branch, request, hop, now)
+                    context.add_branch(event.branch, request, hop, now, owner=attempt.owner)
                     return
+            if attempt.tries is not None and try_again(event, attempt.tries, now):
+                attempt.fallback = None  # by a transport that works
+                self.evidence.note_life(attempt, now)
+                self._tell(call, AttemptProgressed(event.branch, Milestone.ACCEPTED), now)
+                return
             call.spare += attempt.breadth
             attempt.breadth = 0
             if not event.status:
@@ -406,16 +387,19 @@ class EmbeddedPlane:
         if trunk is not None and trunk.large_over_tcp and len(request.encode()) > MAX_DATAGRAM:
             listener = element.listener_for(hop.host, "tcp", hop)
             if listener is not None:
-                attempt.fallback = request, hop
+                attempt.fallback = request, hop, attempt.tries
                 hop = Hop(hop.host, hop.port, "tcp", listener)
                 request = self._branches.make_invite(call, attempt, command.trial, hop)
-        call.context.add_branch(command.attempt, request, hop, now)
+        call.context.add_branch(command.attempt, request, hop, now, owner=attempt.owner)
 
     def _finish(self, call: Call, command: Finish, now: float) -> None:
         context = call.context
         if command.winner is not None:
             self._sessions.begin(call, command.winner, context.branches[command.winner].answer, now)
             context.respond_with(command.winner, now)
+            tries = call.attempts[command.winner].tries
+            if tries is not None:
+                self._legs.note(tries)
         elif command.cause == WITHDRAWN:
             context.respond(487, now)
         elif command.cause in (FULL, FORBIDDEN):

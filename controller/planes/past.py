@@ -14,10 +14,12 @@ from controller.rules.numbers import read_number
 from controller.rules.order import arrange
 from controller.types import Dialplan, Offer, Path
 from sip import builder
+from sip.account import MAX_TRIES
 from sip.element import Element
 from sip.errors import RemoteProtocolError
 from sip.headers import find_uri
 from sip.message import Request, Response
+from sip.sequence import mark, number_of, renumber
 from sip.transaction import Hop
 from sip.uri import parse_uri
 
@@ -33,17 +35,28 @@ def forward_cancel(
 ) -> Iterator[tuple[Request, Hop]]:
     """The copies of a CANCEL that no INVITE of this life is meant by (RFC 3261 §16.10), and where each goes.
 
-    One for the first try of each path of the number called: where its INVITE went, the branch is that of the INVITE;
-    anywhere else the answer is 481, and means nothing. ``trunk`` is the one that it came from, or "", ``came_by`` the
-    listener.
+    One for the first trial of each path of the number called (over a trunk that asks for credentials, one for each try
+    of that): where its INVITE went, the branch is that of the INVITE; anywhere else the answer is 481, and means
+    nothing. ``trunk`` is the one that it came from, or "", ``came_by`` the listener.
     """
     loop_tag = element.loop_tag_of(user)
     for path in _paths_of(dialplan, user, trunk):
         hop = hops.get(path.trunk)
         if hop is None or hop[2:] not in element.listeners:
             continue
-        via = element.via_for(cancel, element.path_tag_of(path.name), 1, loop_tag, hop=hop, came_by=came_by)
-        yield builder.forward_request(cancel, path.address, via), hop
+        tag, there = element.path_tag_of(path.name), dialplan.trunks.get(path.trunk)
+        if there is None or there.auth is None:
+            via = element.via_for(cancel, tag, 1, loop_tag, hop=hop, came_by=came_by)
+            yield builder.forward_request(cancel, path.address, via), hop
+            continue
+        cseq = cancel.cseq[0]
+        for tried in range(MAX_TRIES + 1):
+            number = number_of(cseq, tried, cseq)
+            marked = mark(tag, cseq, tried)
+            via = element.via_for(cancel, marked, 1, loop_tag, hop=hop, came_by=came_by, cseq=number)
+            onward = builder.forward_request(cancel, path.address, via)
+            renumber(onward, number)
+            yield onward, hop
 
 
 def acknowledge(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from controller.planes.call import Call
 from controller.planes.evidence import Evidence
 from controller.switchboard import Switchboard
-from sip.fork import ResponseContext
 from sip.message import Request, Response
 
 LONGEST_SESSION = 86400.0  # seconds: what claims more is as good as no session timer
@@ -31,31 +30,21 @@ class Sessions:
         self._switchboard.usage.answered(invite.call_id, invite.from_tag, trunk, lines, session, now)
         self._evidence.note_talk(trunk)
 
-    def relay(self, context: ResponseContext, request: Request, now: float) -> None:
-        """A request within a call goes on."""
+    def relay(self, request: Request, now: float) -> str:
+        """A request within a call goes on. Returns the key of the call that it may refresh, "" for none."""
         usage = self._switchboard.usage
         if request.method == "BYE":
             up = usage.ended(request.call_id, request.from_tag, request.to_tag)
             if up is not None:
                 self._evidence.note_goodbye(up.trunk, now - up.since)
         elif request.method in _REFRESHES:
-            key = usage.up.find(request.call_id, request.from_tag, request.to_tag)
-            if key:
-                context.user = _Refresh(key)
+            return usage.up.find(request.call_id, request.from_tag, request.to_tag)
+        return ""
 
-    def refresh(self, context: ResponseContext, answer: Response | None, now: float) -> None:
-        """A request within a call was accepted: if it is a refresh, the session begins anew (RFC 4028 §7.2)."""
-        if isinstance(context.user, _Refresh) and answer is not None:
-            self._switchboard.usage.up.refresh(context.user.key, session_of(answer), now)
-
-
-class _Refresh:
-    """Marks the response context of a request that may be a refresh."""
-
-    __slots__ = ("key",)
-
-    def __init__(self, key: str) -> None:
-        self.key = key
+    def refresh(self, key: str, answer: Response | None, now: float) -> None:
+        """What may refresh the call with this key was accepted: its session begins anew (RFC 4028 §7.2)."""
+        if answer is not None:
+            self._switchboard.usage.up.refresh(key, session_of(answer), now)
 
 
 def session_of(answer: Response) -> float:

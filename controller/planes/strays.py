@@ -11,11 +11,13 @@ from math import inf
 from controller.planes import past
 from controller.planes.peers import Peers
 from controller.switchboard import Switchboard
+from sip import builder
 from sip.element import Element
 from sip.errors import RemoteProtocolError
 from sip.fork import make_release
 from sip.headers import parse_via
 from sip.layer import TransactionLayer, reply_hop
+from sip.message import Response
 from sip.transaction import StrayResponse
 
 
@@ -62,9 +64,10 @@ class Strays:
             hop = reply_hop(vias[1])
             if hop is not None:
                 hop = self._element.find_way(hop._replace(listener=self._element.came_by(vias[0])))
-            if hop is not None:
+            forwarded = self._forward(event.response)
+            if hop is not None and forwarded is not None:
                 self._counters["past_life"] += 1
-                self._layer.send_stateless(self._element.forward_response(event.response), hop)
+                self._layer.send_stateless(forwarded, hop)
             if method == "INVITE" and event.response.status >= 300:
                 trunk, dialplan = self._peers.trunk_of(hop) if hop is not None else "", self._switchboard.dialplan
                 ack = past.acknowledge(event.response, trunk, dialplan, self._peers.hops, self._element)
@@ -72,6 +75,14 @@ class Strays:
                     self._layer.send_stateless(*ack)
         else:
             self.unknown.append(event)
+
+    def _forward(self, response: Response) -> Response | None:
+        """What goes on; None for a challenge that is met when its request comes again."""
+        forwarded = self._element.forward_response(response)
+        if response.status in (401, 407) and self._element.numbered(response.via) is not None:
+            # not meant for the sender; and an INVITE that got its 100 never comes again
+            return builder.veil_challenge(forwarded) if response.cseq[1] == "INVITE" else None
+        return forwarded
 
     def _release_late(self, event: StrayResponse) -> None:
         """Somebody answers whose branch is over, given up and past Timer B: ACK and BYE, each time, without state.
