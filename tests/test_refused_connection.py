@@ -19,7 +19,7 @@ def dialplan(port: int) -> Dialplan:
     path = Path("desk via pbx", "desk", "pbx", f"sip:100@127.0.0.1:{port};transport=tcp")
     return Dialplan(
         "v1",
-        (Listen("127.0.0.1", 0), Listen("127.0.0.1", 0, "tcp")),
+        (Listen("127.0.0.1", 0, "tcp"),),  # and nothing on UDP
         {"pbx": Trunk("pbx", "127.0.0.1", port, "tcp", probe=Probe(every=0.1))},
         {"main": Chain("main", (Stage((Target("desk", (path,)),)),))},
         {},

@@ -107,18 +107,22 @@ def test_inherited_sockets_are_answered_on_and_outlive_a_restart(tmp_path: Path)
         udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         port = Ports(31 * os.getpid() + 8200).pick()
         udp.bind((HOST, port))
+        other = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        other.bind(("127.0.0.2", port))
         tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
         tcp.bind((HOST, port))
         tcp.listen()
         caller = Peer(stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))
         write(tmp_path / "dialplan.yaml", port, {"only": 5071}, ["only"])
         text = (tmp_path / "dialplan.yaml").read_text()
-        both = f'listen: [{{udp: "{HOST}:{port}"}}, {{tcp: "{HOST}:{port}"}}]'
+        both = f'listen: [{{udp: "{HOST}:{port}"}}, {{tcp: "{HOST}:{port}"}}, {{udp: "127.0.0.2:{port}"}}]'
         (tmp_path / "dialplan.yaml").write_text(text.replace(text.split("\n")[1], both))
         for life in range(3):
             caller.request(
                 "OPTIONS", port, uri=f"sip:{HOST}:{port}", branch=f"z9hG4bK-{life}", call_id=f"{life}@caller"
             )
+            asks = wire.request("OPTIONS", f"sip:127.0.0.2:{port}", branch=f"z9hG4bK-other-{life}", rport=True)
+            caller.sock.sendto(asks, ("127.0.0.2", port))
             phone = stack.enter_context(socket.create_connection((HOST, port), 20))
             via = f"SIP/2.0/TCP {HOST}:{phone.getsockname()[1]}"
             phone.sendall(
@@ -127,9 +131,10 @@ def test_inherited_sockets_are_answered_on_and_outlive_a_restart(tmp_path: Path)
                 )
             )
             daemon = Daemon(tmp_path / "dialplan.yaml", tmp_path / "state")
-            daemon.sockets = (udp.fileno(), tcp.fileno())
+            daemon.sockets = (tcp.fileno(), other.fileno(), udp.fileno())
             with daemon:
-                caller.wait_for("SIP/2.0 200")
+                for _ in range(2):
+                    caller.wait_for("SIP/2.0 200")
                 assert phone.recv(4096).startswith(b"SIP/2.0 200")
                 assert daemon.stop() == 0
 
