@@ -29,11 +29,13 @@ from controller.engine import Engine, host_names
 from controller.keys import KeyFileError, load_keys
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.rules.quality import trunk_targets
+from controller.secure import SecureError, keep_alive, make_secure
 from controller.snapshot import EVERY, load_scores, write_scores
 from controller.sockets import ListenError, Sockets
 from controller.status import collect_status, show_listeners
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Inherited, Notifier
+from controller.trust import Trust
 from controller.types import Fault
 from controller.wording import count_routes
 from sip.element import Element
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
 #: By default the collector walks everything again and again: 1,500 calls/s then stall for half a second (measured).
 GC_THRESHOLDS = (100_000, 50, 100)
 
+
+#: How often certificates are looked at, in seconds; warnings are in days.
+WATCH_CERTIFICATES = 3600.0
 
 #: How long calls that are being set up may take to finish once the daemon is asked to end, in seconds.
 DRAIN_TIMEOUT = 30.0
@@ -91,6 +96,7 @@ class App:
         self.endpoint: UdpEndpoint
         self.streams: list[StreamEndpoint]
         self.engine: Engine
+        self._trust: Trust | None = None  # only where there is TLS
 
     def build(self) -> None:
         """Open what the daemon needs.
@@ -123,10 +129,15 @@ class App:
         sockets = Sockets()
         self._undo.append(sockets.close)
         try:
-            sockets.open(plan.listen, inherited, hops.values())
-        except ListenError as error:
+            secured = make_secure(plan, hops)
+            sockets.open(plan.listen, inherited, hops.values(), secured.securities)
+        except (SecureError, ListenError) as error:
             raise StartError(str(error)) from error
         self.endpoint, self.streams = sockets.endpoint, sockets.streams
+        keep_alive(self.streams, hops)
+        if secured.securities:
+            self._trust = Trust(self.streams, clock.epoch, lambda news: log_news(self._log, news))
+            self._trust.swap(plan, hops, secured.securities, secured.ours)
         if unused := inherited.rest():
             self._log.warning("inherited sockets are not in the dialplan", addresses=unused)
         now = clock.monotonic()
@@ -162,6 +173,8 @@ class App:
         self.endpoint.start(self.engine, loop)
         await self._control.start()
         self._supervisor.spawn(self._keep_scores(), "scores")
+        if self._trust is not None:
+            self._supervisor.spawn(self._watch_certificates(self._trust), "certificates")
         self._supervisor.spawn(self._get_ready_for_more(), "compiled")
         self._log.info(
             "ready",
@@ -222,6 +235,11 @@ class App:
         self._to_keep = None
         await run_aside(partial(write_compiled, self._file, self._state_dir, compiled), "compiled")
 
+    async def _watch_certificates(self, trust: Trust) -> None:
+        while True:
+            await asyncio.sleep(WATCH_CERTIFICATES)
+            trust.look()
+
     async def _keep_turning(self, beat: float) -> None:
         """An idle pump stands still: it must show that it can turn."""
         while True:
@@ -230,7 +248,7 @@ class App:
 
     async def status(self, _: Request) -> Answer:
         """How the daemon sees its trunks now."""
-        return {"ok": True, "status": collect_status(self.engine, clock.monotonic())}
+        return {"ok": True, "status": collect_status(self.engine, clock.monotonic(), self._trust)}
 
     async def _reload(self) -> Answer:
         self._notifier.reloading(clock.monotonic())
@@ -257,6 +275,9 @@ class App:
 
     def _swap(self, prepared: Prepared) -> None:
         before, plan = self._dialplan, prepared.compiled.dialplan
+        if self._trust is not None:
+            self._trust.swap(plan, prepared.hops, prepared.secured.securities, prepared.secured.ours)
+        keep_alive(self.streams, prepared.hops)
         self.engine.element.learn_names(prepared.names)
         self.engine.reload(plan, prepared.hops, clock.monotonic())
         self._dialplan = plan

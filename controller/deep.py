@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
-from controller.config.address import authority_of
+from controller.config.address import uri_of
 from controller.health.board import Board, spread_by_name
 from controller.health.detector import Detector, next_beat
 from controller.types import (
@@ -425,7 +425,7 @@ def make_invite(trunk: Trunk, user: str, local: Hop, token: str) -> Request:
     """
     kind = "" if local.transport == "udp" else f";transport={local.transport}"
     host, us = local.host, f"{bracketed(local.host)}:{local.port}"
-    uri = f"sip:{user}@{authority_of(trunk)}{kind}"
+    uri = uri_of(trunk, user)
     address = f"IN IP{6 if ':' in host else 4} {host}"
     offer = [
         "v=0",

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import structlog
 
 from controller.health.score import Change
-from controller.types import CallRecord, Fault, Page, Registered, Transition, Uplink
+from controller.types import CallRecord, CertificateExpiring, Fault, Page, Registered, TlsRefused, Transition, Uplink
 from sip.text import clean
 
 BACKLOG = 10_000  # lines
@@ -94,7 +94,10 @@ def mask_number(number: str) -> str:
     return f"…{number[-2:]}" if len(number) > 4 else "…"
 
 
-def log_news(log: Log, news: CallRecord | Change | Transition | Page | Registered | Uplink | Fault) -> None:
+def log_news(
+    log: Log,
+    news: CallRecord | Change | Transition | Page | Registered | Uplink | Fault | CertificateExpiring | TlsRefused,
+) -> None:
     """Write what the engine has to tell."""
     if isinstance(news, Transition):
         log.info("trunk", trunk=news.trunk, old=news.old, new=news.new, code=news.code, why=news.why)
@@ -110,6 +113,12 @@ def log_news(log: Log, news: CallRecord | Change | Transition | Page | Registere
         return
     if isinstance(news, Uplink):
         log.error("uplink", suspected=news.suspected, why=news.why)
+        return
+    if isinstance(news, CertificateExpiring):
+        (log.error if not news.days else log.warning)("certificate", owner=news.owner, days=news.days, why=news.why)
+        return
+    if isinstance(news, TlsRefused):
+        log.error("tls", trunk=news.trunk, why=news.why)
         return
     if isinstance(news, Fault):
         log.error("fault", what=news.what, advice="a bug in callward: please report it with this line")

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from controller.config.address import authority_of
+from controller.config.address import uri_of
 from controller.health.board import Board
 from controller.health.detector import PROBE_TIMEOUT, Detector
 from controller.types import TRANSPORT_ERROR, UNPROVEN_ERROR, AliveOn, Sample, Transition, Trunk
@@ -216,7 +216,7 @@ def _is_open(probe: _Sent) -> bool:
 def _cut_request(trunk: Trunk, local: Hop) -> tuple[bytes, ...]:
     """The OPTIONS of RFC 3261 §11.1 for this trunk, cut where each probe has its own token: branch, tag, Call-ID."""
     kind = "" if local.transport == "udp" else f";transport={local.transport}"
-    uri = f"sip:{authority_of(trunk)}{kind}"
+    uri = uri_of(trunk)
     us = f"{bracketed(local[0])}:{local[1]}"
     return (
         f"OPTIONS {uri} SIP/2.0\r\nVia: SIP/2.0/{local.transport.upper()} {us};branch={MAGIC_COOKIE}".encode(),

@@ -12,6 +12,7 @@ from pathlib import Path
 from controller.addresses import AddressError, resolve_registrars, resolve_trunks
 from controller.compiled import Compiled
 from controller.config import load, render
+from controller.secure import Secured, SecureError, make_secure
 from controller.types import Dialplan, Listen
 from sip.transaction import Hop
 
@@ -27,6 +28,7 @@ class Prepared:
     compiled: Compiled
     hops: dict[str, Hop]
     names: dict[str, str]  # addresses of other hosts
+    secured: Secured
 
 
 def prepare(file: Path, running: Dialplan) -> Prepared:
@@ -41,9 +43,11 @@ def prepare(file: Path, running: Dialplan) -> Prepared:
     _refuse_other_listeners(running.listen, loaded.dialplan.listen)
     try:
         hops = resolve_trunks(loaded.dialplan)
-    except AddressError as error:
+        secured = make_secure(loaded.dialplan, hops)
+    except (AddressError, SecureError) as error:
         raise ReloadError(str(error)) from error
-    return Prepared(Compiled(loaded.dialplan, findings, loaded.inputs), hops, resolve_registrars(loaded.dialplan))
+    names = resolve_registrars(loaded.dialplan)
+    return Prepared(Compiled(loaded.dialplan, findings, loaded.inputs), hops, names, secured)
 
 
 def _refuse_other_listeners(running: tuple[Listen, ...], wanted: tuple[Listen, ...]) -> None:

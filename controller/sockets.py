@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from controller import clock
 from controller.listeners import advertised_host
@@ -16,6 +16,7 @@ from controller.types import Listen
 from sip.connection import adopt_tcp, open_tcp
 from sip.endpoint import UdpEndpoint, adopt_udp, open_udp
 from sip.stream import StreamEndpoint
+from sip.tls import Security
 from sip.transaction import Hop
 
 Opener = Callable[[str, int], socket.socket]
@@ -35,8 +36,14 @@ class Sockets:
         self.streams: list[StreamEndpoint] = []
         self.ours: list[Hop] = []
 
-    def open(self, listen: Sequence[Listen], inherited: Inherited, hops: Iterable[Hop]) -> None:
-        """Open them all; ``hops`` are the addresses of the trunks.
+    def open(
+        self,
+        listen: Sequence[Listen],
+        inherited: Inherited,
+        hops: Iterable[Hop],
+        securities: Mapping[str, Security] | None = None,
+    ) -> None:
+        """Open them all; ``hops`` are the addresses of the trunks, ``securities`` that of each TLS listener by name.
 
         Raises `ListenError`; what is open then is closed by `close`.
         """
@@ -47,16 +54,16 @@ class Sockets:
                 raise ListenError(
                     f"{one.where}: no interface has an address of the kind of {one.host}; name one address to listen on"
                 )
-            port = self._open(one, inherited)
+            port = self._open(one, inherited, (securities or {}).get(one.listener) if one.tls else None)
             self.ours.append(
                 Hop(host.lower(), one.advertise[1] if one.advertise else port, one.transport, one.listener)
             )
 
-    def _open(self, listen: Listen, inherited: Inherited) -> int:
+    def _open(self, listen: Listen, inherited: Inherited, security: Security | None) -> int:
         if listen.transport == "udp":
             return self.endpoint.add(_open(open_udp, adopt_udp, listen, inherited), listen.listener).port
         sock = _open(open_tcp, adopt_tcp, listen, inherited)
-        streams = StreamEndpoint(sock, clock.monotonic, name=listen.listener)
+        streams = StreamEndpoint(sock, clock.monotonic, name=listen.listener, security=security)
         self.streams.append(streams)
         self.endpoint.streams[streams.local[2:]] = streams
         return streams.local.port

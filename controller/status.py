@@ -14,6 +14,7 @@ from controller.health.readmission import Stage
 from controller.health.score import Row
 from controller.health.signals import Signal
 from controller.registration import Row as Registration
+from controller.trust import Trust
 from controller.types import TrunkHealth
 from controller.wording import address_of
 from sip.uri import bracketed
@@ -21,7 +22,7 @@ from sip.uri import bracketed
 Status = dict[str, Any]
 
 
-def collect_status(engine: Engine, now: float) -> Status:
+def collect_status(engine: Engine, now: float, trust: Trust | None = None) -> Status:
     """The picture at ``now``; times are seconds."""
     dialplan = engine.switchboard.dialplan
     quality = {row.target: row for row in engine.scores.view(now) if not row.region}
@@ -40,6 +41,7 @@ def collect_status(engine: Engine, now: float) -> Status:
         ],
         "registrations": [_registration(row, now) for row in engine.registrations.rows(now)],
         "uplink": engine.board.view.uplink,
+        "certificates": trust.show() if trust is not None else [],
     }
 
 

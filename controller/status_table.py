@@ -49,6 +49,16 @@ def print_status(status: Status, console: Console) -> None:
     if any(trunk["calls"] for trunk in trunks):
         console.print()
         console.print(_table_of_calls(trunks))
+    if status["certificates"]:
+        console.print()
+        console.print(_table_of_certificates(status["certificates"]))
+
+
+def _table_of_certificates(certificates: list[dict[str, Any]]) -> Table:
+    table = make_table("certificate of", "expiry", "refused")
+    for each in certificates:
+        table.add_row(each["owner"], each["expiry"] or "-", f"[red]{each['refused']}[/]" if each["refused"] else "-")
+    return table
 
 
 def _table_of_registrations(registrations: list[dict[str, Any]]) -> Table:

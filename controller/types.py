@@ -110,6 +110,7 @@ NO_REPLY = "NO_REPLY"  # nothing heard at all in time
 NO_PROGRESS = "NO_PROGRESS"  # heard, but not alerting in time
 NO_ANSWER = "NO_ANSWER"  # alerting, but not answered in time
 TRANSPORT_ERROR = "TRANSPORT_ERROR"  # closed port, unreachable, connection refused
+NOT_SECURE = "NOT_SECURE"  # the caller wants TLS all the way (sips:), and this trunk has none
 TRUNK_DOWN = "TRUNK_DOWN"  # health says the trunk is dead
 TARGET_REFUSED = "TARGET_REFUSED"  # another path of the same target brought its refusal
 HEDGE_RELEASED = "HEDGE_RELEASED"  # the silent attempt it stood in for came to life
@@ -268,6 +269,15 @@ class Auth:
 
 
 @dataclass(frozen=True, slots=True)
+class TrunkTls:
+    """Whom a trunk that is reached over TLS has to be."""
+
+    name: str = ""  # the domain that its certificate must name; "": that of its uri
+    ca: str = ""  # path of the authorities that are trusted; "": those of the system
+    verify: bool = True  # False: anybody may be at the other end
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A SIP carrier or PBX link: how to get somewhere. `rules.expand` makes one of each address of a name."""
 
@@ -301,6 +311,8 @@ class Trunk:
     did_from: DidFrom = DidFrom.AUTO
     nat: bool = False  # it is behind NAT: what its Contact says leads nowhere
     auth: Auth | None = None  # None: it knows us by our address
+    tls: TrunkTls | None = None  # None: it is not reached over TLS
+    sips: bool = False  # calls there want TLS all the way (RFC 3261 §26.2.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +415,16 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenTls:
+    """What a TLS listener shows, and what it demands. Paths of PEM files."""
+
+    certificate: str
+    key: str
+    ca: str = ""  # authorities that may have issued the certificates of callers; "": those of the system
+    clients: bool = False  # callers must show one
+
+
+@dataclass(frozen=True, slots=True)
 class Listen:
     """An address the daemon listens on."""
 
@@ -413,6 +435,7 @@ class Listen:
     name: str = ""  # as the operator calls it, "" for none; one of each transport may have the same
     listener: str = ""  # the name of it in a `Hop`: "" for the first of its transport
     advertise: tuple[str, int] | None = None  # what peers reach us by, where that is another address
+    tls: ListenTls | None = None  # None: no TLS is spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +454,7 @@ class Dialplan:
     sites: Mapping[str, Site] = field(default_factory=dict)
     #: By the beginning of the dialled number ("": of any), then by the trunk that the call comes from.
     outbound: Mapping[str, Mapping[str, Route]] = field(default_factory=dict)
+    tls: ListenTls | None = None  # what we show to trunks that ask who we are; None for the first listener's
     dns: Dns = field(default_factory=Dns)
     tenants: Mapping[str, Tenant] = field(default_factory=dict)
     count_for: float = 4 * 3600.0  # a call of which nothing more is heard counts for so many seconds
@@ -483,6 +507,24 @@ class Page:
     since: float  # when it went DOWN
     code: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateExpiring:
+    """A certificate runs out soon, or has: ours, or one that a trunk shows."""
+
+    owner: str  # "trunk carrier-a", "listener tls:0.0.0.0:5061"
+    not_after: float  # seconds since the epoch
+    days: int  # which warning this is: 30, 14, 3, 0 for expired
+    why: str  # a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class TlsRefused:
+    """A trunk could not be reached securely, and is not reached at all then."""
+
+    trunk: str
+    why: str  # a sentence about the other side
 
 
 @dataclass(frozen=True, slots=True)

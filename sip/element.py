@@ -21,7 +21,7 @@ from sip.message import Message, Request, Response
 from sip.route import SealedRoute, decode_route
 from sip.seal import Seal
 from sip.transaction import Hop
-from sip.uri import Uri, bare_host, bracketed, default_port, is_address, parse_uri
+from sip.uri import Uri, bare_host, bracketed, default_port, is_address, parse_uri, transport_of
 
 _MARK = f"{MAGIC_COOKIE}cw-"
 _MAC_CHARS = 22  # 132 bits of a SHA-256 HMAC in base64
@@ -59,9 +59,10 @@ class Element:
         for hop in self.listeners.values():
             at = f"{bracketed(hop.host)}:{hop.port}"
             kind = "" if hop.transport == "udp" else f";transport={hop.transport}"  # udp is the default (RFC 3263 §4.1)
-            # RFC 3581: answers come back to where this comes from, whatever NAT makes of the address
-            rport = ";rport" if hop.transport == "udp" else ""
-            self._via_prefix[hop[2:]] = f"SIP/2.0/{hop.transport.upper()} {at}{rport};branch="
+            # RFC 3581: answers come back to where this comes from, whatever NAT makes of the address; RFC 5923 §5: a TLS
+            # connection of ours serves both ways
+            ask = {"udp": ";rport", "tls": ";alias"}.get(hop.transport, "")
+            self._via_prefix[hop[2:]] = f"SIP/2.0/{hop.transport.upper()} {at}{ask};branch="
             self._uri_prefix[hop[2:]] = f"sip:{at}{kind};lr"
             self._sent_by.add((bare_host(bracketed(hop.host)), hop.port))
             self._fitting.setdefault((hop.transport, ":" in hop.host), []).append(hop)
@@ -173,17 +174,25 @@ class Element:
 
     # -- Record-Route
 
-    def record_route(self, call_id: str, route: SealedRoute, hop: Hop = _BY_UDP) -> str:
+    def record_route(
+        self, call_id: str, route: SealedRoute, hop: Hop = _BY_UDP, sips: tuple[bool, bool] = (False, False)
+    ) -> str:
         """The value that we record; in-dialog requests bring it back.
 
         ``hop`` is the callee's. Where the caller came by another listener there are two entries, so that each side
-        finds on top of its route the one that it can use (RFC 5658 §6); both carry the same passport.
+        finds on top of its route the one that it can use (RFC 5658 §6); both carry the same passport. ``sips`` says
+        whether the caller's Request-URI, and that for the callee, is a SIPS one: its side's entry is one then (RFC 3261
+        §16.6 step 4).
         """
-        ours, theirs = self._uri_prefix[route.caller[2:]], self._uri_prefix[hop[2:]]
+        ours, theirs = self._route_prefix(route.caller, sips[0]), self._route_prefix(hop, sips[1])
         route = replace(route, entries=1 if ours == theirs else 2)
         sealed = self._seal.close(route.encode(), call_id)
         entry = f"<{theirs};{SEAL_PARAM}={sealed}>"
         return entry if ours == theirs else f"{entry}, <{ours};{SEAL_PARAM}={sealed}>"
+
+    def _route_prefix(self, hop: Hop, sips: bool) -> str:
+        prefix = self._uri_prefix[hop[2:]]
+        return "sips" + prefix[3:].replace(";transport=tls", "") if sips and hop.transport == "tls" else prefix
 
     def forward_response(self, response: Response) -> Response:
         """The copy of a response for upstream (RFC 3261 §16.7 steps 3 and 8): without our Via, our Record-Route turned
@@ -240,7 +249,7 @@ class Element:
 
     def owns(self, uri: Uri) -> bool:
         """Whether a URI points at one of our listeners."""
-        return (uri.host, uri.port or default_port(uri.param("transport"))) in self._sent_by
+        return (uri.host, uri.port or default_port(transport_of(uri))) in self._sent_by
 
     def is_own(self, text: str) -> bool:
         """Like `owns`, for the text of a URI; what is no SIP URI is not ours."""
@@ -266,13 +275,12 @@ class Element:
         with several addresses means the one that the side has already; without a port its records say which (RFC 3263
         §4.2), and they have said so before.
         """
-        if uri.scheme != "sip":
-            return None
-        host, transport = uri.host, (uri.param("transport") or "udp").lower()
+        host, transport = uri.host, transport_of(uri)
         addresses = self._names.get(host)
         if addresses is not None:
             host = beside.host if beside.host in addresses else addresses[0]
-            if host == beside.host and uri.port is None and uri.param("transport") in (None, beside.transport):
+            silent = uri.scheme == "sip" and uri.param("transport") is None
+            if host == beside.host and uri.port is None and (silent or transport == beside.transport):
                 return self.find_way(beside)
         if not is_address(host):
             return None

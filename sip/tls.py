@@ -187,9 +187,9 @@ def client_context(trust: str, certificate: str = "", key: str = "", *, verify: 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _harden(context)
     context.check_hostname = False  # `check_names` does: OpenSSL would accept wildcards
-    if verify:
+    if verify and trust:  # without anybody to trust all are refused
         context.load_verify_locations(cadata=trust)
-    else:
+    elif not verify:
         context.verify_mode = ssl.CERT_NONE
     if certificate:
         context.load_cert_chain(certificate, key, password="")

@@ -24,6 +24,15 @@ def default_port(transport: str | None) -> int:
     return 5061 if transport is not None and transport.lower() == "tls" else 5060
 
 
+def transport_of(uri: Uri) -> str:
+    """The transport that a URI asks for (RFC 3263 §4.1 where it says nothing); what SIPS asks for is always TLS, over
+    TCP if it says so, and whoever writes that it is UDP gets neither."""
+    written = uri.param("transport")
+    if uri.scheme == "sips":
+        return "tls" if written is None or written.lower() in {"tcp", "tls"} else "none"
+    return written.lower() if written else "udp"
+
+
 @dataclass(slots=True)
 class Uri:
     """A parsed ``sip:`` or ``sips:`` URI. ``params`` and ``headers`` are raw text. Shared: nobody changes it."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from controller.config.diagnostics import Mistake, quoted
 from controller.types import Trunk
-from sip.uri import bracketed
+from sip.uri import bracketed, default_port
 
 DEFAULT_PORT = 5060  # RFC 3261 §19.1.2
 
@@ -37,19 +37,19 @@ class HostPort(NamedTuple):
     port: int
     transport: str = "udp"
     service: tuple[str, ...] = ()  # of a name without port: whose SRV records say where, the best first (RFC 3263 §4)
+    sips: bool = False  # TLS all the way
 
 
 # --------------------------------------------------------------------------- addresses
 
 
 def parse_trunk_uri(text: str) -> HostPort:
-    """Read ``sip:HOST[:PORT][;transport=udp|tcp]``; raises `Mistake`."""
+    """Read ``sip:HOST[:PORT][;transport=udp|tcp|tls]`` or ``sips:HOST[:PORT]``; raises `Mistake`."""
     scheme, colon, rest = text.partition(":")
-    if scheme.lower() == "sips" and colon:
-        raise Mistake("RESERVED_VALUE", "'sips:' is reserved for a later version", "write sip: for now")
-    if scheme.lower() != "sip" or not colon:
+    sips = scheme.lower() == "sips"
+    if not (sips or scheme.lower() == "sip") or not colon:
         hint = f"write sip:{text}" if _LIKE_HOST_PORT.fullmatch(text) else _SHAPE
-        raise Mistake("BAD_URI", "trunk uri must begin with 'sip:'", hint)
+        raise Mistake("BAD_URI", "trunk uri must begin with 'sip:' or 'sips:'", hint)
     if "@" in rest:
         hint = "remove all up to the '@': the user comes from each endpoint"
         raise Mistake("BAD_URI", "trunk uri cannot have a user part", hint)
@@ -57,16 +57,34 @@ def parse_trunk_uri(text: str) -> HostPort:
         raise Mistake("BAD_URI", "trunk uri cannot have headers", "remove the '?' and all that follows")
     address, *params = rest.split(";")
     transports = [_read_transport(param) for param in params]
+    if sips:
+        if {*transports} - {"tcp", "tls"}:
+            raise Mistake("BAD_URI", "'sips:' means TLS, and never UDP", "remove ;transport=udp, or write sip:")
+        transports = ["tls"]
     transport = transports[-1] if transports else "udp"
     where = _parse_host_port(address, _SHAPE)
     host = _check_host(where.host, _SHAPE)
-    port = DEFAULT_PORT if where.port is None else where.port
+    port = default_port(transport) if where.port is None else where.port
     if not 1 <= port <= 65535:
         raise Mistake("BAD_PORT", f"port {port} does not exist", "write a port from 1 to 65535")
     service: tuple[str, ...] = ()
     if where.port is None and ip_version(host) is None:
         service = (transport,) if transports else ("udp", "tcp")
-    return HostPort(host, port, transport, service)
+    return HostPort(host, port, transport, service, sips)
+
+
+def parse_certificate_name(text: str) -> str:
+    """Read the name or address that a certificate must hold; raises `Mistake`."""
+    if text.startswith("*"):
+        hint = "write the whole name: certificates of SIP domains have none (RFC 5922)"
+        raise Mistake("BAD_HOST", f"{quoted(text)} has a wildcard", hint)
+    return text if ip_version(text) == 6 else _check_host(text, "write a domain, such as sbc.example.com")
+
+
+def uri_of(trunk: Trunk, user: str = "") -> str:
+    """The SIP URI of somebody at a trunk, or of the trunk itself."""
+    kind = "" if trunk.sips or trunk.transport == "udp" else f";transport={trunk.transport}"
+    return f"{'sips' if trunk.sips else 'sip'}:{user}{'@' if user else ''}{authority_of(trunk)}{kind}"
 
 
 def authority_of(trunk: Trunk) -> str:
@@ -161,13 +179,14 @@ def ip_version(host: str) -> int | None:
 def _read_transport(param: str) -> str:
     name, _, value = param.partition("=")
     if name.lower() != "transport":
-        hint = "remove it: only ;transport=udp and ;transport=tcp are understood"
+        hint = "remove it: only ;transport=udp, =tcp and =tls are understood"
         raise Mistake("BAD_URI", f"unknown uri parameter {quoted(param)}", hint)
-    if value.lower() in {"tls", "sctp", "ws", "wss"}:
+    if value.lower() in {"sctp", "ws", "wss"}:
         message = f"transport {quoted(value)} is reserved for a later version"
-        raise Mistake("RESERVED_VALUE", message, "remove it, or write ;transport=tcp")
-    if value.lower() not in {"udp", "tcp"}:
-        raise Mistake("BAD_URI", f"unknown transport {quoted(value)}", "remove it, or write ;transport=udp or =tcp")
+        raise Mistake("RESERVED_VALUE", message, "remove it, or write ;transport=tls")
+    if value.lower() not in {"udp", "tcp", "tls"}:
+        hint = "remove it, or write ;transport=udp, =tcp or =tls"
+        raise Mistake("BAD_URI", f"unknown transport {quoted(value)}", hint)
     return value.lower()
 
 

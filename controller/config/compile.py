@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from controller.config.callers import distinct_sources
+from controller.config.certificates import Certificates
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.facing import build_format
 from controller.config.hours import DAYS, parse_days
@@ -87,10 +88,11 @@ class _Compiler(Places):
     unsure: set[str] = field(default_factory=set)  # keys of defaults whose values are wrong
 
     def dialplan(self, version: str) -> Dialplan:
-        listeners = Listeners(self.file, self.root, self.names, self.report)
+        certificates = Certificates(self.file, self.root, self.names, self.report)
+        listeners = Listeners(self.file, self.root, self.names, self.report, certificates)
         listen = listeners.build()
         sites = self.sites()
-        trunks = self.trunks(listeners, sites)
+        trunks = self.trunks(listeners, certificates, sites)
         targets = self.targets(trunks, sites)
         chains = self.chains(targets)
         routes = self.routes()
@@ -109,6 +111,7 @@ class _Compiler(Places):
             sites=MappingProxyType(sites),
             outbound=MappingProxyType(outbound.routes),
             access=self.file.access,
+            tls=certificates.common(),
         )
 
     # ----------------------------------------------------------------- sections
@@ -167,7 +170,7 @@ class _Compiler(Places):
             name, model.zone, tuple(spans), MappingProxyType(closed), where=self.where(self.key("hours", name))
         )
 
-    def trunks(self, listeners: Listeners, sites: dict[str, Site]) -> dict[str, Trunk]:
+    def trunks(self, listeners: Listeners, certificates: Certificates, sites: dict[str, Site]) -> dict[str, Trunk]:
         trunks = {}
         for name, model in self.file.trunks.items():
             listeners.check_trunk(name, model)
@@ -194,6 +197,8 @@ class _Compiler(Places):
                 register=compile_register(self, name, model, listeners.listen if listeners.all_known else ()),
                 did_from=model.did_from,
                 nat=model.nat,
+                tls=certificates.trunk(name, model),
+                sips=model.uri.sips,
             )
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controller.config.address import HostPort, ip_version
+from controller.config.certificates import Certificates
 from controller.config.diagnostics import Report, quoted
 from controller.config.model import TrunkModel
 from controller.config.places import Places
@@ -21,7 +22,12 @@ from controller.types import Dialplan, Listen
 from sip.uri import bracketed
 
 #: In the order of `Dialplan.listen`: UDP first, which everybody speaks (RFC 3261 §18).
-TRANSPORTS = ("udp", "tcp")
+TRANSPORTS = ("udp", "tcp", "tls")
+_INSTEAD = {
+    "udp": "write another transport here",
+    "tcp": "remove ';transport=tcp'",
+    "tls": "write a uri without TLS here",
+}
 ANYWHERE = ("0.0.0.0", "::")  # recognised here, not bound
 
 
@@ -29,6 +35,7 @@ ANYWHERE = ("0.0.0.0", "::")  # recognised here, not bound
 class Listeners(Places):
     """The listeners of a file."""
 
+    certificates: Certificates
     listen: tuple[Listen, ...] = ()  # filled by `build`
     all_known: bool = False  # no listener is wrong itself
     _found: list[Listen] = field(default_factory=list)
@@ -47,6 +54,8 @@ class Listeners(Places):
             for transport, address in written.items():
                 if address is not None:
                     self._keep(index, transport, address)
+            if "tls" not in node.entries:
+                self.certificates.refuse_elsewhere(index)
         count: Counter[str] = Counter()
         self.listen = ()
         for ours in sorted(self._found, key=lambda listen: TRANSPORTS.index(listen.transport)):
@@ -60,8 +69,9 @@ class Listeners(Places):
     def _keep(self, index: int, transport: str, address: HostPort) -> None:
         model, at = self.file.listen[index], self.at("listen", index, transport)
         advertised = self._advertised(index, address)
+        tls = self.certificates.listener(index, model) if transport == "tls" else None
         ours = Listen(
-            address.host, address.port, transport, where=self.where(at), name=model.name, advertise=advertised
+            address.host, address.port, transport, where=self.where(at), name=model.name, advertise=advertised, tls=tls
         )
         for other in self._found:
             if other.name and (other.name, other.transport) == (ours.name, transport):
@@ -131,8 +141,7 @@ class Listeners(Places):
         if not fitting:
             if model.listener is None:
                 message = f"trunk {quoted(name)} is reached over {transport}, and nothing listens on {transport}"
-                other = "remove ';transport=tcp'" if uri.transport == "tcp" else "write another transport here"
-                hint = f"add {{{uri.transport}: \"IP:PORT\"}} to 'listen', or {other}"
+                hint = f"add {{{uri.transport}: \"IP:PORT\"}} to 'listen', or {_INSTEAD[uri.transport]}"
             else:
                 message = f"trunk {quoted(name)} is reached over {transport}, and {quoted(model.listener)} is not"
                 hint = f'add {uri.transport}: "IP:PORT" to that listener, or name another one ({side[0].where})'
@@ -177,15 +186,7 @@ def _places(node: MapNode, report: Report) -> list[str]:
 
 
 def _named(ours: Listen, key: str) -> Listen:
-    return Listen(
-        ours.host,
-        ours.port,
-        ours.transport,
-        where=ours.where,
-        name=ours.name,
-        listener=key,
-        advertise=ours.advertise,
-    )
+    return replace(ours, listener=key)
 
 
 def _show(ours: Listen) -> str:

@@ -34,6 +34,7 @@ from controller.config.hours import parse_holidays, parse_span, parse_zone
 from controller.config.register import DidFromName, RegisterModel
 from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, OrSwitch, Section, Text, between, matching
 from controller.config.sources import AccessName, Source
+from controller.config.tls_keys import FileName, TlsModel, TrunkTlsModel, VerifyClients
 from controller.config.values import (
     AUTO,
     OFF,
@@ -104,7 +105,7 @@ OrderName = Annotated[
 ]
 Final = Annotated[int, Text(parse_final, {"anyOf": [{"const": 200}, between(300, 699)]})]
 Switch = Annotated[bool, Text(parse_switch, {"type": "boolean"})]
-TrunkUri = Annotated[HostPort, Text(parse_trunk_uri, matching("[sS][iI][pP]:.+"))]
+TrunkUri = Annotated[HostPort, Text(parse_trunk_uri, matching("[sS][iI][pP][sS]?:.+"))]
 ListenAddress = Annotated[HostPort, Text(parse_listen, matching(".+:[0-9]{1,5}"))]
 AdvertisedAddress = Annotated[HostPort, Text(parse_advertised, {"type": "string"})]
 Did = Annotated[str, Text(parse_did, NUMBER)]
@@ -124,12 +125,16 @@ class ListenModel(Section):
     """One address to listen on, of one transport or several."""
 
     RESERVED = {
-        "tls": "this version speaks UDP and TCP only",
         "workers": "one process serves all calls",
     }
 
     udp: ListenAddress | None = None
     tcp: ListenAddress | None = None
+    tls: ListenAddress | None = None
+    certificate: FileName | None = None
+    key: FileName | None = None
+    ca: FileName | None = None
+    verify: VerifyClients | None = None
     name: Name = ""
     advertise: AdvertisedAddress | None = None
 
@@ -186,6 +191,7 @@ class TrunkModel(Section):
     registration: Annotated[RegisterModel | None, OrSwitch] = Field(None, alias="register")
     did_from: DidFromName = DidFrom.AUTO
     nat: Switch = False
+    tls: TrunkTlsModel | None = None
 
 
 class SiteModel(Section):
@@ -302,6 +308,7 @@ class FileModel(Section):
     include: Annotated[list[str], OneOrMore] = []
     listen: list[ListenModel] = Field(min_length=1, examples=[[{"udp": "0.0.0.0:5060"}]])
     access: AccessName = Access.TRUNKS
+    tls: TlsModel | None = None
     defaults: DefaultsModel = DefaultsModel()
     trunks: dict[str, TrunkModel] = Field(examples=[{"carrier-a": {"uri": "sip:192.0.2.10:5060"}}])
     probes: dict[str, ProbeModel] = {}

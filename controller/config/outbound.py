@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from controller.config.address import authority_of
+from controller.config.address import uri_of
 from controller.config.diagnostics import quoted
 from controller.config.model import RouteModel
 from controller.config.places import Places
@@ -17,8 +17,6 @@ from controller.config.validate import Loc, describe
 from controller.rules.numbers import escape_user, write_number
 from controller.rules.order import put_active_first
 from controller.types import DIALLED, Chain, Path, Route, Site, Stage, Target, Trunk
-
-_TRANSPORT = {"udp": "", "tcp": ";transport=tcp"}  # in a URI; udp is what one means that says nothing
 
 
 @dataclass(slots=True)
@@ -122,7 +120,7 @@ def paths_to(
             name=f"{name} via {trunk.name}",
             endpoint=name,
             trunk=trunk.name,
-            address=f"sip:{_write(trunk, user) if is_number else user}@{authority_of(trunk)}{_TRANSPORT[trunk.transport]}",
+            address=uri_of(trunk, _write(trunk, user) if is_number else user),
         )
         for trunk in via
     ]

@@ -35,10 +35,12 @@ from controller.config.register import RegisterModel
 from controller.config.remains import Remains
 from controller.config.section import Section
 from controller.config.source import ListNode, MapNode, Node, ScalarNode, to_data
+from controller.config.tls_keys import TlsModel, TrunkTlsModel
 
 Loc = tuple[int | str, ...]
 
 _MODELS: dict[str, type[Section]] = {
+    "tls": TlsModel,
     "listen": ListenModel,
     "defaults": DefaultsModel,
     "trunks": TrunkModel,
@@ -49,7 +51,12 @@ _MODELS: dict[str, type[Section]] = {
     "chains": StageModel,
     "routes": RouteModel,
 }
-_OF_TRUNKS: dict[str, type[Section]] = {"deep": DeepModel, "format": FormatModel, "register": RegisterModel}
+_OF_TRUNKS: dict[str, type[Section]] = {
+    "deep": DeepModel,
+    "format": FormatModel,
+    "register": RegisterModel,
+    "tls": TrunkTlsModel,
+}
 _EXPECTED = {
     "model_type": "a mapping",
     "dict_type": "a mapping",

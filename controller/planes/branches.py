@@ -49,9 +49,11 @@ class Branches:
             first=invite.cseq[0] if asked else None,
             caller_trunk=source.name if source is not None and source.auth is not None else "",
         )
-        route = element.record_route(invite.call_id, passport, hop)
+        address = secured(path.address) if call.is_sips else path.address
+        sips = call.is_sips, address.startswith("sips:")
+        route = element.record_route(invite.call_id, passport, hop, sips)
         via = element.via_for(invite, tag, trial, call.loop_tag, hop=hop, came_by=caller.listener)
-        plain = builder.forward_request(invite, path.address, via, record_route=route, breadth=attempt.breadth)
+        plain = builder.forward_request(invite, address, via, record_route=route, breadth=attempt.breadth)
         if not asked:
             return plain
         cseq = invite.cseq[0]
@@ -68,3 +70,8 @@ class Branches:
         if tag is None:
             tag = self._path_tags[path] = self._element.path_tag_of(path)
         return tag
+
+
+def secured(address: str) -> str:
+    """The SIPS URI of whoever has this one: a call that came to one is never sent on to a plain one (RFC 5630 §5.3)."""
+    return address if address.startswith("sips:") else "sips" + address[3:].replace(";transport=tls", "")

@@ -47,6 +47,7 @@ class Call:
         "failed",
         "hops",
         "invite",
+        "is_sips",
         "loop_tag",
         "offer",
         "reason",
@@ -62,6 +63,7 @@ class Call:
     ) -> None:
         self.offer = offer
         self.invite = invite
+        self.is_sips = is_sips(invite)
         self.context = context
         self.loop_tag = loop_tag
         self.spare = self.share = breadth  # RFC 5393 §5.3.3: what open branches have not taken; what the next one gets
@@ -73,3 +75,8 @@ class Call:
         self.failed: list[tuple[str, str, str]] = []  # endpoint, trunk, code
         self.hops: Mapping[str, Hop] = {}  # those of the dialplan that it began with, as its plan
         self.trunks: Mapping[str, Trunk] = {}
+
+
+def is_sips(request: Request) -> bool:
+    """Whether a request must go over TLS, all the way (RFC 3261 §26.2.2)."""
+    return request.uri[:5].lower() == "sips:"

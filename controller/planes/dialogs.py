@@ -5,6 +5,7 @@ Owns where such a request goes and how its copy looks, or why it is refused. Mus
 
 from __future__ import annotations
 
+from controller.planes.call import is_sips
 from controller.planes.peers import Peers
 from controller.planes.tries import Leg, Legs, Tries, ViaMaker
 from sip import builder
@@ -67,6 +68,8 @@ class Dialogs:
             hop = element.hop_of(uri, home or route.caller) or home  # a name not looked up: where the dialog began
         if hop is None:
             return 500
+        if hop.transport != "tls" and is_sips(request):
+            return 480  # RFC 3261 §26.2.2: over TLS or not at all
         if not self._peers.may_reach(hop, home, "" if to_caller else route.trunk):
             self._counters["refused_routes"] += 1
             return 403

@@ -37,6 +37,7 @@ from controller.types import (
     NO_PROGRESS,
     NO_REPLY,
     NO_ROUTE,
+    NOT_SECURE,
     TRANSPORT_ERROR,
     WITHDRAWN,
     AttemptFailed,
@@ -375,6 +376,10 @@ class EmbeddedPlane:
         hop = call.hops.get(path.trunk)
         if hop is None or hop[2:] not in element.listeners:
             self._deadlines.arm(now, self._on_not_sent, call, command.attempt, TRANSPORT_ERROR)
+            return
+        if call.is_sips and hop.transport != "tls":
+            call.context.consider(480)
+            self._deadlines.arm(now, self._on_not_sent, call, command.attempt, NOT_SECURE)
             return
         if not call.spare:
             call.context.consider(440)

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.types import FULL, NO_ANSWER, NO_PROGRESS, NO_REPLY, TRANSPORT_ERROR, TRUNK_DOWN, Verdict
+from controller.types import (
+    FULL,
+    NO_ANSWER,
+    NO_PROGRESS,
+    NO_REPLY,
+    NOT_SECURE,
+    TRANSPORT_ERROR,
+    TRUNK_DOWN,
+    Verdict,
+)
 
 #: RFC 3261 §8.2.2.2: this request has come by another path already. Beside a sibling it proves that the sibling lives.
 MERGED = "482"
@@ -21,6 +30,7 @@ DEFAULTS: Mapping[str, Verdict] = {
     TRANSPORT_ERROR: Verdict.NEXT_PATH,
     TRUNK_DOWN: Verdict.NEXT_PATH,
     FULL: Verdict.NEXT_PATH,
+    NOT_SECURE: Verdict.NEXT_PATH,
     # the trunk asks us or is broken
     "401": Verdict.NEXT_PATH,
     "403": Verdict.NEXT_PATH,

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "dialplan.md").read_text(encoding="utf-8")
 HEADINGS = {
     model.FileModel: "## Sections",
+    model.TlsModel: "### `tls`",
     model.ListenModel: "### `listen`",
     model.DefaultsModel: "### `defaults`",
     model.TrunkModel: "### `trunks`",
@@ -52,6 +53,8 @@ def rows(heading: str) -> Iterator[tuple[list[str], str]]:
 def test_every_key_has_its_row_and_no_other(section: type[model.Section]) -> None:
     keys = {field.alias or name for name, field in section.model_fields.items()}
     documented = {key for names, _ in rows(HEADINGS[section]) for key in names}
+    if section is model.TlsModel:
+        keys |= set(model.TrunkTlsModel.model_fields)
     if section is model.DefaultsModel:
         keys |= {"next-path", "next-target", "stop"} | {*map(str, Order)}
     if section is model.StageModel:
