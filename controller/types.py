@@ -105,6 +105,22 @@ class NumberForm(StrEnum):
     NATIONAL = "national"  # 5551234567; a number of another country as `international` has it
 
 
+class Show(StrEnum):
+    """Whose number a trunk is shown as that of the caller."""
+
+    PASS = "pass"  # as it came  # noqa: S105
+    OWN = "own"  # a number of ours: the one that was called, or that of who calls out
+    NUMBER = "number"  # always this one
+
+
+class Asserted(StrEnum):
+    """Whether a trunk is told a number of ours beside From, and as what (RFC 3325)."""
+
+    OFF = "off"
+    ASSERTED = "asserted"  # P-Asserted-Identity: we are part of its network
+    PREFERRED = "preferred"  # P-Preferred-Identity: we are its customer
+
+
 # Causes of our own, beside SIP status codes ("486"): short, stable, upper case.
 NO_REPLY = "NO_REPLY"  # nothing heard at all in time
 NO_PROGRESS = "NO_PROGRESS"  # heard, but not alerting in time
@@ -278,6 +294,20 @@ class TrunkTls:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What a trunk is shown of who calls, and whether it is believed."""
+
+    show: Show = Show.PASS
+    number: str = ""  # of ours, E.164: for `NUMBER`, and for `OWN` where there is none
+    name: str = ""  # display name with a number of ours
+    domain: str = ""  # host of the From with a number of ours; "" for our address
+    asserted: Asserted = Asserted.OFF
+    trusted: bool = True  # part of our trust domain (RFC 3325 §2.3)
+    diversion: bool = False  # told who diverted the call, by Diversion (RFC 5806)
+    history: bool = False  # the same by History-Info (RFC 7044)
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A SIP carrier or PBX link: how to get somewhere. `rules.expand` makes one of each address of a name."""
 
@@ -313,6 +343,7 @@ class Trunk:
     auth: Auth | None = None  # None: it knows us by our address
     tls: TrunkTls | None = None  # None: it is not reached over TLS
     sips: bool = False  # calls there want TLS all the way (RFC 3261 §26.2.2)
+    identity: Identity | None = None  # None: who calls is passed on as it came
 
 
 @dataclass(frozen=True, slots=True)

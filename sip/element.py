@@ -16,12 +16,13 @@ from enum import Enum
 
 from sip import builder, sequence
 from sip.errors import RemoteProtocolError
+from sip.guise import Note, decode_note, keep, restore
 from sip.headers import MAGIC_COOKIE, Via, find_uri, parse_via, split_values
 from sip.message import Message, Request, Response
 from sip.route import SealedRoute, decode_route
 from sip.seal import Seal
 from sip.transaction import Hop
-from sip.uri import Uri, bare_host, bracketed, default_port, is_address, parse_uri, transport_of
+from sip.uri import Uri, bare_host, bracketed, default_port, find_param, is_address, parse_uri, transport_of
 
 _MARK = f"{MAGIC_COOKIE}cw-"
 _MAC_CHARS = 22  # 132 bits of a SHA-256 HMAC in base64
@@ -29,6 +30,8 @@ _CAME_BY = "~"  # in a branch before the name of a listener; no base64 has it
 _BY_UDP = Hop("", 0)  # by the first UDP listener
 SEAL_PARAM = "cw"
 MAX_DATAGRAM = 1300  # RFC 3261 §18.1.1: larger requests go over a transport with congestion control, where there is one
+NOTE_PARAM = "cwn"
+_NOTED = f";{NOTE_PARAM}="
 _SEALED = re.compile(r";\s*cw\s*=\s*([\w.\-]+)", re.IGNORECASE)
 
 
@@ -205,14 +208,29 @@ class Element:
                     forwarded.lines[index] = self._turn_route(forwarded.lines[index], forwarded, numbered)
         if numbered is not None:
             sequence.renumber(forwarded, numbered[0])
+        if _NOTED in response.via.params:
+            restore(forwarded, self._read_note(response))
         return forwarded
+
+    def write_note(self, note: Note, call_id: str) -> str:
+        """What a Via of ours says behind its branch, so that `forward_response` can restore what the sender wrote."""
+        return f"{_NOTED}{self._seal.close(note.encode(), f'via|{call_id}')}"
+
+    def _read_note(self, response: Response) -> Note:
+        secret = self._seal.open(find_param(response.via.params, NOTE_PARAM) or "", f"via|{response.call_id}")
+        return decode_note(secret) if secret is not None else Note()
 
     def _turn_route(self, line: str, response: Response, numbered: tuple[int, int] | None) -> str:
         for text in dict.fromkeys(_SEALED.findall(line)):  # the two entries of one call have the same text
             secret = self._seal.open(text, response.call_id)
             route = decode_route(secret) if secret is not None else None
             if route is not None:
-                turned = replace(route, callee_tag=response.to_tag)
+                turned = replace(
+                    route,
+                    callee_tag=response.to_tag,
+                    caller_as=None if route.caller_as is None else keep(response.require("from")),
+                    callee_as=None if route.callee_as is None else keep(response.require("to")),
+                )
                 if numbered is not None:
                     turned = replace(turned, tried=numbered[1])
                 line = line.replace(text, self._seal.close(turned.encode(), response.call_id))

@@ -29,6 +29,10 @@ class SealedRoute:
     first: int | None = None  # CSeq of the INVITE, where its trunk asks for credentials (`sip.sequence`)
     tried: int = 0  # which try of it was answered; in the caller's own
     caller_trunk: str = ""  # the trunk where the INVITE came from, if that one asks for credentials
+    #: How the side that its requests go to knows the two, None where they were not rewritten, "" where that is too long
+    #: to remember (`sip.guise`).
+    caller_as: str | None = None
+    callee_as: str | None = None
     onward: str = field(default="", compare=False)  # not sealed: the Route value behind ours, "" when it was the last
 
     def encode(self) -> bytes:
@@ -48,6 +52,10 @@ class SealedRoute:
             lines.append(f"a={self.tried}")
         if self.caller_trunk:
             lines.append(f"i={self.caller_trunk}")
+        if self.caller_as is not None:
+            lines.append(f"x={self.caller_as}")
+        if self.callee_as is not None:
+            lines.append(f"y={self.callee_as}")
         return "\n".join(lines).encode("utf-8", "surrogateescape")
 
     @property
@@ -85,6 +93,8 @@ def decode_route(plain: bytes) -> SealedRoute | None:
             first=int(found.pop("q")) if "q" in found else None,
             tried=int(found.pop("a", "0")),
             caller_trunk=found.pop("i", ""),
+            caller_as=found.pop("x", None),
+            callee_as=found.pop("y", None),
         )
     except (KeyError, ValueError):
         return None

@@ -130,7 +130,7 @@ def parse_domain(text: str) -> str:
     shape = "write the host alone, for example sip.carrier.example"
     where = _parse_host_port(text, shape)
     if where.port is not None:
-        raise Mistake("BAD_HOST", "the domain of an account has no port", f"write {where.host}")
+        raise Mistake("BAD_HOST", "a domain has no port", f"write {where.host}")
     _check_host(where.host, shape)
     return where.host
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from controller.config.callers import distinct_sources
 from controller.config.certificates import Certificates
 from controller.config.diagnostics import Mistake, Report, quoted
-from controller.config.facing import build_format
+from controller.config.facing import build_format, build_identity
 from controller.config.hours import DAYS, parse_days
 from controller.config.listen import Listeners
 from controller.config.model import (
@@ -199,6 +199,7 @@ class _Compiler(Places):
                 nat=model.nat,
                 tls=certificates.trunk(name, model),
                 sips=model.uri.sips,
+                identity=build_identity(self, name, model),
             )
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)

@@ -27,6 +27,7 @@ from controller.config.address import (
     parse_trunk_uri,
     parse_user,
 )
+from controller.config.callerid import SHOWS, CallerIdModel, Short
 from controller.config.diagnostics import Mistake, quoted
 from controller.config.duration import parse_duration
 from controller.config.formats import FormatModel
@@ -171,7 +172,6 @@ class TrunkModel(Section):
 
     RESERVED = {
         "auth": "the carrier has to know this host by its IP address",
-        "caller_id": "the caller's number is passed on as it came",
         "limits": "the calls of a trunk are not counted",
     }
 
@@ -192,6 +192,10 @@ class TrunkModel(Section):
     did_from: DidFromName = DidFrom.AUTO
     nat: Switch = False
     tls: TrunkTlsModel | None = None
+    caller_id: Annotated[CallerIdModel | None, Short("show", SHOWS)] = None
+    trusted: Switch = True
+    diversion: Switch = False
+    history_info: Switch = False
 
 
 class SiteModel(Section):

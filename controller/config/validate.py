@@ -13,6 +13,7 @@ import re
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from controller.config.callerid import CallerIdModel
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.formats import FormatModel
 from controller.config.model import (
@@ -56,6 +57,7 @@ _OF_TRUNKS: dict[str, type[Section]] = {
     "format": FormatModel,
     "register": RegisterModel,
     "tls": TrunkTlsModel,
+    "caller_id": CallerIdModel,
 }
 _EXPECTED = {
     "model_type": "a mapping",

@@ -1,13 +1,16 @@
 """How the INVITE of a call looks on the way to a trunk, and what its caller sees of the responses.
 
-Owns the copy that is sent for each attempt. Must not decide whom to try, nor send anything: later policies of what a
-trunk sees (its numbers, its credentials) have their place here, and in `dialogs` for what follows within the call.
+Owns the copy that is sent for each attempt. Must not decide whom to try, nor send anything: what a trunk sees of a call
+is put on here (`border`), and in `dialogs` for what follows within the call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from controller.planes.border.diversion import Why, why_diverted
+from controller.planes.border.dress import Dress, make_dress
 from controller.planes.call import Attempt, Call
 from controller.planes.tries import Leg, Legs
 from controller.types import Trunk
@@ -49,21 +52,42 @@ class Branches:
             first=invite.cseq[0] if asked else None,
             caller_trunk=source.name if source is not None and source.auth is not None else "",
         )
+        dress = self._dress(call, attempt, hop)
+        note = ""  # behind the branch in our Via
+        if dress is not None:
+            passport = replace(passport, caller_as=dress.caller_as, callee_as=dress.callee_as)
+            if dress.note is not None:
+                note = element.write_note(dress.note, invite.call_id)
         address = secured(path.address) if call.is_sips else path.address
         sips = call.is_sips, address.startswith("sips:")
         route = element.record_route(invite.call_id, passport, hop, sips)
-        via = element.via_for(invite, tag, trial, call.loop_tag, hop=hop, came_by=caller.listener)
+        via = element.via_for(invite, tag, trial, call.loop_tag, hop=hop, came_by=caller.listener) + note
         plain = builder.forward_request(invite, address, via, record_route=route, breadth=attempt.breadth)
+        if dress is not None:
+            dress.put_on(plain)
         if not asked:
             return plain
         cseq = invite.cseq[0]
 
         def make_via(tried: int, number: int) -> str:
-            marked = mark(tag, cseq, tried)
-            return element.via_for(invite, marked, trial, call.loop_tag, hop=hop, came_by=caller.listener, cseq=number)
+            marked, by = mark(tag, cseq, tried), caller.listener
+            return element.via_for(invite, marked, trial, call.loop_tag, hop=hop, came_by=by, cseq=number) + note
 
         attempt.tries = self._legs.begin(Leg(path.trunk, cseq), plain, hop, make_via)
         return attempt.tries.request()
+
+    def _dress(self, call: Call, attempt: Attempt, hop: Hop) -> Dress | None:
+        trunk = call.trunks.get(attempt.path.trunk)
+        if trunk is None:
+            return None
+
+        def why() -> Why:
+            endpoint = attempt.path.endpoint
+            return why_diverted(other.outcome for other in call.attempts.values() if other.path.endpoint != endpoint)
+
+        theirs = call.trunks.get(call.offer.trunk)
+        host = self._element.listeners[hop[2:]].host
+        return make_dress(call.dialplan, call.offer, call.invite, trunk, theirs, host, why)
 
     def _tag_of(self, path: str) -> str:
         tag = self._path_tags.get(path)

@@ -10,7 +10,7 @@ from math import inf
 from typing import Any
 
 from controller.planes.tries import Tries
-from controller.types import Offer, Path, Trunk
+from controller.types import Dialplan, Offer, Path, Trunk
 from sip.fork import ResponseContext
 from sip.message import Request
 from sip.transaction import Hop
@@ -19,13 +19,14 @@ from sip.transaction import Hop
 class Attempt:
     """The SIP side of one attempt."""
 
-    __slots__ = ("breadth", "fallback", "heard", "path", "started", "told", "tries")
+    __slots__ = ("breadth", "fallback", "heard", "outcome", "path", "started", "told", "tries")
 
     def __init__(self, path: Path, started: float) -> None:
         self.breadth = 0  # its share of the call's, as long as its branch is open
         self.path = path
         self.started = started
         self.heard = False
+        self.outcome = ""  # why it ended or was given up, as far as that is known
         self.told = False  # what it says about the quality of its trunk
         self.tries: Tries | None = None  # of its INVITE, if its trunk may ask for credentials
         #: Over UDP, when it is too large and TCP fails (§18.1.1).
@@ -44,6 +45,7 @@ class Call:
         "attempts",
         "context",
         "deadline",
+        "dialplan",
         "failed",
         "hops",
         "invite",
@@ -59,7 +61,14 @@ class Call:
     )
 
     def __init__(
-        self, offer: Offer, invite: Request, context: ResponseContext, loop_tag: str, breadth: int, started: float
+        self,
+        offer: Offer,
+        invite: Request,
+        context: ResponseContext,
+        loop_tag: str,
+        breadth: int,
+        started: float,
+        dialplan: Dialplan,
     ) -> None:
         self.offer = offer
         self.invite = invite
@@ -74,7 +83,8 @@ class Call:
         self.ticket: list[Any] | None = None
         self.failed: list[tuple[str, str, str]] = []  # endpoint, trunk, code
         self.hops: Mapping[str, Hop] = {}  # those of the dialplan that it began with, as its plan
-        self.trunks: Mapping[str, Trunk] = {}
+        self.dialplan = dialplan
+        self.trunks: Mapping[str, Trunk] = dialplan.trunks
 
 
 def is_sips(request: Request) -> bool:

@@ -10,6 +10,7 @@ from controller.planes.peers import Peers
 from controller.planes.tries import Leg, Legs, Tries, ViaMaker
 from sip import builder
 from sip.element import Element, Refusal
+from sip.guise import Note, keep, restore
 from sip.headers import find_uri
 from sip.message import Request
 from sip.route import SealedRoute
@@ -34,10 +35,10 @@ class Dialogs:
         way = self._find_way(request, came_by)
         if isinstance(way, int):
             return way
-        plain, hop, leg = way
+        plain, hop, leg, note = way
         if leg is None:
             return plain, hop, None
-        tries = self._legs.begin(leg, plain, hop, self._via_maker(request, hop, came_by))
+        tries = self._legs.begin(leg, plain, hop, self._via_maker(request, hop, came_by, note))
         return tries.request(), hop, tries
 
     def copies(self, request: Request, came_by: str) -> list[tuple[Request, Hop]] | int:
@@ -45,12 +46,12 @@ class Dialogs:
         way = self._find_way(request, came_by)
         if isinstance(way, int):
             return way
-        plain, hop, leg = way
+        plain, hop, leg, note = way
         if leg is None:
             return [(plain, hop)]
-        return [*self._legs.copies(leg, plain, hop, self._via_maker(request, hop, came_by))]
+        return [*self._legs.copies(leg, plain, hop, self._via_maker(request, hop, came_by, note))]
 
-    def _find_way(self, request: Request, came_by: str) -> tuple[Request, Hop, Leg | None] | int:
+    def _find_way(self, request: Request, came_by: str) -> tuple[Request, Hop, Leg | None, str] | int:
         element = self._element
         route = element.open_route(request)
         if route is Refusal.NOT_OURS:
@@ -73,14 +74,32 @@ class Dialogs:
         if not self._peers.may_reach(hop, home, "" if to_caller else route.trunk):
             self._counters["refused_routes"] += 1
             return 403
-        via = element.via_for(request, _tag_of(request), hop=hop, came_by=came_by)
-        return builder.forward_request(request, request.uri, via, strip_routes=route.entries), hop, _leg_of(route)
+        sender, receiver = (route.callee_as, route.caller_as) if to_caller else (route.caller_as, route.callee_as)
+        hides = bool(self._peers.untrusted) and self._is_hidden(route)
+        note = ""  # behind the branch in our Via
+        if sender is not None or receiver is not None or hides:
+            written = Note(
+                keep(request.require("from")) if sender is not None else "",
+                keep(request.require("to")) if receiver is not None else "",
+                hides=hides,
+            )
+            note = element.write_note(written, request.call_id)
+        via = element.via_for(request, _tag_of(request), hop=hop, came_by=came_by) + note
+        onward = builder.forward_request(request, request.uri, via, strip_routes=route.entries)
+        if note:
+            restore(onward, Note(sender or "", receiver or "", hides=hides))
+        return onward, hop, _leg_of(route), note
 
-    def _via_maker(self, request: Request, hop: Hop, came_by: str) -> ViaMaker:
+    def _is_hidden(self, route: SealedRoute) -> bool:
+        """Whether one of the two sides is not to learn who the other really is, or not to be believed."""
+        untrusted = self._peers.untrusted
+        return route.trunk in untrusted or self._peers.trunk_of(route.caller) in untrusted
+
+    def _via_maker(self, request: Request, hop: Hop, came_by: str, note: str) -> ViaMaker:
         tag, cseq = _tag_of(request), request.cseq[0]
 
         def make(tried: int, number: int) -> str:
-            return self._element.via_for(request, mark(tag, cseq, tried), hop=hop, came_by=came_by, cseq=number)
+            return self._element.via_for(request, mark(tag, cseq, tried), hop=hop, came_by=came_by, cseq=number) + note
 
         return make
 

@@ -256,8 +256,8 @@ class EmbeddedPlane:
             return
         context = ResponseContext(self._layer, transaction, self._element)
         transaction.user = context
-        call = context.user = Call(offer, _without_routes(request), context, loop_tag, breadth, now)
-        call.hops, call.trunks = self._peers.hops, self._switchboard.dialplan.trunks
+        call = context.user = Call(offer, _without_routes(request), context, loop_tag, breadth, now, dialplan)
+        call.hops = self._peers.hops
         self._calls[offer.id] = call
         call.share = max(1, breadth // _width(self._switchboard.runs[offer.id].plan))
         self._execute(call, commands, now)
@@ -335,7 +335,7 @@ class EmbeddedPlane:
                 self.evidence.note_failure(attempt, TRANSPORT_ERROR)
             elif not event.local:
                 self.evidence.note_life(attempt, now)
-            cause = str(event.status) if event.status else TRANSPORT_ERROR
+            cause = attempt.outcome = str(event.status) if event.status else TRANSPORT_ERROR
             if not event.local or not event.status:
                 self.evidence.note_sign(call, attempt, cause, now, event.retry_after)
             self._tell(call, AttemptFailed(event.branch, cause), now)
@@ -361,6 +361,7 @@ class EmbeddedPlane:
             if isinstance(command, StartAttempt):
                 self._start(call, command, now)
             elif isinstance(command, CancelAttempt):
+                call.attempts[command.attempt].outcome = command.why
                 if command.why in (NO_REPLY, NO_PROGRESS):
                     self.evidence.note_sign(call, call.attempts[command.attempt], command.why, now)
                 call.context.cancel_branch(command.attempt, self._reason_for(call, command.why), now)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from controller.planes.offers import format_of
+from controller.planes.border.dress import make_dress
+from controller.planes.offers import format_of, parse_caller
 from controller.rules.match import match_route
 from controller.rules.numbers import read_number
 from controller.rules.order import arrange
@@ -39,23 +40,28 @@ def forward_cancel(
     of that): where its INVITE went, the branch is that of the INVITE; anywhere else the answer is 481, and means
     nothing. ``trunk`` is the one that it came from, or "", ``came_by`` the listener.
     """
-    loop_tag = element.loop_tag_of(user)
-    for path in _paths_of(dialplan, user, trunk):
+    loop_tag, trunks = element.loop_tag_of(user), dialplan.trunks
+    offer = _offer(dialplan, user, trunk, parse_caller(cancel))
+    for path in _paths_of(dialplan, offer):
         hop = hops.get(path.trunk)
         if hop is None or hop[2:] not in element.listeners:
             continue
-        tag, there = element.path_tag_of(path.name), dialplan.trunks.get(path.trunk)
-        if there is None or there.auth is None:
-            via = element.via_for(cancel, tag, 1, loop_tag, hop=hop, came_by=came_by)
-            yield builder.forward_request(cancel, path.address, via), hop
-            continue
+        tag, there = element.path_tag_of(path.name), trunks.get(path.trunk)
+        dress = None
+        if there is not None:  # From and To are those of its INVITE
+            host = element.listeners[hop[2:]].host
+            dress = make_dress(dialplan, offer, cancel, there, trunks.get(trunk), host)
+        note = element.write_note(dress.note, cancel.call_id) if dress is not None and dress.note is not None else ""
         cseq = cancel.cseq[0]
-        for tried in range(MAX_TRIES + 1):
-            number = number_of(cseq, tried, cseq)
-            marked = mark(tag, cseq, tried)
+        for tried in range(MAX_TRIES + 1) if there is not None and there.auth is not None else (None,):
+            number = None if tried is None else number_of(cseq, tried, cseq)
+            marked = tag if tried is None else mark(tag, cseq, tried)
             via = element.via_for(cancel, marked, 1, loop_tag, hop=hop, came_by=came_by, cseq=number)
-            onward = builder.forward_request(cancel, path.address, via)
-            renumber(onward, number)
+            onward = builder.forward_request(cancel, path.address, via + note)
+            if dress is not None:
+                dress.exchange(onward)
+            if number is not None:
+                renumber(onward, number)
             yield onward, hop
 
 
@@ -68,20 +74,25 @@ def acknowledge(
     path cannot be found again: To names another number than was called, or the dialplan is another one.
     """
     try:
-        user = parse_uri(find_uri(final.require("to"))).user
+        seen = element.forward_response(final)  # To as the caller wrote it
+        user = parse_uri(find_uri(seen.require("to"))).user
     except RemoteProtocolError:
         return None
     tag = element.path_tag_in(final.via)
-    for path in _paths_of(dialplan, user, trunk):
+    for path in _paths_of(dialplan, _offer(dialplan, user, trunk)):
         hop = hops.get(path.trunk)
         if hop is not None and element.path_tag_of(path.name) == tag:
             return builder.make_lost_ack(path.address, final), hop
     return None
 
 
-def _paths_of(dialplan: Dialplan, user: str, trunk: str) -> list[Path]:
+def _offer(dialplan: Dialplan, user: str, trunk: str, caller: str = "") -> Offer:
+    form = format_of(dialplan, trunk)
+    return Offer("", read_number(form, user, called=True), read_number(form, caller), trunk=trunk)
+
+
+def _paths_of(dialplan: Dialplan, offer: Offer) -> list[Path]:
     """Every path that such a call may take, whatever the hour and the state of trunks."""
-    offer = Offer("", read_number(format_of(dialplan, trunk), user, called=True), trunk=trunk)
     route = match_route(dialplan, offer)
     if route is None:
         return []

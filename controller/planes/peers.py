@@ -22,6 +22,7 @@ class Peers:
         self._hosts: dict[str, set[str]] = {}  # each host that a name ever had in this life, for the same reason
         self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
         self.sources = Sources()
+        self.untrusted: set[str] = set()  # trunks that are neither told nor believed who somebody is
 
     def swap(self, hops: Mapping[str, Hop], trunks: Mapping[str, Trunk]) -> None:
         """Use these addresses from now on."""
@@ -34,6 +35,7 @@ class Peers:
             hop[:2]: trunks[name].carrier or common_name(name) for name, hop in hops.items() if name in trunks
         }
         self.sources.swap(hops.items(), trunks)
+        self.untrusted = {name for name, trunk in trunks.items() if trunk.identity and not trunk.identity.trusted}
 
     def trunk_of(self, source: Hop) -> str:
         """The trunk that a packet really came from, "" where that is not one and certain (`Sources.trunk_of`)."""

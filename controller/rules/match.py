@@ -21,13 +21,16 @@ _DIALLED = re.compile(r"\+?[0-9*#]+")
 
 def match_route(dialplan: Dialplan, offer: Offer) -> Route | None:
     """The route of an offer, or None if nobody here owns the called number."""
-    did = offer.did
     return (
-        _find(dialplan.routes, did)
-        or (_find_prefix(dialplan.prefixes, did) if dialplan.prefixes else None)
+        find_inbound(dialplan, offer.did)
         or (_find_outbound(dialplan.outbound, offer) if dialplan.outbound else None)
         or dialplan.default
     )
+
+
+def find_inbound(dialplan: Dialplan, number: str) -> Route | None:
+    """The route that a number has because it is one of ours."""
+    return _find(dialplan.routes, number) or (_find_prefix(dialplan.prefixes, number) if dialplan.prefixes else None)
 
 
 def _find_outbound(outbound: Mapping[str, Mapping[str, Route]], offer: Offer) -> Route | None:
