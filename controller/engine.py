@@ -80,7 +80,9 @@ class Engine:
         self.prober = Prober(self.board, hops, element.local, token, *element.listeners.values())
         self.deep = DeepProber(self.board, hops, element, token, now, timing)
         self.edge = Edge(element, dialplan.access, self.plane.sources)
-        self.registrations = Registrations(self.board, dialplan.trunks, hops, element, token, now, timing)
+        self.registrations = Registrations(
+            self.board, dialplan.trunks, hops, element, token, now, timing, lambda trunk: self.accounts.find(trunk.name)
+        )
         self._expect_calls()
         self.outbox = self.plane.outbox
         self.news: list[CallRecord | Change | Transition | Page | Registered | Uplink | Fault] = []

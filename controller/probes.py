@@ -177,6 +177,8 @@ class Prober:
         trunk = probe.watch.detector.trunk
         # Any final status is alive (RFC 3261 §11.2): even a 503 was made by somebody who is there.
         alive = status < 300 or trunk.probe is None or trunk.probe.alive_on is not AliveOn.SUCCESS
+        if trunk.auth is not None and status in (401, 407):
+            alive = True  # it asks whoever comes, which says nothing about its service
         sample = Sample(trunk.name, alive=alive, code=f"PROBE_{status}", latency=now - probe.at)
         return True, self._board.observe(sample, now)
 

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from controller.config.auth import compile_auth
 from controller.config.callers import distinct_sources
 from controller.config.certificates import Certificates
 from controller.config.diagnostics import Mistake, Report, quoted
@@ -200,6 +201,7 @@ class _Compiler(Places):
                 tls=certificates.trunk(name, model),
                 sips=model.uri.sips,
                 identity=build_identity(self, name, model),
+                auth=compile_auth(model.auth),
             )
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)

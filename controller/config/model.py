@@ -27,6 +27,7 @@ from controller.config.address import (
     parse_trunk_uri,
     parse_user,
 )
+from controller.config.auth import AuthModel
 from controller.config.callerid import SHOWS, CallerIdModel, Short
 from controller.config.diagnostics import Mistake, quoted
 from controller.config.duration import parse_duration
@@ -171,7 +172,6 @@ class TrunkModel(Section):
     """A SIP carrier or PBX link."""
 
     RESERVED = {
-        "auth": "the carrier has to know this host by its IP address",
         "limits": "the calls of a trunk are not counted",
     }
 
@@ -196,6 +196,7 @@ class TrunkModel(Section):
     trusted: Switch = True
     diversion: Switch = False
     history_info: Switch = False
+    auth: AuthModel | None = None
 
 
 class SiteModel(Section):

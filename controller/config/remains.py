@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, GetPydanticSchema
 
 from controller.config.address import HostPort
+from controller.config.auth import AuthModel
 from controller.config.model import (
     EndpointModel,
     FileModel,
@@ -31,10 +32,6 @@ from controller.config.model import (
 from controller.config.section import OneOrMore, Section
 
 _NOWHERE = HostPort("", 0)
-
-
-class _Trunk(TrunkModel):
-    uri: TrunkUri = _NOWHERE
 
 
 class _Endpoint(EndpointModel):
@@ -65,6 +62,17 @@ def _read_as(model: type[Section]) -> GetPydanticSchema:
         return handler.generate_schema(model)
 
     return GetPydanticSchema(schema)
+
+
+class _Auth(AuthModel):
+    user: str = ""
+    password: str = ""
+    algorithms: list[str] = []
+
+
+class _Trunk(TrunkModel):
+    uri: TrunkUri = _NOWHERE
+    auth: Annotated[AuthModel, _read_as(_Auth)] | None = None
 
 
 class _Route(RouteModel):

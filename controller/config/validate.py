@@ -13,6 +13,7 @@ import re
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from controller.config.auth import AuthModel
 from controller.config.callerid import CallerIdModel
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.formats import FormatModel
@@ -58,6 +59,7 @@ _OF_TRUNKS: dict[str, type[Section]] = {
     "register": RegisterModel,
     "tls": TrunkTlsModel,
     "caller_id": CallerIdModel,
+    "auth": AuthModel,
 }
 _EXPECTED = {
     "model_type": "a mapping",

@@ -22,6 +22,7 @@ HEADINGS = {
     model.DefaultsModel: "### `defaults`",
     model.TrunkModel: "### `trunks`",
     model.DeepModel: "### `deep`",
+    model.AuthModel: "### `auth`",
     model.RegisterModel: "### `register`",
     model.ProbeModel: "### `probes`",
     model.SiteModel: "### `sites`",
