@@ -74,14 +74,16 @@ class Engine:
         self.accounts = Accounts(element.cnonce_of)
         self.accounts.swap(dialplan.trunks)
         self._refusing: set[str] = set()  # trunks that did not take our credentials lately
-        self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing, self.accounts)
+        secret = token() if any(ours.phones for ours in dialplan.listen) else ""
+        self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing, self.accounts, secret)
         self.plane.epoch_offset = epoch_offset
         self.plane.set_past(now + (timing or Timing()).timer_c)  # RFC 3261 §16.6 step 11: nothing rings for longer
         self.prober = Prober(self.board, hops, element.local, token, *element.listeners.values())
         self.deep = DeepProber(self.board, hops, element, token, now, timing)
         self.edge = Edge(element, dialplan.access, self.plane.sources)
+        find_account = self.accounts.find
         self.registrations = Registrations(
-            self.board, dialplan.trunks, hops, element, token, now, timing, lambda trunk: self.accounts.find(trunk.name)
+            self.board, dialplan.trunks, hops, element, token, now, timing, account_of=find_account
         )
         self._expect_calls()
         self.outbox = self.plane.outbox
@@ -179,7 +181,8 @@ class Engine:
         self._settle(now)
 
     def _expect_calls(self) -> None:
-        """Calls to what we register come from its registrars, or from whoever was told there."""
+        """Calls to what we register come from its registrars, or from whoever was told there; others from phones."""
+        self.edge.phones = self.plane.phones.listeners
         self.plane.called.accounts = self.registrations.accounts
         self.edge.contacts = frozenset(user.encode() for user in self.registrations.accounts)
         for hop, trunk in self.registrations.registrars():

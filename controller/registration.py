@@ -68,6 +68,7 @@ class _Watch:
 
     name: str
     register: Register
+    account: Account | None
     members: dict[Hop, str]  # the trunk's own addresses, and what it is called there
     registration: Registration
     ticket: list[Any] | None = None  # of its next turn, or of the end of its binding
@@ -110,7 +111,7 @@ class Registrations:
         token: Callable[[], str],
         now: float,
         timing: Timing | None = None,
-        account_of: Callable[[Trunk], Account | None] = lambda trunk: None,
+        account_of: Callable[[str], Account | None] = lambda trunk: None,
     ) -> None:
         """``hops`` has the resolved address of each trunk by name, ``token`` makes unguessable tokens, ``account_of``
         makes what answers the challenges of a trunk."""
@@ -347,13 +348,13 @@ class Registrations:
         members = {hops[trunk.name]: trunk.name for trunk in family if trunk.name in hops}
         registrars = self._registrars_of(register, [*members])
         binding = Binding(register.user, register.domain, contact, register.expires)
-        account = self._account_of(family[0])
+        account = self._account_of(name)
         if old is not None and old.registration.binding.aor == binding.aor:
             watch = old
             watch.registration.follow(registrars, now)
-            if watch.register != register:
+            if watch.register != register or watch.account is not account:
                 watch.registration.renew(binding, account, now)
-            watch.register, watch.members = register, members
+            watch.register, watch.account, watch.members = register, account, members
             if watch.told is False:  # an address that is new is no better than the others
                 self._judge_as(watch, NOT_REGISTERED, f"not registered: {watch.registration.why}", now)
         else:
@@ -361,7 +362,7 @@ class Registrations:
                 self._leave(old, now)
             first = now + spread_by_name(name) * SPREAD
             registration = Registration(binding, registrars, self._token, self._roll, first, account)
-            watch = _Watch(name, register, members, registration)
+            watch = _Watch(name, register, account, members, registration)
         self._watches[name] = watch
         self._arm(watch, now)
 

@@ -161,6 +161,9 @@ NOT_LET_IN = "NOT_LET_IN"  # it refuses our credentials
 #: RFC 3261 §17.2.1 lets a UAS stay quiet for 200 ms; a hedge before that would double healthy calls. Seconds.
 LEAST_HEDGE = 0.25
 
+#: What users give their password for.
+REALM = "callward"
+
 #: Stands in the address of a path where the plan puts the number that was dialled.
 DIALLED = "{dialled}"
 
@@ -467,6 +470,17 @@ class Listen:
     listener: str = ""  # the name of it in a `Hop`: "" for the first of its transport
     advertise: tuple[str, int] | None = None  # what peers reach us by, where that is another address
     tls: ListenTls | None = None  # None: no TLS is spoken
+    phones: bool = False  # strangers are asked who they are, instead of getting silence
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A phone, or a PBX without an address of its own, that is known by a password."""
+
+    name: str
+    ha1: str = field(repr=False)  # what its digest is checked with, in `REALM`
+    trunk: str = ""  # its calls are those of this trunk; "" for those of nobody that is known
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,6 +505,7 @@ class Dialplan:
     count_for: float = 4 * 3600.0  # a call of which nothing more is heard counts for so many seconds
     #: None looks at nobody: for dialplans that are made in code, a compiled one always says.
     access: Access | None = None
+    users: Mapping[str, User] = field(default_factory=dict)
 
 
 # --------------------------------------------------------------------------- health

@@ -7,6 +7,7 @@ Owns the transactions of both sides and `outbox`, what the transport must send. 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from sip import builder
@@ -26,6 +27,10 @@ _METHODS = (
 )  # fmt: skip
 
 
+#: (request, source, now) -> who sent it, "" for nobody that is known, or the response that it gets instead.
+Screen = Callable[[Request, Hop, float], str | Response]
+
+
 class TransactionLayer:
     """All transactions of one element.
 
@@ -36,6 +41,7 @@ class TransactionLayer:
         self.timing = timing or Timing()
         self.deadlines = deadlines
         self.events: list[Event] = []
+        self.screen: Screen | None = None  # asks who sends what begins a transaction
         self.outbox: list[tuple[bytes, Hop]] = []
         self.counters: dict[str, int] = {"malformed": 0, "malformed_answered": 0}
         self.behind_nat: frozenset[str] = frozenset()  # hosts that are answered where they send from, asked or not
@@ -170,11 +176,15 @@ class TransactionLayer:
             known.handle(Input.REQUEST, now)
             return
         reply_to = mark_source(request, source, source.host in self.behind_nat)
+        identity = self.screen(request, source, now) if self.screen is not None else ""
+        if not isinstance(identity, str):
+            self.send_stateless(identity, reply_to)
+            return
         table = INVITE_SERVER if method == "INVITE" else NON_INVITE_SERVER
         transaction = Transaction(table, key, request, reply_to, self)
         self._servers[key] = transaction
         transaction.handle(Input.START, now)
-        self.events.append(RequestReceived(transaction, request, source))
+        self.events.append(RequestReceived(transaction, request, source, identity))
 
     def _refuse(self, message: Request | Response | None, error: RemoteProtocolError, source: Hop) -> None:
         refusal = make_refusal(message, error, source)

@@ -82,6 +82,7 @@ class RequestReceived:
     transaction: Transaction | None
     request: Request
     source: Hop
+    identity: str = ""  # who its sender has proved to be, where somebody was asked
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from sip.digest import Algorithm
 ALGORITHMS = tuple(found.value for found in (Algorithm.SHA512_256, Algorithm.SHA256, Algorithm.MD5))
 MAX_TEXT = 256  # it goes into a header of every request
 
-_TEXT = {"type": ["string", "number"], "minLength": 1}
+CREDENTIAL = {"type": ["string", "number"], "minLength": 1}
 
 
 def parse_credential(text: str, what: str) -> str:
@@ -38,11 +38,11 @@ def parse_credential(text: str, what: str) -> str:
 class AuthModel(Section):
     """What a trunk's challenges are answered with."""
 
-    user: Annotated[str, Text(partial(parse_credential, what="user"), _TEXT)]
-    password: Annotated[str, Text(partial(parse_credential, what="password"), _TEXT)] = Field(
+    user: Annotated[str, Text(partial(parse_credential, what="user"), CREDENTIAL)]
+    password: Annotated[str, Text(partial(parse_credential, what="password"), CREDENTIAL)] = Field(
         examples=["${file:carrier-a.password}"]
     )
-    realm: Annotated[str, Text(partial(parse_credential, what="realm"), _TEXT)] = ""
+    realm: Annotated[str, Text(partial(parse_credential, what="realm"), CREDENTIAL)] = ""
     algorithms: Annotated[
         list[Annotated[str, Text(lambda text: parse_choice(text, "algorithm", ALGORITHMS), {"enum": [*ALGORITHMS]})]],
         Field(min_length=1),

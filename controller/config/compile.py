@@ -34,6 +34,7 @@ from controller.config.places import Places
 from controller.config.register_compile import compile_register
 from controller.config.source import ListNode, MapNode, Node
 from controller.config.timers import Timers, default_timers, stage_timers
+from controller.config.users_compile import compile_users
 from controller.config.validate import Loc, describe, find
 from controller.config.values import OFF, parse_cause
 from controller.rules.numbers import escape_user, write_number
@@ -102,6 +103,7 @@ class _Compiler(Places):
         return Dialplan(
             version=version,
             listen=listen,
+            users=MappingProxyType(compile_users(self, listen, all_known=listeners.all_known)),
             trunks=MappingProxyType(trunks),
             chains=MappingProxyType(chains),
             routes=MappingProxyType({r.did: r for r in routes if not r.prefix and r.did != "*"}),

@@ -71,7 +71,14 @@ class Listeners(Places):
         advertised = self._advertised(index, address)
         tls = self.certificates.listener(index, model) if transport == "tls" else None
         ours = Listen(
-            address.host, address.port, transport, where=self.where(at), name=model.name, advertise=advertised, tls=tls
+            address.host,
+            address.port,
+            transport,
+            where=self.where(at),
+            name=model.name,
+            advertise=advertised,
+            phones=model.phones,
+            tls=tls,
         )
         for other in self._found:
             if other.name and (other.name, other.transport) == (ours.name, transport):

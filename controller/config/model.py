@@ -37,6 +37,7 @@ from controller.config.register import DidFromName, RegisterModel
 from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, OrSwitch, Section, Text, between, matching
 from controller.config.sources import AccessName, Source
 from controller.config.tls_keys import FileName, TlsModel, TrunkTlsModel, VerifyClients
+from controller.config.users import UserModel
 from controller.config.values import (
     AUTO,
     OFF,
@@ -139,6 +140,7 @@ class ListenModel(Section):
     verify: VerifyClients | None = None
     name: Name = ""
     advertise: AdvertisedAddress | None = None
+    phones: Switch = False
 
 
 class DefaultsModel(Section):
@@ -316,6 +318,7 @@ class FileModel(Section):
     tls: TlsModel | None = None
     defaults: DefaultsModel = DefaultsModel()
     trunks: dict[str, TrunkModel] = Field(examples=[{"carrier-a": {"uri": "sip:192.0.2.10:5060"}}])
+    users: dict[str, UserModel] = {}
     probes: dict[str, ProbeModel] = {}
     sites: dict[str, SiteModel] = {}
     hours: dict[str, HoursModel] = {}

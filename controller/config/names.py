@@ -15,13 +15,14 @@ from controller.config.values import OFF, parse_name
 #: section -> what one of its entries is called
 KINDS = {
     "trunks": "trunk",
+    "users": "user",
     "probes": "probe",
     "endpoints": "endpoint",
     "chains": "chain",
     "sites": "site",
     "hours": "calendar",
 }
-_OPTIONAL = {"probes", "sites", "hours"}
+_OPTIONAL = {"users", "probes", "sites", "hours"}
 #: Comparing a name costs up to 100 us: beyond this many a slip that runs through a big file gets no suggestion.
 _BUDGET = 30_000
 _LISTED = 8  # known names that are listed when none is similar
@@ -98,4 +99,4 @@ def _keys(root: Node, section: str) -> dict[str, ScalarNode] | None:
 
 
 def _a(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"

@@ -5,8 +5,8 @@ Owns the findings about `register`. Must not look names up: a registrar is looke
 
 from __future__ import annotations
 
-from controller.config.address import HostPort
-from controller.config.diagnostics import quoted
+from controller.config.address import HostPort, parse_user
+from controller.config.diagnostics import Mistake, quoted
 from controller.config.model import TrunkModel
 from controller.config.places import Places
 from controller.types import Listen, Register
@@ -20,14 +20,23 @@ def compile_register(places: Places, trunk: str, model: TrunkModel, listen: tupl
         return None
     loc = ("trunks", trunk, "register")
     places.names.use("trunks", trunk, places.at("trunks", trunk), "")  # somebody calls in by it: it is not unused
-    user = register.user
-    if user is None and "user" not in getattr(places.at(*loc), "lost", ()):
+    user = register.user or _user_of(model)
+    lost = places.map_at("trunks", trunk).lost | getattr(places.at(*loc), "lost", set())
+    if user is None and not lost & {"user", "auth"}:
         message = f"the registration of trunk {quoted(trunk)} has no user"
-        hint = 'add register: {user: "..."}, the name of the account'
+        hint = "add register: {user: \"...\"}, the name of the account, if that of 'auth' is not it"
         places.report.error(places.map_at("trunks", trunk).keys["register"], "MISSING_KEY", message, hint)
     registrars = _registrars(places, trunk, register.registrars, listen)
     more = {} if register.expires is None else {"expires": register.expires}
     return Register(user or "", register.domain or bracketed(model.uri.host), registrars=registrars, **more)
+
+
+def _user_of(model: TrunkModel) -> str | None:
+    """The name that credentials are for is mostly that of the account."""
+    try:
+        return parse_user(model.auth.user) if model.auth is not None else None
+    except Mistake:
+        return None
 
 
 def _registrars(places: Places, trunk: str, uris: list[HostPort], listen: tuple[Listen, ...]) -> tuple[str, ...]:

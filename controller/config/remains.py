@@ -30,6 +30,7 @@ from controller.config.model import (
     Zone,
 )
 from controller.config.section import OneOrMore, Section
+from controller.config.users import UserModel
 
 _NOWHERE = HostPort("", 0)
 
@@ -81,12 +82,17 @@ class _Route(RouteModel):
     via: list[str] | None = None
 
 
+class _User(UserModel):
+    password: str = Field("", repr=False)
+
+
 class Remains(FileModel):
     """A file from which all that is wrong has been cut."""
 
     version: Version = 1
     listen: list[ListenModel] = Field(default=[])
     trunks: dict[str, Annotated[TrunkModel, _read_as(_Trunk)]] = Field(default={})
+    users: dict[str, Annotated[UserModel, _read_as(_User)]] = Field(default={})
     sites: dict[str, Annotated[SiteModel, _read_as(_Site)]] = Field(default={})
     hours: dict[str, Annotated[HoursModel, _read_as(_Hours)]] = Field(default={})
     endpoints: dict[str, Annotated[EndpointModel, _read_as(_Endpoint)]] = Field(default={})

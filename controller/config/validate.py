@@ -38,6 +38,7 @@ from controller.config.remains import Remains
 from controller.config.section import Section
 from controller.config.source import ListNode, MapNode, Node, ScalarNode, to_data
 from controller.config.tls_keys import TlsModel, TrunkTlsModel
+from controller.config.users import UserModel
 
 Loc = tuple[int | str, ...]
 
@@ -46,6 +47,7 @@ _MODELS: dict[str, type[Section]] = {
     "listen": ListenModel,
     "defaults": DefaultsModel,
     "trunks": TrunkModel,
+    "users": UserModel,
     "probes": ProbeModel,
     "sites": SiteModel,
     "hours": HoursModel,
@@ -113,7 +115,7 @@ def describe(root: Node, loc: Loc) -> str:
     match section, rest:
         case "chains", [str(name), int(), *rest]:
             words = [f"chain {quoted(name)}", f"stage {_number(root, loc[:3])}"]
-        case "trunks" | "probes" | "sites" | "hours" | "endpoints" | "chains", [str(name), *rest]:
+        case "trunks" | "users" | "probes" | "sites" | "hours" | "endpoints" | "chains", [str(name), *rest]:
             words = [f"{KINDS[str(section)]} {quoted(name)}"]
         case "routes", [int(), *rest]:
             route = find(root, loc[:2])

@@ -10,6 +10,7 @@ Rules, in this order
 * From anybody else: responses, since only an answer to a branch of ours has any effect, and requests within a dialog
   that bring our sealed Record-Route: a phone that talks to us directly. Both within a budget per source and one in all.
 * Calls to a Contact of ours: who knows it was told by a registrar (`controller.registration`). Within the same budgets.
+* Whatever comes to a listener for phones: the plane asks who it is (`controller.planes.phones`). The same budgets.
 * With ``access: anyone`` new requests of strangers too, within the same budgets.
 * All the rest is silence: no answer, no trace but a counter.
 """
@@ -59,6 +60,7 @@ class Edge:
         self.pressure = Pressure()
         self.counters: dict[str, int] = {"unknown": 0, "forged": 0, "over_budget": 0, "shed_options": 0, "vouched": 0}
         self.access = access
+        self.phones: frozenset[tuple[str, str]] = frozenset()  # listeners, by transport and name
         self.contacts: frozenset[bytes] = frozenset()  # the user parts of our Contacts at registrars
         self._sources = sources
 
@@ -80,7 +82,7 @@ class Edge:
     def _admit_stranger(self, data: bytes, source: Hop, now: float) -> bool:
         response = data.startswith(_RESPONSE)
         sealed = _SEALED in data
-        invited = bool(self.contacts) and _user_called(data) in self.contacts
+        invited = source[2:] in self.phones or (bool(self.contacts) and _user_called(data) in self.contacts)
         if not (response or sealed or invited) and (self.access is not Access.ANYONE or self.pressure.is_felt):
             self.counters["unknown"] += 1
             return False

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from controller.planes.peers import Peers
+from controller.planes.phones import Phones
 from controller.switchboard import Switchboard
 from controller.types import DidFrom, Trunk
 from sip.errors import RemoteProtocolError
@@ -24,16 +25,18 @@ from sip.uri import parse_uri
 class Called:
     """See the top of the file. ``accounts``: the trunks that register, by the user part of our Contact there."""
 
-    def __init__(self, peers: Peers, switchboard: Switchboard) -> None:
+    def __init__(self, peers: Peers, switchboard: Switchboard, phones: Phones) -> None:
         self._peers = peers
+        self._phones = phones
         self._switchboard = switchboard
         self.accounts: Mapping[str, Trunk] = {}
 
-    def read(self, request: Request, user: str, source: Hop) -> tuple[str, str]:
+    def read(self, request: Request, user: str, source: Hop, identity: str = "") -> tuple[str, str]:
         """The trunk that a call comes from, "" for none, and the number that it is for; ``user`` is that of its
-        Request-URI."""
+        Request-URI, ``identity`` the name of who has proved to be its sender."""
         dialplan = self._switchboard.dialplan
-        name, account = self._peers.trunk_of(source), self.accounts.get(user)
+        name = self._phones.trunk_of(identity) if identity else self._peers.trunk_of(source)
+        account = self.accounts.get(user)
         trunk = account or dialplan.trunks.get(name)
         if trunk is None or (account is None and trunk.did_from is DidFrom.AUTO):
             return name, user

@@ -19,9 +19,10 @@ from controller.planes.call import Attempt, Call
 from controller.planes.called import Called
 from controller.planes.dialogs import Dialogs
 from controller.planes.evidence import Evidence
-from controller.planes.offers import make_offer
+from controller.planes.offers import for_others, make_offer
 from controller.planes.outside import Answer, answer_outside, parse_target, refuse_extensions
 from controller.planes.peers import Peers
+from controller.planes.phones import Phones
 from controller.planes.record import make_record
 from controller.planes.relays import Relays, try_again
 from controller.planes.sessions import Sessions
@@ -87,13 +88,15 @@ class EmbeddedPlane:
         deadlines: Deadlines,
         timing: Timing | None = None,
         accounts: Accounts | None = None,
+        secret: str = "",
     ) -> None:
-        """``hops`` maps each trunk to its address, resolved ahead."""
+        """``hops`` maps each trunk to its address, resolved ahead; ``secret``, new in each life, is for `Phones`."""
         self._switchboard = switchboard
         self._element = element
         self._peers = Peers()
         self._deadlines = deadlines
         self._layer = TransactionLayer(deadlines, timing)
+        self.phones = Phones(element, self._peers.sources, secret)
         self.swap_hops(hops)
         self.evidence = Evidence()
         self._view = HealthView()
@@ -108,7 +111,7 @@ class EmbeddedPlane:
             "past_life": 0,
             "loops": 0,
         }
-        self.called = Called(self._peers, switchboard)
+        self.called = Called(self._peers, switchboard, self.phones)
         self._legs = Legs(element, accounts or Accounts(element.cnonce_of))
         dialogs = Dialogs(element, self._peers, self._legs, self.counters)
         self._sessions = Sessions(switchboard, self.evidence)
@@ -147,8 +150,11 @@ class EmbeddedPlane:
 
     def swap_hops(self, hops: Mapping[str, Hop]) -> None:
         """Use these addresses for new attempts; call it after the switchboard has its dialplan."""
-        trunks = self._switchboard.dialplan.trunks
+        dialplan = self._switchboard.dialplan
+        trunks = dialplan.trunks
         self._peers.swap(hops, trunks)
+        self.phones.swap(dialplan.users, dialplan.listen)
+        self._layer.screen = self.phones.screen if self.phones.listeners else None
         self._layer.behind_nat = frozenset(
             hop.host for name, hop in hops.items() if name in trunks and trunks[name].nat
         )
@@ -221,14 +227,15 @@ class EmbeddedPlane:
             elif self._retry_after is not None and request.method in ("INVITE", "OPTIONS"):
                 self._answer(transaction, 503, now, self._retry_after)  # OPTIONS too: neighbours route away
             elif request.method == "INVITE":
-                self._on_invite(transaction, request, event.source, now)
+                self._on_invite(transaction, event, now)
             else:
                 self._reply(transaction, answer_outside(request), now)
         except RemoteProtocolError as error:
             if transaction is not None:
                 self._answer(transaction, error.status, now)
 
-    def _on_invite(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
+    def _on_invite(self, transaction: Transaction, event: RequestReceived, now: float) -> None:
+        request = event.request
         self._layer.respond(transaction, builder.make_response(request, 100), now)
         uri = parse_target(request)
         if not builder.hops_left(request):
@@ -238,7 +245,7 @@ class EmbeddedPlane:
         if not breadth:
             self._answer(transaction, 440, now)
             return
-        trunk, did = self.called.read(request, uri.user, source)
+        trunk, did = self.called.read(request, uri.user, event.source, event.identity)
         loop_tag = self._element.loop_tag_of(did)
         if self._element.has_passed(request, loop_tag):
             self.counters["loops"] += 1
@@ -256,7 +263,7 @@ class EmbeddedPlane:
             return
         context = ResponseContext(self._layer, transaction, self._element)
         transaction.user = context
-        call = context.user = Call(offer, _without_routes(request), context, loop_tag, breadth, now, dialplan)
+        call = context.user = Call(offer, for_others(request), context, loop_tag, breadth, now, dialplan)
         call.hops = self._peers.hops
         self._calls[offer.id] = call
         call.share = max(1, breadth // _width(self._switchboard.runs[offer.id].plan))
@@ -448,14 +455,3 @@ class EmbeddedPlane:
 def _width(plan: Plan) -> int:
     """How many branches a plan may have open at once: hedges count, and a path that is tried anew beside its first try."""
     return MAX_TRIALS * sum(len(target.paths) for stage in plan.stages for target in stage.targets) or 1
-
-
-def _without_routes(request: Request) -> Request:
-    """Routes that a caller preloads must not lead past the chain."""
-    if "route" not in request.names:
-        return request
-    copy = request.copy()
-    while "route" in copy.names:
-        index = copy.names.index("route")
-        del copy.names[index], copy.lines[index]
-    return copy

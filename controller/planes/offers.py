@@ -1,10 +1,11 @@
 """From an INVITE to an offer: who calls whom, in numbers as we think of them.
 
-Owns the reading of From and of the number called by the format of the trunk that the call comes from.
+Owns what of an INVITE goes on, and the reading of From and of the number called by the format of the trunk that the call comes from.
 """
 
 from __future__ import annotations
 
+from controller.planes.phones import remove_credentials
 from controller.rules.numbers import read_number
 from controller.types import Dialplan, NumberFormat, Offer
 from sip.errors import RemoteProtocolError
@@ -37,3 +38,16 @@ def parse_caller(request: Request) -> str:
         return parse_uri(find_uri(request.require("from"))).user
     except RemoteProtocolError:
         return ""  # tel: and anonymous callers are callers as well
+
+
+def for_others(invite: Request) -> Request:
+    """What may go on of an INVITE. Routes that a caller preloads must not lead past the chain, and credentials for us
+    are nobody else's business."""
+    if "route" not in invite.names and "authorization" not in invite.names:
+        return invite
+    copy = invite.copy()
+    while "route" in copy.names:
+        index = copy.names.index("route")
+        del copy.names[index], copy.lines[index]
+    remove_credentials(copy)
+    return copy

@@ -23,6 +23,7 @@ HEADINGS = {
     model.TrunkModel: "### `trunks`",
     model.DeepModel: "### `deep`",
     model.AuthModel: "### `auth`",
+    model.UserModel: "### `users`",
     model.RegisterModel: "### `register`",
     model.ProbeModel: "### `probes`",
     model.SiteModel: "### `sites`",

@@ -17,6 +17,7 @@ from controller.status import collect_status
 from controller.status_table import print_status
 from controller.types import (
     Access,
+    Auth,
     Chain,
     Dialplan,
     Listen,
@@ -30,7 +31,6 @@ from controller.types import (
     Transition,
     Trunk,
 )
-from sip.account import Account
 from sip.agent import Agent, Script
 from sip.element import Element
 from sip.headers import find_uri
@@ -59,7 +59,9 @@ class Scene:
             version="sim",
             listen=(Listen(US.host, US.port),),
             trunks={
-                "carrier": Trunk("carrier", FIRST.host, FIRST.port, probe=None, register=self.register),
+                "carrier": Trunk(
+                    "carrier", FIRST.host, FIRST.port, probe=None, register=self.register, auth=Auth(USER, password)
+                ),
                 "pbx": Trunk("pbx", PBX.host, PBX.port, probe=None),
             },
             chains={"desk": Chain("desk", (Stage((desk,)),))},
@@ -67,7 +69,6 @@ class Scene:
             access=Access.TRUNKS,
         )
         self.seed = seed
-        self.password = password
         self.network = Network(random.Random(seed), Link(delay=0.005))
         self.first, self.second = Registrar(FIRST, {USER: PASSWORD}), Registrar(SECOND, {USER: PASSWORD})
         for registrar in (self.first, self.second):
@@ -87,16 +88,6 @@ class Scene:
         self.engine = Engine(
             self.dialplan, element, hops, self.network.now, token=lambda: f"{tokens.getrandbits(96):024x}"
         )
-        self.engine.registrations = type(self.engine.registrations)(
-            self.engine.board,
-            self.dialplan.trunks,
-            hops,
-            element,
-            lambda: f"{tokens.getrandbits(96):024x}",
-            self.network.now,
-            account_of=lambda trunk: Account(USER, self.password, lambda nonce: "c"),
-        )
-        self.engine.plane.called.accounts = self.engine.registrations.accounts
         self.network.join(self.engine, US)
 
     def run(self, seconds: float) -> None:
