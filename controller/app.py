@@ -13,13 +13,13 @@ import resource
 import secrets
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from controller import clock
 from controller.addresses import AddressError, resolve_registrars, resolve_trunks
@@ -166,6 +166,7 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_end, loop)
         self._supervisor = Supervisor(self._on_fault)
+        loop.set_exception_handler(self._on_loop_fault)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         tune_garbage_collector()
         for streams in self.streams:
@@ -299,6 +300,14 @@ class App:
 
     def _on_fault(self, error: BaseException) -> None:
         log_news(self._log, Fault("".join(traceback.format_exception(error))))
+
+    def _on_loop_fault(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        """A callback has failed: asyncio would write it to standard error as it is, numbers and all."""
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            self._on_fault(error)
+        else:
+            log_news(self._log, Fault(str(context.get("message"))))
 
     def stop(self) -> None:
         """Close everything, last in first out; a second time is harmless."""

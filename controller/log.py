@@ -1,7 +1,7 @@
 """One event, one JSON line on standard error, written by a thread of its own.
 
 Rules: the call path hands a line over and goes on; when the reader of the log is stuck, lines are dropped and
-counted, and no call waits. A caller's number appears masked.
+counted, and no call waits. Numbers appear masked, called ones too, and secrets not at all.
 """
 
 from __future__ import annotations
@@ -10,18 +10,34 @@ import json
 import sys
 import threading
 from collections import deque
+from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
 from controller.health.score import Change
-from controller.types import CallRecord, CertificateExpiring, Fault, Page, Registered, TlsRefused, Transition, Uplink
+from controller.masking import mask_number, mask_numbers, mask_secrets, mask_within
+from controller.types import (
+    CallRecord,
+    CertificateExpiring,
+    Fault,
+    Offer,
+    Page,
+    Registered,
+    TlsRefused,
+    Transition,
+    Uplink,
+)
 from sip.text import clean
 
 BACKLOG = 10_000  # lines
 GATHER = 0.1  # seconds between the first line of a batch and its writing: one wake-up for many calls
 
 
+#: Fields whose values are names, codes and figures of ours.
+_NAMES = frozenset(
+    "event trunk old new code did caller from_trunk chain status winner cause version before attempts decisions".split()
+)
 _ENCODER = json.JSONEncoder()  # made once: this runs for every call
 
 
@@ -77,6 +93,7 @@ def open_log(stream: TextIO = sys.stderr) -> tuple[Log, LineWriter]:
     writer = LineWriter(stream)
     structlog.configure(
         processors=[
+            _mask,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(serializer=lambda event, **_: _ENCODER.encode(event)),
@@ -88,10 +105,16 @@ def open_log(stream: TextIO = sys.stderr) -> tuple[Log, LineWriter]:
     return log, writer
 
 
-def mask_number(number: str) -> str:
-    """A caller's number with its last digits only."""
-    number = clean(number)
-    return f"…{number[-2:]}" if len(number) > 4 else "…"
+def _mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Whoever writes a line need not think of numbers: texts lose them here. Names and codes have none."""
+    for key, value in event.items():
+        if key in _NAMES:
+            continue
+        if type(value) is str:
+            event[key] = mask_numbers(value)
+        elif type(value) is list and value and type(value[0]) is str:
+            event[key] = [mask_numbers(text) for text in value]
+    return event
 
 
 def log_news(
@@ -121,7 +144,7 @@ def log_news(
         log.error("tls", trunk=news.trunk, why=news.why)
         return
     if isinstance(news, Fault):
-        log.error("fault", what=news.what, advice="a bug in callward: please report it with this line")
+        log.error("fault", what=mask_secrets(news.what), advice="a bug in callward: please report it with this line")
         return
     log.info("call", **call_fields(news))
 
@@ -129,8 +152,9 @@ def log_news(
 def call_fields(record: CallRecord) -> dict[str, Any]:
     """The record of a call as the fields of one line."""
     return {
-        "call": clean(record.offer.id[:200]),  # a Call-ID may be as long as its sender likes
-        "did": clean(record.offer.did),
+        # a Call-ID may be as long as its sender likes
+        "call": _mask_id(record.offer.id[:200], record.offer),
+        "did": mask_number(record.offer.did),
         "caller": mask_number(record.offer.caller),
         "from_trunk": record.offer.trunk,
         "chain": record.chain,
@@ -147,7 +171,19 @@ def call_fields(record: CallRecord) -> dict[str, Any]:
         "panic": record.panic,
         "version": record.version,
         "decisions": [
-            {"what": found.what, "stage": found.stage, "how": found.how, "why": found.why, "record": found.record}
+            {
+                "what": found.what,
+                "stage": found.stage,
+                "how": found.how,
+                "why": found.why,
+                # without the number the record of a call whose Call-ID holds it does not replay: that is the price
+                "record": {**found.record, "offer_key": _mask_id(str(found.record.get("offer_key", "")), record.offer)},
+            }
             for found in record.decisions
         ],
     }
+
+
+def _mask_id(text: str, offer: Offer) -> str:
+    """The name of a call on the wire, which some phones make of numbers."""
+    return mask_within(clean(text), offer.did, offer.caller)

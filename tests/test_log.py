@@ -6,7 +6,8 @@ import io
 import json
 import threading
 
-from controller.log import BACKLOG, LineWriter, call_fields, log_news, mask_number, open_log
+from controller.log import BACKLOG, LineWriter, call_fields, log_news, open_log
+from controller.masking import mask_number
 from controller.types import AttemptRecord, CallRecord, Offer, Page, Skipped, TargetState, Transition
 
 RECORD = CallRecord(

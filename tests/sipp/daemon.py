@@ -43,6 +43,7 @@ class Command:
     patience: float = 20.0  # seconds to start, and to stop
     lines: list[str] = field(default_factory=list)  # of its stderr
     events: list[Event] = field(default_factory=list)  # the same, as far as it is JSON
+    program: tuple[str, ...] = ("-m", "controller.cli")  # of Python
     sockets: tuple[int, ...] = ()  # descriptors that it inherits, as systemd hands them over
     _heard: Condition = field(default_factory=Condition)
     _over: bool = False
@@ -51,7 +52,7 @@ class Command:
 
     def __enter__(self) -> Self:
         """Start it; it is ready on return."""
-        command = [sys.executable, "-m", "controller.cli", *self.arguments]
+        command = [sys.executable, *self.program, *self.arguments]
         if self.sockets:
             command = [sys.executable, "-c", HAND_OVER, ",".join(map(str, self.sockets)), *command]
         self._process = subprocess.Popen(

@@ -88,7 +88,7 @@ def _run_case(
     heard = messages.pop(CALLER, [])
     records = [event for event in tuple(daemon.events) if _is_record(event, case)]
     problems += audit(case, heard, messages, records)
-    needles = (case.did, *(case.full(name) for name in (*case.phones, *case.endpoints)))
+    needles = (case.name, *(case.full(name) for name in (*case.phones, *case.endpoints)))
     said = [line for line in tuple(daemon.lines) if any(needle in line for needle in needles)]
     return Verdict(problems, everything, said)
 
@@ -115,7 +115,7 @@ def _finish(case: Case, caller: Sipp, phones: Mapping[str, Sipp]) -> list[str]:
 
 
 def _is_record(event: Event, case: Case) -> bool:
-    return event.get("event") == "call" and event.get("did") == case.did
+    return event.get("event") == "call" and event.get("chain") == case.name
 
 
 def _wait_for_trunk(daemon: Daemon, trunk: str, state: str) -> None:
