@@ -29,6 +29,9 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 
+config_cli = typer.Typer(help="Look at dialplans.", no_args_is_help=True, rich_markup_mode=None)
+cli.add_typer(config_cli, name="config")
+
 DialplanFile = Annotated[Path, typer.Argument(metavar="FILE", help="the dialplan (YAML)")]
 TrunkName = Annotated[str, typer.Argument(metavar="TRUNK", help="a trunk of the dialplan")]
 StateDir = Annotated[Path, typer.Option(help="where keys live, so that calls survive a restart")]
@@ -178,6 +181,19 @@ def schema() -> None:
     from controller.config.schema import show_schema
 
     typer.echo(show_schema(), nl=False)
+
+
+@config_cli.command()
+def show(
+    file: DialplanFile,
+    numbers: Annotated[bool, typer.Option("--numbers", help="show the numbers of people as they are")] = False,
+) -> None:
+    """Print a dialplan to show around: joined with what it includes, without secrets, numbers masked."""
+    from controller.config.show import show_file
+
+    text, is_whole = show_file(file, numbers=numbers)
+    typer.echo(text, nl=False, err=not is_whole)
+    raise typer.Exit(OK if is_whole else FINDINGS)
 
 
 @cli.command()

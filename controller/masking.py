@@ -10,9 +10,9 @@ import re
 
 from sip.text import clean
 
-#: As phones and carriers write them: with a plus (maybe escaped) and at least five digits, or at least seven alone.
+#: As phones and carriers write them: with a plus (maybe escaped) and at least six digits, or at least seven alone.
 _NUMBER = re.compile(
-    r"(?:\+|%2[bB])[0-9](?:[0-9]|[().-]{1,2}(?=[0-9]))*[0-9](?![0-9A-Za-z_])"
+    r"(?:\+|%2[bB])(?=(?:[().-]{0,2}[0-9]){6})[0-9](?:[0-9]|[().-]{1,2}(?=[0-9]))*[0-9](?![0-9A-Za-z_])"
     r"|(?<![0-9A-Za-z_.:-])[0-9]{7,20}(?![0-9A-Za-z_.-])"
     r"|(?<=sip:)[0-9]{5,20}(?=@)|(?<=tel:)[0-9]{5,20}"
 )
