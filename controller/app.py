@@ -27,6 +27,7 @@ from controller.compiled import Compiled, write_compiled
 from controller.control import Answer, ControlError, ControlServer, Request, open_control
 from controller.engine import Engine, host_names
 from controller.keys import KeyFileError, load_keys
+from controller.listeners import find_misled
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.rules.quality import trunk_targets
 from controller.secure import SecureError, keep_alive, make_secure
@@ -138,6 +139,14 @@ class App:
         if secured.securities:
             self._trust = Trust(self.streams, clock.epoch, lambda news: log_news(self._log, news))
             self._trust.swap(plan, hops, secured.securities, secured.ours)
+        for one, ours in zip(plan.listen, sockets.ours, strict=True):
+            if misled := find_misled(one, ours.host, hops):
+                self._log.warning(
+                    "trunks are told an address that is not on their way: name each address in 'listen'",
+                    where=one.where,
+                    told=ours.host,
+                    trunks=misled,
+                )
         if unused := inherited.rest():
             self._log.warning("inherited sockets are not in the dialplan", addresses=unused)
         now = clock.monotonic()

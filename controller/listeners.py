@@ -7,7 +7,7 @@ leads there. Asked at the start and for a reload, never for a call.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import ip_address
 
 from controller.types import Listen, Trunk
@@ -72,6 +72,21 @@ def advertised_host(
         if source is not None:
             return source
     return None
+
+
+def find_misled(
+    listen: Listen,
+    told: str,
+    hops: Mapping[str, Hop],
+    ask_route: Callable[[str, int], str | None] = source_towards,
+) -> dict[str, str]:
+    """The trunks that a listener on all addresses tells another address of ours than the one on the way to them, and
+    that one, by the name of the trunk."""
+    if listen.advertise is not None or not is_anywhere(listen.host):
+        return {}
+    uses = {name: hop for name, hop in hops.items() if hop[2:] == (listen.transport, listen.listener)}
+    ways = {name: ask_route(hop.host, hop.port) for name, hop in uses.items()}
+    return {name: way for name, way in ways.items() if way is not None and ip_address(way) != ip_address(told)}
 
 
 def family_of(host: str) -> socket.AddressFamily:

@@ -58,6 +58,7 @@ class Element:
         self._via_prefix: dict[tuple[str, ...], str] = {}
         self._uri_prefix: dict[tuple[str, ...], str] = {}
         self._sent_by: set[tuple[str, int]] = set()
+        self._at: dict[tuple[str, int, str], Hop] = {}  # our listeners by what a URI of ours says
         self._fitting: dict[tuple[str, bool], list[Hop]] = {}  # our listeners by transport and family (True: IPv6)
         for hop in self.listeners.values():
             at = f"{bracketed(hop.host)}:{hop.port}"
@@ -69,6 +70,7 @@ class Element:
             self._uri_prefix[hop[2:]] = f"sip:{at}{kind};lr"
             self._sent_by.add((bare_host(bracketed(hop.host)), hop.port))
             self._fitting.setdefault((hop.transport, ":" in hop.host), []).append(hop)
+            self._at[bare_host(bracketed(hop.host)), hop.port, hop.transport] = hop
 
     def learn_names(self, names: Mapping[str, Sequence[str]]) -> None:
         """Know the addresses of these host names; dialogs that are up may still use names that are gone."""
@@ -263,11 +265,14 @@ class Element:
             twin = parse_uri(find_uri(routes[1])) if len(routes) > 1 else None
             if twin is None or not self.owns(twin) or twin.param(SEAL_PARAM) != text:  # one seal has one spelling
                 return Refusal.BROKEN_SEAL
-        return replace(route, onward=routes[route.entries]) if len(routes) > route.entries else route
+            uri = twin
+        onward = routes[route.entries] if len(routes) > route.entries else ""
+        side = self._at.get(_address_of(uri)) if len(self.listeners) > 1 else None
+        return replace(route, side=side, onward=onward) if onward or side else route
 
     def owns(self, uri: Uri) -> bool:
         """Whether a URI points at one of our listeners."""
-        return (uri.host, uri.port or default_port(transport_of(uri))) in self._sent_by
+        return _address_of(uri)[:2] in self._sent_by
 
     def is_own(self, text: str) -> bool:
         """Like `owns`, for the text of a URI; what is no SIP URI is not ours."""
@@ -328,7 +333,8 @@ class Element:
 
         A hop of a past life may name one that is gone.
         """
-        if hop[2:] in self.listeners:
+        ours = self.listeners.get(hop[2:])
+        if ours is not None and (":" in ours.host) == (":" in hop.host):
             return hop
         listener = self.listener_for(hop.host, hop.transport)
         return hop._replace(listener=listener) if listener is not None else None
@@ -336,3 +342,9 @@ class Element:
     def _mac(self, text: str) -> str:
         digest = hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), "sha256")
         return base64.urlsafe_b64encode(digest)[:_MAC_CHARS].decode()
+
+
+def _address_of(uri: Uri) -> tuple[str, int, str]:
+    """Host, port and transport that a URI names, what is left out filled in (RFC 3261 §19.1.2)."""
+    transport = transport_of(uri)
+    return uri.host, uri.port or default_port(transport), transport

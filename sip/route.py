@@ -11,6 +11,7 @@ known, or without one that must be there, is of another version, and none (who h
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sip.transaction import Hop
 
@@ -33,6 +34,7 @@ class SealedRoute:
     #: to remember (`sip.guise`).
     caller_as: str | None = None
     callee_as: str | None = None
+    side: Hop | None = field(default=None, compare=False)  # not sealed: the listener that the other side knows us by
     onward: str = field(default="", compare=False)  # not sealed: the Route value behind ours, "" when it was the last
 
     def encode(self) -> bytes:
@@ -72,6 +74,7 @@ class SealedRoute:
         return (from_tag, to_tag) == (self.caller_tag, self.callee_tag)
 
 
+@lru_cache(4096)  # a call brings the same two passports several times within seconds (`sip.seal.RECENT`)
 def decode_route(plain: bytes) -> SealedRoute | None:
     """What `SealedRoute.encode` wrote; None for what another version of callward has sealed."""
     found: dict[str, str] = {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
 from controller.addresses import resolve_trunks
-from controller.listeners import advertised_host, choose_listener, source_towards
+from controller.listeners import advertised_host, choose_listener, find_misled, source_towards
 from controller.sockets import ListenError, Sockets
 from controller.systemd import Inherited
 from controller.types import Dialplan, Listen, Trunk
@@ -78,6 +79,15 @@ def test_the_hop_of_a_trunk_names_its_listener() -> None:
 )
 def test_peers_are_told_the_address_that_they_can_answer_to(listen: Listen, hops: Iterable[Hop], told: str) -> None:
     assert advertised_host(listen, hops, lambda host, _: host) == told
+
+
+def test_a_trunk_behind_another_interface_is_told_of() -> None:
+    hops = {"near": Hop("10.0.0.9", 5060), "far": Hop("203.0.113.9", 5060), "else": Hop("203.0.113.9", 5060, "tcp")}
+    ways = {"10.0.0.9": "10.0.0.1", "203.0.113.9": "203.0.113.1"}
+    everywhere = Listen("0.0.0.0", 5060)
+    assert find_misled(everywhere, "10.0.0.1", hops, lambda host, _: ways[host]) == {"far": "203.0.113.1"}
+    for other in (replace(everywhere, advertise=("198.51.100.1", 5060)), replace(everywhere, host="10.0.0.1")):
+        assert find_misled(other, "10.0.0.1", hops, lambda host, _: ways[host]) == {}
 
 
 def open_all(*listen: Listen) -> list[Hop]:

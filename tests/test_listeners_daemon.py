@@ -30,7 +30,7 @@ PLAN = """\
 version: 1
 listen:
   - {{udp: "127.0.0.1:{port}", name: inside}}
-  - {{udp: "127.0.0.2:{port}", name: outside}}
+  - {{udp: "127.0.0.2:{port}", name: outside{advertise}}}
   - {{udp: "[::1]:{port}", name: six}}
 trunks:
   pbx:     {{uri: "sip:{pbx}", probe: off, listener: inside{nat}}}
@@ -83,9 +83,9 @@ class Scene:
             party.endpoint.on_turn = self.turned.set
             party.endpoint.start(party, asyncio.get_running_loop())
 
-    def write(self, nat: str = "", **instead: str) -> None:
-        addresses = {name: party.address for name, party in self.parties.items()}
-        (self.folder / "plan.yaml").write_text(PLAN.format(port=self.port, nat=nat, **{**addresses, **instead}))
+    def write(self, nat: str = "", advertise: str = "", **instead: str) -> None:
+        values = {name: party.address for name, party in self.parties.items()} | instead
+        (self.folder / "plan.yaml").write_text(PLAN.format(port=self.port, nat=nat, advertise=advertise, **values))
 
     def daemon(self) -> Daemon:
         return Daemon(self.folder / "plan.yaml", self.folder / "state")
@@ -203,6 +203,35 @@ def test_a_pbx_behind_nat_is_reached_by_the_address_it_was_seen_at(
                 scene.tell(who, "hang_up", call)
                 await scene.until("the BYE", lambda: scene.last(who, call) == "bye 200")  # noqa: B023
                 assert scene.last(other, call) == "ended"
+            assert daemon.stop() == 0
+
+    asyncio.run(play())
+
+
+def test_peers_use_the_address_that_they_are_told(tmp_path: Path, free_port: int, ends: ExitStack) -> None:
+    """A relay stands where our NAT forwards from: whatever the carrier sends to our Via or Route comes through it."""
+
+    async def play() -> None:
+        scene = make_scene(tmp_path, free_port, ends)
+        public = Relay(Settings(HostPort("127.0.0.4", 0), HostPort(OUTSIDE, free_port)), lambda _: None)
+        public.open()
+        ends.callback(public.close)
+        assert public.udp is not None
+        told = "{}:{}".format(*public.udp.local)
+        scene.write(advertise=f', advertise: "{told}"')
+        with scene.daemon() as daemon:
+            (ready,) = (event for event in daemon.events if event["event"] == "ready")
+            assert ready["listen"][1] == f"udp:{OUTSIDE}:{free_port} outside as {told}"
+            call = scene.call("pbx", "carrier")
+            await scene.until("the ACK", lambda: scene.last("carrier", call) == "acked")
+            invite = scene.parties["carrier"].find(call).invite
+            assert invite.get_all("via")[0].startswith(f"SIP/2.0/UDP {told};rport=")
+            assert invite.get_all("record-route")[0].startswith(f"<sip:{told};lr;")
+            assert public.udp.counters["clients"] == 0, "an answer comes back to where its request came from"
+            scene.tell("carrier", "hang_up", call)
+            await scene.until("the BYE", lambda: scene.last("pbx", call) == "ended")
+            await scene.until("its answer", lambda: scene.last("carrier", call) == "bye 200")
+            assert public.udp.counters["clients"] == 1
             assert daemon.stop() == 0
 
     asyncio.run(play())

@@ -161,6 +161,23 @@ def test_probe_is_an_options_request_as_the_rfc_wants_it() -> None:
     ]
 
 
+def test_a_probe_comes_from_the_listener_that_reaches_its_trunk() -> None:
+    trunks = [Trunk("inside", "10.0.0.9", 5060), Trunk("outside", "203.0.113.9", 5060), Trunk("gone", "10.0.0.8", 5060)]
+    hops = {
+        "inside": Hop("10.0.0.9", 5060),
+        "outside": Hop("203.0.113.9", 5060, "udp", "outside"),
+        "gone": Hop("10.0.0.8", 5060, "udp", "gone"),  # no listener of ours: never probed
+    }
+    outside = Hop("203.0.113.1", 5080, "udp", "outside")
+    prober = Prober(Board(trunks, 0.0), hops, Hop("10.0.0.1", 5060), lambda: "tok3n", outside)
+    prober.handle_timer(1.0)
+    sent = {hop: parse_message(data).via for data, hop in prober.outbox}
+    assert {hop: (via.host, via.port) for hop, via in sent.items()} == {
+        hops["inside"]: ("10.0.0.1", 5060),
+        hops["outside"]: ("203.0.113.1", 5080),
+    }
+
+
 def test_ipv6_addresses_stand_in_brackets() -> None:
     request = send_one(Trunk("carrier-a", "2001:db8::1", 5062), Hop("2001:db8::2", 5060))
     assert request.start_line == "OPTIONS sip:[2001:db8::1]:5062 SIP/2.0"

@@ -61,7 +61,10 @@ class Dialogs:
             return 403
         to_caller = route.callee_tag is None
         home = route.caller if to_caller else self._peers.home_of(route.trunk)
-        home = element.find_way(home) if home is not None else None
+        if home is not None:
+            if not to_caller and route.side is not None and route.side.transport == home.transport:
+                home = home._replace(listener=route.side.listener)  # which a reload may have changed for new calls
+            home = element.find_way(home)
         if route.pinned is not None:
             hop = element.find_way(route.pinned)
         else:

@@ -72,6 +72,7 @@ class Homes:
         """``nat`` says whether the dialplan tells what is behind NAT."""
         self._ours = ours
         self.peers = peers
+        self._hops = {name: peer.hop for name, peer in peers.items()}
         self.network = Network(random.Random(0))
         self.packets: list[Packet] = []
         self.network.on_packet = self.packets.append
@@ -97,12 +98,17 @@ class Homes:
 
     def _make_engine(self) -> Engine:
         element = Element(self._ours[0], b"b" * 32, Seal({"1": b"s" * 32}, "1"), {}, *self._ours[1:])
-        hops = {name: peer.hop for name, peer in self.peers.items()}
-        return Engine(self._plan, element, hops, self.network.now, token=lambda: "token")
+        return Engine(self._plan, element, dict(self._hops), self.network.now, token=lambda: "token")
 
     def kill_engine(self) -> None:
         """kill -9: another life, with the same keys."""
         self.engine = self._make_engine()
+
+    def reload(self, **hops: Hop) -> None:
+        """The dialplan is the same; trunks have other addresses, or are reached by other listeners."""
+        self._hops.update(hops)
+        self.engine.reload(self._plan, dict(self._hops), self.network.now)
+        self.settle()
 
     def settle(self) -> None:
         """What the engine sends leaves by the door that it names."""

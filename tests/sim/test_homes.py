@@ -6,7 +6,7 @@ import pytest
 
 from sip.agent import Script
 from sip.transaction import Hop
-from tests.sim.homes import DESK, MOBILE, TALKS, Homes, Peer, peer
+from tests.sim.homes import DESK, MOBILE, TALKS, Homes, Peer, on_network, peer
 
 INSIDE = Hop("10.0.0.1", 5060)
 OUTSIDE = Hop("203.0.113.7", 5080, "udp", "outside")
@@ -85,6 +85,25 @@ def test_who_rang_in_a_past_life_may_answer_across_networks() -> None:
     assert homes.story("carrier", call)[-1] == "answered"
     assert homes.story("pbx", call)[-1] == "acked"
     assert homes.strangers() == []
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["", "killed"])
+def test_a_call_that_is_up_keeps_its_listener_when_a_reload_gives_its_trunk_another_one(killed: bool) -> None:
+    homes = make_homes("two networks")
+    calls = [homes.call("carrier", DESK)]
+    homes.wait(3.0)
+    homes.reload(pbx=PBX.hop._replace(listener="outside"))
+    if killed:
+        homes.kill_engine()
+    calls.append(homes.call("carrier", DESK))
+    homes.wait(3.0)
+    for call in calls:
+        homes.tell("carrier", "hang_up", call)
+    homes.wait(1.0)
+    assert [homes.story("pbx", call)[-1] for call in calls] == ["ended", "ended"]
+    came = [packet.source.host for packet in homes.packets if packet.data.startswith(b"BYE sip:pbx@10.0.0.30:5060 ")
+            and packet.target == on_network(PBX.hop)]  # fmt: skip
+    assert came == [INSIDE.host, OUTSIDE.host]
 
 
 # --------------------------------------------------------------------------- NAT
