@@ -141,6 +141,9 @@ def explain(
     degraded: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="a trunk, site or carrier that is degraded")
     ] = None,
+    full: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="a trunk that is full; did and tenant: the number's own")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the explanation as JSON")] = False,
 ) -> None:
     """Say what would become of a call.
@@ -162,13 +165,14 @@ def explain(
     try:
         view = explain.assume_down(dialplan, down or (), degraded or ())
         trunk = explain.check_trunk(dialplan, from_trunk)
+        usage = explain.assume_full(dialplan, full or ())
         moment = explain.parse_moment(dialplan, at) if at else clock.epoch()
     except explain.QuestionError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(USAGE) from None
     form = dialplan.trunks[trunk].format if trunk else None  # as the plane reads what comes from there
     did, caller = read_number(form, did, called=True), read_number(form, caller)
-    found = explain.explain(dialplan, Offer("explain", did, caller, moment, trunk), view)
+    found = explain.explain(dialplan, Offer("explain", did, caller, moment, trunk), view, usage=usage)
     if as_json:
         typer.echo(json.dumps(explain.to_data(found), indent=1))
     else:

@@ -11,7 +11,7 @@ from math import inf
 
 from controller.health.score import Scores
 from controller.rules.conditions import depends_on_offer
-from controller.rules.gate import let_in, pass_on
+from controller.rules.gate import let_in, pass_on, prepare
 from controller.rules.match import match_route
 from controller.rules.plan import make_plan
 from controller.rules.quality import Quality, trunk_targets
@@ -38,6 +38,7 @@ class Switchboard:
         self.dialplan = dialplan
         self.scores = Scores(trunk_targets(dialplan)) if scores is None else scores
         self.usage = Usage(dialplan)
+        prepare(dialplan)
         self.runs: dict[str, Run] = {}
         self._view = HealthView()
         self._plans: dict[str, Plan] = {}  # by chain, as long as dialplan and view stay the same
@@ -47,6 +48,7 @@ class Switchboard:
         self.dialplan = dialplan
         self.scores.update(trunk_targets(dialplan))
         self.usage.update(dialplan)
+        prepare(dialplan)
         self._plans.clear()
 
     def begin(self, offer: Offer, view: HealthView, now: float) -> list[RunCommand] | None:

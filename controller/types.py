@@ -163,6 +163,9 @@ LEAST_HEDGE = 0.25
 
 #: What users give their password for.
 REALM = "callward"
+#: Seconds: how long a Retry-After holds a trunk out at most, and how long a silent call counts, where nothing is said.
+LONGEST_RETRY_AFTER = 60.0
+COUNT_FOR = 4 * 3600.0
 
 #: Stands in the address of a path where the plan puts the number that was dialled.
 DIALLED = "{dialled}"
@@ -263,7 +266,6 @@ class Tolls:
     """Which numbers an outbound route may be used for, beside its prefix."""
 
     countries: tuple[str, ...] = ()  # ISO 3166; (): any
-    home: str = ""  # whose way of dialling numbers without a plus are read by
     premium: bool = False  # whether premium-rate and shared-cost numbers may be called
 
 
@@ -337,7 +339,7 @@ class Trunk:
     listener: str = ""  # name of the listener by which it is reached; "": whichever its network suggests
     format: NumberFormat | None = None  # None: numbers pass as they are
     limits: Limits | None = None
-    retry_after: float = 60.0  # its 503 with Retry-After holds it out for so many seconds at most; 0: such a 503 is any
+    retry_after: float = LONGEST_RETRY_AFTER  # its 503 holds it out for so many seconds at most; 0: not at all
     #: Where its calls come from beside its own address: networks ("192.0.2.0/24"), names in certificates ("tls:NAME").
     sources: tuple[str, ...] = ()
     register: Register | None = None  # None: the other side knows our address
@@ -502,7 +504,7 @@ class Dialplan:
     tls: ListenTls | None = None  # what we show to trunks that ask who we are; None for the first listener's
     dns: Dns = field(default_factory=Dns)
     tenants: Mapping[str, Tenant] = field(default_factory=dict)
-    count_for: float = 4 * 3600.0  # a call of which nothing more is heard counts for so many seconds
+    count_for: float = COUNT_FOR  # a call of which nothing more is heard counts for so many seconds
     #: None looks at nobody: for dialplans that are made in code, a compiled one always says.
     access: Access | None = None
     users: Mapping[str, User] = field(default_factory=dict)

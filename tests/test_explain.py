@@ -16,6 +16,7 @@ from controller.cli import FINDINGS, OK, USAGE, cli
 from controller.config import compile_text, load, render
 from controller.config.figures import worst_wait
 from controller.explain import QuestionError, assume_down, explain, parse_moment
+from controller.rules.usage import Usage
 from controller.switchboard import Switchboard
 from controller.types import (
     AttemptFailed,
@@ -37,6 +38,7 @@ OUTBOUND = ["+1", "+44", "+1900", "*"]
 PREFIXES = ["+1", "+1555", "+15557", "+155571", "1", "10", "49"]
 DIALLED = ["+12125550100", "12125550100", "+442071234", "+19005550100", "*67", "#31#100", "1900x", "9" * 33]
 CALLERS = ["", "+15550100", "15550100", "+442071234", "100", "anna"]
+IN_OUT = ["in", "out"]  # limits that only trunks have
 BEGIN = 1_760_000_000  # October 2025; the moments reach over two changes of the clock, two Christmases and a New Year
 
 
@@ -44,11 +46,16 @@ def write_dialplan(dice: random.Random) -> str:
     """A dialplan as an operator might write it, only odder."""
     lines = ["version: 1", 'listen: [{udp: "127.0.0.1:5060"}]']
     lines += ["sites:", "  hq: {pbx: [t1, t2], active: t2}", "  branch: {pbx: [t3]}", "trunks:"]
+    limited = dice.random() < 0.5
     for name in TRUNKS:
         site = ", site: hq" if name == "t4" else ", site: branch" if name == "t5" and dice.random() < 0.5 else ""
         carrier = "" if name in OURS else f", carrier: c{dice.randint(1, 3)}"
         rank = f", priority: {dice.randint(0, 2)}, weight: {dice.randint(0, 3)}, cost: 0.{dice.randint(1, 3)}"
-        lines.append(f'  {name}: {{uri: "sip:192.0.2.{name[1:]}"{carrier}{site}{rank}}}')
+        lines.append(
+            f'  {name}: {{uri: "sip:192.0.2.{name[1:]}"{carrier}{site}{rank}{_limits(dice, limited, *IN_OUT)}}}'
+        )
+    if limited:
+        lines += ["tenants:", f"  acme: {{{_limits(dice, True)[2:] or 'limits: {calls: 1}'}}}"]
     lines += ["hours:"]
     for name, zone in (("day", "America/New_York"), ("night", "Europe/Berlin")):
         first, last = dice.sample(range(24), 2)
@@ -71,11 +78,16 @@ def write_dialplan(dice: random.Random) -> str:
             if dice.random() < 0.5:
                 lines.append(f"      order: {dice.choice([*Order])}")
             if dice.random() < 0.5:
-                lines.append(f"      when: {{{', '.join(_conditions(dice))}}}")
+                lines.append(f"      when: {{{', '.join(_conditions(dice, limited))}}}")
+            if limited and dice.random() < 0.2:
+                lines.append(f"      after: {dice.choice(['busy', 'no-answer', '[busy, no-answer]'])}")
     lines += ["routes:"]
     dids = [number for number in NUMBERS if number.strip("+").isdigit() and number != "7"]
-    lines += [f'  - {{did: "{did}", chain: {dice.choice(chains)}}}' for did in dice.sample(dids, 2)]
-    lines += [f'  - {{prefix: "{prefix}", chain: {dice.choice(chains)}}}' for prefix in dice.sample(PREFIXES, 3)]
+    routes = [f'did: "{did}"' for did in dice.sample(dids, 2)]
+    routes += [f'prefix: "{prefix}"' for prefix in dice.sample(PREFIXES, 3)]
+    for route in routes:
+        tenant = ", tenant: acme" if limited and dice.random() < 0.5 else ""
+        lines.append(f"  - {{{route}, chain: {dice.choice(chains)}{tenant}{_limits(dice, limited)}}}")
     if dice.random() < 0.5:
         lines.append(f'  - {{did: "*", chain: {dice.choice(chains)}}}')
     for prefix in dice.sample(OUTBOUND, 2):
@@ -83,11 +95,22 @@ def write_dialplan(dice: random.Random) -> str:
         keys += [f"from: [{', '.join(dice.sample(OURS, dice.randint(1, 2)))}]"] if dice.random() < 0.5 else []
         keys += [f"order: {dice.choice([*Order])}"] if dice.random() < 0.7 else []
         keys += [f"when: {{{', '.join(_conditions(dice))}}}"] if dice.random() < 0.3 else []
+        keys += ["countries: [US, GB]"] if dice.random() < 0.3 else []
+        keys += ["premium: true"] if prefix == "+1900" else []
+        keys += ["max_cost: 0.3"] if dice.random() < 0.3 else []
         lines.append(f"  - {{{', '.join(keys)}}}")
     return "\n".join(lines) + "\n"
 
 
-def _conditions(dice: random.Random) -> list[str]:
+def _limits(dice: random.Random, limited: bool, *more: str) -> str:
+    if not limited or dice.random() < 0.4:
+        return ""
+    kinds = dice.sample(["calls", "cps", *more], dice.choice([1, 1, 2]))
+    answer = ", answer: 503" if dice.random() < 0.3 else ""
+    return f", limits: {{{', '.join(f'{kind}: {dice.randint(1, 3)}' for kind in kinds)}{answer}}}"
+
+
+def _conditions(dice: random.Random, limited: bool = False) -> list[str]:
     state = dice.choice(["up", "down"])
     every = [
         "hours: day",
@@ -96,11 +119,32 @@ def _conditions(dice: random.Random) -> list[str]:
         f"trunk: {{{dice.choice(TRUNKS)}: {state}}}",
         f"site: {{{dice.choice(['hq', 'branch'])}: {state}}}",
     ]
+    if limited and dice.random() < 0.6:
+        return [f"overflow: {dice.choice(['true', 'did', 'tenant', 't1', '[t2, t4, did]'])}"]
     return dice.sample(every, dice.choice([1, 1, 2]))
+
+
+def busy_usage(dialplan: Dialplan, dice: random.Random) -> Usage:
+    """As if other calls were up."""
+    usage = Usage(dialplan)
+    routes = [*dialplan.routes.values(), *dialplan.prefixes.values()]
+    for number in range(dice.choice([0, 0, 3, 8])):
+        offer = Offer(f"other-{number}", "x", trunk=dice.choice(["", *TRUNKS]))
+        usage.enter(offer, dice.choice(routes), 0.0)
+        trunk = dice.choice(TRUNKS)
+        if usage.start(offer.id, 1, trunk, 0.0) and dice.random() < 0.7:
+            usage.answered(offer.id, "tag", trunk, usage.leave(offer.id, 1, trunk), 0.0, 0.0)
+    return usage
 
 
 def cases(dialplans: int, each: int) -> Iterator[tuple[Dialplan, Offer, HealthView]]:
     """Random dialplans with random offers and states; the seed of each is its number."""
+    for dialplan, offer, view, _ in busy_cases(dialplans, each):
+        yield dialplan, offer, view
+
+
+def busy_cases(dialplans: int, each: int) -> Iterator[tuple[Dialplan, Offer, HealthView, Usage]]:
+    """The same with other calls."""
     for seed in range(dialplans):
         dice = random.Random(seed)
         loaded = compile_text(write_dialplan(dice), "random.yaml")
@@ -116,12 +160,13 @@ def cases(dialplans: int, each: int) -> Iterator[tuple[Dialplan, Offer, HealthVi
             trunk = dice.choice(["", *OURS, *TRUNKS])
             did = dice.choice(NUMBERS if dice.random() < 0.6 else DIALLED)
             offer = Offer(f"call-{call}", did, dice.choice(CALLERS), moment, trunk)
-            yield loaded.dialplan, offer, HealthView(1, states)
+            yield loaded.dialplan, offer, HealthView(1, states), busy_usage(loaded.dialplan, dice)
 
 
-def order_of(dialplan: Dialplan, offer: Offer, view: HealthView) -> list[str] | None:
+def order_of(dialplan: Dialplan, offer: Offer, view: HealthView, usage: Usage) -> list[str] | None:
     """What the switchboard starts when each attempt fails as soon as it is made; None if it wants no such offer."""
     board = Switchboard(dialplan)
+    board.usage = usage
     waiting = board.begin(offer, view, 0.0)
     if waiting is None:
         return None
@@ -137,15 +182,32 @@ def order_of(dialplan: Dialplan, offer: Offer, view: HealthView) -> list[str] | 
 
 def test_explain_says_what_the_switchboard_does_in_5000_random_cases() -> None:
     seen: Counter[str] = Counter()
-    for dialplan, offer, view in cases(dialplans=250, each=20):
-        found = explain(dialplan, offer, view)
-        order = order_of(dialplan, offer, view)
+    for dialplan, offer, view, usage in busy_cases(dialplans=250, each=20):
+        limited = bool(dialplan.tenants)
+        found = explain(dialplan, offer, view, usage=usage)
+        order = order_of(dialplan, offer, view, usage)
         about = f"{offer} {view} {found}"
         if order is None:
             assert (found.rule, found.order, found.status) == ("", (), 404), about
             seen["no route"] += 1
             continue
         assert list(found.order) == order, about
+        seen["forbidden"] += found.status == 403
+        seen["a number is full"] += bool({"did", "tenant"} & set(found.full))
+        seen["a trunk is full"] += any(name in TRUNKS for name in found.full)
+        seen["nobody, since all is full"] += not order and found.status in (486, 503)
+        ways = [way for stage in found.stages for target in stage.targets for way in target.ways]
+        barred = {way.path for way in ways if way.barred}
+        seen["full or dear"] += bool(barred)
+        assert not {way.path for way in ways if way.barred and "costs" in way.skipped} & set(order), about
+        if any(stage.waits for stage in found.stages):
+            seen["waits, and its turn comes"] += any(
+                way.path in order for stage in found.stages if stage.waits for t in stage.targets for way in t.ways
+            )
+        if limited or barred or found.refused:  # what is tried, and when, depends on what is full by then
+            seen["limited"] += 1
+            assert set(order) <= {way.path for way in ways}, about
+            continue
         near, far = [], []
         for target in (target for stage in found.stages if not stage.skipped for target in stage.targets):
             ways = sorted(target.ways, key=lambda way: (bool(way.skipped), bool(way.demoted)))
@@ -186,6 +248,9 @@ def test_explain_says_what_the_switchboard_does_in_5000_random_cases() -> None:
 def test_the_worst_wait_of_explain_is_that_of_check() -> None:
     for dialplan, offer, _ in cases(dialplans=100, each=3):
         found = explain(dialplan, offer, HealthView())
+        ways = [way for stage in found.stages for target in stage.targets for way in target.ways]
+        if dialplan.tenants or found.refused or any(way.barred for way in ways):
+            continue  # what is left out waits for nobody
         if found.rule and not any(stage.skipped for stage in found.stages):
             assert found.over_after == pytest.approx(worst_wait(dialplan.chains[found.chain]))
 
@@ -275,6 +340,7 @@ def test_what_is_put_behind_is_explained() -> None:
 def test_wrong_questions_are_usage_errors(tmp_path: Path) -> None:
     for wrong, words in (
         (("--down", "hqq"), "'hqq' is neither a trunk nor a site nor a carrier"),
+        (("--full", "carrier-x"), "'carrier-x' is nothing that can be full; there are"),
         (("--at", "noon"), "'noon' is not a time: write 2026-12-24T18:30"),
     ):
         result = CliRunner().invoke(cli, ["explain", TWO_OFFICES, "100", *wrong])
@@ -283,6 +349,39 @@ def test_wrong_questions_are_usage_errors(tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("version: 2\n")
     assert CliRunner().invoke(cli, ["explain", str(broken), "100"]).exit_code == FINDINGS
+
+
+LIMITS = str(ROOT / "dialplans" / "limits.yaml")
+
+
+def test_what_is_full_is_explained() -> None:
+    said = say(LIMITS, "+15557000", "--full", "carrier-a")
+    assert "full: carrier-a\n" in said
+    assert "anna-mobile via carrier-a  sip:+15550100@192.0.2.10:5060  skipped: carrier-a is full (ASSUMED)" in said
+    assert "  1. front-desk via hq-pbx\n  2. anna-mobile via carrier-b\n" in said
+    data = json.loads(say(LIMITS, "+15557000", "--full", "did", "--json"))
+    assert (data["full"], data["refused"]) == (["did"], "+15557000 is full: as assumed")
+    assert data["order"] == ["callback via carrier-b", "callback via carrier-a"]
+    assert data["stages"][0]["skipped"] == "+15557000 is full: as assumed"
+    free = say(LIMITS, "+15557000")
+    assert "waits for somebody who is busy" in free
+    assert "waits for a full trunk" in free
+    assert "callback" not in free[free.index("if each attempt fails") :]
+
+
+def test_a_number_at_its_limit_without_overflow_is_refused() -> None:
+    said = say(LIMITS, "+15557001", "--full", "did")
+    assert "refused: +15557001 is full: as assumed\n" in said
+    assert "nobody's turn: the caller gets 503 at once" in said
+
+
+def test_numbers_that_may_not_be_dialled_are_explained() -> None:
+    said = say(LIMITS, "+19005550100", "--from-trunk", "hq-pbx")
+    assert "refused: +19005550100 is a premium-rate number\n" in said
+    assert "nobody's turn: the caller gets 403 at once" in said
+    said = say(LIMITS, "+12125550100", "--from-trunk", "hq-pbx")
+    assert "skipped: carrier-b costs 0.06 a minute, more than 0.05" in said
+    assert "  1. outbound +1 via carrier-a\nif each" in said
 
 
 def test_moments_without_offset_are_utc_where_zones_differ() -> None:

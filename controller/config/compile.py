@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 from controller.config.auth import compile_auth
 from controller.config.callers import distinct_sources
@@ -32,6 +33,7 @@ from controller.config.names import Names
 from controller.config.outbound import Outbound, paths_to
 from controller.config.places import Places
 from controller.config.register_compile import compile_register
+from controller.config.shares import build_limits, build_overflow, build_tenants
 from controller.config.source import ListNode, MapNode, Node
 from controller.config.timers import Timers, default_timers, stage_timers
 from controller.config.users_compile import compile_users
@@ -39,6 +41,8 @@ from controller.config.validate import Loc, describe, find
 from controller.config.values import OFF, parse_cause
 from controller.rules.numbers import escape_user, write_number
 from controller.types import (
+    COUNT_FOR,
+    LONGEST_RETRY_AFTER,
     Chain,
     DeepProbe,
     Dialplan,
@@ -76,6 +80,7 @@ _OUTBOUND_ONLY = {
     **dict.fromkeys(
         ("order", "for", "no_reply", "no_progress", "hedge", "when"), "write it in the stages of its chain"
     ),
+    **dict.fromkeys(("countries", "premium", "max_cost"), "it is for numbers that are not yours"),
 }
 
 
@@ -98,7 +103,7 @@ class _Compiler(Places):
         targets = self.targets(trunks, sites)
         chains = self.chains(targets)
         routes = self.routes()
-        outbound = Outbound(self.file, self.root, self.names, self.report, trunks, sites, self.frame)
+        outbound = Outbound(self.file, self.root, self.names, self.report, trunks, sites, self.frame, self.shares)
         chains |= outbound.chains()
         return Dialplan(
             version=version,
@@ -115,6 +120,8 @@ class _Compiler(Places):
             outbound=MappingProxyType(outbound.routes),
             access=self.file.access,
             tls=certificates.common(),
+            tenants=MappingProxyType(build_tenants(self)),
+            count_for=self.file.defaults.count_for or COUNT_FOR,
         )
 
     # ----------------------------------------------------------------- sections
@@ -178,6 +185,7 @@ class _Compiler(Places):
         for name, model in self.file.trunks.items():
             listeners.check_trunk(name, model)
             form = build_format(self, name, model.format)
+            patience = model.retry_after, self.file.defaults.retry_after
             trunks[name] = Trunk(
                 name,
                 model.uri.host,
@@ -204,6 +212,8 @@ class _Compiler(Places):
                 sips=model.uri.sips,
                 identity=build_identity(self, name, model),
                 auth=compile_auth(model.auth),
+                limits=build_limits(self, model.limits, ("trunks", name, "limits")),
+                retry_after=next((most for most in patience if most is not None), LONGEST_RETRY_AFTER),
             )
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)
@@ -269,7 +279,8 @@ class _Compiler(Places):
     def stage(self, loc: Loc, model: StageModel, targets: dict[str, Target]) -> Stage:
         used = self.distinct("endpoints", model.ring, (*loc, "ring"), inside=loc)
         stage = self.frame(loc, model)
-        return replace(stage, targets=tuple(targets[name] for name in used if name in targets), mode=model.mode)
+        rings = tuple(targets[name] for name in used if name in targets)
+        return replace(stage, targets=rings, mode=model.mode, after=tuple(dict.fromkeys(model.after)))
 
     def frame(self, loc: Loc, model: StageModel | RouteModel) -> Stage:
         """A stage without targets: its timers, conditions and order; that of an outbound route is framed alike."""
@@ -300,6 +311,7 @@ class _Compiler(Places):
             callers=tuple(model.caller),
             trunks=tuple(model.trunk.items()),
             sites=tuple(model.site.items()),
+            overflow=build_overflow(self, model.overflow, (*loc, "overflow")),
         )
 
     def routes(self) -> list[Route]:
@@ -321,8 +333,17 @@ class _Compiler(Places):
                 hint = f"first at {seen[key, number]}: remove one of the two"
                 self.report.error(at, "DUPLICATE", f"duplicate {key} {quoted(number)}", hint)
             seen.setdefault((key, number), at)
-            routes.append(Route(number, model.chain, where=self.where(node), prefix=key == "prefix"))
+            routes.append(
+                Route(number, model.chain, self.where(node), prefix=key == "prefix", **self.shares(index, model))
+            )
         return routes
+
+    def shares(self, index: int, model: RouteModel) -> dict[str, Any]:
+        """What a route of either kind counts in."""
+        loc = ("routes", index)
+        if model.tenant is not None:
+            self.use("tenants", model.tenant, (*loc, "tenant"))
+        return {"limits": build_limits(self, model.limits, (*loc, "limits")), "tenant": model.tenant or ""}
 
     def check_kind(self, kind: str | None, index: int) -> None:
         """Report what a route of this kind lacks, and what belongs to the other kind only."""

@@ -13,6 +13,7 @@ from controller.config.duration import show_duration
 from controller.config.figures import stage_starts
 from controller.config.listen import warn_idle_advertise
 from controller.config.names import KINDS, Names
+from controller.config.shares import warn_never_full
 from controller.config.source import ListNode, MapNode, Node
 from controller.rules.match import match_route
 from controller.types import Chain, Dialplan, Mode, Offer, Order, Stage, Trunk, When
@@ -39,6 +40,7 @@ def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> Non
             assert isinstance(node, MapNode)
             warn_never_joins(stage, node, report)
             warn_idle_stagger(stage, node, report)
+            warn_never_full(dialplan, stage, node, report)
     routes = root.entries["routes"]
     assert isinstance(routes, ListNode)
     nodes = [node for node in routes.items if isinstance(node, MapNode) and "outbound" in node.entries]
@@ -67,6 +69,13 @@ def warn_order(dialplan: Dialplan, trunks: Node, report: Report) -> None:
         for target in stage.targets
         for path in target.paths
         for word in words
+    }
+    ordered |= {
+        (path.trunk, "cost")
+        for stage in stages
+        if stage.max_cost is not None
+        for target in stage.targets
+        for path in target.paths
     }
     for name, trunk in trunks.entries.items():
         assert isinstance(trunk, MapNode)
@@ -112,6 +121,7 @@ _USERS = {
     "endpoints": "the 'ring' of a stage",
     "chains": "the 'chain' of a route",
     "hours": "the 'when' of a stage",
+    "tenants": "the 'tenant' of a route",
 }
 
 
@@ -139,7 +149,7 @@ def warn_no_live_end(chain: Chain, at: Node, report: Report) -> None:
     hint = "end it with an endpoint that always answers and has live: true"
     if not _is_live(chain.stages[-1]):
         report.warning(at, "NO_LIVE_END", f"chain {quoted(chain.name)} ends with no live terminus", hint)
-    elif not _always(stage.when for stage in chain.stages if _is_live(stage)):
+    elif not _always(stage.when for stage in chain.stages if _is_live(stage) and not stage.after):
         message = f"chain {quoted(chain.name)} ends with a live terminus under conditions only"
         report.warning(at, "NO_LIVE_END", message, "end it with a live stage without 'when'")
 

@@ -33,6 +33,16 @@ from controller.config.diagnostics import Mistake, quoted
 from controller.config.duration import parse_duration
 from controller.config.formats import FormatModel
 from controller.config.hours import parse_holidays, parse_span, parse_zone
+from controller.config.limits import (
+    AfterList,
+    CountFor,
+    CountryCode,
+    LimitsModel,
+    OverflowList,
+    Patience,
+    TenantModel,
+    TrunkLimitsModel,
+)
 from controller.config.register import DidFromName, RegisterModel
 from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, OrSwitch, Section, Text, between, matching
 from controller.config.sources import AccessName, Source
@@ -148,6 +158,9 @@ class DefaultsModel(Section):
 
     RESERVED = {"patience": "the caller may ring for as long as the chain lasts"}
 
+    retry_after: Patience = None
+    count_for: CountFor = None
+
     ring: Duration | None = None
     no_reply: Duration | None = None
     no_progress: Duration | None = None
@@ -173,10 +186,6 @@ class DeepModel(Section):
 class TrunkModel(Section):
     """A SIP carrier or PBX link."""
 
-    RESERVED = {
-        "limits": "the calls of a trunk are not counted",
-    }
-
     uri: TrunkUri = Field(examples=["sip:192.0.2.10:5060"])
     carrier: Name = ""
     probe: str | None = None
@@ -199,6 +208,8 @@ class TrunkModel(Section):
     diversion: Switch = False
     history_info: Switch = False
     auth: AuthModel | None = None
+    limits: TrunkLimitsModel | None = None
+    retry_after: Patience = None
 
 
 class SiteModel(Section):
@@ -245,13 +256,12 @@ class EndpointModel(Section):
 class WhenModel(Section):
     """When a stage is tried: all of it must hold."""
 
-    RESERVED = {"overflow": "the calls of a trunk are not counted"}
-
     hours: str | None = None
     not_hours: str | None = None
     caller: Annotated[list[Prefix], OneOrMore] = []
     trunk: dict[str, UpOrDown] = {}
     site: dict[str, UpOrDown] = {}
+    overflow: OverflowList = []
 
 
 class StageModel(Section):
@@ -266,6 +276,7 @@ class StageModel(Section):
     hedge: HedgeDelay = "auto"
     order: OrderName | None = None
     when: WhenModel | None = None
+    after: AfterList = []
 
 
 class OutboundModel(Section):
@@ -297,6 +308,11 @@ class RouteModel(Section):
     no_progress: Duration | None = None
     hedge: HedgeDelay = "auto"
     when: WhenModel | None = None
+    limits: LimitsModel | None = None
+    tenant: str | None = None
+    countries: Annotated[list[CountryCode], Field(min_length=1), OneOrMore] = []
+    premium: Switch = False
+    max_cost: Annotated[float | None, Text(parse_cost, {"type": "number", "minimum": 0})] = None
 
 
 Chain = Annotated[list[StageModel], Field(min_length=1)]
@@ -322,6 +338,7 @@ class FileModel(Section):
     probes: dict[str, ProbeModel] = {}
     sites: dict[str, SiteModel] = {}
     hours: dict[str, HoursModel] = {}
+    tenants: dict[str, TenantModel] = {}
     endpoints: dict[str, EndpointModel] = Field(examples=[{"front-desk": {"user": "100", "via": ["carrier-a"]}}])
     chains: dict[str, Chain] = Field(examples=[{"sales": [{"ring": ["front-desk"]}]}])
     routes: list[RouteModel] = Field(min_length=1, examples=[[{"did": "+15557000", "chain": "sales"}]])

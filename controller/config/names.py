@@ -21,8 +21,9 @@ KINDS = {
     "chains": "chain",
     "sites": "site",
     "hours": "calendar",
+    "tenants": "tenant",
 }
-_OPTIONAL = {"users", "probes", "sites", "hours"}
+_OPTIONAL = {"users", "probes", "sites", "hours", "tenants"}
 #: Comparing a name costs up to 100 us: beyond this many a slip that runs through a big file gets no suggestion.
 _BUDGET = 30_000
 _LISTED = 8  # known names that are listed when none is similar

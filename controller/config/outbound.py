@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from controller.config.address import uri_of
 from controller.config.diagnostics import quoted
 from controller.config.model import RouteModel
 from controller.config.places import Places
+from controller.config.shares import build_tolls, check_cost
 from controller.config.source import MapNode, Node, ScalarNode
 from controller.config.validate import Loc, describe
 from controller.rules.numbers import escape_user, write_number
@@ -21,11 +23,13 @@ from controller.types import DIALLED, Chain, Path, Route, Site, Stage, Target, T
 
 @dataclass(slots=True)
 class Outbound(Places):
-    """The outbound routes of a file. ``frame`` makes a stage without targets of what stands at a place."""
+    """The outbound routes of a file. ``frame`` makes a stage without targets of what stands at a place, ``shares`` what a
+    route counts in."""
 
     trunks: dict[str, Trunk]
     sites: dict[str, Site]
     frame: Callable[[Loc, RouteModel], Stage]
+    shares: Callable[[int, RouteModel], dict[str, Any]]
     routes: dict[str, dict[str, Route]] = field(default_factory=dict)  # by prefix, then by trunk; filled by `chains`
 
     def chains(self) -> dict[str, Chain]:
@@ -43,11 +47,15 @@ class Outbound(Places):
                 continue
             prefix = model.outbound.prefix
             name = f"outbound {prefix or '*'}" + (f" from {', '.join(callers)}" if model.callers else "")
-            route = Route(prefix, name, self.where(node), prefix=True, outbound=True)
+            tolls = build_tolls(model.countries, premium=model.premium)
+            check_cost(self, model.max_cost, [self.trunks[each] for each in via if each in self.trunks], loc)
+            counted = self.shares(index, model)
+            route = Route(prefix, name, self.where(node), prefix=True, outbound=True, tolls=tolls, **counted)
             for caller in callers:
                 self.allow(caller, route, index)
             paths = paths_to(name, DIALLED, (self.trunks[each] for each in via if each in self.trunks), self.sites)
-            stage = replace(self.frame(loc, model), targets=(Target(name, paths, dialled=True),))
+            target = Target(name, paths, dialled=True)
+            stage = replace(self.frame(loc, model), targets=(target,), max_cost=model.max_cost)
             chains[name] = Chain(name, (stage,), where=route.where)
         return chains
 

@@ -56,6 +56,10 @@ class Places:
             seen.setdefault(name, self.at(*item))
         return known
 
+    def describe(self, loc: Loc) -> str:
+        """A place in the operator's words."""
+        return describe(self.root, loc)
+
     def at(self, *loc: int | str) -> Node:
         return find(self.root, loc)
 

@@ -13,6 +13,7 @@ from pydantic import Field, GetPydanticSchema
 
 from controller.config.address import HostPort
 from controller.config.auth import AuthModel
+from controller.config.limits import LimitsModel, TenantModel
 from controller.config.model import (
     EndpointModel,
     FileModel,
@@ -46,6 +47,10 @@ class _Site(SiteModel):
 class _Hours(HoursModel):
     zone: Zone = UTC
     open: dict[str, Annotated[list[Span], OneOrMore]] = Field(default={})
+
+
+class _Tenant(TenantModel):
+    limits: LimitsModel = LimitsModel()
 
 
 class _Stage(StageModel):
@@ -95,6 +100,7 @@ class Remains(FileModel):
     users: dict[str, Annotated[UserModel, _read_as(_User)]] = Field(default={})
     sites: dict[str, Annotated[SiteModel, _read_as(_Site)]] = Field(default={})
     hours: dict[str, Annotated[HoursModel, _read_as(_Hours)]] = Field(default={})
+    tenants: dict[str, Annotated[TenantModel, _read_as(_Tenant)]] = Field(default={})
     endpoints: dict[str, Annotated[EndpointModel, _read_as(_Endpoint)]] = Field(default={})
     chains: dict[str, list[Annotated[StageModel, _read_as(_Stage)]]] = Field(default={})
     routes: list[Annotated[RouteModel, _read_as(_Route)]] = Field(default=[])

@@ -17,6 +17,7 @@ from controller.config.auth import AuthModel
 from controller.config.callerid import CallerIdModel
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.formats import FormatModel
+from controller.config.limits import LimitsModel, TenantModel, TrunkLimitsModel
 from controller.config.model import (
     DeepModel,
     DefaultsModel,
@@ -54,10 +55,12 @@ _MODELS: dict[str, type[Section]] = {
     "endpoints": EndpointModel,
     "chains": StageModel,
     "routes": RouteModel,
+    "tenants": TenantModel,
 }
 _OF_TRUNKS: dict[str, type[Section]] = {
     "deep": DeepModel,
     "format": FormatModel,
+    "limits": TrunkLimitsModel,
     "register": RegisterModel,
     "tls": TrunkTlsModel,
     "caller_id": CallerIdModel,
@@ -91,7 +94,11 @@ def validate(root: Node, report: Report) -> FileModel:
     for detail in sorted(details, key=lambda detail: detail["type"] == "missing"):
         _explain(root, detail, report)
     _cut(root, details)
-    return Remains.model_validate(to_data(root))
+    while True:
+        try:
+            return Remains.model_validate(to_data(root))
+        except ValidationError as error:  # a list of which nothing is left: each round cuts something out
+            _cut(root, error.errors(include_url=False, include_input=False))
 
 
 # --------------------------------------------------------------------------- places
@@ -115,7 +122,10 @@ def describe(root: Node, loc: Loc) -> str:
     match section, rest:
         case "chains", [str(name), int(), *rest]:
             words = [f"chain {quoted(name)}", f"stage {_number(root, loc[:3])}"]
-        case "trunks" | "users" | "probes" | "sites" | "hours" | "endpoints" | "chains", [str(name), *rest]:
+        case (
+            "trunks" | "users" | "probes" | "sites" | "hours" | "endpoints" | "chains" | "tenants",
+            [str(name), *rest],
+        ):
             words = [f"{KINDS[str(section)]} {quoted(name)}"]
         case "routes", [int(), *rest]:
             route = find(root, loc[:2])
@@ -246,6 +256,8 @@ def _model(owner: Loc) -> type[Section]:
         return WhenModel
     if owner[:1] == ("routes",) and owner[2:3] == ("outbound",):
         return OutboundModel
+    if owner[:1] in {("routes",), ("tenants",)} and owner[2:3] == ("limits",):
+        return LimitsModel
     if owner[:1] == ("trunks",) and len(owner) > 2:
         return _OF_TRUNKS[str(owner[2])]
     return _MODELS[str(owner[0])] if owner else FileModel

@@ -9,13 +9,13 @@ so do we when we look for premium rates. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType, shortnumberinfo
 
-from controller.types import Route, Tolls
+from controller.types import Tolls
 
 KNOWN = 8192  # numbers whose verdict is remembered: reading one takes 15 to 60 us
 _DEAR = {
@@ -26,23 +26,19 @@ _SERVICE_CODE = re.compile(r"[*#]{1,2}\d{2,3}[*#]|\*\d{2}")
 _NOWHERE = "001"  # what the library calls the region of numbers that belong to no country
 
 
-def warm(tolls: Tolls) -> None:
-    """Read the tables of every country now, and not when somebody dials there first."""
+def warm(countries: Iterable[str]) -> None:
+    """Read the tables of every country now, and not when somebody dials there first; ``countries`` are those named."""
     phonenumbers.PhoneMetadata.load_all()
-    why_refused(tolls, "+12125550100")
-
-
-def refuse(route: Route, number: str) -> str:
-    """Why a route may not be used for a dialled number; "" if it may."""
-    return why_refused(route.tolls, number) if route.tolls is not None else ""
+    for country in countries:
+        shortnumberinfo.is_emergency_number("0", country)
 
 
 @lru_cache(maxsize=KNOWN)
 def why_refused(tolls: Tolls, number: str) -> str:
-    """The same by what the route says."""
-    if any(shortnumberinfo.is_emergency_number(number, place) for place in _places(tolls)):
+    """Why a route may not be used for a dialled number; "" if it may."""
+    if any(shortnumberinfo.is_emergency_number(number, place) for place in tolls.countries):
         return ""
-    readings = list(_read(number, tolls.home))
+    readings = list(_read(number))
     if not tolls.premium:
         for reading in readings:
             word = _DEAR.get(phonenumbers.number_type(_cut(reading)))
@@ -57,27 +53,13 @@ def why_refused(tolls: Tolls, number: str) -> str:
     return f"{number} is {where}, not of {' or '.join(tolls.countries)}"
 
 
-def _places(tolls: Tolls) -> tuple[str, ...]:
-    """Whose emergency numbers are always let through."""
-    return (tolls.home, *tolls.countries) if tolls.home else tolls.countries
-
-
-def _read(number: str, home: str) -> Iterator[PhoneNumber]:
-    """What a number may mean, the likeliest first."""
+def _read(number: str) -> Iterator[PhoneNumber]:
+    """What a number may mean, with its service code and without; whose PBX dials otherwise has a `format`."""
     for text in dict.fromkeys((number, _SERVICE_CODE.sub("", number, count=1))):
-        digits = re.sub(r"\D", "", text)
-        local = not text.startswith("+") and home
-        written: list[tuple[str, str | None]] = [(text, home)] if local else []
-        if not digits.startswith("0"):  # without its plus, as some PBXs send E.164
-            written.append((f"+{digits}", None))
-        for each, place in written:
-            try:
-                reading = phonenumbers.parse(each, place)
-            except NumberParseException:
-                continue
-            yield reading
-            if phonenumbers.is_valid_number(reading):
-                break
+        try:
+            yield phonenumbers.parse("+" + re.sub(r"\D", "", text))  # E.164, whether or not it had its plus
+        except NumberParseException:
+            continue
 
 
 def _cut(number: PhoneNumber) -> PhoneNumber:

@@ -15,7 +15,7 @@ holds one second's calls would let twice as many through in one second, and carr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -82,6 +82,7 @@ class Usage:
         self._limits: dict[str, Limits] = {}  # by trunk
         self._paces: dict[str, _Pace] = {}  # by "trunk NAME", "did DID", "tenant NAME"
         self._tight: set[str] = set()  # limited trunks that may be full
+        self.assumed: frozenset[str] = frozenset()  # taken for full whatever is counted: for questions
         self._swept = -SWEEP
         self.update(dialplan)
 
@@ -96,6 +97,11 @@ class Usage:
             name: _Pace(limits.cps, self._paces.get(name)) for name, limits in limited.items() if limits.cps is not None
         }
         self._tight = set(self._limits)
+
+    def assume(self, words: Collection[str]) -> None:
+        """Take these for full: trunks, `THE_NUMBER`, `THE_TENANT`."""
+        self.assumed = frozenset(words)
+        self._tight |= self.assumed & self._dialplan.trunks.keys()
 
     # -- what is full
 
@@ -120,9 +126,13 @@ class Usage:
         refusal: Refusal | None = None
         for word, line, limits, name in self._entries(offer, route):
             why = self._why_full(line, limits, now) if limits is not None else ""
-            if why and limits is not None:
+            if word in self.assumed and word in (THE_NUMBER, THE_TENANT):
+                why = "as assumed"
+            if why:
                 entry.append(word)
-                status = limits.answer or (486 if word in (THE_NUMBER, THE_TENANT) else 503)
+                status = (limits.answer if limits is not None else 0) or (
+                    486 if word in (THE_NUMBER, THE_TENANT) else 503
+                )
                 refusal = refusal or Refusal(FULL, status, f"{name} is full: {why}")
             if not why or line.startswith("in "):  # what comes in occupies a channel of its carrier, like it or not
                 lines.append(line)
@@ -135,7 +145,7 @@ class Usage:
 
     def _entries(self, offer: Offer, route: Route) -> Iterator[tuple[str, str, Limits | None, str]]:
         """What an offer needs room in: the word of conditions for it, its line, its limits, its name."""
-        if route.limits is not None:
+        if route.limits is not None or THE_NUMBER in self.assumed:
             yield THE_NUMBER, _line_of(route), route.limits, _line_of(route).removeprefix("did ")
         tenant = self._dialplan.tenants.get(route.tenant) if route.tenant else None
         if tenant is not None:
@@ -152,7 +162,7 @@ class Usage:
     def start(self, offer_id: str, attempt: int, trunk: str, now: float) -> bool:
         """Give an attempt its line; False if its trunk is full."""
         offer = self._offers.get(offer_id)
-        if trunk in self._limits:
+        if trunk in self._limits or trunk in self.assumed:
             if self._why_trunk_full(trunk, now):
                 self._tight.add(trunk)
                 self.sweep(now)
@@ -224,6 +234,18 @@ class Usage:
             for gone in self.up.expire(now, self._dialplan.count_for):
                 self._release_all(gone)
 
+    def copy(self) -> Usage:
+        """Another one that counts the same: for questions."""
+        other = Usage(self._dialplan)
+        other.assume(self.assumed)
+        other.held = dict(self.held)
+        other._offers = {name: _Offer(offer.lines, dict(offer.attempts)) for name, offer in self._offers.items()}
+        for name, pace in self._paces.items():
+            other._paces[name].times.extend(pace.times)
+        for key, up in self.up.copy().items():
+            other.up.add(key, up)
+        return other
+
     # -- inside
 
     def _why_full(self, line: str, limits: Limits, now: float) -> str:
@@ -240,6 +262,8 @@ class Usage:
         return ""
 
     def _why_trunk_full(self, trunk: str, now: float) -> str:
+        if trunk in self.assumed:
+            return f"{trunk} is full (ASSUMED)"
         limits = self._limits.get(trunk)
         if limits is None:
             return ""

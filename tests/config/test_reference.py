@@ -32,14 +32,14 @@ HEADINGS = {
     model.StageModel: "### `chains`",
     model.RouteModel: "### `routes`",
     model.OutboundModel: "### `outbound`",
+    model.TrunkLimitsModel: "### `limits`",
+    model.TenantModel: "### `tenants`",
 }
 RESERVED = {
     model.FileModel: "top",
     model.ListenModel: "`listen`",
     model.DefaultsModel: "`defaults`",
-    model.TrunkModel: "trunk",
     model.EndpointModel: "endpoint",
-    model.WhenModel: "`when`",
 }
 
 
