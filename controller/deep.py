@@ -23,11 +23,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from zlib import crc32
 
-from controller.config.address import uri_of
+from controller.credentials import Accounts
 from controller.health.board import Board, spread_by_name
 from controller.health.detector import Detector, next_beat
+from controller.testcall import Bye, make_invite, once_more, via_of, without
 from controller.types import (
     CALL_RESPONSE,
     DEEP_FAILED,
@@ -36,12 +36,11 @@ from controller.types import (
     Sample,
     TargetState,
     Transition,
-    Trunk,
 )
 from sip import builder
+from sip.account import Tried
 from sip.element import Element
 from sip.errors import RemoteProtocolError
-from sip.headers import MAGIC_COOKIE
 from sip.layer import TransactionLayer
 from sip.message import Request, Response
 from sip.timing import Deadlines, Timing
@@ -54,7 +53,6 @@ from sip.transaction import (
     TransactionTimedOut,
     TransactionUnreachable,
 )
-from sip.uri import bracketed
 
 #: Who judges, for `Board.set_verdict`.
 SOURCE = "deep"
@@ -104,6 +102,7 @@ class _Call:
     judged: bool = False  # its outcome is told, or is not wanted any more
     given_up: bool = False  # to be cancelled
     acks: dict[str, tuple[Request, Hop]] = field(default_factory=dict)  # by To tag of who answered
+    tried: Tried = field(default_factory=Tried)
 
 
 class DeepProber:
@@ -117,8 +116,10 @@ class DeepProber:
         token: Callable[[], str],
         now: float,
         timing: Timing | None = None,
+        accounts: Accounts | None = None,
     ) -> None:
         """``hops`` has the resolved address of each trunk by name, ``token`` makes unguessable tokens."""
+        self._accounts = accounts or Accounts(element.cnonce_of)
         self._board = board
         self._element = element
         self._token = token
@@ -190,7 +191,14 @@ class DeepProber:
         call = watch.call = _Call(watch, invite, (invite.call_id, invite.cseq[0], invite.from_tag), now)
         self._open.add(call)
         call.ticket = self._deadlines.arm(now + watch.deep.within, self._on_late, call, now + watch.deep.within)
-        call.transaction = self._layer.request(invite, watch.hop, now, call)
+        self._send(call, now)
+
+    def _send(self, call: _Call, now: float) -> None:
+        account = self._accounts.find(_name(call))
+        if account is not None:
+            account.dress(call.invite, call.tried)
+        call.dialog = call.invite.call_id, call.invite.cseq[0], call.invite.from_tag
+        call.transaction = self._layer.request(call.invite, call.watch.hop, now, call)
 
     def _on_late(self, now: float, call: _Call, when: float) -> None:
         call.ticket = None
@@ -237,6 +245,8 @@ class DeepProber:
 
     def _on_event(self, event: Event, now: float) -> None:
         call = getattr(event, "user", None)
+        if isinstance(call, Bye) and isinstance(event, ResponseReceived):
+            self._say_goodbye_again(call, event.response, now)
         if not isinstance(call, _Call):
             return  # a CANCEL or a BYE: that it was sent is all there is to it
         if isinstance(event, ResponseReceived):
@@ -262,13 +272,37 @@ class DeepProber:
             if status < 200 and call.given_up:
                 self._cancel(call, now)
         call.status = max(call.status, status)
-        if status < 200:
+        if status < 200 or (status in (401, 407) and self._try_again(call, response, now)):
             return
         if status < 300:
             self._release(call, response, now)
         expected = (200 if status < 300 else status) in call.watch.deep.expect
         self._judge(call, expected, f"{status} after {now - call.sent:.2g} s", now)
         self._end(call, now)
+
+    def _try_again(self, call: _Call, response: Response, now: float) -> bool:
+        """Answer a challenge. False if it is the outcome of the call."""
+        account = self._accounts.find(_name(call))
+        if account is None or call.given_up or call.judged:
+            return False
+        why = account.learn(response, call.tried)
+        if why:
+            self._accounts.refused.append((_name(call), why))
+            return False
+        if call.transaction is not None:
+            call.transaction.user = None  # what is left of it is its own business
+        call.invite = once_more(call.invite, self._via(call.watch.hop))
+        call.status = 0
+        self._send(call, now)
+        return True
+
+    def _say_goodbye_again(self, bye: Bye, response: Response, now: float) -> None:
+        if response.status in (401, 407) and not bye.account.learn(response, bye.tried):
+            self._say_goodbye(Bye(bye.account, once_more(bye.request, self._via(bye.hop)), bye.hop, bye.tried), now)
+
+    def _say_goodbye(self, bye: Bye, now: float) -> None:
+        bye.account.dress(bye.request, bye.tried)
+        self._layer.request(bye.request, bye.hop, now, bye)
 
     # ------------------------------------------------------------------ outcomes
 
@@ -361,12 +395,16 @@ class DeepProber:
         try:
             ack, bye = (self._address(make, call, answer) for make in (builder.make_glare_ack, builder.make_glare_bye))
         except RemoteProtocolError:  # its Contact or its routes are no addresses: where it answered from, it will be
-            answer = _without(answer, "contact", "record-route")
+            answer = without(answer, "contact", "record-route")
             answer.set("to", f"To: <{call.invite.uri}>{f';tag={tag}' if tag else ''}")
             ack, bye = (self._address(make, call, answer) for make in (builder.make_glare_ack, builder.make_glare_bye))
         call.acks[tag] = ack
         self._layer.send_stateless(*ack)
-        self._layer.request(*bye, now, None)
+        account = self._accounts.find(_name(call))
+        if account is None:
+            self._layer.request(*bye, now, None)
+        else:
+            self._say_goodbye(Bye(account, *bye, Tried()), now)
 
     def _address(
         self, make: Callable[[Response, str, Callable[[str], bool]], Request], call: _Call, answer: Response
@@ -380,7 +418,7 @@ class DeepProber:
         return request, onward
 
     def _via(self, hop: Hop) -> str:
-        return _via_of(self._element.listeners[hop[2:]], self._token())
+        return via_of(self._element.listeners[hop[2:]], self._token())
 
     # ------------------------------------------------------------------ trunks
 
@@ -404,51 +442,3 @@ def _name(call: _Call) -> str:
 def _is_same(watch: _Watch, detector: Detector, hops: Mapping[str, Hop]) -> bool:
     trunk = detector.trunk
     return watch.detector is detector and watch.deep == trunk.deep and watch.hop == hops.get(trunk.name)
-
-
-def _without(response: Response, *names: str) -> Response:
-    kept = [(name, line) for name, line in zip(response.names, response.lines, strict=True) if name not in names]
-    return Response(response.status, response.reason, [name for name, _ in kept], [line for _, line in kept])
-
-
-def _via_of(local: Hop, token: str) -> str:
-    # RFC 3581: come back to where this came from, whatever NAT made of the address
-    us = f"{bracketed(local.host)}:{local.port}"
-    return f"SIP/2.0/{local.transport.upper()} {us};branch={MAGIC_COOKIE}{token};rport"
-
-
-def make_invite(trunk: Trunk, user: str, local: Hop, token: str) -> Request:
-    """The INVITE of a test call.
-
-    It offers what any call does: PCMU, both ways, at our own address; an offer on hold (``a=inactive``) may be treated
-    differently, or be refused, where real calls pass. Media that comes before our BYE goes to the discard port (9).
-    """
-    kind = "" if local.transport == "udp" else f";transport={local.transport}"
-    host, us = local.host, f"{bracketed(local.host)}:{local.port}"
-    uri = uri_of(trunk, user)
-    address = f"IN IP{6 if ':' in host else 4} {host}"
-    offer = [
-        "v=0",
-        f"o=callward {crc32(token.encode())} 1 {address}",
-        "s=-",
-        f"c={address}",
-        "t=0 0",
-        "m=audio 9 RTP/AVP 0",
-        "a=rtpmap:0 PCMU/8000",
-        "a=sendrecv",
-        "",
-    ]
-    body = "\r\n".join(offer).encode()
-    lines = [
-        f"Via: {_via_of(local, token)}",
-        f"Max-Forwards: {builder.DEFAULT_MAX_FORWARDS}",
-        f"From: <sip:callward@{us}>;tag={token}",
-        f"To: <{uri}>",
-        f"Call-ID: {token}@{bracketed(host)}",
-        "CSeq: 1 INVITE",
-        f"Contact: <sip:callward@{us}{kind}>",
-        "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS",
-        "Content-Type: application/sdp",
-        f"Content-Length: {len(body)}",
-    ]
-    return Request("INVITE", uri, [line.partition(":")[0].lower() for line in lines], lines, body)

@@ -79,7 +79,7 @@ class Engine:
         self.plane.epoch_offset = epoch_offset
         self.plane.set_past(now + (timing or Timing()).timer_c)  # RFC 3261 §16.6 step 11: nothing rings for longer
         self.prober = Prober(self.board, hops, element.local, token, *element.listeners.values())
-        self.deep = DeepProber(self.board, hops, element, token, now, timing)
+        self.deep = DeepProber(self.board, hops, element, token, now, timing, self.accounts)
         self.edge = Edge(element, dialplan.access, self.plane.sources)
         find_account = self.accounts.find
         self.registrations = Registrations(

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.credentials import Accounts
 from controller.deep import CONFIRM_AFTER, MAX_AT_ONCE, MAX_RELEASED, DeepProber
 from controller.health.board import Board
-from controller.types import DeepProbe, Probe, Sample, TargetState, Transition, Trunk
+from controller.types import Auth, DeepProbe, Probe, Sample, TargetState, Transition, Trunk
+from sip import builder
 from sip.message import Request, Response
 from sip.parser import parse_message
 from sip.transaction import Hop
@@ -62,12 +64,26 @@ def deaf(_: Request) -> Answers:
 class Scene:
     """A prober, its trunks and their far ends."""
 
-    def __init__(self, far: Far, trunks: int = 1, deep: DeepProbe | None = DEEP, probe: Probe | None = None) -> None:
-        self.trunks = [Trunk(f"t{n}", f"192.0.2.{n + 20}", 5060, probe=probe, deep=deep) for n in range(trunks)]
+    def __init__(
+        self,
+        far: Far,
+        trunks: int = 1,
+        deep: DeepProbe | None = DEEP,
+        probe: Probe | None = None,
+        auth: Auth | None = None,
+    ) -> None:
+        self.trunks = [
+            Trunk(f"t{n}", f"192.0.2.{n + 20}", 5060, probe=probe, deep=deep, auth=auth) for n in range(trunks)
+        ]
         self.hops = {trunk.name: Hop(trunk.host, trunk.port) for trunk in self.trunks}
         self.board = Board(self.trunks, 0.0)
         tokens = count()
-        self.prober = DeepProber(self.board, self.hops, wire.make_element(), lambda: f"token{next(tokens)}", 0.0)
+        element = wire.make_element()
+        self.accounts = Accounts(element.cnonce_of)
+        self.accounts.swap({trunk.name: trunk for trunk in self.trunks})
+        self.prober = DeepProber(
+            self.board, self.hops, element, lambda: f"token{next(tokens)}", 0.0, accounts=self.accounts
+        )
         self.now = 0.0
         self.far = far
         self.spoof: Hop | None = None  # where responses come from, if not from where the request went
@@ -153,7 +169,7 @@ def test_a_test_call_is_a_call_as_any_other() -> None:
         ("ACK", "far", invite.from_tag),
         ("BYE", "far", invite.from_tag),
     ]
-    assert (ack.cseq[0], bye.cseq[0]) == (1, 101)
+    assert (ack.cseq[0], bye.cseq[0]) == (1, 1 + builder.GLARE_CSEQ_STEP)
 
 
 @pytest.mark.parametrize(("nat", "asked"), [(True, "192.0.2.20"), (False, "192.168.1.5")])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from controller.health.board import Board
 from controller.probes import Prober
-from controller.types import AliveOn, Probe, Sample, TargetState, Transition, Trunk
+from controller.types import AliveOn, Auth, Probe, Sample, TargetState, Transition, Trunk
 from sip.message import Request, Response
 from sip.parser import parse_message
 from sip.transaction import Hop
@@ -33,9 +33,11 @@ LOST: Fate = None
 class World:
     """A prober and the far ends of its probes, in virtual time."""
 
-    def __init__(self, trunks: int = 1, probe: Probe | None = None, spread: float | None = None) -> None:
+    def __init__(
+        self, trunks: int = 1, probe: Probe | None = None, spread: float | None = None, auth: Auth | None = None
+    ) -> None:
         probe = probe or Probe()
-        self.trunks = [Trunk(f"trunk-{i}", f"192.0.2.{i}", 5060, probe=probe) for i in range(trunks)]
+        self.trunks = [Trunk(f"trunk-{i}", f"192.0.2.{i}", 5060, probe=probe, auth=auth) for i in range(trunks)]
         self.board = Board(self.trunks, 0.0) if spread is None else Board(self.trunks, 0.0, lambda _: spread)
         self.hops: dict[str, Hop] = {trunk.name: Hop(trunk.host, trunk.port) for trunk in self.trunks}
         tokens = count()
@@ -398,6 +400,18 @@ def test_only_2xx_is_alive_where_the_profile_says_so() -> None:
     _, branch, hop = world.sent[-1]
     _, (up,) = world.answer(branch, hop, 204)
     assert up.new is UP
+
+
+@pytest.mark.parametrize(("auth", "state"), [(Auth("u", "p"), UP), (None, SUSPECT)])
+def test_who_asks_for_credentials_that_we_have_is_alive_even_where_only_2xx_is(
+    auth: Auth | None, state: TargetState
+) -> None:
+    world = World(spread=0.0, probe=Probe(alive_on=AliveOn.SUCCESS), auth=auth)
+    world.fate = lambda _hop, _now: LOST
+    world.run(0.01)
+    _, branch, hop = world.sent[0]
+    _, (news,) = world.answer(branch, hop, 407)
+    assert news.new is state
 
 
 def test_silence_is_nothing_where_calls_decide() -> None:

@@ -491,6 +491,18 @@ def test_reload_with_another_account_takes_the_old_binding_away() -> None:
     assert scene.first.contacts("15557001", scene.network.now)
 
 
+def test_reload_with_the_right_password_registers_at_once() -> None:
+    scene = Scene(password="wrong")
+    scene.run(10.0)
+    assert not scene.first.contacts(USER, scene.network.now)
+    carrier = replace(scene.dialplan.trunks["carrier"], auth=Auth(USER, PASSWORD))
+    dialplan = replace(scene.dialplan, trunks={**scene.dialplan.trunks, "carrier": carrier})
+    scene.engine.reload(dialplan, {"carrier": FIRST, "pbx": PBX}, scene.network.now)
+    scene.network.settle(US)
+    scene.run(1.0)
+    assert scene.first.contacts(USER, scene.network.now)
+
+
 def test_reload_does_not_wait_for_what_was_held_against_a_registrar() -> None:
     scene = Scene()
     scene.first.status = 403

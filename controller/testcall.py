@@ -1,0 +1,87 @@
+"""How a test call looks on the wire.
+
+Owns the messages of `controller.deep`. Must not decide when they are sent, or what answers to them mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zlib import crc32
+
+from controller.config.address import uri_of
+from controller.types import Trunk
+from sip import builder
+from sip.account import Account, Tried
+from sip.headers import MAGIC_COOKIE, MAX_CSEQ
+from sip.message import Request, Response
+from sip.sequence import renumber
+from sip.transaction import Hop
+from sip.uri import bracketed
+
+
+@dataclass(slots=True, eq=False)
+class Bye:
+    """The end of a test call, which may want credentials as well: the user of its transaction."""
+
+    account: Account
+    request: Request
+    hop: Hop
+    tried: Tried
+
+
+def once_more(request: Request, via: str) -> Request:
+    """The same request as another transaction (RFC 3261 §22.2)."""
+    request = request.copy()
+    renumber(request, min(request.cseq[0] + 1, MAX_CSEQ))
+    request.replace_first_value("via", via)
+    return request
+
+
+def without(response: Response, *names: str) -> Response:
+    """A copy of a response without these headers."""
+    kept = [(name, line) for name, line in zip(response.names, response.lines, strict=True) if name not in names]
+    return Response(response.status, response.reason, [name for name, _ in kept], [line for _, line in kept])
+
+
+def via_of(local: Hop, token: str) -> str:
+    """The Via of a request of our own."""
+    # RFC 3581: come back to where this came from, whatever NAT made of the address
+    us = f"{bracketed(local.host)}:{local.port}"
+    return f"SIP/2.0/{local.transport.upper()} {us};branch={MAGIC_COOKIE}{token};rport"
+
+
+def make_invite(trunk: Trunk, user: str, local: Hop, token: str) -> Request:
+    """The INVITE of a test call.
+
+    It offers what any call does: PCMU, both ways, at our own address; an offer on hold (``a=inactive``) may be treated
+    differently, or be refused, where real calls pass. Media that comes before our BYE goes to the discard port (9).
+    """
+    kind = "" if local.transport == "udp" else f";transport={local.transport}"
+    host, us = local.host, f"{bracketed(local.host)}:{local.port}"
+    uri = uri_of(trunk, user)
+    address = f"IN IP{6 if ':' in host else 4} {host}"
+    offer = [
+        "v=0",
+        f"o=callward {crc32(token.encode())} 1 {address}",
+        "s=-",
+        f"c={address}",
+        "t=0 0",
+        "m=audio 9 RTP/AVP 0",
+        "a=rtpmap:0 PCMU/8000",
+        "a=sendrecv",
+        "",
+    ]
+    body = "\r\n".join(offer).encode()
+    lines = [
+        f"Via: {via_of(local, token)}",
+        f"Max-Forwards: {builder.DEFAULT_MAX_FORWARDS}",
+        f"From: <sip:callward@{us}>;tag={token}",
+        f"To: <{uri}>",
+        f"Call-ID: {token}@{bracketed(host)}",
+        "CSeq: 1 INVITE",
+        f"Contact: <sip:callward@{us}{kind}>",
+        "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS",
+        "Content-Type: application/sdp",
+        f"Content-Length: {len(body)}",
+    ]
+    return Request("INVITE", uri, [line.partition(":")[0].lower() for line in lines], lines, body)
