@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from controller.credentials import Accounts
 from controller.planes.embedded import EmbeddedPlane
 from controller.switchboard import Switchboard
-from controller.types import CallRecord, Chain, Dialplan, Listen, Route, Stage, Trunk
+from controller.types import Auth, CallRecord, Chain, Dialplan, Listen, Route, Stage, Trunk
 from sip.element import Element
 from sip.message import Request, Response
 from sip.parser import parse_message
@@ -23,12 +24,15 @@ T1, T2, T3 = Hop("192.0.2.21", 5060), Hop("192.0.2.22", 5060), Hop("192.0.2.23",
 HOPS = {"t1": T1, "t2": T2, "t3": T3}
 
 
-def dialplan(*stages: Stage, version: str = "v1") -> Dialplan:
-    """One chain for the number that tests.sip.wire calls."""
+AUTH = Auth("callward", "hunter2")
+
+
+def dialplan(*stages: Stage, version: str = "v1", asking: Iterable[str] = ()) -> Dialplan:
+    """One chain for the number that tests.sip.wire calls; the trunks that are ``asking`` have credentials."""
     return Dialplan(
         version,
         (Listen(wire.LOCAL.host, wire.LOCAL.port),),
-        {name: Trunk(name, hop.host, hop.port) for name, hop in HOPS.items()},
+        {name: Trunk(name, hop.host, hop.port, auth=AUTH if name in asking else None) for name, hop in HOPS.items()},
         {"sales": Chain("sales", stages or (stage("anna/t1,t2"),))},
         {"+15557000": Route("+15557000", "sales")},
     )
@@ -37,10 +41,13 @@ def dialplan(*stages: Stage, version: str = "v1") -> Dialplan:
 class Bench:
     """A plane and its world. Each call returns what was sent because of it: (message, where to)."""
 
-    def __init__(self, *stages: Stage, element: Element | None = None) -> None:
+    def __init__(self, *stages: Stage, element: Element | None = None, asking: Iterable[str] = ()) -> None:
         self.deadlines = Deadlines()
-        self.switchboard = Switchboard(dialplan(*stages))
-        self.plane = EmbeddedPlane(self.switchboard, element or wire.make_element(), HOPS, self.deadlines)
+        element = element or wire.make_element()
+        self.switchboard = Switchboard(dialplan(*stages, asking=asking))
+        self.accounts = Accounts(element.cnonce_of)
+        self.accounts.swap(self.switchboard.dialplan.trunks)
+        self.plane = EmbeddedPlane(self.switchboard, element, HOPS, self.deadlines, accounts=self.accounts)
         self.now = 0.0
 
     def receive(self, data: bytes, source: Hop = wire.CALLER) -> list[tuple[Request | Response, Hop]]:
