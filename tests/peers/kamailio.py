@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.peers.child import Child, PeerError
 from tests.sipp.process import HOST
 
-TEMPLATE = Path(__file__).with_name("kamailio.cfg")
+HERE = Path(__file__).parent
 
 
 def find_kamailio() -> str:
@@ -26,15 +26,20 @@ class Kamailio(Child):
 
     def __init__(self, who: str, folder: Path, port: int, routes: Mapping[str, str]) -> None:
         """``routes``: what a called number begins with (a regular expression) -> the URI of the next hop."""
-        config = folder / f"{who}.cfg"
         lines = [f'  if ($rU =~ "^{number}") $du = "{hop}";' for number, hop in routes.items()]
-        text = TEMPLATE.read_text().replace("@LISTEN@", f"{HOST}:{port}").replace("@ROUTES@", "\n".join(lines))
+        self._prepare(who, folder, port, "kamailio.cfg", ROUTES="\n".join(lines))
+
+    def _prepare(self, who: str, folder: Path, port: int, template: str, **values: object) -> None:
+        text = (HERE / template).read_text()
+        for name, value in {"LISTEN": f"{HOST}:{port}", **values}.items():
+            text = text.replace(f"@{name}@", str(value))
+        config = folder / f"{who}.cfg"
         config.write_text(text)
         home = folder / f"{who}.run"
         home.mkdir()
         command = [find_kamailio(), "-DD", "-E", "-f", str(config), "-m", "32", "-M", "8", "-Y", str(home)]
         command += ["-P", str(home / "pid"), "-w", str(home)]
-        super().__init__(who, command, folder)
+        Child.__init__(self, who, command, folder)
 
     def __enter__(self) -> Kamailio:
         """Start it."""
@@ -45,3 +50,18 @@ class Kamailio(Child):
             super().__exit__(None, None, None)
             raise
         return self
+
+
+class KamailioRegistrar(Kamailio):
+    """A carrier whose customers register, with digest."""
+
+    def __init__(
+        self, who: str, folder: Path, port: int, password: str, algorithm: str, *, expires: int = 4, nonce: int = 300
+    ) -> None:
+        """It grants ``expires`` seconds at most, and its nonces are good for ``nonce``."""
+        values = {"PASSWORD": password, "ALGORITHM": algorithm, "EXPIRES": expires, "NONCE": nonce}
+        self._prepare(who, folder, port, "registrar.cfg", **values)
+
+    def count(self, what: str) -> int:
+        """How many lines begin so, of what it has said."""
+        return sum(what in line for line in self.lines)
