@@ -119,7 +119,7 @@ def check(
         if loaded.diagnostics:
             typer.echo(render(loaded.diagnostics, loaded.sources))
         if loaded.dialplan is not None:
-            print_summary(loaded.dialplan, Console(highlight=False))
+            print_summary(loaded.dialplan, Console(highlight=False, emoji=False))
         else:
             errors = sum(1 for found in loaded.diagnostics if found.severity == "error")
             typer.echo(f"{errors} error{'' if errors == 1 else 's'}; callward will not start with this file")
@@ -176,7 +176,7 @@ def explain(
     if as_json:
         typer.echo(json.dumps(explain.to_data(found), indent=1))
     else:
-        explain.print_explanation(found, dialplan, Console(highlight=False))
+        explain.print_explanation(found, dialplan, Console(highlight=False, emoji=False))
 
 
 @cli.command()
@@ -259,7 +259,7 @@ def status(
     if as_json:
         typer.echo(json.dumps(found, indent=1))
     else:
-        print_status(found, Console(highlight=False))
+        print_status(found, Console(highlight=False, emoji=False))
     raise typer.Exit(FINDINGS if any(trunk["state"] == "down" for trunk in found["trunks"]) else OK)
 
 

@@ -61,6 +61,13 @@ def test_check_prints_what_the_dialplan_promises(good: Path) -> None:
     assert lines["pbx"][1:] == ["udp:127.0.0.1:5071", "never", "calls", "only", "-"]
 
 
+def test_an_ipv6_address_is_printed_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "six.yaml"
+    file.write_text(GOOD.replace('"127.0.0.1:0"', '"[::1]:0"').replace("127.0.0.1", "[2001:db8:b::20]"))
+    output = CliRunner().invoke(cli, ["check", str(file)]).output
+    assert output.count("udp:[2001:db8:b::20]:507") == 2, "':b:' is no letter B in red"
+
+
 def test_check_says_everything_at_once_with_places(bad: Path) -> None:
     result = CliRunner().invoke(cli, ["check", str(bad)])
     assert result.exit_code == FINDINGS

@@ -32,7 +32,7 @@ def test_example_compiles_without_any_finding(path: Path, monkeypatch: pytest.Mo
 
 
 def test_examples_are_there() -> None:
-    assert {"simple.yaml", "two-carriers.yaml", "after-hours.yaml", "two-offices.yaml"} <= {
+    assert {"simple.yaml", "two-carriers.yaml", "after-hours.yaml", "two-offices.yaml", "two-networks.yaml"} <= {
         path.name for path in EXAMPLES
     }
 

@@ -105,6 +105,12 @@ class Listeners(Places):
         if ip_version(written.host) != ip_version(address.host):
             message = f"'advertise' is an IPv{ip_version(written.host)} address, and the listener an IPv{ip_version(address.host)} one"
             self.report.error(at, "BAD_LISTEN", message, "write an address of the same kind: nothing translates them")
+        ports = {there.port for kind in TRANSPORTS if (there := getattr(self.file.listen[index], kind)) is not None}
+        if written.port and len(ports) > 1:
+            message = f"'advertise' has one port, and {describe(self.root, ('listen', index))} has {len(ports)}"
+            hint = "write the address alone, then each keeps its port; or write an entry for each"
+            if address.port == min(ports):  # once for all
+                self.report.error(at, "BAD_PORT", message, hint)
         if not address.port:
             message = "'advertise' needs a port that stays, and the listener takes any free one"
             hint = f"write the port that packets for {bracketed(written.host)} are forwarded to instead of 0"

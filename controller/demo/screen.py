@@ -282,8 +282,8 @@ def _grid(widths: tuple[int, ...], right: int | None = None) -> Table:
 
 
 def _open_console() -> Console:
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
-        return Console(highlight=False, width=WIDTH)
+        return Console(highlight=False, emoji=False, width=WIDTH)
     console.width = min(console.width, WIDTH)
     return console
