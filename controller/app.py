@@ -167,6 +167,7 @@ class App:
             scores=load_scores(self._state_dir, trunk_targets(plan), epoch_offset),
         )
         self.endpoint.on_turn = self._on_turn
+        self.endpoint.on_queue = self.engine.see_queue
 
     async def serve(self) -> None:
         """Carry calls until SIGTERM or SIGINT, and then those that are being set up; a second signal ends at once."""

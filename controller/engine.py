@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from controller.credentials import Accounts
 from controller.deep import DeepProber
 from controller.edge.edge import Edge
+from controller.edge.overload import Overload
 from controller.health.board import Board
 from controller.health.outcomes import SIP, Outcome, OutcomeClass, classify
 from controller.health.score import Change, Scores
@@ -27,6 +28,7 @@ from controller.types import (
     CallSign,
     Dialplan,
     Fault,
+    Overloaded,
     Page,
     Readmit,
     Registered,
@@ -81,13 +83,15 @@ class Engine:
         self.prober = Prober(self.board, hops, element.local, token, *element.listeners.values())
         self.deep = DeepProber(self.board, hops, element, token, now, timing, self.accounts)
         self.edge = Edge(element, dialplan.access, self.plane.sources)
+        self.overload = Overload(element, self.edge.pressure)
+        self._is_guarded = False
         find_account = self.accounts.find
         self.registrations = Registrations(
             self.board, dialplan.trunks, hops, element, token, now, timing, account_of=find_account
         )
         self._expect_calls()
         self.outbox = self.plane.outbox
-        self.news: list[CallRecord | Change | Transition | Page | Registered | Uplink | Fault] = []
+        self.news: list[CallRecord | Change | Transition | Page | Registered | Uplink | Overloaded | Fault] = []
         self._view = self.board.view
         for name in self._drained():  # some of its addresses may be new
             self.drain(name, now)
@@ -104,6 +108,21 @@ class Engine:
     def knows(self, source: Hop) -> bool:
         """Whether whatever comes from there is let in."""
         return self.edge.knows(source)
+
+    def see_queue(self, filled: float, now: float) -> None:
+        """A turn of the pump left its receive buffer filled by this share."""
+        self.edge.pressure.see_queue(filled, now)
+        if self.edge.pressure.is_high or self._is_guarded:
+            self._guard(now)
+
+    def _guard(self, now: float) -> None:
+        overload = self.overload
+        overload.epoch_offset = self.plane.epoch_offset
+        overload.update(now)
+        if overload.is_on is not self._is_guarded:
+            self._is_guarded = overload.is_on
+            self.plane.guard(overload if overload.is_on else None)
+            self.news.append(Overloaded(overload.is_on, now, overload.turned_away))
 
     def introduce(self, connection: Hop, names: Collection[str]) -> None:
         """The peer of a connection has proved these names by its certificate; none: the connection is gone."""
@@ -143,7 +162,9 @@ class Engine:
 
     def handle_timer(self, now: float) -> None:
         """Do what is due. Late by more than `MAX_LAG`, silence says nothing: answers may lie unread."""
-        late = now - self.next_deadline() > MAX_LAG
+        behind = now - self.next_deadline()
+        self.edge.pressure.see_timer(behind, now)
+        late = behind > MAX_LAG
         if late:
             self.prober.void(now)
         self._deadlines.fire_due(now)

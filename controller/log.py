@@ -22,6 +22,7 @@ from controller.types import (
     CertificateExpiring,
     Fault,
     Offer,
+    Overloaded,
     Page,
     Registered,
     TlsRefused,
@@ -119,7 +120,16 @@ def _mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mut
 
 def log_news(
     log: Log,
-    news: CallRecord | Change | Transition | Page | Registered | Uplink | Fault | CertificateExpiring | TlsRefused,
+    news: CallRecord
+    | Change
+    | Transition
+    | Page
+    | Registered
+    | Uplink
+    | Overloaded
+    | Fault
+    | CertificateExpiring
+    | TlsRefused,
 ) -> None:
     """Write what the engine has to tell."""
     if isinstance(news, Transition):
@@ -133,6 +143,9 @@ def log_news(
         return
     if isinstance(news, Registered):
         (log.info if news.bound else log.warning)("registration", trunk=news.trunk, bound=news.bound, why=news.why)
+        return
+    if isinstance(news, Overloaded):
+        (log.warning if news.begins else log.info)("overload", begins=news.begins, turned_away=news.turned_away)
         return
     if isinstance(news, Uplink):
         log.error("uplink", suspected=news.suspected, why=news.why)

@@ -31,7 +31,7 @@ def collect_status(engine: Engine, now: float, trust: Trust | None = None) -> St
         "listen": show_listeners(engine),
         "calls": len(engine.plane),
         "counters": dict(engine.plane.counters),
-        "edge": dict(engine.edge.counters),
+        "edge": {**engine.edge.counters, "turned_away": engine.overload.turned_away, "shed": engine.edge.pressure.shed},
         "trunks": [
             {
                 **_trunk(detector, engine.board.view.trunks[detector.trunk.name], now),

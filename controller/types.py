@@ -576,6 +576,15 @@ class TlsRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Overloaded:
+    """More comes than can be dealt with, so that new calls are turned away; or it is over."""
+
+    begins: bool
+    at: float
+    turned_away: int  # calls, since the start of the daemon
+
+
+@dataclass(frozen=True, slots=True)
 class Uplink:
     """All trunks fell at once, which is more likely our own uplink; or one of them lives again."""
 

@@ -18,12 +18,15 @@ from typing import Protocol
 from sip.transaction import Hop
 
 DRAIN = 32  # datagrams a turn: enough to amortise the loop, few enough to keep timers on time
+JUNK = 256  # messages a turn that are kept out: each costs a hundredth of a call, and they must not hide the calls
 _BUFFER = 1 << 16
 _QUOTED = 2048  # bytes of our packet that we want back: its Via is near the top
 _SOCKET_BUFFER = 1 << 22  # a burst of calls during a short stall must not be dropped by the kernel
 # Linux, <linux/in.h>, <linux/in6.h>, <linux/errqueue.h>; the socket module does not name them in Python 3.11.
 _IP_RECVERR = 11
 _IPV6_RECVERR = 25
+_SO_MEMINFO = 55  # <asm-generic/socket.h>: what the socket holds, and how much it may
+_MEMORY = struct.Struct("=II")
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _ORIGIN_ICMP = (2, 3)
 _UNREACHABLE = frozenset((errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN))
@@ -35,7 +38,7 @@ class Core(Protocol):
     outbox: list[tuple[bytes, Hop]]
 
     def receive(self, data: bytes, source: Hop, now: float) -> object:
-        """Take one datagram."""
+        """Take one datagram; False if it is kept out."""
 
     def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:
         """``hop`` cannot be reached; ``quoted`` is the start of the packet that could not be delivered."""
@@ -57,11 +60,12 @@ class Sender(Protocol):
 class _Socket:
     """One listening socket, and the name of its listener."""
 
-    __slots__ = ("listener", "sock")
+    __slots__ = ("filled", "listener", "sock")
 
     def __init__(self, sock: socket.socket, listener: str) -> None:
         self.sock = sock
         self.listener = listener
+        self.filled = 0.0  # how full its receive buffer was after its last turn, 0 to 1
 
 
 class UdpEndpoint:
@@ -80,6 +84,8 @@ class UdpEndpoint:
         self._view = memoryview(self._bytes)
         self.streams: dict[tuple[str, ...], Sender] = {}  # for other transports, by transport and listener
         self.on_turn: Callable[[], None] | None = None  # called once after every turn of the pump
+        #: Hears after each turn how full the receive buffer is (0 to 1), and when.
+        self.on_queue: Callable[[float, float], None] | None = None
         self.counters: dict[str, int] = {"received": 0, "sent": 0, "send_failed": 0, "unreachable": 0}
         self.local = Hop("", 0)  # what the first is bound to
         if sock is not None:
@@ -131,21 +137,33 @@ class UdpEndpoint:
 
     def _drain(self, core: Core, at: _Socket) -> None:
         sock, listener, view = at.sock, at.listener, self._view
-        for turn in range(DRAIN):
+        received, junk = 0, 0
+        while received < DRAIN and junk < JUNK:
             try:
                 size, source = sock.recvfrom_into(view)
             except BlockingIOError:
-                if turn == 0:  # woken, and yet nothing to read: it was the error queue
+                if not received and not junk:  # woken, and yet nothing to read: it was the error queue
                     self._drain_errors(at)
-                break
+                self._tell_queue(at, 0.0)
+                return
             except OSError:
+                received += 1
                 self._drain_errors(at)
                 continue
             self.counters["received"] += 1
-            core.receive(bytes(view[:size]), Hop(source[0], source[1], "udp", listener), self._clock())
+            if core.receive(bytes(view[:size]), Hop(source[0], source[1], "udp", listener), self._clock()) is False:
+                junk += 1
+                continue
+            received += 1
             self._flush()
             if self._core is None:  # closed meanwhile
-                break
+                return
+        self._tell_queue(at, filled(sock))
+
+    def _tell_queue(self, at: _Socket, share: float) -> None:
+        at.filled = share
+        if self.on_queue is not None:  # of several sockets the fullest counts
+            self.on_queue(max(each.filled for each in self._sockets.values()), self._clock())
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -252,6 +270,15 @@ def adopt_udp(sock: socket.socket) -> None:
     else:
         sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
     sock.setblocking(False)
+
+
+def filled(sock: socket.socket) -> float:
+    """How full the receive buffer of a socket is, 0 to 1; 1 where the system does not say."""
+    try:
+        allocated, size = _MEMORY.unpack_from(sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMORY.size))
+    except (OSError, struct.error):
+        return 1.0
+    return min(1.0, allocated / size) if size else 1.0
 
 
 def _is_unreachable(control: list[tuple[int, int, bytes]]) -> bool:

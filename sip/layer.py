@@ -27,6 +27,8 @@ _METHODS = (
 )  # fmt: skip
 
 
+#: (request, key of its transaction, now) -> the response that it gets instead of one, None to let it begin.
+Gate = Callable[[Request, tuple[Any, ...], float], Response | None]
 #: (request, source, now) -> who sent it, "" for nobody that is known, or the response that it gets instead.
 Screen = Callable[[Request, Hop, float], str | Response]
 
@@ -42,6 +44,8 @@ class TransactionLayer:
         self.deadlines = deadlines
         self.events: list[Event] = []
         self.screen: Screen | None = None  # asks who sends what begins a transaction
+        self.gate: Gate | None = None  # refuses what begins a transaction while there is too much
+        self.feedback: Callable[[Response], None] | None = None  # writes how much too much into responses
         self.outbox: list[tuple[bytes, Hop]] = []
         self.counters: dict[str, int] = {"malformed": 0, "malformed_answered": 0}
         self.behind_nat: frozenset[str] = frozenset()  # hosts that are answered where they send from, asked or not
@@ -136,6 +140,8 @@ class TransactionLayer:
 
     def respond(self, transaction: Transaction, response: Response, now: float) -> bool:
         """Send a response in a server transaction; False if its state does not allow one any more."""
+        if self.feedback is not None:
+            self.feedback(response)
         return transaction.handle(_input_of(response), now, response)
 
     def abandon(self, transaction: Transaction, now: float) -> None:
@@ -176,6 +182,11 @@ class TransactionLayer:
             known.handle(Input.REQUEST, now)
             return
         reply_to = mark_source(request, source, source.host in self.behind_nat)
+        if self.gate is not None:
+            refusal = self.gate(request, key, now)
+            if refusal is not None:
+                self.send_stateless(refusal, reply_to)
+                return
         identity = self.screen(request, source, now) if self.screen is not None else ""
         if not isinstance(identity, str):
             self.send_stateless(identity, reply_to)

@@ -10,40 +10,40 @@ queue fills with copies of itself. From then on each interval turns away a bit m
 from __future__ import annotations
 
 INTERVAL = 0.1  # seconds between judgements
-LONG = 0.1  # of the receive buffer filled after a full turn, or as much of `LATE`
-LATE = 0.5  # seconds by which a timer may be late: T1
+LONG = 0.1  # of the receive buffer still filled after a turn
+LATE = 0.1  # seconds by which a timer was late: the loop does not get round any more
 PATIENCE = 5  # intervals
 HARDER, SOFTER = 0.1, 0.05  # of new calls, an interval
+_UNSEEN = float("inf")
 MOST = 0.95  # some get through, or nobody would find out that it is over
 
 
 class Pressure:
     """``shed`` is the share of new calls to turn away, 0 to `MOST`."""
 
-    __slots__ = ("_due", "_least", "_owed", "_stood", "is_felt", "is_high", "shed")
+    __slots__ = ("_due", "_late", "_owed", "_queue", "_stood", "is_felt", "is_high", "shed")
 
     def __init__(self) -> None:
         self.shed = 0.0
         self.is_felt = False  # a queue stands: strangers go first
         self.is_high = False  # it has stood for too long: then OPTIONS, and a share of the new calls
         self._stood = 0  # intervals in a row
-        self._least = 0.0
+        self._queue = _UNSEEN  # the least that was seen in this interval
+        self._late = _UNSEEN
         self._due = 0.0
         self._owed = 0.0
 
-    def observe(self, queue: float, late: float, now: float) -> None:
-        """What the pump saw: how full its receive buffer still was after a turn (0 to 1), how late a timer was."""
-        level = max(queue, late / LATE)
+    def see_queue(self, filled: float, now: float) -> None:
+        """What a turn of the pump left in the receive buffer, 0 to 1."""
+        self._queue = min(self._queue, filled)
         if now >= self._due:
-            self._judge(self._least >= LONG)
-            if level < LONG:  # intervals in which nobody looked were idle ones
-                idle = int((now - self._due) / INTERVAL)
-                self.shed = max(0.0, self.shed - SOFTER * idle)
-                self.is_felt = self.is_high = self.shed > 0
-            self._due = now + INTERVAL
-            self._least = level
-        elif level < self._least:
-            self._least = level
+            self._judge(now)
+
+    def see_timer(self, late: float, now: float) -> None:
+        """A timer was so late, in seconds."""
+        self._late = min(self._late, late)
+        if now >= self._due:
+            self._judge(now)
 
     def turns_away(self) -> bool:
         """Whether the next new call is one of those that are turned away: evenly spread, without dice."""
@@ -53,11 +53,17 @@ class Pressure:
         self._owed -= 1.0
         return True
 
-    def _judge(self, stands: bool) -> None:
-        self._stood = self._stood + 1 if stands else 0
-        if self._stood >= PATIENCE:
-            self.shed = min(MOST, self.shed + HARDER)
-        elif not stands:
-            self.shed = max(0.0, self.shed - SOFTER)
+    def _judge(self, now: float) -> None:
+        stands = LONG <= self._queue < _UNSEEN or LATE <= self._late < _UNSEEN
+        idle = int((now - self._due) / INTERVAL) if not stands else 0  # intervals in which nobody looked
+        if stands:
+            self._stood += 1
+            if self._stood >= PATIENCE:
+                self.shed = min(MOST, self.shed + HARDER)
+        else:
+            self._stood = 0
+            self.shed = max(0.0, round(self.shed - SOFTER * (1 + idle), 6))
         self.is_felt = stands or self.shed > 0
         self.is_high = self.shed > 0
+        self._due = now + INTERVAL
+        self._queue = self._late = _UNSEEN

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from math import inf
 
 from controller.credentials import Accounts
+from controller.edge.overload import Overload
 from controller.edge.sources import Sources
 from controller.planes import past
 from controller.planes.branches import Branches
@@ -143,6 +144,11 @@ class EmbeddedPlane:
     def refuse_new(self, retry_after: int) -> None:
         """Take no new calls any more: whoever has one is told to come back after so many seconds."""
         self._retry_after = f"Retry-After: {retry_after}"
+
+    def guard(self, overload: Overload | None) -> None:
+        """While there is too much, let this one refuse new calls and say so in responses."""
+        self._layer.gate = overload.gate if overload is not None else None
+        self._layer.feedback = overload.tell if overload is not None else None
 
     def set_states(self, view: HealthView) -> None:
         """Route new offers by this view."""
