@@ -105,6 +105,14 @@ class NumberForm(StrEnum):
     NATIONAL = "national"  # 5551234567; a number of another country as `international` has it
 
 
+class EarlyMedia(StrEnum):
+    """Whose early media the caller hears while several phones ring."""
+
+    PASS = "pass"  # of all of them  # noqa: S105
+    FIRST = "first"  # of the first that has any
+    STRIP = "strip"  # of none: he hears the ringing of his own phone
+
+
 class Show(StrEnum):
     """Whose number a trunk is shown as that of the caller."""
 
@@ -313,6 +321,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirects:
+    """Where a trunk may send a call by a 3xx."""
+
+    trunks: tuple[str, ...] = ()  # those whose addresses it may name beside its own
+    most: int = 3  # so many in a row
+
+
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A SIP carrier or PBX link: how to get somewhere. `rules.expand` makes one of each address of a name."""
 
@@ -349,6 +365,7 @@ class Trunk:
     tls: TrunkTls | None = None  # None: it is not reached over TLS
     sips: bool = False  # calls there want TLS all the way (RFC 3261 §26.2.2)
     identity: Identity | None = None  # None: who calls is passed on as it came
+    redirects: Redirects | None = None  # None: a 3xx is a failure like any other
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,6 +439,7 @@ class Stage:
     where: str = ""
     when: When | None = None  # always None in a plan
     order: Order = Order.CONFIGURED  # of the paths of each target; in a plan they are in it
+    early_media: EarlyMedia = EarlyMedia.PASS
     after: tuple[str, ...] = ()  # tried only once one of these has come to an attempt: `BUSY`, `UNANSWERED`
     max_cost: float | None = None  # per minute: dearer trunks are never used
     overflow: tuple[str, ...] = ()  # in a plan: tried only once one of these trunks, or `ANYTHING`, turned out full

@@ -15,7 +15,7 @@ from controller.config.auth import compile_auth
 from controller.config.callers import distinct_sources
 from controller.config.certificates import Certificates
 from controller.config.diagnostics import Mistake, Report, quoted
-from controller.config.facing import build_format, build_identity
+from controller.config.facing import build_early_media, build_format, build_identity, build_redirects
 from controller.config.hours import DAYS, parse_days
 from controller.config.listen import Listeners
 from controller.config.model import (
@@ -214,6 +214,7 @@ class _Compiler(Places):
                 auth=compile_auth(model.auth),
                 limits=build_limits(self, model.limits, ("trunks", name, "limits")),
                 retry_after=next((most for most in patience if most is not None), LONGEST_RETRY_AFTER),
+                redirects=build_redirects(self, name, model.redirects),
             )
         for name, probe in self.file.probes.items():
             self.check_probe(name, probe)
@@ -280,7 +281,9 @@ class _Compiler(Places):
         used = self.distinct("endpoints", model.ring, (*loc, "ring"), inside=loc)
         stage = self.frame(loc, model)
         rings = tuple(targets[name] for name in used if name in targets)
-        return replace(stage, targets=rings, mode=model.mode, after=tuple(dict.fromkeys(model.after)))
+        early = build_early_media(model, self.file.defaults.early_media)
+        after = tuple(dict.fromkeys(model.after))
+        return replace(stage, targets=rings, mode=model.mode, after=after, early_media=early)
 
     def frame(self, loc: Loc, model: StageModel | RouteModel) -> Stage:
         """A stage without targets: its timers, conditions and order; that of an outbound route is framed alike."""

@@ -1,4 +1,4 @@
-"""What a trunk sees of a call -> the frozen classes: its number format, whose number it is shown.
+"""What a trunk sees of a call -> the frozen classes: its number format, whose number it is shown, where it may redirect.
 
 Owns what these keys have to say to each other.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 from controller.config.callerid import CallerIdModel
 from controller.config.diagnostics import quoted
 from controller.config.formats import FormatModel
-from controller.config.model import TrunkModel
+from controller.config.model import StageModel, TrunkModel
 from controller.config.places import Places
+from controller.config.redirects import RedirectsModel
 from controller.config.source import MapNode
 from controller.config.validate import describe
-from controller.types import Asserted, Identity, NumberForm, NumberFormat, Show
+from controller.types import Asserted, EarlyMedia, Identity, Mode, NumberForm, NumberFormat, Redirects, Show
 
 _OF_A_COUNTRY = {NumberForm.NATIONAL, NumberForm.INTERNATIONAL}
 
@@ -32,6 +33,20 @@ def build_format(places: Places, trunk: str, model: FormatModel | None) -> Numbe
             node.keys[needs], "MISSING_KEY", message, "add country: US, the one whose numbers are meant"
         )
     return NumberFormat(out, into, model.country, model.prefix, model.tech_prefix)
+
+
+def build_redirects(places: Places, trunk: str, model: RedirectsModel | None) -> Redirects | None:
+    """Where a trunk may send a call by a 3xx."""
+    if model is None:
+        return None
+    named = places.distinct("trunks", model.to, ("trunks", trunk, "redirects", "to"))
+    return Redirects(tuple(name for name in named if name != trunk), model.most)
+
+
+def build_early_media(model: StageModel, inherited: EarlyMedia | None) -> EarlyMedia:
+    """Whose early media is heard; where several ring at once, they would be heard through each other."""
+    together = model.mode is not Mode.SEQUENTIAL and len(model.ring) > 1
+    return model.early_media or inherited or (EarlyMedia.FIRST if together else EarlyMedia.PASS)
 
 
 def build_identity(places: Places, trunk: str, model: TrunkModel) -> Identity | None:

@@ -43,6 +43,7 @@ from controller.config.limits import (
     TenantModel,
     TrunkLimitsModel,
 )
+from controller.config.redirects import OrWord, RedirectsModel
 from controller.config.register import DidFromName, RegisterModel
 from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, OrSwitch, Section, Text, between, matching
 from controller.config.sources import AccessName, Source
@@ -59,7 +60,7 @@ from controller.config.values import (
     parse_switch,
     parse_version,
 )
-from controller.types import Access, AliveOn, DidFrom, Hedge, Mode, Order, Readmit, Verdict
+from controller.types import Access, AliveOn, DidFrom, EarlyMedia, Hedge, Mode, Order, Readmit, Verdict
 
 
 def _parse_hedge(text: str) -> Hedge:
@@ -116,6 +117,13 @@ ReadmitName = Annotated[
 OrderName = Annotated[
     Order, Text(lambda text: Order(parse_choice(text, "order", [*map(str, Order)])), {"enum": [*map(str, Order)]})
 ]
+EarlyMediaName = Annotated[
+    EarlyMedia,
+    Text(
+        lambda text: EarlyMedia(parse_choice(text, "way with early media", [*map(str, EarlyMedia)])),
+        {"enum": [*map(str, EarlyMedia)]},
+    ),
+]
 Final = Annotated[int, Text(parse_final, {"anyOf": [{"const": 200}, between(300, 699)]})]
 Switch = Annotated[bool, Text(parse_switch, {"type": "boolean"})]
 TrunkUri = Annotated[HostPort, Text(parse_trunk_uri, matching("[sS][iI][pP][sS]?:.+"))]
@@ -167,6 +175,7 @@ class DefaultsModel(Section):
     stagger: Duration | None = None
     hedge: HedgeDelay = "auto"
     order: OrderName | None = None
+    early_media: EarlyMediaName | None = None
     causes: dict[str, CauseVerdict] = {}
 
 
@@ -210,6 +219,7 @@ class TrunkModel(Section):
     auth: AuthModel | None = None
     limits: TrunkLimitsModel | None = None
     retry_after: Patience = None
+    redirects: Annotated[RedirectsModel | None, OrWord] = None
 
 
 class SiteModel(Section):
@@ -277,6 +287,7 @@ class StageModel(Section):
     order: OrderName | None = None
     when: WhenModel | None = None
     after: AfterList = []
+    early_media: EarlyMediaName | None = None
 
 
 class OutboundModel(Section):

@@ -34,6 +34,7 @@ from controller.config.model import (
     WhenModel,
 )
 from controller.config.names import KINDS
+from controller.config.redirects import RedirectsModel
 from controller.config.register import RegisterModel
 from controller.config.remains import Remains
 from controller.config.section import Section
@@ -65,6 +66,7 @@ _OF_TRUNKS: dict[str, type[Section]] = {
     "tls": TrunkTlsModel,
     "caller_id": CallerIdModel,
     "auth": AuthModel,
+    "redirects": RedirectsModel,
 }
 _EXPECTED = {
     "model_type": "a mapping",

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from controller.planes.border.diversion import Why, why_diverted
 from controller.planes.border.dress import Dress, make_dress
+from controller.planes.border.early import forgo_reliability
 from controller.planes.call import Attempt, Call
 from controller.planes.tries import Leg, Legs
 from controller.types import Trunk
@@ -38,7 +39,7 @@ class Branches:
 
     def make_invite(self, call: Call, attempt: Attempt, trial: int, hop: Hop) -> Request:
         """The INVITE of an attempt; the same call, path and trial give the same one in any life."""
-        invite, path, element = call.invite, attempt.path, self._element
+        invite, path, element = call.invite, attempt.way, self._element
         caller = call.context.upstream.hop
         tag = self._tag_of(path.name)
         trunk, source = call.trunks.get(path.trunk), call.trunks.get(call.offer.trunk)
@@ -65,6 +66,8 @@ class Branches:
         plain = builder.forward_request(invite, address, via, record_route=route, breadth=attempt.breadth)
         if dress is not None:
             dress.put_on(plain)
+        if attempt.silenced:
+            forgo_reliability(plain)
         if not asked:
             return plain
         cseq = invite.cseq[0]
@@ -77,7 +80,7 @@ class Branches:
         return attempt.tries.request()
 
     def _dress(self, call: Call, attempt: Attempt, hop: Hop) -> Dress | None:
-        trunk = call.trunks.get(attempt.path.trunk)
+        trunk = call.trunks.get(attempt.way.trunk)
         if trunk is None:
             return None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.planes.tries import Tries
 from controller.types import Dialplan, Offer, Path, Trunk
@@ -15,17 +15,35 @@ from sip.fork import ResponseContext
 from sip.message import Request
 from sip.transaction import Hop
 
+if TYPE_CHECKING:
+    from controller.planes.border.early import EarlyVoice
+
 
 class Attempt:
     """The SIP side of one attempt."""
 
-    __slots__ = ("breadth", "fallback", "heard", "outcome", "path", "started", "told", "tries")
+    __slots__ = (
+        "breadth",
+        "fallback",
+        "heard",
+        "outcome",
+        "path",
+        "redirected",
+        "silenced",
+        "started",
+        "told",
+        "tries",
+        "way",
+    )
 
     def __init__(self, path: Path, started: float) -> None:
         self.breadth = 0  # its share of the call's, as long as its branch is open
         self.path = path
         self.started = started
         self.heard = False
+        self.way = path  # the same, or where a 3xx of it points
+        self.redirected: tuple[str, ...] = ()  # where it was sent by 3xx
+        self.silenced = False  # its provisional responses may lose their SDP
         self.outcome = ""  # why it ended or was given up, as far as that is known
         self.told = False  # what it says about the quality of its trunk
         self.tries: Tries | None = None  # of its INVITE, if its trunk may ask for credentials
@@ -58,6 +76,7 @@ class Call:
         "started",
         "ticket",
         "trunks",
+        "voice",
     )
 
     def __init__(
@@ -83,6 +102,7 @@ class Call:
         self.ticket: list[Any] | None = None
         self.failed: list[tuple[str, str, str]] = []  # endpoint, trunk, code
         self.hops: Mapping[str, Hop] = {}  # those of the dialplan that it began with, as its plan
+        self.voice: EarlyVoice | None = None  # whose early media is heard, where that is asked
         self.dialplan = dialplan
         self.trunks: Mapping[str, Trunk] = dialplan.trunks
 

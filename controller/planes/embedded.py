@@ -15,21 +15,23 @@ from controller.credentials import Accounts
 from controller.edge.overload import Overload
 from controller.edge.sources import Sources
 from controller.planes import past
+from controller.planes.again import Again
+from controller.planes.border.early import hear
+from controller.planes.border.redirects import Redirects
 from controller.planes.branches import Branches
 from controller.planes.call import Attempt, Call
 from controller.planes.called import Called
 from controller.planes.dialogs import Dialogs
 from controller.planes.evidence import Evidence
-from controller.planes.offers import for_others, make_offer
+from controller.planes.offers import for_others, make_offer, width_of
 from controller.planes.outside import Answer, answer_outside, parse_target, refuse_extensions
 from controller.planes.peers import Peers
 from controller.planes.phones import Phones
 from controller.planes.record import make_record
-from controller.planes.relays import Relays, try_again
+from controller.planes.relays import Relays
 from controller.planes.sessions import Sessions
 from controller.planes.strays import Strays
 from controller.planes.tries import Legs
-from controller.rules.run import MAX_TRIALS
 from controller.switchboard import Switchboard
 from controller.types import (
     CALL_SILENT,
@@ -52,7 +54,6 @@ from controller.types import (
     HealthView,
     Milestone,
     OfferWithdrawn,
-    Plan,
     ReportSilent,
     RunCommand,
     RunEvent,
@@ -98,6 +99,7 @@ class EmbeddedPlane:
         self._deadlines = deadlines
         self._layer = TransactionLayer(deadlines, timing)
         self.phones = Phones(element, self._peers.sources, secret)
+        self._redirects = Redirects(element)
         self.swap_hops(hops)
         self.evidence = Evidence()
         self._view = HealthView()
@@ -118,6 +120,7 @@ class EmbeddedPlane:
         self._sessions = Sessions(switchboard, self.evidence)
         self._relays = Relays(self._layer, element, dialogs, self._legs, self._sessions, self.counters)
         self._branches = Branches(element, self._legs)
+        self._again = Again(self._branches, self._redirects)
         self._strays = Strays(self._layer, element, self._peers, switchboard, self.counters)
         self._calls: dict[str, Call] = {}  # under way, by offer id
         self._retry_after: str | None = None  # set: no new calls any more
@@ -164,6 +167,7 @@ class EmbeddedPlane:
         self._layer.behind_nat = frozenset(
             hop.host for name, hop in hops.items() if name in trunks and trunks[name].nat
         )
+        self._redirects.swap(self._switchboard.dialplan)
 
     # -- input
 
@@ -272,7 +276,7 @@ class EmbeddedPlane:
         call = context.user = Call(offer, for_others(request), context, loop_tag, breadth, now, dialplan)
         call.hops = self._peers.hops
         self._calls[offer.id] = call
-        call.share = max(1, breadth // _width(self._switchboard.runs[offer.id].plan))
+        call.share = max(1, breadth // width_of(self._switchboard.runs[offer.id].plan))
         self._execute(call, commands, now)
 
     def _on_cancel(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
@@ -332,15 +336,10 @@ class EmbeddedPlane:
             return
         attempt = call.attempts[event.branch]
         if isinstance(event, BranchFailed):
-            if not event.status and attempt.fallback is not None:
-                (request, hop, attempt.tries), attempt.fallback = attempt.fallback, None
-                if not context.branches[event.branch].cancel_wanted:
-                    context.add_branch(event.branch, request, hop, now, owner=attempt.owner)
-                    return
-            if attempt.tries is not None and try_again(event, attempt.tries, now):
-                attempt.fallback = None  # by a transport that works
-                self.evidence.note_life(attempt, now)
-                self._tell(call, AttemptProgressed(event.branch, Milestone.ACCEPTED), now)
+            if self._again.handle(call, attempt, event, now):
+                if event.status:
+                    self.evidence.note_life(attempt, now)
+                    self._tell(call, AttemptProgressed(event.branch, Milestone.ACCEPTED), now)
                 return
             call.spare += attempt.breadth
             attempt.breadth = 0
@@ -401,6 +400,8 @@ class EmbeddedPlane:
             return
         attempt.breadth = min(call.share, call.spare)
         call.spare -= attempt.breadth
+        run = self._switchboard.runs[call.offer.id]
+        back = hear(call, command.attempt, run.plan.stages[run.attempts[command.attempt].stage].early_media)
         request = self._branches.make_invite(call, attempt, command.trial, hop)
         trunk = call.trunks.get(path.trunk)
         if trunk is not None and trunk.large_over_tcp and len(request.encode()) > MAX_DATAGRAM:
@@ -409,7 +410,7 @@ class EmbeddedPlane:
                 attempt.fallback = request, hop, attempt.tries
                 hop = Hop(hop.host, hop.port, "tcp", listener)
                 request = self._branches.make_invite(call, attempt, command.trial, hop)
-        call.context.add_branch(command.attempt, request, hop, now, owner=attempt.owner)
+        call.context.add_branch(command.attempt, request, hop, now, back, attempt.owner)
 
     def _finish(self, call: Call, command: Finish, now: float) -> None:
         context = call.context
@@ -456,8 +457,3 @@ class EmbeddedPlane:
 
     def _on_not_sent(self, now: float, call: Call, attempt: int, cause: str) -> None:
         self._tell(call, AttemptFailed(attempt, cause), now)
-
-
-def _width(plan: Plan) -> int:
-    """How many branches a plan may have open at once: hedges count, and a path that is tried anew beside its first try."""
-    return MAX_TRIALS * sum(len(target.paths) for stage in plan.stages for target in stage.targets) or 1

@@ -1,4 +1,4 @@
-"""From an INVITE to an offer: who calls whom, in numbers as we think of them.
+"""From an INVITE to an offer: who calls whom, in numbers as we think of them, and what a call begins with.
 
 Owns what of an INVITE goes on, and the reading of From and of the number called by the format of the trunk that the call comes from.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from controller.planes.phones import remove_credentials
 from controller.rules.numbers import read_number
-from controller.types import Dialplan, NumberFormat, Offer
+from controller.rules.run import MAX_TRIALS
+from controller.types import Dialplan, NumberFormat, Offer, Plan
 from sip.errors import RemoteProtocolError
 from sip.headers import find_uri
 from sip.message import Request
@@ -38,6 +39,11 @@ def parse_caller(request: Request) -> str:
         return parse_uri(find_uri(request.require("from"))).user
     except RemoteProtocolError:
         return ""  # tel: and anonymous callers are callers as well
+
+
+def width_of(plan: Plan) -> int:
+    """How many branches a plan may have open at once: hedges count, and a path that is tried anew beside its first try."""
+    return MAX_TRIALS * sum(len(target.paths) for stage in plan.stages for target in stage.targets) or 1
 
 
 def for_others(invite: Request) -> Request:

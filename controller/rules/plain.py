@@ -11,6 +11,7 @@ from typing import Any
 from controller.types import (
     Decided,
     Demoted,
+    EarlyMedia,
     Milestone,
     Mode,
     Order,
@@ -72,5 +73,9 @@ def _load_stage(data: dict[str, Any]) -> Stage:
         Target(target["endpoint"], tuple(Path(**path) for path in target["paths"]), target["live"])
         for target in data["targets"]
     )
-    words = {"after": tuple(data["after"]), "overflow": tuple(data["overflow"])}
+    words = {
+        "after": tuple(data["after"]),
+        "overflow": tuple(data["overflow"]),
+        "early_media": EarlyMedia(data["early_media"]),
+    }
     return Stage(**{**data, "targets": targets, "mode": Mode(data["mode"]), "order": Order(data["order"]), **words})

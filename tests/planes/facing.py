@@ -33,6 +33,7 @@ trunks:
 endpoints:
   desk: {{user: "100", via: [pbx]}}
   anna: {{number: "+13125550100", via: [mobile, spare]}}
+  lab:  {{user: "200", via: [pbx]}}
 chains:
   sales:
 {chain}

@@ -1,0 +1,180 @@
+"""Where a 3xx leads, and where it never does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sip.message import Message, Request
+from sip.transaction import Hop
+from sip.uri import parse_uri
+from tests.planes.bench import statuses
+from tests.planes.facing import ANNA, DID, HOPS, MOBILE, PBX, PSTN, SPARE, Facing
+from tests.sip import wire
+
+FOLLOW = "redirects: follow"
+
+
+def redirect(
+    bench: Facing, invite: Request, *contacts: str, status: int = 302, source: Hop = MOBILE
+) -> list[tuple[Message, Hop]]:
+    """A trunk redirects; what goes out but the ACK."""
+    sent = bench.answer(invite, status, source, extra=[f"Contact: {contact}" for contact in contacts])
+    return [(m, hop) for m, hop in sent if not (isinstance(m, Request) and m.method == "ACK")]
+
+
+def test_without_leave_the_next_target_is_rung() -> None:
+    bench = Facing("    - ring: [anna]\n    - ring: [desk]")
+    invite = bench.ring()
+    ((following, hop),) = redirect(bench, invite, f"<sip:{ANNA}@192.0.2.32:5080>")
+    assert isinstance(following, Request)
+    assert (following.uri, hop[:2]) == ("sip:100@192.0.2.34:5060", PBX[:2])
+
+
+@pytest.mark.parametrize("status", [301, 302, 305, 380])
+def test_another_port_of_the_trunk_is_followed_in_the_same_attempt(status: int) -> None:
+    bench = Facing(mobile=f"{FOLLOW}, caller_id: own")
+    invite = bench.ring()
+    ((following, hop),) = redirect(bench, invite, f'"A" <sip:{ANNA}@192.0.2.32:5080;x=y>;q=0.5', status=status)
+    assert isinstance(following, Request)
+    assert (following.uri, hop[:2]) == (f"sip:{ANNA}@192.0.2.32:5080", ("192.0.2.32", 5080))
+    assert following.via.branch != invite.via.branch
+    assert following.require("from") == invite.require("from")
+    bench.answer(following, 180, hop)
+    sent = bench.answer(following, 200, hop, extra=["Contact: <sip:a@192.0.2.32:5080>"])
+    assert statuses(sent, PSTN) == [200]
+    (attempt,) = bench.record.attempts
+    assert (attempt.path, bench.record.winner) == ("anna via mobile", "anna via mobile")
+
+
+def test_a_cancel_goes_where_the_call_went() -> None:
+    bench = Facing(mobile=FOLLOW)
+    ((following, hop),) = redirect(bench, bench.ring(), f"<sip:{ANNA}@192.0.2.32:5080>")
+    assert isinstance(following, Request)
+    bench.answer(following, 180, hop)
+    sent = bench.receive(wire.request("CANCEL", f"sip:{DID}@192.0.2.10", via=f"SIP/2.0/UDP {PSTN.host}"), PSTN)
+    ((cancel, where),) = [(m, to) for m, to in sent if isinstance(m, Request)]
+    assert (cancel.method, cancel.uri, cancel.via.branch) == ("CANCEL", following.uri, following.via.branch)
+    assert where == hop
+
+
+def test_the_best_contact_that_is_permitted_is_taken() -> None:
+    bench = Facing(mobile=FOLLOW)
+    contacts = (
+        "<sip:+19005550000@192.0.2.32>",
+        f"<sip:{ANNA}@192.0.2.32:5081>;q=0.2",
+        f"<sip:{ANNA}@192.0.2.32:5082>;q=0.7",
+        f"<sip:{ANNA}@203.0.113.66>;q=0.9",
+        "<mailto:x@y>",
+        "*",
+    )
+    ((following, hop),) = redirect(bench, bench.ring(), *contacts)
+    assert isinstance(following, Request)
+    assert hop.port == 5082
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "<sip:+19005550000@192.0.2.32>",  # a number that no chain leads to
+        f"<sip:{ANNA}@203.0.113.66>",  # a host of nobody
+        f"<sip:{ANNA}@192.0.2.33>",  # a trunk that may not be used from here
+        f"<sip:{ANNA}@192.0.2.34>",
+        f"<sip:{ANNA}@192.0.2.10>",  # ourselves
+        f"<sip:{ANNA}@192.0.2.32:5060>",  # where it was
+        f"<sip:{ANNA}@192.0.2.32>",
+        f"<sips:{ANNA}@192.0.2.32>",
+        f"<sip:{ANNA}@192.0.2.32;transport=tcp>",  # no listener of ours reaches it
+        f"<sip:{ANNA}@pbx.example>",  # a name that nobody looked up
+        f"<sip:{ANNA}@192.0.2.32:5080?Replaces=x>",
+        "<sip:192.0.2.32:5080>",
+        "<tel:+13125550100>",
+        f"<sip:{ANNA}@192.0.2.32:99999>",
+        "nonsense",
+    ],
+)
+def test_it_leads_nowhere_else(contact: str) -> None:
+    bench = Facing("    - ring: [anna]\n    - ring: [desk]", mobile=FOLLOW)
+    ((following, hop),) = redirect(bench, bench.ring(), contact)
+    assert isinstance(following, Request)
+    assert (following.uri, hop[:2]) == ("sip:100@192.0.2.34:5060", PBX[:2]), "the chain goes on"
+
+
+def test_a_pbx_may_send_to_whom_a_chain_leads_there_anyway() -> None:
+    more = "    - ring: [desk]\n  other:\n    - ring: [lab]"
+    bench = Facing(more, pbx=FOLLOW)
+    assert bench.ring().uri == "sip:100@192.0.2.34:5060"
+    for user, found in (("200", True), ("300", False)):
+        bench = Facing(more, pbx=FOLLOW)
+        sent = redirect(bench, bench.ring(), f"<sip:{user}@192.0.2.34>", source=PBX)
+        assert bool([m for m, _ in sent if isinstance(m, Request)]) == found
+
+
+def test_a_trunk_that_is_named_may_be_used_under_its_own_policies() -> None:
+    bench = Facing(mobile="redirects: {to: [spare]}", spare='caller_id: {number: "+12125551000"}')
+    ((following, hop),) = redirect(bench, bench.ring(), f"<sip:{ANNA}@192.0.2.33>")
+    assert isinstance(following, Request)
+    assert hop == SPARE
+    assert following.require("from") == "<sip:+12125551000@192.0.2.10>;tag=caller"
+
+
+def test_they_are_followed_so_many_times_and_never_in_a_circle() -> None:
+    bench = Facing("    - ring: [anna]\n    - ring: [desk]", mobile="redirects: {most: 2}")
+    request = bench.ring()
+    for port in (5081, 5082):
+        ((message, hop),) = redirect(bench, request, f"<sip:{ANNA}@192.0.2.32:{port}>")
+        assert isinstance(message, Request)
+        request = message
+        assert hop.port == port
+    ((message, hop),) = redirect(bench, request, f"<sip:{ANNA}@192.0.2.32:5083>")
+    assert hop[:2] == PBX[:2]
+    bench = Facing("    - ring: [anna]\n    - ring: [desk]", mobile="redirects: {most: 9}")
+    ((following, _),) = redirect(bench, bench.ring(), f"<sip:{ANNA}@192.0.2.32:5081>")
+    assert isinstance(following, Request)
+    ((_, hop),) = redirect(bench, following, f"<sip:{ANNA}@192.0.2.32:5081>", f"<sip:{ANNA}@192.0.2.32>")
+    assert hop[:2] == PBX[:2]
+
+
+def test_a_call_outward_stays_with_the_number_that_was_dialled_or_one_that_a_chain_leads_to() -> None:
+    number = "+442079460018"
+    for user, found in ((number, True), (ANNA, True), ("+19005550000", False)):
+        bench = Facing(mobile=FOLLOW)
+        sent = redirect(bench, bench.ring(number, source=PBX), f"<sip:{user}@192.0.2.32:5080>")
+        assert [hop.port for message, hop in sent if isinstance(message, Request)] == [5080] * found
+
+
+HOSTS = st.sampled_from(
+    ["192.0.2.31", "192.0.2.32", "192.0.2.33", "192.0.2.34", "192.0.2.10", "203.0.113.66", "x.example"]
+)
+USERS = st.sampled_from([ANNA, DID, "100", "200", "+19005550000", "%2b13125550100", "anna", "", "+13125550100;x"])
+CONTACT = st.builds(
+    lambda user, host, port, more: f"<sip:{user}{'@' if user else ''}{host}{port}{more}>",
+    USERS,
+    HOSTS,
+    st.sampled_from(["", ":5060", ":5080"]),
+    st.sampled_from(["", ";transport=udp", ";transport=tls", ";maddr=203.0.113.66", ";lr", "?Route=x"]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(CONTACT, max_size=3), max_size=6))
+def test_no_redirection_reaches_a_number_that_its_trunk_is_not_led_to_by_a_chain(answers: Any) -> None:
+    """Toll fraud: whoever answers 302 must not choose who is called at our expense."""
+    bench = Facing("    - ring: [anna]\n    - ring: [desk]", mobile="redirects: {to: [spare], most: 9}", pbx=FOLLOW)
+    allowed = {MOBILE.host: {ANNA}, SPARE.host: {ANNA}, PBX.host: {"100", "200"}}
+    sent: list[tuple[Any, Hop]] = list(bench.place())
+    invites = 0
+    for contacts in answers:
+        asked = [(m, hop) for m, hop in sent if isinstance(m, Request) and m.method == "INVITE"]
+        for message, hop in asked:
+            invites += 1
+            assert parse_uri(message.uri).user in allowed[hop.host]
+            assert hop.host in {each.host for each in HOPS.values()}
+        if not asked:
+            break
+        message, hop = asked[-1]
+        sent = bench.answer(message, 302, hop, extra=[f"Contact: {contact}" for contact in contacts])
+    assert invites <= 7
