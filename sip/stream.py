@@ -191,8 +191,8 @@ class StreamEndpoint:
 
     def _on_stalled(self, connection: Connection) -> None:
         self.counters["stalled"] += 1
-        has_met = connection.session is not None and connection.session.fed
-        self._give_up(connection, "it does not go on with the handshake" if has_met else "")
+        is_met = connection.session is not None and connection.session.has_begun
+        self._give_up(connection, "it does not go on with the handshake" if is_met else "")
         self._pump()
 
     def _give_up(self, connection: Connection, why: str = "") -> None:

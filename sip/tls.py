@@ -63,7 +63,18 @@ class Security:
 class Session:
     """One TLS connection over memory buffers. Feed what comes in, send what `take` gives, after every call."""
 
-    __slots__ = ("_has_spoken", "_in", "_object", "_out", "_peer", "certificate", "fed", "is_over", "is_up")
+    __slots__ = (
+        "_has_spoken",
+        "_in",
+        "_object",
+        "_out",
+        "_peer",
+        "certificate",
+        "fed",
+        "has_begun",
+        "is_over",
+        "is_up",
+    )
 
     def __init__(self, peer: Peer | None, server: ssl.SSLContext | None = None) -> None:
         """``peer`` is whom we call; without one we are the server, with this context."""
@@ -79,6 +90,7 @@ class Session:
         self.certificate = Certificate()  # of the other side, once it is verified
         self.is_up = False
         self.is_over = False  # the other side has said goodbye
+        self.has_begun = False
         self.fed = 0  # bytes that came in
         self._has_spoken = False
 
@@ -92,6 +104,7 @@ class Session:
 
         Raises `TlsError` when the other side is not who it should be, or cannot be talked to.
         """
+        self.has_begun = True
         try:
             self._object.do_handshake()
         except ssl.SSLWantReadError:
@@ -214,7 +227,7 @@ _VERIFY = {
     19: "its certificate comes from an authority that is not trusted here",
     20: "its certificate comes from an authority that is not known here, or a certificate in between is missing",
     21: "its certificate comes from an authority that is not known here, or a certificate in between is missing",
-    24: "its certificate was issued by one that is no authority (CA:FALSE)",
+    79: "its certificate was issued by one that is no authority (CA:FALSE)",
     26: "its certificate is for another purpose (extended key usage)",
     66: "its certificate has a key that is too weak",
     67: "an authority above its certificate has a key that is too weak",
