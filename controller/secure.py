@@ -112,11 +112,10 @@ def _peers(trunks: Iterable[Trunk], hops: Mapping[str, Hop], contexts: _Contexts
             continue
         context = contexts.client(trunk.tls.ca, trunk.where, verify=trunk.tls.verify)
         name, known = expected_of(trunk), peers.get(hop[:2])
-        if known is None:
+        if known is None or (trunk.tls.verify and not known.verify):
             peers[hop[:2]] = Peer(context, (name,), trunk.tls.verify)
-        elif known.context is context or trunk.tls.verify:
-            strict = known if known.verify else Peer(context, known.domains)
-            peers[hop[:2]] = Peer(strict.context, tuple(dict.fromkeys((*known.domains, name))), strict.verify)
+        elif trunk.tls.verify:
+            peers[hop[:2]] = Peer(known.context, tuple(dict.fromkeys((*known.domains, name))))
     return peers
 
 

@@ -97,6 +97,10 @@ class TlsTrunk:
                 sock = self._context.wrap_socket(plain, server_side=True)
                 shown = sock.getpeercert() or {}
                 self.names += [str(value) for _, value in shown.get("subjectAltName", ())]
+            else:
+                sock.sendall(
+                    b"SIP/2.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+                )  # what else is said to a ClientHello
             self._open.add(sock)
             framer = Framer()
             while data := sock.recv(65536):

@@ -1,0 +1,129 @@
+"""Certificates in dialplans: where files are looked for, what is made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.config import Loaded, load
+from controller.secure import SecureError, make_secure
+from sip.transaction import Hop
+from tests.certificates import Workshop
+from tests.config.sample import SAMPLE
+
+LISTEN = 'listen: [{udp: "127.0.0.1:5060"}]'
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    workshop = Workshop(tmp_path_factory.mktemp("certificates"))
+    workshop.make("ours", "DNS:callward.example")
+    return workshop
+
+
+def loaded(workshop: Workshop, tls: str, *trunks: str, top: str = "", text: str = SAMPLE) -> Loaded:
+    """The sample with a TLS listener, and more trunks."""
+    listen = f'listen: [{{udp: "127.0.0.1:5060"}}, {{tls: "127.0.0.1:5061"{tls}}}]\n{top}'
+    text = text.replace(LISTEN, listen).replace("trunks:\n", "trunks:\n" + "".join(f"  {trunk}\n" for trunk in trunks))
+    file = workshop.folder / "plan.yaml"
+    file.write_text(text)
+    return load(file)
+
+
+OURS = ", certificate: ours.pem, key: ours.key"
+
+
+def test_files_are_named_from_the_folder_of_the_dialplan(workshop: Workshop) -> None:
+    found = loaded(workshop, f"{OURS}, ca: authority.pem, verify: clients")
+    assert found.dialplan is not None
+    tls = found.dialplan.listen[1].tls
+    assert tls is not None
+    folder = workshop.folder
+    assert (tls.certificate, tls.key, tls.ca) == tuple(
+        str(folder / name) for name in ("ours.pem", "ours.key", "authority.pem")
+    )
+    assert tls.clients
+    assert str(folder / "ours.pem") in found.inputs.files, "a renewed one is a changed dialplan"
+
+
+def test_included_files_have_folders_of_their_own(workshop: Workshop) -> None:
+    there = workshop.folder / "there"
+    there.mkdir(exist_ok=True)
+    (there / "trunks.yaml").write_text('trunks: {far: {uri: "sips:192.0.2.9", tls: {ca: ../authority.pem}}}\n')
+    found = loaded(workshop, OURS, top="include: there/trunks.yaml\n")
+    assert found.dialplan is not None
+    tls = found.dialplan.trunks["far"].tls
+    assert tls is not None
+    assert Path(tls.ca).resolve() == (workshop.folder / "authority.pem").resolve()
+
+
+def test_the_section_holds_for_all_that_say_nothing(workshop: Workshop) -> None:
+    top = "tls: {certificate: ours.pem, key: ours.key, ca: authority.pem, verify: clients}\n"
+    found = loaded(workshop, "", 'far: {uri: "sips:192.0.2.9"}', top=top)
+    assert found.dialplan is not None
+    listen, trunk = found.dialplan.listen[1].tls, found.dialplan.trunks["far"].tls
+    assert listen is not None
+    assert listen.clients
+    assert trunk is not None
+    assert listen.ca == trunk.ca == str(workshop.folder / "authority.pem")
+    assert found.dialplan.trunks["far"].sips
+
+
+def test_one_that_runs_out_within_a_month_is_warned_of(workshop: Workshop) -> None:
+    workshop.make("soon", days=(-1, 20.5))
+    found = loaded(workshop, ", certificate: soon.pem, key: soon.key")
+    (warning,) = [each for each in found.diagnostics if each.code == "EXPIRES"]
+    assert warning.severity == "warning"
+    assert warning.message.endswith(", in 20 days")
+
+
+def test_a_file_that_is_wrong_is_told_once(workshop: Workshop) -> None:
+    top = "tls: {ca: nowhere.pem}\n"
+    found = loaded(workshop, OURS, 'far: {uri: "sips:192.0.2.9"}', 'too: {uri: "sips:192.0.2.8"}', top=top)
+    assert [each.code for each in found.diagnostics if each.severity == "error"] == ["CANNOT_READ"]
+
+
+# --------------------------------------------------------------------------- contexts
+
+
+def hops(**ports: int) -> dict[str, Hop]:
+    return {name: Hop("192.0.2.9", port, "tls") for name, port in ports.items()}
+
+
+def test_trunks_at_one_address_must_all_be_there(workshop: Workshop) -> None:
+    ca = "ca: authority.pem"
+    found = loaded(
+        workshop,
+        OURS,
+        f'one: {{uri: "sips:192.0.2.9", tls: {{name: One.example, {ca}}}}}',
+        f'two: {{uri: "sips:192.0.2.9", tls: {{name: two.example, {ca}}}}}',
+        f'three: {{uri: "sips:192.0.2.9:5071", tls: {{verify: false, {ca}}}}}',
+        f'four: {{uri: "sip:sbc.example:5071;transport=tls", tls: {{{ca}}}}}',
+        top=f"tls: {{{ca}}}\n",
+    )
+    assert found.dialplan is not None, found.diagnostics
+    security = make_secure(found.dialplan, hops(one=5061, two=5061, three=5071, four=5071)).securities[""]
+    both = security.peer_at("192.0.2.9", 5061)
+    assert both.domains == ("one.example", "two.example")
+    mixed = security.peer_at("192.0.2.9", 5071)
+    assert (mixed.domains, mixed.verify) == (("sbc.example",), True), "checked, whatever stands beside it"
+    stranger = security.peer_at("192.0.2.77", 5061)
+    assert (stranger.domains, stranger.verify) == (("192.0.2.77",), True)
+
+
+def test_a_machine_that_trusts_nobody_says_so(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.secure._system_trust", lambda: "")
+    found = loaded(workshop, OURS, 'far: {uri: "sips:192.0.2.9"}')
+    assert found.dialplan is not None
+    with pytest.raises(SecureError, match=r"plan\.yaml:\d+: this machine trusts no certificate authorities"):
+        make_secure(found.dialplan, hops(far=5061))
+    assert make_secure(found.dialplan, {}).securities, "where no trunk is reached over TLS nobody is missed"
+
+
+def test_without_tls_nothing_is_made(workshop: Workshop) -> None:
+    file = workshop.folder / "plain.yaml"
+    file.write_text(SAMPLE)
+    plan = load(file).dialplan
+    assert plan is not None
+    assert make_secure(plan, {}).securities == {}
