@@ -17,16 +17,32 @@ from controller.planes.tries import Leg, Legs
 from controller.types import Trunk
 from sip import builder
 from sip.element import Element
+from sip.errors import RemoteProtocolError
+from sip.headers import find_uri
 from sip.message import Request
 from sip.route import SealedRoute
 from sip.sequence import mark
 from sip.transaction import Hop
+from sip.uri import bare_host, bracketed, parse_uri
 
 
 def is_behind_nat(trunks: Mapping[str, Trunk], name: str) -> bool:
     """Whether a trunk of that name is there, and behind NAT."""
     trunk = trunks.get(name)
     return trunk is not None and trunk.nat
+
+
+def is_phone_elsewhere(call: Call) -> bool:
+    """Whether the caller is a phone that proved itself by a password, and believes to be at another address than the one
+    that it comes from: its connection is the only way back. With a proxy between the Contact is none of our business."""
+    invite = call.invite
+    if not call.identity or "record-route" in invite.names or "contact" not in invite.names:
+        return False
+    try:
+        uri = parse_uri(find_uri(invite.require("contact")))
+    except RemoteProtocolError:
+        return True
+    return uri.host != bare_host(bracketed(call.context.upstream.hop.host))
 
 
 class Branches:
@@ -49,7 +65,7 @@ class Branches:
             caller,
             path.trunk,
             callee=hop if is_behind_nat(call.trunks, path.trunk) else None,
-            caller_behind_nat=is_behind_nat(call.trunks, call.offer.trunk),
+            caller_behind_nat=is_behind_nat(call.trunks, call.offer.trunk) or is_phone_elsewhere(call),
             first=invite.cseq[0] if asked else None,
             caller_trunk=source.name if source is not None and source.auth is not None else "",
         )

@@ -66,6 +66,7 @@ class Call:
         "dialplan",
         "failed",
         "hops",
+        "identity",
         "invite",
         "is_sips",
         "loop_tag",
@@ -101,6 +102,7 @@ class Call:
         self.deadline = inf
         self.ticket: list[Any] | None = None
         self.failed: list[tuple[str, str, str]] = []  # endpoint, trunk, code
+        self.identity = ""  # the user that its caller has proved to be
         self.hops: Mapping[str, Hop] = {}  # those of the dialplan that it began with, as its plan
         self.voice: EarlyVoice | None = None  # whose early media is heard, where that is asked
         self.dialplan = dialplan

@@ -274,7 +274,7 @@ class EmbeddedPlane:
         context = ResponseContext(self._layer, transaction, self._element)
         transaction.user = context
         call = context.user = Call(offer, for_others(request), context, loop_tag, breadth, now, dialplan)
-        call.hops = self._peers.hops
+        call.hops, call.identity = self._peers.hops, event.identity
         self._calls[offer.id] = call
         call.share = max(1, breadth // width_of(self._switchboard.runs[offer.id].plan))
         self._execute(call, commands, now)

@@ -242,6 +242,37 @@ def test_within_a_call_nobody_is_asked_again() -> None:
         assert (message.method, hop) == (method, PBX)
 
 
+@pytest.mark.parametrize(
+    ("lines", "hop"),
+    [
+        (["Contact: <sip:anna@10.0.0.5:5060;transport=tcp>"], PHONE),  # behind NAT: only its connection leads there
+        (["Contact: <sip:anna@198.51.100.7:5060;transport=tcp>"], Hop("198.51.100.7", 5060, "tcp")),
+        (
+            ["Contact: <sip:anna@10.0.0.5:5060;transport=tcp>", "Record-Route: <sip:198.51.100.7;transport=tcp;lr>"],
+            Hop("198.51.100.7", 5060, "tcp"),  # a proxy of its own, which knows where it is
+        ),
+        (["Contact: <tel:+15550100>"], PHONE),
+    ],
+)
+def test_the_other_side_can_hang_up_on_a_phone_behind_nat(lines: list[str], hop: Hop) -> None:
+    engine = make_engine()
+    line, pbx = Line(engine), Line(engine, PBX)
+    tried = Tried()
+    line.account.learn(line.ask(), tried)
+    again = line.make("INVITE", DESK, *lines)
+    line.account.dress(again, tried)
+    (forwarded,) = [message for message, _ in line.send(again.encode()) if isinstance(message, Request)]
+    pbx.send(answer(forwarded, 200, extra=["Contact: <sip:100@192.0.2.50:5060>"]))
+    routes = [f"Route: {value}" for value in forwarded.get_all("record-route")]
+    data = request(
+        "BYE", lines[0][10:-1].replace("tel:", "sip:"), via="SIP/2.0/UDP 192.0.2.50:5060", branch="z9hG4bK-bye", caller_tag=";tag=callee",
+        to_tag="caller", call_id=forwarded.call_id, cseq=1, extra=routes,
+    )  # fmt: skip
+    ((message, target),) = pbx.send(data)
+    assert isinstance(message, Request)
+    assert (message.method, target) == ("BYE", hop)
+
+
 def test_caller_may_give_up() -> None:
     engine = make_engine()
     line, pbx = Line(engine), Line(engine, PBX)
