@@ -24,10 +24,9 @@ from controller.rules.quality import trunk_targets
 from controller.switchboard import Switchboard
 from controller.types import (
     NOT_LET_IN,
-    CallRecord,
     CallSign,
     Dialplan,
-    Fault,
+    News,
     Overloaded,
     Page,
     Readmit,
@@ -90,8 +89,10 @@ class Engine:
             self.board, dialplan.trunks, hops, element, token, now, timing, account_of=find_account
         )
         self._expect_calls()
+        self.plane.anchoring.swap(dialplan.media, token, now)
+        self._token = token
         self.outbox = self.plane.outbox
-        self.news: list[CallRecord | Change | Transition | Page | Registered | Uplink | Overloaded | Fault] = []
+        self.news: list[News | Change] = []
         self._view = self.board.view
         for name in self._drained():  # some of its addresses may be new
             self.drain(name, now)
@@ -99,9 +100,14 @@ class Engine:
 
     def receive(self, data: bytes, source: Hop, now: float) -> bool:
         """Take one message; False if the edge keeps it out."""
-        if not self.edge.admit(data, source, now):
+        media = self.plane.anchoring.relay
+        if media is not None and source[:2] == media.hop[:2] and source.transport == "udp":
+            media.handle_answer(data, now)
+            self.plane.drain(now)
+        elif self.edge.admit(data, source, now):
+            self.plane.receive(data, source, now)
+        else:
             return False
-        self.plane.receive(data, source, now)
         self._settle(now)
         return True
 
@@ -134,6 +140,10 @@ class Engine:
         Whoever forges such a message cannot know the branch of a request under way, so the branch decides which
         call moves on; without one it is a hint for health and nothing more.
         """
+        media = self.plane.anchoring.relay
+        if media is not None and hop[:2] == media.hop[:2]:
+            media.unreachable(now)
+            self.plane.drain(now)
         match = _BRANCH.search(quoted)
         branch = match[1].decode("ascii", "replace") if match else None
         if branch is not None:
@@ -190,6 +200,7 @@ class Engine:
         self.accounts.swap(dialplan.trunks)
         self.plane.swap_hops(hops)
         self.edge.access = dialplan.access
+        self.plane.anchoring.swap(dialplan.media, self._token, now)
         self.element.learn_names(host_names(dialplan, hops))
         self.board.update(dialplan.trunks.values(), now)
         for trunk in tuple(self._refusing):  # perhaps by other credentials
@@ -269,6 +280,10 @@ class Engine:
             refused, self.accounts.refused[:] = self.accounts.refused.copy(), []
             for trunk, why in refused:
                 self._on_refused(trunk, why, now)
+        relay = plane.anchoring.relay
+        if relay is not None and relay.news:
+            self.news += relay.news
+            relay.news.clear()
         if plane.records or plane.faults:
             self.news += [*plane.records, *plane.faults]
             plane.records.clear()

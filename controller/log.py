@@ -21,6 +21,8 @@ from controller.types import (
     CallRecord,
     CertificateExpiring,
     Fault,
+    MediaNews,
+    News,
     Offer,
     Overloaded,
     Page,
@@ -118,19 +120,7 @@ def _mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mut
     return event
 
 
-def log_news(
-    log: Log,
-    news: CallRecord
-    | Change
-    | Transition
-    | Page
-    | Registered
-    | Uplink
-    | Overloaded
-    | Fault
-    | CertificateExpiring
-    | TlsRefused,
-) -> None:
+def log_news(log: Log, news: News | Change) -> None:
     """Write what the engine has to tell."""
     if isinstance(news, Transition):
         log.info("trunk", trunk=news.trunk, old=news.old, new=news.new, code=news.code, why=news.why)
@@ -146,6 +136,10 @@ def log_news(
         return
     if isinstance(news, Overloaded):
         (log.warning if news.begins else log.info)("overload", begins=news.begins, turned_away=news.turned_away)
+        return
+    if isinstance(news, MediaNews):
+        tell = log.info if news.answers else log.error
+        tell("media relay", relay=news.relay, answers=news.answers, why=news.why)
         return
     if isinstance(news, Uplink):
         log.error("uplink", suspected=news.suspected, why=news.why)

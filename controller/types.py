@@ -352,6 +352,7 @@ class Trunk:
     group: str = ""  # the trunk of which this is one address of several; "" for all others
     rank: int = 0  # among the addresses of its group, see `Address`
     share: int = 1
+    anchored: bool = False  # media of its calls goes through the media relay
     listener: str = ""  # name of the listener by which it is reached; "": whichever its network suggests
     format: NumberFormat | None = None  # None: numbers pass as they are
     limits: Limits | None = None
@@ -504,6 +505,16 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """Where rtpengine listens for its ng protocol, and how long a call waits for its answer at most."""
+
+    host: str  # IP literal
+    port: int
+    wait: float = 0.1
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Dialplan:
     """Everything compiled from one YAML file; immutable, swapped as a whole."""
 
@@ -526,6 +537,7 @@ class Dialplan:
     #: None looks at nobody: for dialplans that are made in code, a compiled one always says.
     access: Access | None = None
     users: Mapping[str, User] = field(default_factory=dict)
+    media: Media | None = None  # None: streams go their own way
 
 
 # --------------------------------------------------------------------------- health
@@ -639,6 +651,16 @@ class HealthView:
     version: int = 0
     trunks: Mapping[str, TrunkHealth] = field(default_factory=dict)
     uplink: str = ""  # why our own uplink is suspected, so that plans ignore health
+
+
+@dataclass(frozen=True, slots=True)
+class MediaNews:
+    """The media relay is silent, or answers again; calls go on either way."""
+
+    relay: str  # its address
+    answers: bool
+    at: float
+    why: str
 
 
 # --------------------------------------------------------------------------- offer and plan
@@ -831,3 +853,18 @@ class CallRecord:
     demoted: tuple[Demoted, ...] = ()
     decisions: tuple[Decided, ...] = ()
     refusal: str = ""  # why nobody was to be tried
+
+
+#: What observers of the engine want to know.
+News = (
+    CallRecord
+    | CertificateExpiring
+    | Fault
+    | MediaNews
+    | Overloaded
+    | Page
+    | Registered
+    | TlsRefused
+    | Transition
+    | Uplink
+)

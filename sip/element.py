@@ -222,6 +222,18 @@ class Element:
         secret = self._seal.open(find_param(response.via.params, NOTE_PARAM) or "", f"via|{response.call_id}")
         return decode_note(secret) if secret is not None else Note()
 
+    def find_route(self, response: Response) -> SealedRoute | None:
+        """What our Record-Route in a response holds; None where it has none of ours."""
+        for name, line in zip(response.names, response.lines, strict=True):
+            if name != "record-route":
+                continue
+            for text in _SEALED.findall(line):
+                secret = self._seal.open(text, response.call_id)
+                route = decode_route(secret) if secret is not None else None
+                if route is not None and route.caller_tag == response.from_tag:
+                    return route
+        return None
+
     def _turn_route(self, line: str, response: Response, numbered: tuple[int, int] | None) -> str:
         for text in dict.fromkeys(_SEALED.findall(line)):  # the two entries of one call have the same text
             secret = self._seal.open(text, response.call_id)

@@ -149,6 +149,7 @@ class ResponseContext:
         "_winner_tag",
         "branches",
         "final",
+        "offers",
         "upstream",
         "user",
         "winner",
@@ -172,6 +173,7 @@ class ResponseContext:
         self._best_rank = 99
         self.upstream = upstream
         self.user = user
+        self.offers: bool | None = None  # for a media relay: whether a request within an anchored call makes an offer
         self.branches: dict[int, Branch] = {}
         self.final = 0  # status of the final sent upstream, 0 while open
         self.winner: int | None = None

@@ -31,6 +31,8 @@ _METHODS = (
 Gate = Callable[[Request, tuple[Any, ...], float], Response | None]
 #: (request, source, now) -> who sent it, "" for nobody that is known, or the response that it gets instead.
 Screen = Callable[[Request, Hop, float], str | Response]
+#: (message, source, now) -> True if it is kept for now; it comes back by `TransactionLayer.accept`.
+Hold = Callable[[Request | Response, Hop, float], bool]
 
 
 class TransactionLayer:
@@ -46,6 +48,7 @@ class TransactionLayer:
         self.screen: Screen | None = None  # asks who sends what begins a transaction
         self.gate: Gate | None = None  # refuses what begins a transaction while there is too much
         self.feedback: Callable[[Response], None] | None = None  # writes how much too much into responses
+        self.hold: Hold | None = None  # sees all messages before any transaction does
         self.outbox: list[tuple[bytes, Hop]] = []
         self.counters: dict[str, int] = {"malformed": 0, "malformed_answered": 0}
         self.behind_nat: frozenset[str] = frozenset()  # hosts that are answered where they send from, asked or not
@@ -92,6 +95,11 @@ class TransactionLayer:
             self.counters["malformed"] += 1
             self._refuse(message, error, source)
             return
+        if self.hold is None or not self.hold(message, source, now):
+            self.accept(message, source, now)
+
+    def accept(self, message: Request | Response, source: Hop, now: float) -> None:
+        """Take one message that is parsed and valid, however long it was held."""
         if isinstance(message, Request):
             self._receive_request(message, source, now)
         else:

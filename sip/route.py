@@ -35,6 +35,7 @@ class SealedRoute:
     caller_as: str | None = None
     callee_as: str | None = None
     side: Hop | None = field(default=None, compare=False)  # not sealed: the listener that the other side knows us by
+    media: str = ""  # anchored in a media relay: "o" or "d" (the INVITE made the offer, or the 2xx will), and the leg
     onward: str = field(default="", compare=False)  # not sealed: the Route value behind ours, "" when it was the last
 
     def encode(self) -> bytes:
@@ -42,6 +43,8 @@ class SealedRoute:
         lines = [f"f={self.caller_tag}", f"c={_write_hop(self.caller)}", f"t={self.trunk}"]
         if self.callee_tag is not None:
             lines.append(f"o={self.callee_tag}")
+        if self.media:
+            lines.append(f"m={self.media}")
         if self.entries != 1:
             lines.append(f"e={self.entries}")
         if self.callee is not None:
@@ -90,6 +93,7 @@ def decode_route(plain: bytes) -> SealedRoute | None:
             caller=_read_hop(found.pop("c")),
             trunk=found.pop("t"),
             callee_tag=found.pop("o", None),
+            media=found.pop("m", ""),
             entries=int(found.pop("e", "1")),
             callee=None if callee is None else _read_hop(callee),
             caller_behind_nat=found.pop("n", "0") == "1",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from controller.config.anchors import Anchors
 from controller.config.auth import compile_auth
 from controller.config.callers import distinct_sources
 from controller.config.certificates import Certificates
@@ -122,6 +123,7 @@ class _Compiler(Places):
             tls=certificates.common(),
             tenants=MappingProxyType(build_tenants(self)),
             count_for=self.file.defaults.count_for or COUNT_FOR,
+            media=Anchors(self.file, self.root, self.names, self.report).build(listen),
         )
 
     # ----------------------------------------------------------------- sections
@@ -200,6 +202,7 @@ class _Compiler(Places):
                 weight=model.weight,
                 cost=model.cost,
                 site=self.site_of(name, model.site, sites),
+                anchored=model.media == "anchor",
                 deep=self.deep(name, model.deep, form),
                 service=model.uri.service,
                 listener=model.listener or "",

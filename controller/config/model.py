@@ -43,6 +43,7 @@ from controller.config.limits import (
     TenantModel,
     TrunkLimitsModel,
 )
+from controller.config.media import MediaModel
 from controller.config.redirects import OrWord, RedirectsModel
 from controller.config.register import DidFromName, RegisterModel
 from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, OrSwitch, Section, Text, between, matching
@@ -109,6 +110,9 @@ AliveOnName = Annotated[
 ]
 TransportName = Annotated[
     str, Text(lambda text: parse_choice(text, "transport", ["udp", "tcp"]), {"enum": ["udp", "tcp"]})
+]
+MediaWay = Annotated[
+    str, Text(lambda text: parse_choice(text, "way of media", ["direct", "anchor"]), {"enum": ["direct", "anchor"]})
 ]
 ReadmitName = Annotated[
     Readmit,
@@ -220,6 +224,7 @@ class TrunkModel(Section):
     limits: TrunkLimitsModel | None = None
     retry_after: Patience = None
     redirects: Annotated[RedirectsModel | None, OrWord] = None
+    media: MediaWay = "direct"
 
 
 class SiteModel(Section):
@@ -350,6 +355,7 @@ class FileModel(Section):
     sites: dict[str, SiteModel] = {}
     hours: dict[str, HoursModel] = {}
     tenants: dict[str, TenantModel] = {}
+    media: MediaModel | None = None
     endpoints: dict[str, EndpointModel] = Field(examples=[{"front-desk": {"user": "100", "via": ["carrier-a"]}}])
     chains: dict[str, Chain] = Field(examples=[{"sales": [{"ring": ["front-desk"]}]}])
     routes: list[RouteModel] = Field(min_length=1, examples=[[{"did": "+15557000", "chain": "sales"}]])

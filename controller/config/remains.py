@@ -14,6 +14,7 @@ from pydantic import Field, GetPydanticSchema
 from controller.config.address import HostPort
 from controller.config.auth import AuthModel
 from controller.config.limits import LimitsModel, TenantModel
+from controller.config.media import MediaModel, RelayAddress
 from controller.config.model import (
     EndpointModel,
     FileModel,
@@ -51,6 +52,10 @@ class _Hours(HoursModel):
 
 class _Tenant(TenantModel):
     limits: LimitsModel = LimitsModel()
+
+
+class _Media(MediaModel):
+    rtpengine: RelayAddress = _NOWHERE
 
 
 class _Stage(StageModel):
@@ -101,6 +106,7 @@ class Remains(FileModel):
     sites: dict[str, Annotated[SiteModel, _read_as(_Site)]] = Field(default={})
     hours: dict[str, Annotated[HoursModel, _read_as(_Hours)]] = Field(default={})
     tenants: dict[str, Annotated[TenantModel, _read_as(_Tenant)]] = Field(default={})
+    media: Annotated[MediaModel, _read_as(_Media)] | None = None
     endpoints: dict[str, Annotated[EndpointModel, _read_as(_Endpoint)]] = Field(default={})
     chains: dict[str, list[Annotated[StageModel, _read_as(_Stage)]]] = Field(default={})
     routes: list[Annotated[RouteModel, _read_as(_Route)]] = Field(default=[])

@@ -18,6 +18,7 @@ from controller.config.callerid import CallerIdModel
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.formats import FormatModel
 from controller.config.limits import LimitsModel, TenantModel, TrunkLimitsModel
+from controller.config.media import MediaModel
 from controller.config.model import (
     DeepModel,
     DefaultsModel,
@@ -53,6 +54,7 @@ _MODELS: dict[str, type[Section]] = {
     "probes": ProbeModel,
     "sites": SiteModel,
     "hours": HoursModel,
+    "media": MediaModel,
     "endpoints": EndpointModel,
     "chains": StageModel,
     "routes": RouteModel,

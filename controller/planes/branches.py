@@ -6,15 +6,15 @@ is put on here (`border`), and in `dialogs` for what follows within the call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from controller.planes.border.diversion import Why, why_diverted
 from controller.planes.border.dress import Dress, make_dress
 from controller.planes.border.early import forgo_reliability
 from controller.planes.call import Attempt, Call
+from controller.planes.media import put_sdp
+from controller.planes.peers import is_behind_nat
 from controller.planes.tries import Leg, Legs
-from controller.types import Trunk
 from sip import builder
 from sip.element import Element
 from sip.errors import RemoteProtocolError
@@ -24,12 +24,6 @@ from sip.route import SealedRoute
 from sip.sequence import mark
 from sip.transaction import Hop
 from sip.uri import bare_host, bracketed, parse_uri
-
-
-def is_behind_nat(trunks: Mapping[str, Trunk], name: str) -> bool:
-    """Whether a trunk of that name is there, and behind NAT."""
-    trunk = trunks.get(name)
-    return trunk is not None and trunk.nat
 
 
 def is_phone_elsewhere(call: Call) -> bool:
@@ -60,6 +54,10 @@ class Branches:
         tag = self._tag_of(path.name)
         trunk, source = call.trunks.get(path.trunk), call.trunks.get(call.offer.trunk)
         asked = trunk is not None and trunk.auth is not None
+        if attempt.sdp is not None:
+            invite = invite.copy()
+            put_sdp(invite, attempt.sdp)
+        media = ("o" if invite.body else "d") + attempt.leg if attempt.leg else ""
         passport = SealedRoute(
             invite.from_tag,
             caller,
@@ -68,6 +66,7 @@ class Branches:
             caller_behind_nat=is_behind_nat(call.trunks, call.offer.trunk) or is_phone_elsewhere(call),
             first=invite.cseq[0] if asked else None,
             caller_trunk=source.name if source is not None and source.auth is not None else "",
+            media=media,
         )
         dress = self._dress(call, attempt, hop)
         note = ""  # behind the branch in our Via
@@ -107,6 +106,10 @@ class Branches:
         theirs = call.trunks.get(call.offer.trunk)
         host = self._element.listeners[hop[2:]].host
         return make_dress(call.dialplan, call.offer, call.invite, trunk, theirs, host, why)
+
+    def leg_of(self, path: str, trial: int) -> str:
+        """The name of an attempt in the media relay: the same in any life."""
+        return f"{self._tag_of(path)}-{trial}"
 
     def _tag_of(self, path: str) -> str:
         tag = self._path_tags.get(path)

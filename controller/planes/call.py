@@ -24,15 +24,19 @@ class Attempt:
 
     __slots__ = (
         "breadth",
+        "dropped",
         "fallback",
         "heard",
+        "leg",
         "outcome",
         "path",
         "redirected",
+        "sdp",
         "silenced",
         "started",
         "told",
         "tries",
+        "waiting",
         "way",
     )
 
@@ -45,6 +49,10 @@ class Attempt:
         self.redirected: tuple[str, ...] = ()  # where it was sent by 3xx
         self.silenced = False  # its provisional responses may lose their SDP
         self.outcome = ""  # why it ended or was given up, as far as that is known
+        self.sdp: str | None = None  # what the media relay made of the caller's
+        self.leg = ""  # its name in the media relay, where it is anchored
+        self.waiting = False  # for the media relay, before its branch is there
+        self.dropped = False  # given up meanwhile
         self.told = False  # what it says about the quality of its trunk
         self.tries: Tries | None = None  # of its INVITE, if its trunk may ask for credentials
         #: Over UDP, when it is too large and TCP fails (§18.1.1).

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from math import inf
 
 from controller.credentials import Accounts
@@ -16,6 +17,7 @@ from controller.edge.overload import Overload
 from controller.edge.sources import Sources
 from controller.planes import past
 from controller.planes.again import Again
+from controller.planes.anchoring import Anchoring
 from controller.planes.border.early import hear
 from controller.planes.border.redirects import Redirects
 from controller.planes.branches import Branches
@@ -118,7 +120,8 @@ class EmbeddedPlane:
         self._legs = Legs(element, accounts or Accounts(element.cnonce_of))
         dialogs = Dialogs(element, self._peers, self._legs, self.counters)
         self._sessions = Sessions(switchboard, self.evidence)
-        self._relays = Relays(self._layer, element, dialogs, self._legs, self._sessions, self.counters)
+        self.anchoring = Anchoring(self._layer, element, deadlines, self._peers)
+        self._relays = Relays(self._layer, element, dialogs, self._legs, self._sessions, self.anchoring, self.counters)
         self._branches = Branches(element, self._legs)
         self._again = Again(self._branches, self._redirects)
         self._strays = Strays(self._layer, element, self._peers, switchboard, self.counters)
@@ -343,6 +346,7 @@ class EmbeddedPlane:
                 return
             call.spare += attempt.breadth
             attempt.breadth = 0
+            self.anchoring.end(call, attempt)
             if not event.status:
                 self.evidence.note_failure(attempt, TRANSPORT_ERROR)
             elif not event.local:
@@ -376,12 +380,20 @@ class EmbeddedPlane:
                 call.attempts[command.attempt].outcome = command.why
                 if command.why in (NO_REPLY, NO_PROGRESS):
                     self.evidence.note_sign(call, call.attempts[command.attempt], command.why, now)
-                call.context.cancel_branch(command.attempt, self._reason_for(call, command.why), now)
+                self._cancel(call, command, now)
             elif isinstance(command, ReportSilent):
                 self.evidence.note_failure(call.attempts[command.attempt], CALL_SILENT)
             elif isinstance(command, Finish):
                 self._finish(call, command, now)
         self._arm(call)
+
+    def _cancel(self, call: Call, command: CancelAttempt, now: float) -> None:
+        attempt = call.attempts[command.attempt]
+        if attempt.waiting:
+            attempt.dropped = True
+            call.context.consider(408)
+        else:
+            call.context.cancel_branch(command.attempt, self._reason_for(call, command.why), now)
 
     def _start(self, call: Call, command: StartAttempt, now: float) -> None:
         path, element = command.path, self._element
@@ -400,12 +412,17 @@ class EmbeddedPlane:
             return
         attempt.breadth = min(call.share, call.spare)
         call.spare -= attempt.breadth
+        leg = self._branches.leg_of(path.name, command.trial)
+        self.anchoring.begin(call, attempt, leg, partial(self._send, call, command, hop), now)
+
+    def _send(self, call: Call, command: StartAttempt, hop: Hop, now: float) -> None:
+        """The INVITE of an attempt leaves."""
+        attempt, trunk = call.attempts[command.attempt], call.trunks.get(command.path.trunk)
         run = self._switchboard.runs[call.offer.id]
         back = hear(call, command.attempt, run.plan.stages[run.attempts[command.attempt].stage].early_media)
         request = self._branches.make_invite(call, attempt, command.trial, hop)
-        trunk = call.trunks.get(path.trunk)
         if trunk is not None and trunk.large_over_tcp and len(request.encode()) > MAX_DATAGRAM:
-            listener = element.listener_for(hop.host, "tcp", hop)
+            listener = self._element.listener_for(hop.host, "tcp", hop)
             if listener is not None:
                 attempt.fallback = request, hop, attempt.tries
                 hop = Hop(hop.host, hop.port, "tcp", listener)

@@ -18,6 +18,7 @@ class Peers:
 
     def __init__(self) -> None:
         self.hops: Mapping[str, Hop] = {}
+        self._trunks: Mapping[str, Trunk] = {}
         self._homes: dict[str, Hop] = {}  # the same with trunks that have left: calls may still be up there
         self._hosts: dict[str, set[str]] = {}  # each host that a name ever had in this life, for the same reason
         self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
@@ -27,6 +28,7 @@ class Peers:
     def swap(self, hops: Mapping[str, Hop], trunks: Mapping[str, Trunk]) -> None:
         """Use these addresses from now on."""
         self.hops = hops
+        self._trunks = trunks
         self._homes.update(hops)
         for name, hop in reversed(list(hops.items())):  # the first address of a name is its home
             self._hosts.setdefault(common_name(name), set()).add(hop.host)
@@ -40,6 +42,10 @@ class Peers:
     def trunk_of(self, source: Hop) -> str:
         """The trunk that a packet really came from, "" where that is not one and certain (`Sources.trunk_of`)."""
         return self.sources.trunk_of(source)
+
+    def is_behind_nat(self, source: Hop) -> bool:
+        """Whether what a trunk says of its own addresses is of no use."""
+        return is_behind_nat(self._trunks, self.trunk_of(source))
 
     def trunks_at(self, hop: Hop) -> list[str]:
         """The trunks with this very address."""
@@ -57,3 +63,9 @@ class Peers:
             return True
         owner = self._owners.get(hop[:2])
         return owner is None or (home is not None and (hop.host == home.host or owner == self._owners.get(home[:2])))
+
+
+def is_behind_nat(trunks: Mapping[str, Trunk], name: str) -> bool:
+    """Whether a trunk of that name is there, and behind NAT."""
+    trunk = trunks.get(name)
+    return trunk is not None and trunk.nat

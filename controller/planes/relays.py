@@ -6,6 +6,7 @@ policy here: a request has one branch, and what comes back goes upstream as it i
 
 from __future__ import annotations
 
+from controller.planes.anchoring import Anchoring
 from controller.planes.dialogs import Dialogs
 from controller.planes.outside import parse_target
 from controller.planes.sessions import Sessions
@@ -29,6 +30,7 @@ class Relays:
         dialogs: Dialogs,
         legs: Legs,
         sessions: Sessions,
+        anchoring: Anchoring,
         counters: dict[str, int],
     ) -> None:
         """``counters["relayed"]`` counts requests."""
@@ -37,6 +39,7 @@ class Relays:
         self._dialogs = dialogs
         self._legs = legs
         self._sessions = sessions
+        self._anchoring = anchoring
         self._counters = counters
 
     def relay(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
@@ -56,6 +59,7 @@ class Relays:
         refreshes = self._sessions.relay(request, now)
         if tries is not None or refreshes:
             context.user = _Relayed(tries, refreshes)
+        self._anchoring.follow(request, context)
         context.add_branch(1, forwarded, hop, now)
         if tries is not None and request.method == "INVITE":
             self._legs.note(tries)

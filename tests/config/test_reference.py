@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controller.config import model
+from controller.config import media, model
 from controller.config.duration import show_duration
 from controller.rules.verdicts import judge
 from controller.types import DeepProbe, Order, Probe, Stage, Verdict
@@ -28,6 +28,7 @@ HEADINGS = {
     model.ProbeModel: "### `probes`",
     model.SiteModel: "### `sites`",
     model.HoursModel: "### `hours`",
+    media.MediaModel: "### `media`",
     model.EndpointModel: "### `endpoints`",
     model.StageModel: "### `chains`",
     model.RouteModel: "### `routes`",

@@ -34,6 +34,7 @@ class Softphone:
     transport: str  # udp or tcp
     tone: Path  # WAV that it plays, over and over, while it talks
     listens: bool = False  # its Contact over TCP is where it listens, not the connection that it has opened
+    says: str = HOST  # the address in its SDP, wherever it listens: behind NAT they differ
     port: int = field(init=False)
     _child: Child = field(init=False)
     _next: int = 0  # the first line that is not past
@@ -41,7 +42,7 @@ class Softphone:
     def __post_init__(self) -> None:
         self.port = self.ports.pick()
         settings: dict[str, object] = {"user": self.user, "port": self.port, "transport": self.transport}
-        settings |= {"tone": str(self.tone), "listens": self.listens}
+        settings |= {"tone": str(self.tone), "listens": self.listens, "says": self.says}
         settings["media"] = self.port + 2  # even, as RTP wants it, and the next one is RTCP's
         # Its SWIG wrappers warn of themselves on every import.
         command = [sys.executable, "-W", "ignore", str(SCRIPT), json.dumps(settings)]

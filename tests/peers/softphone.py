@@ -114,6 +114,7 @@ class Phone(pj.Account):
         config.natConfig.contactUseSrcPort = 0 if settings["listens"] else 1
         config.mediaConfig.transportConfig.port = settings["media"]
         config.mediaConfig.transportConfig.boundAddress = HOST
+        config.mediaConfig.transportConfig.publicAddress = settings["says"]
         self.create(config)
         self.tone = pj.AudioMediaPlayer()
         self.tone.createPlayer(settings["tone"])

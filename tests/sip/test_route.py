@@ -20,8 +20,25 @@ HOP = st.builds(
 )
 
 
+#: As anchored calls have it, or not at all.
+MEDIA = st.sampled_from(["", "oleg-1", "d"])
+
+
 @given(
-    st.builds(SealedRoute, WORD, HOP, WORD, st.none() | WORD, st.sampled_from([1, 2]), st.none() | HOP, st.booleans())
+    st.builds(
+        SealedRoute,
+        WORD,
+        HOP,
+        WORD,
+        st.none() | WORD,
+        entries=st.sampled_from([1, 2]),
+        callee=st.none() | HOP,
+        caller_behind_nat=st.booleans(),
+        first=st.none() | st.integers(0, 2**31 - 1),
+        tried=st.integers(0, 7),
+        caller_trunk=st.sampled_from(["", "carrier-a"]),
+        media=MEDIA,
+    )
 )
 def test_what_was_written_is_read_again(route: SealedRoute) -> None:
     assert decode_route(route.encode()) == route

@@ -60,9 +60,9 @@ def encode(lines: Iterable[str], body: bytes = b"") -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
 
 
-def request(method: str = "INVITE", uri: str = "sip:+15557000@192.0.2.10", **options: Any) -> bytes:
+def request(method: str = "INVITE", uri: str = "sip:+15557000@192.0.2.10", sdp: bytes = b"", **options: Any) -> bytes:
     """A request as a datagram; options as in `request_lines`."""
-    return encode(request_lines(method, uri, **options))
+    return encode([*request_lines(method, uri, **options), *_lines_of(sdp)], sdp)
 
 
 def parsed(data: bytes) -> Request:
@@ -80,7 +80,12 @@ def answered(data: bytes) -> Response:
 
 
 def answer(
-    received: Request, status: int, to_tag: str = "callee", reason: str = "Because", extra: Iterable[str] = ()
+    received: Request,
+    status: int,
+    to_tag: str = "callee",
+    reason: str = "Because",
+    extra: Iterable[str] = (),
+    sdp: bytes = b"",
 ) -> bytes:
     """What a UAS sends back for a request it received (RFC 3261 §8.2.6)."""
     lines = [f"SIP/2.0 {status} {reason}"]
@@ -89,7 +94,11 @@ def answer(
             lines.append(line)
         elif name == "to":
             lines.append(f"{line};tag={to_tag}" if status > 100 and not received.to_tag else line)
-    return encode([*lines, *extra])
+    return encode([*lines, *extra, *_lines_of(sdp)], sdp)
+
+
+def _lines_of(sdp: bytes) -> list[str]:
+    return ["Content-Type: application/sdp", f"Content-Length: {len(sdp)}"] if sdp else []
 
 
 def make_element(

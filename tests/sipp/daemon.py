@@ -9,6 +9,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ class Command:
     lines: list[str] = field(default_factory=list)  # of its stderr
     events: list[Event] = field(default_factory=list)  # the same, as far as it is JSON
     program: tuple[str, ...] = ("-m", "controller.cli")  # of Python
+    counts: Counter[str] = field(default_factory=Counter)  # of the events by name
     sockets: tuple[int, ...] = ()  # descriptors that it inherits, as systemd hands them over
     _heard: Condition = field(default_factory=Condition)
     _over: bool = False
@@ -86,7 +88,9 @@ class Command:
                 with self._heard:
                     self.lines.append(line.rstrip("\n"))
                     if line.startswith("{"):
-                        self.events.append(json.loads(line))
+                        event = json.loads(line)
+                        self.events.append(event)
+                        self.counts[str(event.get("event"))] += 1
                     self._heard.notify_all()
         with self._heard:
             self._over = True
@@ -94,9 +98,13 @@ class Command:
 
     def wait_for(self, wanted: Callable[[Event], bool], what: str) -> None:
         """Until an event that is wanted has been written; at once where it has been already."""
+        self.wait_until(lambda: any(map(wanted, self.events)), what)
+
+    def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+        """Until this holds; it is looked at with every line that is written."""
         with self._heard:
-            self._heard.wait_for(lambda: self._over or any(map(wanted, self.events)), self.patience)
-            if any(map(wanted, self.events)):
+            self._heard.wait_for(lambda: self._over or holds(), self.patience)
+            if holds():
                 return
             waited = "it ended" if self._over else f"waited {self.patience:.0f} s"
         raise DaemonError(f"waiting for {what}: {waited}; the daemon said:\n" + "\n".join(self.lines[-40:]))

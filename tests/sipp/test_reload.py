@@ -83,7 +83,7 @@ def reload_by_command(state: Path) -> subprocess.CompletedProcess[str]:
 
 
 def wait_for(daemon: Daemon, event: str, times: int = 1) -> None:
-    daemon.wait_for(lambda _: sum(one.get("event") == event for one in daemon.events) >= times, event)
+    daemon.wait_until(lambda: daemon.counts[event] >= times, f"{times} times {event!r}")
 
 
 @pytest.fixture

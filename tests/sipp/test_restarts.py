@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sipp.daemon import Daemon, Event
+from tests.sipp.daemon import Daemon
 from tests.sipp.process import Ports, Sipp, read_script
 
 pytestmark = pytest.mark.sipp
@@ -58,10 +58,7 @@ def restart_under_load(folder: Path, kills: int, seed: int) -> None:
 
 
 def _wait_for_calls(daemon: Daemon, number: int) -> None:
-    def are_up(_: Event) -> bool:
-        return sum(event.get("event") == "call" and event.get("status") == 200 for event in daemon.events) >= number
-
-    daemon.wait_for(are_up, "calls to be up")
+    daemon.wait_until(lambda: daemon.counts["call"] >= number, "calls to be up")
 
 
 def test_no_call_is_lost_to_three_kills_of_the_daemon_under_load(tmp_path: Path) -> None:
