@@ -1,65 +1,85 @@
-"""Addresses that are looked up ahead: those of the trunks.
+"""Addresses that are looked up ahead: where each trunk is, and by which listener of ours.
 
-Owns the resolver: it may block, so it is called at the start and, in a thread, for a reload, never for a call.
+Owns the step from a dialplan as it is written to one with addresses. It may block (names that nobody knows yet are looked
+up), so it is done at the start and, in a thread, for a reload, never for a call.
 """
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from controller.listeners import choose_listener, family_of, listeners_of
-from controller.types import Dialplan, Listen, Trunk
+from controller.listeners import choose_listener
+from controller.resolver.book import hosts_of
+from controller.resolver.question import Answer, Found, LookupFailed, Question, questions_of
+from controller.rules.expand import Addresses, common_name, expand
+from controller.types import Address, Dialplan, Dns
 from sip.transaction import Hop
-from sip.uri import is_address, parse_uri
+from sip.uri import is_address
 
 
 class AddressError(Exception):
     """An address is not to be had; the message says where, what and what to do."""
 
 
-def resolve_trunks(dialplan: Dialplan) -> dict[str, Hop]:
-    """The address of each trunk.
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A dialplan whose trunks have addresses."""
 
-    Raises `AddressError` naming every trunk that cannot be resolved.
+    dialplan: Dialplan  # a trunk for each address
+    hops: dict[str, Hop]
+    found: Mapping[Question, Found]  # what was looked up for it
+    names: Mapping[str, tuple[str, ...]]  # addresses of other hosts: registrars
+
+
+def place_trunks(dialplan: Dialplan, known: Mapping[Question, tuple[Address, ...]]) -> Placed:
+    """The dialplan with addresses; names that are not ``known`` are looked up.
+
+    Raises `AddressError` naming every trunk that leads nowhere.
     """
-    hops: dict[str, Hop] = {}
-    problems: list[str] = []
+    asked = questions_of(dialplan)
+    wanted = [*asked.trunks.values(), *asked.hosts.values()]
+    found = look_up(dialplan.dns, dict.fromkeys(question for question in wanted if question not in known))
+    addresses = dict(known) | {name: what.addresses for name, what in found.items() if isinstance(what, Answer)}
+    expanded, hops = find_ways(
+        dialplan, {name: addresses[each] for name, each in asked.trunks.items() if each in addresses}
+    )
+    reached = {common_name(name) for name in hops}
+    problems = []
     for trunk in dialplan.trunks.values():
-        try:
-            hops[trunk.name] = _resolve(trunk, dialplan.listen)
-        except OSError as error:
+        if trunk.name not in reached:
+            question = asked.trunks.get(trunk.name)
+            failed = found.get(question) if question is not None else None
+            why = str(failed) if isinstance(failed, LookupFailed) else "no listener of ours reaches an address of it"
             problems.append(
-                f"{trunk.where}: cannot resolve {trunk.host!r} of trunk {trunk.name!r}: {error.strerror or error};"
+                f"{trunk.where}: cannot resolve {trunk.host!r} of trunk {trunk.name!r}: {why};"
                 " check the name or write an IP address"
             )
     if problems:
         raise AddressError("\n".join(problems))
-    return hops
+    return Placed(expanded, hops, found, hosts_of(asked, addresses))
 
 
-def _resolve(trunk: Trunk, listen: Sequence[Listen]) -> Hop:
-    families = {family_of(ours.host) for ours in listeners_of(trunk, listen)}
-    family = families.pop() if len(families) == 1 else socket.AF_UNSPEC
-    for found in socket.getaddrinfo(trunk.host, trunk.port, family, socket.SOCK_DGRAM):
-        hop = Hop(str(found[4][0]), trunk.port, trunk.transport)
-        listener = choose_listener(trunk, hop, listen)
+def find_ways(dialplan: Dialplan, addresses: Addresses) -> tuple[Dialplan, dict[str, Hop]]:
+    """The dialplan with these addresses of its names, and where its trunks are; those that no listener reaches are not
+    among them."""
+    expanded = expand(dialplan, addresses)
+    hops: dict[str, Hop] = {}
+    for trunk in expanded.trunks.values():
+        if not is_address(trunk.host):
+            continue
+        hop = Hop(trunk.host, trunk.port, trunk.transport)
+        listener = choose_listener(trunk, hop, dialplan.listen)
         if listener is not None:
-            return hop._replace(listener=listener)
-    raise OSError("no listener of ours reaches an address of it")
+            hops[trunk.name] = hop._replace(listener=listener)
+    return expanded, hops
 
 
-def resolve_registrars(dialplan: Dialplan) -> dict[str, str]:
-    """The IP address of each registrar that has a name; those that have none now are left out, and not registered at."""
-    names: dict[str, str] = {}
-    for trunk in dialplan.trunks.values():
-        for text in trunk.register.registrars if trunk.register else ():
-            uri = parse_uri(text)
-            transport = uri.param("transport") or "udp"
-            if uri.host not in names and not is_address(uri.host):
-                with suppress(OSError):
-                    there = replace(trunk, host=uri.host, port=uri.port or 0, transport=transport)
-                    names[uri.host] = _resolve(there, dialplan.listen).host
-    return names
+def look_up(settings: Dns, questions: Iterable[Question]) -> dict[Question, Found]:
+    """What DNS says now; it blocks for a few times the time-out of a question."""
+    wanted = list(questions)
+    if not wanted:
+        return {}
+    from controller.resolver.lookup import Lookup  # dnspython takes its time to import, and most need no names
+
+    return Lookup(settings).find_all(wanted)

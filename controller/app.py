@@ -13,7 +13,7 @@ import resource
 import secrets
 import signal
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import partial
@@ -22,26 +22,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from controller import clock
-from controller.addresses import AddressError, resolve_registrars, resolve_trunks
+from controller.addresses import AddressError, find_ways, place_trunks
 from controller.compiled import Compiled, write_compiled
 from controller.control import Answer, ControlError, ControlServer, Request, open_control
 from controller.engine import Engine, host_names
 from controller.keys import KeyFileError, load_keys
 from controller.listeners import find_misled
 from controller.log import LineWriter, Log, log_news, open_log
+from controller.resolver.book import Book, NameNews
+from controller.resolver.keeper import Keeper
+from controller.resolver.store import read_addresses
 from controller.rules.quality import trunk_targets
-from controller.secure import SecureError, keep_alive, make_secure
+from controller.secure import Secured, SecureError, keep_alive, make_secure
 from controller.snapshot import EVERY, load_scores, write_scores
 from controller.sockets import ListenError, Sockets
 from controller.status import collect_status, show_listeners
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Inherited, Notifier
 from controller.trust import Trust
-from controller.types import Fault
+from controller.types import Address, Dialplan, Fault
 from controller.wording import count_routes
 from sip.element import Element
 from sip.endpoint import UdpEndpoint
 from sip.stream import StreamEndpoint
+from sip.transaction import Hop
 
 if TYPE_CHECKING:
     from controller.reload import Prepared
@@ -93,6 +97,8 @@ class App:
         self._log: Log
         self._writer: LineWriter
         self._control: ControlServer
+        self._names = Book()
+        self._keeper: Keeper
         self._supervisor: Supervisor
         self.endpoint: UdpEndpoint
         self.streams: list[StreamEndpoint]
@@ -114,12 +120,16 @@ class App:
 
     def _build(self) -> None:
         plan = self._dialplan
+        now = clock.monotonic()
+        read_addresses(self._names, self._state_dir, now, clock.epoch())
+        self._names.follow(plan, now)
         try:
-            hops = resolve_trunks(plan)
+            placed = place_trunks(plan, self._names.known())
             keys = load_keys(self._state_dir)
             control = open_control(self._state_dir)
         except (AddressError, KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
+        self._names.take(placed.found, nobody_knows, clock.monotonic())
         self._control = ControlServer(
             control,
             {"reload": self.reload, "status": self.status, "drain": self.drain, "undrain": self.undrain},
@@ -130,17 +140,17 @@ class App:
         sockets = Sockets()
         self._undo.append(sockets.close)
         try:
-            secured = make_secure(plan, hops)
-            sockets.open(plan.listen, inherited, hops.values(), secured.securities)
+            secured = make_secure(placed.dialplan, placed.hops)
+            sockets.open(plan.listen, inherited, placed.hops.values(), secured.securities)
         except (SecureError, ListenError) as error:
             raise StartError(str(error)) from error
         self.endpoint, self.streams = sockets.endpoint, sockets.streams
-        keep_alive(self.streams, hops)
+        keep_alive(self.streams, placed.hops)
         if secured.securities:
             self._trust = Trust(self.streams, clock.epoch, lambda news: log_news(self._log, news))
-            self._trust.swap(plan, hops, secured.securities, secured.ours)
+            self._trust.swap(placed.dialplan, placed.hops, secured.securities, secured.ours)
         for one, ours in zip(plan.listen, sockets.ours, strict=True):
-            if misled := find_misled(one, ours.host, hops):
+            if misled := find_misled(one, ours.host, placed.hops):
                 self._log.warning(
                     "trunks are told an address that is not on their way: name each address in 'listen'",
                     where=one.where,
@@ -152,19 +162,19 @@ class App:
         now = clock.monotonic()
         epoch_offset = clock.epoch() - now
         self.engine = Engine(
-            plan,
+            placed.dialplan,
             Element(
                 sockets.ours[0],
                 keys.branch,
                 keys.seal(),
-                {**resolve_registrars(plan), **host_names(plan, hops)},
+                {**placed.names, **host_names(placed.dialplan, placed.hops)},
                 *sockets.ours[1:],
             ),
-            hops,
+            placed.hops,
             now,
             token=lambda: secrets.token_hex(12),
             epoch_offset=epoch_offset,
-            scores=load_scores(self._state_dir, trunk_targets(plan), epoch_offset),
+            scores=load_scores(self._state_dir, trunk_targets(placed.dialplan), epoch_offset),
         )
         self.endpoint.on_turn = self._on_turn
         self.endpoint.on_queue = self.engine.see_queue
@@ -187,6 +197,8 @@ class App:
         if self._trust is not None:
             self._supervisor.spawn(self._watch_certificates(self._trust), "certificates")
         self._supervisor.spawn(self._get_ready_for_more(), "compiled")
+        self._keeper = Keeper(self._names, self._state_dir, self.engine.living, self._on_names, self._on_fault)
+        self._supervisor.spawn(self._keeper.keep(), "names")
         self._log.info(
             "ready",
             listen=show_listeners(self.engine),
@@ -205,6 +217,7 @@ class App:
                 await self._quiet.wait()
         await self._supervisor.close()
         write_scores(self._state_dir, self.engine.scores.dump())
+        self._keeper.save()
         self._log.info("stopped", calls=len(self.engine.plane))
 
     async def reload(self, _: Request) -> Answer:
@@ -259,7 +272,7 @@ class App:
 
     async def status(self, _: Request) -> Answer:
         """How the daemon sees its trunks now."""
-        return {"ok": True, "status": collect_status(self.engine, clock.monotonic(), self._trust)}
+        return {"ok": True, "status": collect_status(self.engine, clock.monotonic(), self._trust, self._names)}
 
     async def _reload(self) -> Answer:
         self._notifier.reloading(clock.monotonic())
@@ -276,7 +289,8 @@ class App:
         from controller.reload import ReloadError, prepare
 
         try:
-            prepared = await run_aside(lambda: prepare(self._file, self._dialplan), "reload")
+            known = self._names.known()
+            prepared = await run_aside(lambda: prepare(self._file, self._dialplan, known), "reload")
         except ReloadError as error:
             self._log.error("not reloaded", why=str(error), version=self._dialplan.version)
             return {"ok": False, "text": str(error), "version": self._dialplan.version}
@@ -286,17 +300,43 @@ class App:
 
     def _swap(self, prepared: Prepared) -> None:
         before, plan = self._dialplan, prepared.compiled.dialplan
-        if self._trust is not None:
-            self._trust.swap(plan, prepared.hops, prepared.secured.securities, prepared.secured.ours)
-        keep_alive(self.streams, prepared.hops)
-        self.engine.element.learn_names(prepared.names)
-        self.engine.reload(plan, prepared.hops, clock.monotonic())
+        now, placed = clock.monotonic(), prepared.placed
+        self._use(placed.dialplan, placed.hops, placed.names, prepared.secured)
         self._dialplan = plan
+        self._names.follow(plan, now)
+        self._names.take(placed.found, self.engine.living(), now)
+        self._keeper.wake()
         gc.freeze()  # as at the start: it stays until the next one
-        self.endpoint.pump()  # new trunks want their first probe
         self._log.info(
             "reloaded", before=before.version, trunks=len(plan.trunks), routes=count_routes(plan), version=plan.version
         )
+
+    async def _on_names(self, news: Sequence[NameNews]) -> None:
+        """Use what is believed of DNS by now. Calls under way keep their plan and their addresses, as with a reload."""
+        for item in news:
+            log_news(self._log, item)
+        if all(item.old == item.new for item in news):
+            return
+        async with self._reloading:
+            plan, addresses = self._dialplan, self._names.addresses()
+
+            def place() -> tuple[Dialplan, dict[str, Hop], Secured]:
+                dialplan, hops = find_ways(plan, addresses)
+                return dialplan, hops, make_secure(dialplan, hops)
+
+            dialplan, hops, secured = await run_aside(place, "addresses")
+            self._use(dialplan, hops, self._names.hosts(), secured)
+
+    def _use(
+        self, dialplan: Dialplan, hops: Mapping[str, Hop], names: Mapping[str, tuple[str, ...]], secured: Secured
+    ) -> None:
+        """Between two events: another dialplan, or other addresses of it."""
+        if self._trust is not None:
+            self._trust.swap(dialplan, hops, secured.securities, secured.ours)
+        keep_alive(self.streams, hops)
+        self.engine.element.learn_names(names)
+        self.engine.reload(dialplan, hops, clock.monotonic())
+        self.endpoint.pump()  # new trunks want their first probe
 
     def _on_hangup(self) -> None:
         if not self._hung_up:  # one that waits will read the file as it is by then
@@ -355,6 +395,10 @@ class App:
             self.engine.news = []
             for item in news:
                 log_news(self._log, item)
+
+
+def nobody_knows(_: Address) -> None:
+    """Health before the first probe."""
 
 
 def raise_file_limit() -> None:

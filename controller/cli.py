@@ -144,6 +144,9 @@ def explain(
     full: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="a trunk that is full; did and tenant: the number's own")
     ] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="of a daemon: with the addresses of names that it knows")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the explanation as JSON")] = False,
 ) -> None:
     """Say what would become of a call.
@@ -154,6 +157,8 @@ def explain(
 
     from controller import clock, explain
     from controller.config import load, render
+    from controller.resolver.store import last_addresses
+    from controller.rules.expand import expand
     from controller.rules.numbers import read_number
     from controller.types import Offer
 
@@ -162,6 +167,8 @@ def explain(
         typer.echo(render(loaded.diagnostics, loaded.sources), err=True)
         raise typer.Exit(FINDINGS)
     dialplan = loaded.dialplan
+    if state_dir is not None:
+        dialplan = expand(dialplan, last_addresses(dialplan, state_dir))
     try:
         view = explain.assume_down(dialplan, down or (), degraded or ())
         trunk = explain.check_trunk(dialplan, from_trunk)
@@ -260,7 +267,7 @@ def status(
         typer.echo(json.dumps(found, indent=1))
     else:
         print_status(found, Console(highlight=False, emoji=False))
-    raise typer.Exit(FINDINGS if any(trunk["state"] == "down" for trunk in found["trunks"]) else OK)
+    raise typer.Exit(FINDINGS if found["down"] else OK)
 
 
 @cli.command("rotate-keys")

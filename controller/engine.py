@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from math import inf
 
 from controller.credentials import Accounts
 from controller.deep import DeepProber
@@ -24,6 +25,7 @@ from controller.rules.quality import trunk_targets
 from controller.switchboard import Switchboard
 from controller.types import (
     NOT_LET_IN,
+    Address,
     CallSign,
     Dialplan,
     News,
@@ -234,6 +236,17 @@ class Engine:
         for some in changes:
             self.news += some
         return len(self.news) > before
+
+    def living(self) -> Callable[[Address], bool | None]:
+        """What is known now of the addresses behind names: True for one that was heard and is not DOWN, False for one
+        that is, None where nobody knows."""
+        found: dict[tuple[str, int, str], bool | None] = {}
+        for detector in self.board.detectors():
+            trunk = detector.trunk
+            if trunk.domain:
+                down = detector.state is TargetState.DOWN
+                found[trunk.host, trunk.port, trunk.transport] = False if down else detector.alive_at > -inf or None
+        return lambda address: found.get((address.host, address.port, address.transport))
 
     def _members(self, trunk: str) -> list[str]:
         """The trunks that one name of the operator's stands for."""

@@ -17,6 +17,7 @@ import structlog
 
 from controller.health.score import Change
 from controller.masking import mask_number, mask_numbers, mask_secrets, mask_within
+from controller.resolver.book import NameNews
 from controller.types import (
     CallRecord,
     CertificateExpiring,
@@ -120,7 +121,7 @@ def _mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mut
     return event
 
 
-def log_news(log: Log, news: News | Change) -> None:
+def log_news(log: Log, news: News | Change | NameNews) -> None:
     """Write what the engine has to tell."""
     if isinstance(news, Transition):
         log.info("trunk", trunk=news.trunk, old=news.old, new=news.new, code=news.code, why=news.why)
@@ -149,6 +150,15 @@ def log_news(log: Log, news: News | Change) -> None:
         return
     if isinstance(news, TlsRefused):
         log.error("tls", trunk=news.trunk, why=news.why)
+        return
+    if isinstance(news, NameNews):
+        fields = {"name": news.name, "trunks": news.trunks, "why": news.why}
+        if news.old != news.new:
+            log.info("addresses", **fields, old=news.old, new=news.new)
+        elif news.lost:
+            log.warning("addresses are stale", **fields, advice="what is known stays in use")
+        else:
+            log.info("addresses are good again", **fields)
         return
     if isinstance(news, Fault):
         log.error("fault", what=mask_secrets(news.what), advice="a bug in callward: please report it with this line")

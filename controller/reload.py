@@ -6,15 +6,16 @@ thread; it changes nothing: the swap is the app's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.addresses import AddressError, resolve_registrars, resolve_trunks
+from controller.addresses import AddressError, Placed, place_trunks
 from controller.compiled import Compiled
 from controller.config import load, render
+from controller.resolver.question import Question
 from controller.secure import Secured, SecureError, make_secure
-from controller.types import Dialplan, Listen
-from sip.transaction import Hop
+from controller.types import Address, Dialplan, Listen
 
 
 class ReloadError(Exception):
@@ -26,13 +27,12 @@ class Prepared:
     """All that a swap needs."""
 
     compiled: Compiled
-    hops: dict[str, Hop]
-    names: dict[str, str]  # addresses of other hosts
+    placed: Placed
     secured: Secured
 
 
-def prepare(file: Path, running: Dialplan) -> Prepared:
-    """Read the file again for a daemon that runs another version of it.
+def prepare(file: Path, running: Dialplan, known: Mapping[Question, tuple[Address, ...]]) -> Prepared:
+    """Read the file again for a daemon that runs another version of it. Names that are not ``known`` are looked up.
 
     Raises `ReloadError`.
     """
@@ -42,12 +42,11 @@ def prepare(file: Path, running: Dialplan) -> Prepared:
         raise ReloadError(findings)
     _refuse_other_listeners(running.listen, loaded.dialplan.listen)
     try:
-        hops = resolve_trunks(loaded.dialplan)
-        secured = make_secure(loaded.dialplan, hops)
+        placed = place_trunks(loaded.dialplan, known)
+        secured = make_secure(placed.dialplan, placed.hops)
     except (AddressError, SecureError) as error:
         raise ReloadError(str(error)) from error
-    names = resolve_registrars(loaded.dialplan)
-    return Prepared(Compiled(loaded.dialplan, findings, loaded.inputs), hops, names, secured)
+    return Prepared(Compiled(loaded.dialplan, findings, loaded.inputs), placed, secured)
 
 
 def _refuse_other_listeners(running: tuple[Listen, ...], wanted: tuple[Listen, ...]) -> None:

@@ -14,6 +14,8 @@ from controller.health.readmission import Stage
 from controller.health.score import Row
 from controller.health.signals import Signal
 from controller.registration import Row as Registration
+from controller.resolver.book import Book, show_address
+from controller.rules.conditions import is_down
 from controller.trust import Trust
 from controller.types import TrunkHealth
 from controller.wording import address_of
@@ -22,8 +24,8 @@ from sip.uri import bracketed
 Status = dict[str, Any]
 
 
-def collect_status(engine: Engine, now: float, trust: Trust | None = None) -> Status:
-    """The picture at ``now``; times are seconds."""
+def collect_status(engine: Engine, now: float, trust: Trust | None = None, names: Book | None = None) -> Status:
+    """The picture at ``now``; times are seconds. ``names`` is what is believed of DNS."""
     dialplan = engine.switchboard.dialplan
     quality = {row.target: row for row in engine.scores.view(now) if not row.region}
     return {
@@ -40,9 +42,32 @@ def collect_status(engine: Engine, now: float, trust: Trust | None = None) -> St
             for detector in engine.board.detectors()
         ],
         "registrations": [_registration(row, now) for row in engine.registrations.rows(now)],
+        "names": _names(names, now) if names is not None else [],
+        "down": _down(engine),
         "uplink": engine.board.view.uplink,
         "certificates": trust.show() if trust is not None else [],
     }
+
+
+def _names(names: Book, now: float) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": str(question),
+            "trunks": list(names.trunks_of(question)),
+            "addresses": [show_address(address) for address in belief.addresses()],
+            "answered": None if belief.answered_at is None else round(now - belief.answered_at, 3),  # ago
+            "next": round(max(0.0, belief.due - now), 3),
+            "stale": bool(belief.why),
+            "why": belief.why,
+        }
+        for question, belief in names.beliefs.items()
+    ]
+
+
+def _down(engine: Engine) -> list[str]:
+    """The trunks that are down, by the names that operators gave them: those with several addresses when all are."""
+    names = dict.fromkeys(detector.trunk.group or detector.trunk.name for detector in engine.board.detectors())
+    return [name for name in names if is_down(engine.board.view, name)]
 
 
 def show_listeners(engine: Engine) -> list[str]:
@@ -77,6 +102,8 @@ def _trunk(detector: Detector, health: TrunkHealth, now: float) -> dict[str, Any
     heard = detector.alive_at
     return {
         "name": trunk.name,
+        "group": trunk.group,
+        "domain": trunk.domain,
         "address": address_of(trunk),
         "carrier": trunk.carrier,
         "site": trunk.site,

@@ -9,7 +9,6 @@ from rich.table import Table
 
 from controller.status import Status
 from controller.summary import make_table
-from controller.types import TargetState
 from controller.wording import show_seconds, show_span
 
 _STYLES = {"up": "green", "degraded": "yellow", "suspect": "yellow", "down": "bold red", "unknown": "dim"}
@@ -18,10 +17,10 @@ _STYLES = {"up": "green", "degraded": "yellow", "suspect": "yellow", "down": "bo
 def print_status(status: Status, console: Console) -> None:
     """The same for people."""
     trunks = status["trunks"]
-    down = sum(trunk["state"] == TargetState.DOWN for trunk in trunks)
+    total, down = len({trunk["group"] or trunk["name"] for trunk in trunks}), len(status["down"])
     calls = status["calls"]
     console.print(
-        f"[bold]{len(trunks) - down} of {len(trunks)} trunks[/bold] usable, {calls} call{'' if calls == 1 else 's'} being"
+        f"[bold]{total - down} of {total} trunks[/bold] usable, {calls} call{'' if calls == 1 else 's'} being"
         f" set up, version {status['version']}, on {', '.join(status['listen'])}"
     )
     table = make_table(
@@ -44,6 +43,9 @@ def print_status(status: Status, console: Console) -> None:
     if status["registrations"]:
         console.print()
         console.print(_table_of_registrations(status["registrations"]))
+    if status["names"]:
+        console.print()
+        console.print(_table_of_names(status["names"]))
     if status["uplink"]:
         console.print(f"\n[bold red]{status['uplink']}[/]: trunks are used as written, whatever their state")
     if any(trunk["calls"] for trunk in trunks):
@@ -76,6 +78,21 @@ def _table_of_registrations(registrations: list[dict[str, Any]]) -> Table:
             each["account"],
             each["registrar"] or "-",
             each["why"] or "-",
+        )
+    return table
+
+
+def _table_of_names(names: list[dict[str, Any]]) -> Table:
+    figures = ("answered", "asked in")
+    table = make_table("name", *figures, "addresses", "why", right=figures, whole=figures)
+    for name in names:
+        answered = "never" if name["answered"] is None else f"{show_span(name['answered'])} ago"
+        table.add_row(
+            name["name"],
+            f"[yellow]{answered}[/]" if name["stale"] else answered,
+            show_span(name["next"]),
+            ", ".join(name["addresses"]) or "-",
+            name["why"] or "-",
         )
     return table
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path as File
 
 import pytest
 
-from controller.addresses import AddressError, resolve_trunks
+from controller.addresses import AddressError, place_trunks
 from controller.app import App, StartError
 from controller.compiled import Compiled
 from controller.inputs import Inputs
-from controller.types import Chain, Dialplan, Listen, Path, Route, Stage, Target, Trunk
+from controller.types import Chain, Dialplan, Dns, Listen, Path, Route, Stage, Target, Trunk
 from sip.transaction import Hop
 
 
@@ -29,14 +30,14 @@ def dialplan(host: str = "127.0.0.1", port: int = 0) -> Dialplan:
 
 
 def test_name_of_a_trunk_is_looked_up_before_the_first_call() -> None:
-    assert resolve_trunks(dialplan("localhost")) == {"pbx": Hop("127.0.0.1", 5071)}
+    assert place_trunks(dialplan("localhost"), {}).hops == {"pbx": Hop("127.0.0.1", 5071)}
 
 
 def test_trunk_that_cannot_be_resolved_is_named_with_its_place() -> None:
     with pytest.raises(
         AddressError, match=r"plan\.yaml:4: cannot resolve 'nowhere\.invalid' of trunk 'pbx': .*check the name"
     ):
-        resolve_trunks(dialplan("nowhere.invalid"))
+        place_trunks(replace(dialplan("nowhere.invalid"), dns=Dns((("127.0.0.1", 9),), timeout=0.2)), {})
 
 
 def test_taken_port_is_named_and_nothing_stays_open(tmp_path: File) -> None:

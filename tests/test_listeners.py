@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.addresses import resolve_trunks
+from controller.addresses import place_trunks
 from controller.listeners import advertised_host, choose_listener, find_misled, source_towards
 from controller.sockets import ListenError, Sockets
 from controller.systemd import Inherited
@@ -59,7 +59,7 @@ def test_the_hop_of_a_trunk_names_its_listener() -> None:
         "carrier": Trunk("carrier", "127.0.0.9", 5072, listener="outside"),
         "plain": Trunk("plain", "127.0.0.1", 5073),
     }
-    hops = resolve_trunks(Dialplan("v1", ALL, trunks, {}, {}))
+    hops = place_trunks(Dialplan("v1", ALL, trunks, {}, {}), {}).hops
     assert hops == {
         "pbx": Hop("::1", 5071, "udp", "six"),
         "carrier": Hop("127.0.0.9", 5072, "udp", "outside"),

@@ -15,6 +15,7 @@ from controller.types import Trunk
 from sip.uri import bracketed, default_port
 
 DEFAULT_PORT = 5060  # RFC 3261 §19.1.2
+DNS_PORT = 53
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
@@ -133,6 +134,20 @@ def parse_domain(text: str) -> str:
         raise Mistake("BAD_HOST", "a domain has no port", f"write {where.host}")
     _check_host(where.host, shape)
     return where.host
+
+
+def parse_server(text: str) -> HostPort:
+    """Read ``IP`` or ``IP:PORT`` of a DNS server, the port being 53 where none is written; raises `Mistake`."""
+    shape = "write IP or IP:PORT, for example 192.0.2.53"
+    where = _parse_host_port(text, shape)
+    host = _check_host(where.host, shape)
+    if ip_version(host) is None:
+        hint = "write its IP address: a name would have to be looked up"
+        raise Mistake("BAD_HOST", f"a DNS server must be an IP literal, not {quoted(host)}", hint)
+    port = DNS_PORT if where.port is None else where.port
+    if not 1 <= port <= 65535:
+        raise Mistake("BAD_PORT", f"port {port} does not exist", "write a port from 1 to 65535")
+    return HostPort(host, port)
 
 
 class _Written(NamedTuple):

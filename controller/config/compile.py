@@ -16,6 +16,7 @@ from controller.config.auth import compile_auth
 from controller.config.callers import distinct_sources
 from controller.config.certificates import Certificates
 from controller.config.diagnostics import Mistake, Report, quoted
+from controller.config.dns import compile_dns
 from controller.config.facing import build_early_media, build_format, build_identity, build_redirects
 from controller.config.hours import DAYS, parse_days
 from controller.config.listen import Listeners
@@ -124,6 +125,7 @@ class _Compiler(Places):
             tenants=MappingProxyType(build_tenants(self)),
             count_for=self.file.defaults.count_for or COUNT_FOR,
             media=Anchors(self.file, self.root, self.names, self.report).build(listen),
+            dns=compile_dns(self),
         )
 
     # ----------------------------------------------------------------- sections

@@ -30,6 +30,7 @@ from controller.config.address import (
 from controller.config.auth import AuthModel
 from controller.config.callerid import SHOWS, CallerIdModel, Short
 from controller.config.diagnostics import Mistake, quoted
+from controller.config.dns import DnsModel
 from controller.config.duration import parse_duration
 from controller.config.formats import FormatModel
 from controller.config.hours import parse_holidays, parse_span, parse_zone
@@ -348,6 +349,7 @@ class FileModel(Section):
     listen: list[ListenModel] = Field(min_length=1, examples=[[{"udp": "0.0.0.0:5060"}]])
     access: AccessName = Access.TRUNKS
     tls: TlsModel | None = None
+    dns: DnsModel | None = None
     defaults: DefaultsModel = DefaultsModel()
     trunks: dict[str, TrunkModel] = Field(examples=[{"carrier-a": {"uri": "sip:192.0.2.10:5060"}}])
     users: dict[str, UserModel] = {}

@@ -13,11 +13,14 @@ from pydantic import Field, GetPydanticSchema
 
 from controller.config.address import HostPort
 from controller.config.auth import AuthModel
+from controller.config.dns import DnsModel, Server
 from controller.config.limits import LimitsModel, TenantModel
 from controller.config.media import MediaModel, RelayAddress
 from controller.config.model import (
+    DeepModel,
     EndpointModel,
     FileModel,
+    Final,
     HoursModel,
     ListenModel,
     OutboundModel,
@@ -35,6 +38,10 @@ from controller.config.section import OneOrMore, Section
 from controller.config.users import UserModel
 
 _NOWHERE = HostPort("", 0)
+
+
+class _Dns(DnsModel):
+    servers: Annotated[list[Server], OneOrMore] = Field(default=[])
 
 
 class _Endpoint(EndpointModel):
@@ -81,9 +88,14 @@ class _Auth(AuthModel):
     algorithms: list[str] = []
 
 
+class _Deep(DeepModel):
+    expect: Annotated[list[Final], OneOrMore] = Field(default=[])
+
+
 class _Trunk(TrunkModel):
     uri: TrunkUri = _NOWHERE
     auth: Annotated[AuthModel, _read_as(_Auth)] | None = None
+    deep: Annotated[DeepModel, _read_as(_Deep)] | None = None
 
 
 class _Route(RouteModel):
@@ -101,6 +113,7 @@ class Remains(FileModel):
 
     version: Version = 1
     listen: list[ListenModel] = Field(default=[])
+    dns: Annotated[DnsModel, _read_as(_Dns)] | None = None
     trunks: dict[str, Annotated[TrunkModel, _read_as(_Trunk)]] = Field(default={})
     users: dict[str, Annotated[UserModel, _read_as(_User)]] = Field(default={})
     sites: dict[str, Annotated[SiteModel, _read_as(_Site)]] = Field(default={})

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from controller.config.auth import AuthModel
 from controller.config.callerid import CallerIdModel
 from controller.config.diagnostics import Mistake, Report, quoted
+from controller.config.dns import DnsModel, TtlModel
 from controller.config.formats import FormatModel
 from controller.config.limits import LimitsModel, TenantModel, TrunkLimitsModel
 from controller.config.media import MediaModel
@@ -48,6 +49,7 @@ Loc = tuple[int | str, ...]
 _MODELS: dict[str, type[Section]] = {
     "tls": TlsModel,
     "listen": ListenModel,
+    "dns": DnsModel,
     "defaults": DefaultsModel,
     "trunks": TrunkModel,
     "users": UserModel,
@@ -264,6 +266,8 @@ def _model(owner: Loc) -> type[Section]:
         return LimitsModel
     if owner[:1] == ("trunks",) and len(owner) > 2:
         return _OF_TRUNKS[str(owner[2])]
+    if owner == ("dns", "ttl"):
+        return TtlModel
     return _MODELS[str(owner[0])] if owner else FileModel
 
 

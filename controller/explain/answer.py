@@ -33,6 +33,7 @@ from controller.types import (
     Route,
     TargetState,
 )
+from controller.wording import address_of
 
 NO_ROUTE_STATUS = 404
 NO_CIRCUIT_STATUS = 503  # all trunks turned out to be full
@@ -49,6 +50,7 @@ class Way:
     skipped: str
     demoted: str = ""
     barred: bool = False
+    at: str = ""  # where the name of its trunk leads, if that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def explain(
         where=route.where,
         chain=chain.name,
         hours=dict(_hours(dialplan, chain, offer)),
-        stages=tuple(_turns(arrange(dialplan, chain, offer), plan)),
+        stages=tuple(_turns(dialplan, arrange(dialplan, chain, offer), plan)),
         order=tuple(step.path for step in order),
         worst=tuple(worst),
         live_after=next((step.at for step in worst if step.rings and endpoints[step.path] in live), None),
@@ -175,7 +177,7 @@ def _hours(dialplan: Dialplan, chain: Chain, offer: Offer) -> Iterator[tuple[str
                 yield name, f"{word}, {show_moment(hours, offer.moment)}"
 
 
-def _turns(chain: Chain, plan: Plan) -> Iterator[Turn]:
+def _turns(dialplan: Dialplan, chain: Chain, plan: Plan) -> Iterator[Turn]:
     left_out = {(skipped.stage, skipped.what): skipped for skipped in plan.skipped}
     why = {place: skipped.why for place, skipped in left_out.items()}
     waiting = {stage.where: (*stage.after, *stage.overflow) for stage in plan.stages}
@@ -193,6 +195,7 @@ def _turns(chain: Chain, plan: Plan) -> Iterator[Turn]:
                         why.get((number, path.name), ""),
                         behind.get((number, path.name), ""),
                         barred=(number, path.name) in left_out and left_out[number, path.name].barred,
+                        at=address_of(trunk) if (trunk := dialplan.trunks[path.trunk]).domain else "",
                     )
                     for path in _in_order(target.paths, decided.get((number, target.endpoint)))
                 ),

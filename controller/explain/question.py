@@ -69,13 +69,14 @@ def assume_full(dialplan: Dialplan, names: Iterable[str]) -> Usage:
 
 
 def check_trunk(dialplan: Dialplan, name: str) -> str:
-    """The name of a trunk, or "" for an unknown address.
+    """The name of a trunk, one of its addresses where it has several; "" for an unknown address.
 
     Raises `QuestionError`.
     """
-    if name and not any(name in (trunk.name, trunk.group) for trunk in dialplan.trunks.values()):
+    found = next((trunk.name for trunk in dialplan.trunks.values() if name in (trunk.name, trunk.group)), "")
+    if name and not found:
         raise QuestionError(f"{name!r} is no trunk; there are {', '.join(dialplan.trunks)}")
-    return name
+    return found if name else ""
 
 
 def parse_moment(dialplan: Dialplan, text: str) -> float:

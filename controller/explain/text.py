@@ -112,7 +112,8 @@ def _print_stage(stage: Turn, panic: bool, say: Callable[[str], None]) -> None:
             word = "tried although" if panic and not way.barred else "skipped:"
             why = f"  {word} {way.skipped}" if way.skipped else ""
             why = why or (f"  behind the others: {way.demoted}" if way.demoted else "")
-            say(f"    {way.path}  {way.address}{why}")
+            at = f" at {way.at}" if way.at else ""
+            say(f"    {way.path}  {way.address}{at}{why}")
 
 
 def _show_event(word: str) -> str:
