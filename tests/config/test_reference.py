@@ -11,13 +11,14 @@ import pytest
 from controller.config import media, model
 from controller.config.duration import show_duration
 from controller.rules.verdicts import judge
-from controller.types import DeepProbe, Order, Probe, Stage, Verdict
+from controller.types import DeepProbe, Dns, Order, Probe, Stage, Verdict
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs" / "dialplan.md").read_text(encoding="utf-8")
 HEADINGS = {
     model.FileModel: "## Sections",
     model.TlsModel: "### `tls`",
+    model.DnsModel: "### `dns`",
     model.ListenModel: "### `listen`",
     model.DefaultsModel: "### `defaults`",
     model.TrunkModel: "### `trunks`",
@@ -90,6 +91,9 @@ def test_defaults_are_those_of_the_vocabulary() -> None:
     assert all("| `auto` |" in written[key] for key in ("timeout", "misses"))
     assert f"| `{probe.alive_on}` |" in written["alive_on"]
     assert f"| `{probe.rise}` |" in written["rise"]
+    dns, written = Dns(), {keys[0]: row for keys, row in rows("### `dns`")}
+    assert f"| `{show_duration(dns.timeout)}` |" in written["timeout"]
+    assert f"| `{{least: {show_duration(dns.least)}, most: {show_duration(dns.most)}}}` |" in written["ttl"]
     deep, rule = DeepProbe("9196"), {keys[0]: row for keys, row in rows("### `deep`")}
     assert f"| `{show_duration(deep.every)}` |" in rule["every"]
     assert f"| `{show_duration(deep.within)}` |" in rule["within"]
