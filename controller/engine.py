@@ -25,6 +25,7 @@ from controller.rules.quality import trunk_targets
 from controller.switchboard import Switchboard
 from controller.types import (
     NOT_LET_IN,
+    Access,
     Address,
     CallSign,
     Dialplan,
@@ -86,6 +87,7 @@ class Engine:
         self.edge = Edge(element, dialplan.access, self.plane.sources)
         self.overload = Overload(element, self.edge.pressure)
         self._is_guarded = False
+        self._open_door(dialplan)
         find_account = self.accounts.find
         self.registrations = Registrations(
             self.board, dialplan.trunks, hops, element, token, now, timing, account_of=find_account
@@ -112,6 +114,10 @@ class Engine:
             return False
         self._settle(now)
         return True
+
+    def _open_door(self, dialplan: Dialplan) -> None:
+        self.edge.access = dialplan.access
+        self.plane.meter(self.edge.may_send if dialplan.access is Access.ANYONE else None)
 
     def knows(self, source: Hop) -> bool:
         """Whether whatever comes from there is let in."""
@@ -203,6 +209,7 @@ class Engine:
         self.plane.swap_hops(hops)
         self.edge.access = dialplan.access
         self.plane.anchoring.swap(dialplan.media, self._token, now)
+        self._open_door(dialplan)
         self.element.learn_names(host_names(dialplan, hops))
         self.board.update(dialplan.trunks.values(), now)
         for trunk in tuple(self._refusing):  # perhaps by other credentials

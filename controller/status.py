@@ -33,7 +33,12 @@ def collect_status(engine: Engine, now: float, trust: Trust | None = None, names
         "listen": show_listeners(engine),
         "calls": len(engine.plane),
         "counters": dict(engine.plane.counters),
-        "edge": {**engine.edge.counters, "turned_away": engine.overload.turned_away, "shed": engine.edge.pressure.shed},
+        "edge": {
+            **engine.edge.counters,
+            "turned_away": engine.overload.turned_away,
+            "withheld": engine.edge.credit.withheld,
+            "shed": engine.edge.pressure.shed,
+        },
         "trunks": [
             {
                 **_trunk(detector, engine.board.view.trunks[detector.trunk.name], now),

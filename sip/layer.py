@@ -47,6 +47,7 @@ class TransactionLayer:
         self.events: list[Event] = []
         self.screen: Screen | None = None  # asks who sends what begins a transaction
         self.gate: Gate | None = None  # refuses what begins a transaction while there is too much
+        self.meter: Callable[[bytes, Hop], bool] | None = None  # whether a message may be sent there at all
         self.feedback: Callable[[Response], None] | None = None  # writes how much too much into responses
         self.hold: Hold | None = None  # sees all messages before any transaction does
         self.outbox: list[tuple[bytes, Hop]] = []
@@ -60,7 +61,8 @@ class TransactionLayer:
 
     def send(self, data: bytes, hop: Hop) -> None:
         """Queue bytes for the transport."""
-        self.outbox.append((data, hop))
+        if self.meter is None or self.meter(data, hop):
+            self.outbox.append((data, hop))
 
     def emit(self, event: Event) -> None:
         """Queue an event for the transaction user."""
@@ -158,7 +160,7 @@ class TransactionLayer:
 
     def send_stateless(self, message: Message, hop: Hop) -> None:
         """Send a message that has no transaction here: an ACK to a 2xx, a response of a past life."""
-        self.outbox.append((wire_of(message, hop), hop))
+        self.send(wire_of(message, hop), hop)
 
     def find_invite(self, cancel: Request) -> Transaction | None:
         """The server transaction that a CANCEL means (RFC 3261 §9.2)."""
@@ -209,7 +211,7 @@ class TransactionLayer:
         refusal = make_refusal(message, error, source)
         if refusal is not None:
             self.counters["malformed_answered"] += 1
-            self.outbox.append(refusal)
+            self.send(*refusal)
 
 
 def make_refusal(

@@ -11,7 +11,8 @@ Rules, in this order
   that bring our sealed Record-Route: a phone that talks to us directly. Both within a budget per source and one in all.
 * Calls to a Contact of ours: who knows it was told by a registrar (`controller.registration`). Within the same budgets.
 * Whatever comes to a listener for phones: the plane asks who it is (`controller.planes.phones`). The same budgets.
-* With ``access: anyone`` new requests of strangers too, within the same budgets.
+* With ``access: anyone`` new requests of strangers too, within the same budgets; answers to them have to be paid for
+  (`Credit`).
 * All the rest is silence: no answer, no trace but a counter.
 """
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.edge.buckets import Bucket, Buckets
+from controller.edge.credit import Credit
 from controller.edge.pressure import Pressure
 from controller.edge.sources import Sources
 from controller.types import Access
@@ -31,6 +33,7 @@ from sip.route import SealedRoute
 from sip.transaction import Hop
 
 _RESPONSE = b"SIP/2.0 "
+_ACK = b"ACK "
 _OPTIONS = b"OPTIONS "
 _FIRST_WORDS = 64  # bytes: a method, and the user part of a Contact of ours
 _SEALED = f";{SEAL_PARAM}=".encode()
@@ -58,6 +61,8 @@ class Edge:
         self._each = Buckets(*budget.source)
         self._all = Bucket(*budget.total)
         self.pressure = Pressure()
+        self.credit = Credit()
+        self._now = 0.0  # when a stranger was last let in
         self.counters: dict[str, int] = {"unknown": 0, "forged": 0, "over_budget": 0, "shed_options": 0, "vouched": 0}
         self.access = access
         self.phones: frozenset[tuple[str, str]] = frozenset()  # listeners, by transport and name
@@ -89,13 +94,40 @@ class Edge:
         if not self._each.take(source.host, now) or not self._all.take(now):
             self.counters["over_budget"] += 1
             return False
-        if response or invited or self.access is Access.ANYONE:
+        if response:
+            return True
+        if self.access is Access.ANYONE:
+            self._now = now
+            if source.transport == "udp":
+                self.credit.earn(source.host, len(data))
+                if (sealed or data.startswith(_ACK)) and self._has_read(data):
+                    self.credit.prove(source.host, now)
+            return True
+        if invited:
             return True
         if self._is_within_a_dialog(data):
             self.counters["vouched"] += 1
             return True
         self.counters["forged"] += 1
         return False
+
+    def may_send(self, data: bytes, hop: Hop) -> bool:
+        """Whether a message may go to a stranger over UDP: where anyone may call, answers have to be paid for."""
+        if hop.transport != "udp" or not data.startswith(_RESPONSE) or self._sources.knows(hop):
+            return True
+        return self.credit.spend(data, hop.host, self._now)
+
+    def _has_read(self, data: bytes) -> bool:
+        """Whether a request brings back what stood in a response of ours to this very caller."""
+        try:
+            request = parse_message(data)
+            if not isinstance(request, Request) or not request.to_tag:
+                return False
+            if request.method == "ACK" and request.to_tag == self._element.to_tag_for(request):
+                return True
+            return isinstance(self._element.open_route(request), SealedRoute)
+        except RemoteProtocolError:
+            return False
 
     def _is_within_a_dialog(self, data: bytes) -> bool:
         try:

@@ -8,7 +8,7 @@ see is the fork's. Requests within a dialog carry their way in our sealed Record
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
 
@@ -150,6 +150,10 @@ class EmbeddedPlane:
     def refuse_new(self, retry_after: int) -> None:
         """Take no new calls any more: whoever has one is told to come back after so many seconds."""
         self._retry_after = f"Retry-After: {retry_after}"
+
+    def meter(self, may_send: Callable[[bytes, Hop], bool] | None) -> None:
+        """Ask before each message is sent."""
+        self._layer.meter = may_send
 
     def guard(self, overload: Overload | None) -> None:
         """While there is too much, let this one refuse new calls and say so in responses."""
