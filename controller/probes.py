@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from controller.config.address import uri_of
 from controller.health.board import Board
 from controller.health.detector import PROBE_TIMEOUT, Detector
 from controller.types import TRANSPORT_ERROR, UNPROVEN_ERROR, AliveOn, Sample, Transition, Trunk
+from controller.wording import uri_of
 from sip.headers import MAGIC_COOKIE
 from sip.message import Response
 from sip.timing import Deadlines

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zlib import crc32
 
-from controller.config.address import uri_of
 from controller.types import Trunk
+from controller.wording import uri_of
 from sip import builder
 from sip.account import Account, Tried
 from sip.headers import MAGIC_COOKIE, MAX_CSEQ

@@ -36,3 +36,15 @@ def show_span(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def uri_of(trunk: Trunk, user: str = "") -> str:
+    """The SIP URI of somebody at a trunk, or of the trunk itself."""
+    kind = "" if trunk.sips or trunk.transport == "udp" else f";transport={trunk.transport}"
+    return f"{'sips' if trunk.sips else 'sip'}:{user}{'@' if user else ''}{authority_of(trunk)}{kind}"
+
+
+def authority_of(trunk: Trunk) -> str:
+    """Host and port as a trunk is called in URIs: by its name where it has one, and then as that was written."""
+    host = bracketed(trunk.domain or trunk.host)
+    return host if trunk.service else f"{host}:{trunk.port}"

@@ -11,8 +11,7 @@ import re
 from typing import NamedTuple
 
 from controller.config.diagnostics import Mistake, quoted
-from controller.types import Trunk
-from sip.uri import bracketed, default_port
+from sip.uri import default_port
 
 DEFAULT_PORT = 5060  # RFC 3261 §19.1.2
 DNS_PORT = 53
@@ -80,18 +79,6 @@ def parse_certificate_name(text: str) -> str:
         hint = "write the whole name: certificates of SIP domains have none (RFC 5922)"
         raise Mistake("BAD_HOST", f"{quoted(text)} has a wildcard", hint)
     return text if ip_version(text) == 6 else _check_host(text, "write a domain, such as sbc.example.com")
-
-
-def uri_of(trunk: Trunk, user: str = "") -> str:
-    """The SIP URI of somebody at a trunk, or of the trunk itself."""
-    kind = "" if trunk.sips or trunk.transport == "udp" else f";transport={trunk.transport}"
-    return f"{'sips' if trunk.sips else 'sip'}:{user}{'@' if user else ''}{authority_of(trunk)}{kind}"
-
-
-def authority_of(trunk: Trunk) -> str:
-    """Host and port as a trunk is called in URIs: by its name where it has one, and then as that was written."""
-    host = bracketed(trunk.domain or trunk.host)
-    return host if trunk.service else f"{host}:{trunk.port}"
 
 
 def parse_listen(text: str) -> HostPort:

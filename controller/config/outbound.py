@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.config.address import uri_of
 from controller.config.diagnostics import quoted
 from controller.config.model import RouteModel
 from controller.config.places import Places
@@ -19,6 +18,7 @@ from controller.config.validate import Loc, describe
 from controller.rules.numbers import escape_user, write_number
 from controller.rules.order import put_active_first
 from controller.types import DIALLED, Chain, Path, Route, Site, Stage, Target, Trunk
+from controller.wording import uri_of
 
 
 @dataclass(slots=True)
