@@ -38,18 +38,19 @@ module_app ctrl_tcp.so
 class Baresip(Child):
     """One phone. Events are waited for in order: those before the last one found are past."""
 
-    def __init__(self, user: str, folder: Path, ports: Ports, tone: Path) -> None:
-        """It rings until it is told to accept; ``tone`` is a WAV that it plays while it talks."""
+    def __init__(self, user: str, folder: Path, ports: Ports, tone: Path, host: str = HOST, account: str = "") -> None:
+        """It rings until it is told to accept; ``tone`` is a WAV that it plays while it talks, ``account`` are parameters of its account."""
         self.port = ports.pick()  # with SIP over TLS on the next one
         self._control = self.port + 2
         rtp = ports.pick()
         home = folder / f"{user}.home"
         home.mkdir()
         numbers = {"port": self.port, "control": self._control, "rtp": rtp, "last_rtp": rtp + 3}
-        (home / "config").write_text(CONFIG.format(host=HOST, tone=tone, **numbers))
-        (home / "accounts").write_text(f"<sip:{user}@{HOST}>;regint=0;answermode=manual\n")
+        (home / "config").write_text(CONFIG.format(host=host, tone=tone, **numbers))
+        (home / "accounts").write_text(f"<sip:{user}@{host}>;regint=0;answermode=manual{account}\n")
         (home / "contacts").touch()
         super().__init__(user, ["baresip", "-f", str(home), "-s"], folder)
+        self._host = host
         self._socket: socket.socket | None = None
         self._bytes = b""
 
@@ -60,7 +61,7 @@ class Baresip(Child):
         super().__enter__()
         try:
             self.wait_for(lambda line: "baresip is ready" in line, "it to be ready")
-            self._socket = socket.create_connection((HOST, self._control), PATIENCE)
+            self._socket = socket.create_connection((self._host, self._control), PATIENCE)
         except (PeerError, OSError) as error:
             self.__exit__(None, None, None)
             raise PeerError(f"{error}; it said:\n{self.said()}") from None

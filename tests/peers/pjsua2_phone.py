@@ -34,7 +34,9 @@ class Softphone:
     transport: str  # udp or tcp
     tone: Path  # WAV that it plays, over and over, while it talks
     listens: bool = False  # its Contact over TCP is where it listens, not the connection that it has opened
-    says: str = HOST  # the address in its SDP, wherever it listens: behind NAT they differ
+    says: str = ""  # the address in its SDP, wherever it listens: behind NAT they differ; "" where they do not
+    host: str = HOST
+    password: str = ""  # "" has none
     port: int = field(init=False)
     _child: Child = field(init=False)
     _next: int = 0  # the first line that is not past
@@ -42,7 +44,8 @@ class Softphone:
     def __post_init__(self) -> None:
         self.port = self.ports.pick()
         settings: dict[str, object] = {"user": self.user, "port": self.port, "transport": self.transport}
-        settings |= {"tone": str(self.tone), "listens": self.listens, "says": self.says}
+        settings |= {"tone": str(self.tone), "listens": self.listens, "says": self.says or self.host}
+        settings |= {"host": self.host, "password": self.password}
         settings["media"] = self.port + 2  # even, as RTP wants it, and the next one is RTCP's
         # Its SWIG wrappers warn of themselves on every import.
         command = [sys.executable, "-W", "ignore", str(SCRIPT), json.dumps(settings)]
@@ -51,7 +54,7 @@ class Softphone:
     @property
     def uri(self) -> str:
         """Where a trunk finds it."""
-        return f"sip:{HOST}:{self.port};transport={self.transport}"
+        return f"sip:{self.host}:{self.port};transport={self.transport}"
 
     def __enter__(self) -> Softphone:
         """Start it; it takes calls on return."""

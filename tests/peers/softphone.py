@@ -14,7 +14,6 @@ from typing import Any
 
 import pjsua2 as pj
 
-HOST = "127.0.0.1"
 POLL = 10  # milliseconds that pjsua2 may wait for something to happen
 WAV_HEADER = 44  # bytes; the last four are the length of what follows
 TERMINATED = 6  # pjsip_tsx_state_e, which the binding leaves out: with an ACK, from when on one may re-INVITE
@@ -110,10 +109,14 @@ class Phone(pj.Account):
         self.calls: list[Call] = []  # also keeps them from being collected
         config = pj.AccountConfig()
         tcp = settings["transport"] == "tcp"
-        config.idUri = f"sip:{settings['user']}@{HOST}:{settings['port']}" + (";transport=tcp" if tcp else "")
+        host = settings["host"]
+        config.idUri = f"sip:{settings['user']}@{host}:{settings['port']}" + (";transport=tcp" if tcp else "")
+        if settings["password"]:
+            name = settings["user"]
+            config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", name, 0, settings["password"]))
         config.natConfig.contactUseSrcPort = 0 if settings["listens"] else 1
         config.mediaConfig.transportConfig.port = settings["media"]
-        config.mediaConfig.transportConfig.boundAddress = HOST
+        config.mediaConfig.transportConfig.boundAddress = host
         config.mediaConfig.transportConfig.publicAddress = settings["says"]
         self.create(config)
         self.tone = pj.AudioMediaPlayer()
@@ -178,7 +181,7 @@ def start(settings: dict[str, Any]) -> pj.Endpoint:
     endpoint.libInit(config)
     transport = pj.TransportConfig()
     transport.port = settings["port"]
-    transport.boundAddress = HOST
+    transport.boundAddress = settings["host"]
     kind = pj.PJSIP_TRANSPORT_TCP if settings["transport"] == "tcp" else pj.PJSIP_TRANSPORT_UDP
     endpoint.transportCreate(kind, transport)
     endpoint.libStart()
