@@ -120,7 +120,8 @@ class Registration:
         known = {each.hop: each for each in self.registrars}
         self.registrars = [known.get(hop) or Registrar(hop) for hop in hops]
         is_lost = self.bound_at is not None and self.bound_at not in hops
-        if self._target is None and (is_lost or (not self.is_bound(now) and not known.keys() >= {*hops})):
+        is_news = self.due == inf or (not self.is_bound(now) and not known.keys() >= {*hops})
+        if self._target is None and (is_lost or is_news):
             self.due = now
 
     def renew(self, binding: Binding, account: Account | None, now: float) -> None:
