@@ -122,9 +122,9 @@ def test_caller_gives_up_through_the_registrar(tmp_path: Path) -> None:
 def test_registrar_that_dies_is_replaced_by_the_second_and_calls_come_by_that(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     first, second = scene.carriers
-    with second, scene.daemon:
-        with first:
-            scene.registered(scene.daemon, where=f":{scene.registrar_ports[0]}")
+    with first, second, scene.daemon:
+        scene.registered(scene.daemon, where=f":{scene.registrar_ports[0]}")
+        first.signal(signal.SIGKILL)
         second.wait_for(lambda line: "registered" in line, "the daemon to come to the second registrar")
         with scene.callee("uas-answer-after-ring") as desk, scene.caller("uac-basic", 1) as caller:
             assert (caller.finish(20), desk.finish(20)) == (0, 0), caller.complaints() + desk.complaints()
