@@ -21,8 +21,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from controller import clock
+from controller import callbook, clock
 from controller.addresses import AddressError, find_ways, place_trunks
+from controller.callbook import load_calls, write_calls
 from controller.compiled import Compiled, write_compiled
 from controller.control import Answer, ControlError, ControlServer, Request, open_control
 from controller.engine import Engine, host_names
@@ -176,6 +177,7 @@ class App:
             epoch_offset=epoch_offset,
             scores=load_scores(self._state_dir, trunk_targets(placed.dialplan), epoch_offset),
         )
+        self.engine.switchboard.usage.restore(load_calls(self._state_dir, epoch_offset), now)
         self.endpoint.on_turn = self._on_turn
         self.endpoint.on_queue = self.engine.see_queue
 
@@ -194,6 +196,7 @@ class App:
         self.endpoint.start(self.engine, loop)
         await self._control.start()
         self._supervisor.spawn(self._keep_scores(), "scores")
+        self._supervisor.spawn(self._keep_calls(), "calls")
         if self._trust is not None:
             self._supervisor.spawn(self._watch_certificates(self._trust), "certificates")
         self._supervisor.spawn(self._get_ready_for_more(), "compiled")
@@ -218,6 +221,7 @@ class App:
         await self._supervisor.close()
         write_scores(self._state_dir, self.engine.scores.dump())
         self._keeper.save()
+        self._note_calls()()
         self._log.info("stopped", calls=len(self.engine.plane))
 
     async def reload(self, _: Request) -> Answer:
@@ -247,6 +251,19 @@ class App:
         while True:
             await asyncio.sleep(EVERY)
             await run_aside(partial(write_scores, self._state_dir, self.engine.scores.dump()), "scores")
+
+    async def _keep_calls(self) -> None:
+        while True:
+            await asyncio.sleep(callbook.EVERY)
+            up = self.engine.switchboard.usage.up
+            if up.changed and self.engine.switchboard.usage.is_limited():
+                up.changed = False
+                await run_aside(self._note_calls(), "calls")
+
+    def _note_calls(self) -> Callable[[], None]:
+        """Writes the calls that are up as of now, when it is called."""
+        rows = self.engine.switchboard.usage.up.copy()
+        return partial(write_calls, self._state_dir, rows, clock.epoch() - clock.monotonic())
 
     async def _get_ready_for_more(self) -> None:
         """What the next start and the first reload want, done once calls are carried."""

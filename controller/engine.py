@@ -24,6 +24,7 @@ from controller.registration import Registrations
 from controller.rules.quality import trunk_targets
 from controller.switchboard import Switchboard
 from controller.types import (
+    LONGEST_RETRY_AFTER,
     NOT_LET_IN,
     Access,
     Address,
@@ -333,7 +334,10 @@ class Engine:
 
     def _weigh(self, sign: CallSign, now: float) -> None:
         self.signals.add(sign)
-        kind = classify(SIP, sign.code, sign.retry_after)
+        trunk = self.switchboard.dialplan.trunks.get(sign.trunk)
+        most = trunk.retry_after if trunk is not None else LONGEST_RETRY_AFTER
+        retry_after = min(sign.retry_after, most)
+        kind = classify(SIP, sign.code, retry_after)
         if kind is not None:
             failed = (trunk for trunk, code in sign.after if classify(SIP, code) is OutcomeClass.FAILURE)
             outcome = Outcome(
@@ -341,7 +345,8 @@ class Engine:
                 kind,
                 after=tuple(dict.fromkeys(failed)),
                 age=sign.age,
-                retry_after=sign.retry_after,
+                retry_after=retry_after,
+                longest_wait=most,
                 code=sign.code,
             )
             self.news += self.scores.observe(outcome, now)

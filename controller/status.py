@@ -16,6 +16,7 @@ from controller.health.signals import Signal
 from controller.registration import Row as Registration
 from controller.resolver.book import Book, show_address
 from controller.rules.conditions import is_down
+from controller.rules.usage import Share
 from controller.trust import Trust
 from controller.types import TrunkHealth
 from controller.wording import address_of
@@ -50,6 +51,8 @@ def collect_status(engine: Engine, now: float, trust: Trust | None = None, names
         "names": _names(names, now) if names is not None else [],
         "down": _down(engine),
         "uplink": engine.board.view.uplink,
+        "up": len(engine.switchboard.usage.up),  # calls that were answered and are not known to be over
+        "limits": [_share(share) for share in engine.switchboard.usage.view(now)],
         "certificates": trust.show() if trust is not None else [],
     }
 
@@ -88,6 +91,20 @@ def show_listeners(engine: Engine) -> list[str]:
         told = "" if (listen.host, port) == hop[:2] else f" as {bracketed(hop.host)}:{hop.port}"
         shown.append(f"{listen.transport}:{bracketed(listen.host)}:{port}{name}{told}")
     return shown
+
+
+def _share(share: Share) -> dict[str, Any]:
+    limits = share.limits
+    return {
+        "of": share.of,
+        "calls": share.outward + share.inward,
+        "in": share.inward,
+        "most": limits.calls,
+        "most_out": limits.outward,
+        "most_in": limits.inward,
+        "cps": limits.cps,
+        "full": share.why,
+    }
 
 
 def _registration(row: Registration, now: float) -> dict[str, Any]:

@@ -51,9 +51,22 @@ def print_status(status: Status, console: Console) -> None:
     if any(trunk["calls"] for trunk in trunks):
         console.print()
         console.print(_table_of_calls(trunks))
+    if status["limits"]:
+        console.print()
+        console.print(_table_of_limits(status["limits"]))
     if status["certificates"]:
         console.print()
         console.print(_table_of_certificates(status["certificates"]))
+
+
+def _table_of_limits(limits: list[dict[str, Any]]) -> Table:
+    figures = ("calls", "of", "in", "of in", "of out", "a second")
+    table = make_table("limit of", *figures, "full", right=figures, whole=figures)
+    for each in limits:
+        most = (each["calls"], each["most"], each["in"], each["most_in"], each["most_out"], each["cps"])
+        full = f"[yellow]{each['full']}[/]" if each["full"] else "-"
+        table.add_row(each["of"], *("-" if figure is None else f"{figure:g}" for figure in most), full)
+    return table
 
 
 def _table_of_certificates(certificates: list[dict[str, Any]]) -> Table:

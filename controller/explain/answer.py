@@ -13,6 +13,7 @@ from typing import Any
 from controller.explain.play import Step, fail, make_wait, play
 from controller.health.score import Scores
 from controller.rules.conditions import is_open, show_moment
+from controller.rules.expand import common_name
 from controller.rules.gate import let_in
 from controller.rules.match import match_route
 from controller.rules.order import arrange
@@ -151,7 +152,10 @@ def explain(
         over_after=over_after,
         status=_status(plan, cause),
         panic=plan.panic,
-        full=(*sorted(full.trunks), *(word for word in full.entry if word not in full.trunks)),
+        full=(
+            *sorted({common_name(name) for name in full.trunks}),
+            *(word for word in full.entry if word not in full.trunks),
+        ),
         refused=plan.refusal.why if plan.refusal is not None and (full.refusal is not None or not order) else "",
     )
 

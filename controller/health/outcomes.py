@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from controller.health.room import LONGEST_WAIT
 from controller.types import (
     COMPLETED_ELSEWHERE,
+    FULL,
     HEDGE_RELEASED,
     NO_ANSWER,
     NO_PROGRESS,
@@ -78,6 +80,7 @@ SIP: Table = {
     "440": None,  # RFC 5393: too many branches, ours
     "491": None,
     COMPLETED_ELSEWHERE: None,
+    FULL: None,  # our own count
     HEDGE_RELEASED: None,
     TARGET_REFUSED: None,
     WITHDRAWN: None,
@@ -127,6 +130,7 @@ class Outcome:
     after: tuple[str, ...] = ()  # targets that had failed before for the same offer
     age: float = 0.0  # seconds since the attempt began
     retry_after: float = 0.0  # seconds; what the target asked for, whatever nonsense that is
+    longest_wait: float = LONGEST_WAIT  # seconds; of what it asked for so much is believed
     code: str = ""  # for reasons
     overdue: bool = False  # an `OVERDUE` was observed for this attempt before
 

@@ -13,7 +13,7 @@ ROOM_BACK = 0.05
 LEAST_ROOM = 0.05
 FULL_FOR = 10.0
 
-#: Whatever it asks for (Retry-After), it is not left out for longer than this many seconds.
+#: Whatever it asks for (Retry-After), it is not left out for longer than this many seconds, unless somebody says so.
 LONGEST_WAIT = 60.0
 
 
@@ -28,16 +28,17 @@ class Room:
         self.full_since = now
         self.shut_until = now
 
-    def refused(self, now: float, retry_after: float) -> bool:
-        """It said "too much". True if it has for too long."""
+    def refused(self, now: float, retry_after: float, longest: float = LONGEST_WAIT) -> bool:
+        """It said "too much", and to come back after ``retry_after`` seconds, of which ``longest`` are believed. True
+        if it has for too long."""
         if self.now(now) >= 1.0 and now > self.at:
             self.full_since = now  # it had recovered, or this is the first time
         if now - self.at >= 1.0 or self.share == 1.0:
             self.share = max(LEAST_ROOM, self.now(now) / 2) if now >= self.shut_until else self.share
             self.at = now
         if retry_after > 0:  # false for NaN
-            wait = retry_after if isfinite(retry_after) else LONGEST_WAIT
-            self.shut_until = max(self.shut_until, now + min(wait, LONGEST_WAIT))
+            wait = retry_after if isfinite(retry_after) else longest
+            self.shut_until = max(self.shut_until, now + min(wait, longest))
         return now - self.full_since > FULL_FOR
 
     def now(self, now: float) -> float:

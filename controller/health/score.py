@@ -341,7 +341,7 @@ class Scores:
         if room is None:
             room = self._rooms[outcome.target] = Room(now)
         self._troubled.add(outcome.target)
-        too_long = room.refused(now, outcome.retry_after)
+        too_long = room.refused(now, outcome.retry_after, outcome.longest_wait)
         return self._weigh(outcome, success=False, now=now) if too_long else []
 
     def _our_fault(self, outcome: Outcome, now: float) -> list[Change]:

@@ -191,7 +191,8 @@ class Run:
         elif cause in _UNANSWERED or (cause == "408" and attempt.milestone >= Milestone.ALERTING):
             self.happened.add(UNANSWERED)
         elif cause == FULL:
-            self.happened.update((ANYTHING, self._path(attempt).trunk))
+            path = self._path(attempt)
+            self.happened.update((ANYTHING, path.group or path.trunk))
 
     def _close_target(self, refused: Attempt, commands: list[RunCommand]) -> None:
         """The endpoint itself said no: no other path to it is worth trying."""

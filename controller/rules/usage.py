@@ -49,6 +49,16 @@ class Full:
 ROOM = Full()  # nothing is full
 
 
+class Share(NamedTuple):
+    """How much of one limit is in use."""
+
+    of: str  # "trunk carrier-a", "did +15557000", "tenant acme"
+    outward: int  # of a trunk; of others, all
+    inward: int  # of a trunk
+    limits: Limits
+    why: str  # it is full; "" while it is not
+
+
 class _Offer(NamedTuple):
     lines: tuple[str, ...]  # of the offer itself
     attempts: dict[int, str]  # the line of each attempt that is under way
@@ -89,7 +99,11 @@ class Usage:
     def update(self, dialplan: Dialplan) -> None:
         """Go by the limits of this dialplan; what is counted stays counted."""
         self._dialplan = dialplan
-        self._limits = {name: trunk.limits for name, trunk in dialplan.trunks.items() if trunk.limits is not None}
+        #: A trunk with several addresses is several trunks to everybody else, and has one count here.
+        self._common = {trunk.name: trunk.group for trunk in dialplan.trunks.values() if trunk.group}
+        self._limits = {
+            trunk.group or trunk.name: trunk.limits for trunk in dialplan.trunks.values() if trunk.limits is not None
+        }
         limited = {f"trunk {name}": limits for name, limits in self._limits.items()}
         limited |= {f"tenant {name}": tenant.limits for name, tenant in dialplan.tenants.items()}
         limited |= {_line_of(route): route.limits for route in _routes(dialplan) if route.limits is not None}
@@ -98,10 +112,14 @@ class Usage:
         }
         self._tight = set(self._limits)
 
+    def is_limited(self) -> bool:
+        """Whether anything has limits at all."""
+        return bool(self._limits or self._dialplan.tenants) or any(route.limits for route in _routes(self._dialplan))
+
     def assume(self, words: Collection[str]) -> None:
         """Take these for full: trunks, `THE_NUMBER`, `THE_TENANT`."""
         self.assumed = frozenset(words)
-        self._tight |= self.assumed & self._dialplan.trunks.keys()
+        self._tight |= self.assumed - {THE_NUMBER, THE_TENANT}
 
     # -- what is full
 
@@ -117,6 +135,8 @@ class Usage:
                 found[name] = why
             else:
                 self._tight.discard(name)
+        if found and self._common:
+            found |= {name: found[common] for name, common in self._common.items() if common in found}
         return found
 
     def enter(self, offer: Offer, route: Route, now: float) -> Full:
@@ -151,17 +171,18 @@ class Usage:
         if tenant is not None:
             yield THE_TENANT, f"tenant {tenant.name}", tenant.limits, f"tenant {tenant.name}"
         if offer.trunk:
-            limits = self._limits.get(offer.trunk)
+            trunk = self._common.get(offer.trunk, offer.trunk)
+            limits = self._limits.get(trunk)
             if limits is not None:
-                self._tight.add(offer.trunk)
+                self._tight.add(trunk)
                 limits = Limits(calls=limits.inward, answer=limits.answer)
-            yield offer.trunk, f"in {offer.trunk}", limits, offer.trunk
+            yield trunk, f"in {trunk}", limits, trunk
 
     # -- attempts
 
     def start(self, offer_id: str, attempt: int, trunk: str, now: float) -> bool:
         """Give an attempt its line; False if its trunk is full."""
-        offer = self._offers.get(offer_id)
+        offer, trunk = self._offers.get(offer_id), self._common.get(trunk, trunk)
         if trunk in self._limits or trunk in self.assumed:
             if self._why_trunk_full(trunk, now):
                 self._tight.add(trunk)
@@ -195,7 +216,7 @@ class Usage:
             self._release(line)
         if winner is None:
             return ()
-        line = f"out {trunk}"
+        line = f"out {self._common.get(trunk, trunk)}"
         if winner not in offer.attempts:  # it had been given up, and answers all the same
             self._hold(line)
         return (*offer.lines, line)
@@ -233,6 +254,20 @@ class Usage:
             self._swept = now
             for gone in self.up.expire(now, self._dialplan.count_for):
                 self._release_all(gone)
+
+    def view(self, now: float) -> list[Share]:
+        """How much of each limit is in use."""
+        self.sweep(now)
+        shares = []
+        for name, limits in self._limits.items():
+            why = self._why_trunk_full(name, now).removeprefix(f"{name} is full: ")
+            lines = self.held.get(f"out {name}", 0), self.held.get(f"in {name}", 0)
+            shares.append(Share(f"trunk {name}", *lines, limits, why))
+        others = {f"tenant {name}": tenant.limits for name, tenant in self._dialplan.tenants.items()}
+        others |= {_line_of(route): route.limits for route in _routes(self._dialplan) if route.limits is not None}
+        for line, limits in others.items():
+            shares.append(Share(line, self.held.get(line, 0), 0, limits, self._why_full(line, limits, now)))
+        return shares
 
     def copy(self) -> Usage:
         """Another one that counts the same: for questions."""

@@ -5,7 +5,7 @@ Owns the agent's identity on the wire and its counter, from which tags and branc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sip import builder
 from sip.agent.script import AgentCall
@@ -48,14 +48,14 @@ class Composer:
         uri = parse_uri(find_uri(call.routes[0]) if call.routes else call.target)
         return request, Hop(uri.host, uri.port or 5060, (uri.param("transport") or self._transport).lower())
 
-    def response(self, request: Request, status: int, tag: str = "") -> Response:
-        """A response; a 2xx to an INVITE brings a session along."""
+    def response(self, request: Request, status: int, tag: str = "", headers: Iterable[str] = ()) -> Response:
+        """A response, with these lines more; a 2xx to an INVITE brings a session along."""
         invited = request.method == "INVITE"
         extra = [self._contact, ALLOW] if invited and status < 300 else [ALLOW] if status == 405 else []
         body = self.session if invited and 200 <= status < 300 else b""
         if body:
             extra.append("Content-Type: application/sdp")
-        response = builder.make_response(request, status, tag or self.number("tag"), extra=extra)
+        response = builder.make_response(request, status, tag or self.number("tag"), extra=[*extra, *headers])
         response.body = body
         response.set("content-length", f"Content-Length: {len(body)}")
         return response

@@ -29,6 +29,7 @@ class Script:
     answer_cancelled: float | None = None  # glare: a CANCEL is answered by 200 to the INVITE so many seconds later
     hang_up_after: float | None = None  # seconds after the ACK
     refuse_merged: bool = False  # 482 to the same INVITE by another path (RFC 3261 §8.2.2.2)
+    headers: tuple[str, ...] = ()  # lines of finals to INVITEs, such as "Retry-After: 30"
     options: int = 200  # status for OPTIONS, 0 for silence
 
 

@@ -164,7 +164,8 @@ class Agent(Journal):
             return
         call.status = status
         self._end(call, now, "cancelled" if call.cancelled else f"rejected {status}")
-        self._layer.respond(call.transaction, self._compose.response(call.invite, status, call.tag), now)
+        response = self._compose.response(call.invite, status, call.tag, call.script.headers)
+        self._layer.respond(call.transaction, response, now)
 
     # -- events of the layer
 
@@ -289,7 +290,8 @@ class Agent(Journal):
         self.hang_up(call, now)
 
     def _accept(self, call: AgentCall, transaction: Transaction, invite: Request, now: float) -> None:
-        response, timing = self._compose.response(invite, 200, call.tag), self._layer.timing
+        response = self._compose.response(invite, 200, call.tag, call.script.headers)
+        timing = self._layer.timing
         self._layer.respond(transaction, response, now)
         call.unacked = invite.cseq[0]
         again = (call, call.unacked, response.encode(), transaction.hop, now + timing.t1x64)

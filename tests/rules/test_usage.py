@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from controller.rules.expand import expand
 from controller.rules.up import CallsUp, Up, dump_rows, load_rows
 from controller.rules.usage import ROOM, Usage
 from controller.types import (
     FULL,
     THE_NUMBER,
     THE_TENANT,
+    Address,
     Dialplan,
     Limits,
     Offer,
@@ -230,6 +232,21 @@ def test_what_is_too_old_is_not_restored() -> None:
 def test_what_was_never_dumped_is_refused(data: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
         load_rows(data, 0.0)
+
+
+def test_a_trunk_with_several_addresses_has_one_limit() -> None:
+    usage = Usage(
+        expand(make_dialplan(b=Limits(calls=2)), {"b": [Address("192.0.2.7", 5060), Address("192.0.2.8", 5060)]})
+    )
+    first, second = "b/192.0.2.7:5060", "b/192.0.2.8:5060"
+    usage.enter(offer("x", first), OTHER, 0.0)
+    assert usage.start("x", 1, first, 0.0)
+    assert not usage.start("x", 2, second, 0.0)
+    why = "b is full: 2 of 2 calls"
+    assert usage.full_trunks(0.0) == {"b": why, first: why, second: why}
+    usage.answered("id", "tag", first, usage.leave("x", 1, first), 0.0, 0.0)
+    assert usage.held == {"in b": 1, "out b": 1, "tenant acme": 1}
+    assert next((share.of, share.outward, share.inward) for share in usage.view(0.0)) == ("trunk b", 1, 1)
 
 
 def test_limits_may_change_while_calls_are_up() -> None:
