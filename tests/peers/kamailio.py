@@ -24,10 +24,13 @@ def find_kamailio() -> str:
 class Kamailio(Child):
     """One neighbour; it relays on return from its context's start."""
 
-    def __init__(self, who: str, folder: Path, port: int, routes: Mapping[str, str]) -> None:
-        """``routes``: what a called number begins with (a regular expression) -> the URI of the next hop."""
+    def __init__(self, who: str, folder: Path, port: int, routes: Mapping[str, str], asks: int = 0) -> None:
+        """``routes``: what a called number begins with (a regular expression) -> the URI of the next hop. ``asks``:
+        whoever sends from this port has to bring credentials (callward, hunter2)."""
         lines = [f'  if ($rU =~ "^{number}") $du = "{hop}";' for number, hop in routes.items()]
-        self._prepare(who, folder, port, "kamailio.cfg", ROUTES="\n".join(lines))
+        self._prepare(
+            who, folder, port, "kamailio.cfg", ROUTES="\n".join(lines), ASKS=f"#!define ASKS {asks}" if asks else ""
+        )
 
     def _prepare(self, who: str, folder: Path, port: int, template: str, **values: object) -> None:
         text = (HERE / template).read_text()

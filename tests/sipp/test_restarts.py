@@ -17,13 +17,13 @@ from tests.sipp.process import Ports, Sipp, read_script
 pytestmark = pytest.mark.sipp
 
 #: Scenarios that this file runs outside the matrix.
-USED = frozenset(("uac-survive", "uas-ring-then-answer"))
+USED = frozenset(("uac-survive", "uas-ask-strangers", "uas-ring-then-answer"))
 
 DIALPLAN = """\
 version: 1
 listen: [{{udp: "127.0.0.1:{proxy}"}}]
 trunks:
-  carrier: {{uri: "sip:127.0.0.1:{trunk}", carrier: a}}
+  carrier: {{uri: "sip:127.0.0.1:{trunk}", carrier: a{more}}}
 endpoints:
   desk: {{user: "100", via: [carrier]}}
 chains:
@@ -31,21 +31,24 @@ chains:
 routes:
   - {{did: "+15557000", chain: main}}
 """
+AUTH = ", probe: off, auth: {user: callward, password: hunter2}"
 RATE = 20  # calls/s
 TALK = 3.0  # seconds
 LIFE = 40  # calls that each life of the daemon sets up before it is killed
 
 
-def restart_under_load(folder: Path, kills: int, seed: int) -> None:
+def restart_under_load(folder: Path, kills: int, seed: int, *, asks: bool = False) -> None:
+    """``asks``: the trunk wants credentials, and refuses what is out of order (RFC 3261 §12.2.2)."""
     ports = Ports(31 * os.getpid() + seed)
     proxy, trunk = ports.pick(), ports.pick()
     dialplan, state = folder / "dialplan.yaml", folder / "state"
-    dialplan.write_text(DIALPLAN.format(proxy=proxy, trunk=trunk))
+    dialplan.write_text(DIALPLAN.format(proxy=proxy, trunk=trunk, more=AUTH if asks else ""))
     calls = LIFE * (kills + 1)
     load = ("-s", "+15557000", "-r", str(RATE), "-m", str(calls), "-d", str(int(TALK * 1000)))
     limit = 60 + calls / RATE
+    script = "uas-ask-strangers" if asks else "uas-ring-then-answer"
     with (
-        Sipp("callee", read_script("uas-ring-then-answer"), folder, ports, limit, port=trunk),
+        Sipp("callee", read_script(script), folder, ports, limit, port=trunk),
         ExitStack() as lives,
         Sipp("caller", read_script("uac-survive"), folder, ports, limit, proxy, load) as caller,
     ):
@@ -68,3 +71,8 @@ def test_no_call_is_lost_to_three_kills_of_the_daemon_under_load(tmp_path: Path)
 @pytest.mark.long
 def test_no_call_is_lost_to_twenty_kills_of_the_daemon_under_load(tmp_path: Path) -> None:
     restart_under_load(tmp_path, 20, 8200)
+
+
+@pytest.mark.long
+def test_no_call_over_a_trunk_that_asks_for_credentials_is_lost_to_twenty_kills_under_load(tmp_path: Path) -> None:
+    restart_under_load(tmp_path, 20, 8400, asks=True)
