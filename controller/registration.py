@@ -212,6 +212,10 @@ class Registrations:
     def disconnected(self, hop: Hop, now: float) -> list[News]:
         """The connection to ``hop`` is lost."""
         self._layer.disconnected(hop, now)
+        for watch in self._watches.values():
+            if watch.registration.bound_at == hop:
+                watch.registration.lose_connection(hop, now)
+                self._arm(watch, now)
         return self._take_news(now)
 
     def _take_news(self, now: float) -> list[News]:

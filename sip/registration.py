@@ -45,6 +45,9 @@ MAX_EXPIRES = 86_400.0  # seconds; what a 423 may ask for
 MAX_STEPS = 6  # requests of one turn to one registrar: challenge, stale, too brief, elsewhere
 MAX_STALE_CONTACTS = 8
 
+#: Between a registration and the next one because of a lost connection, seconds.
+LEAST_BETWEEN = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -94,6 +97,7 @@ class Registration:
         self.bound_until = -inf
         self.bound_at: Hop | None = None
         self.bound_since = inf
+        self._refreshed = -inf
         self.failing_since = inf
         self.why = ""  # what was last wrong; "" while all is well
         self.tries = 0  # turns that are over
@@ -132,6 +136,13 @@ class Registration:
         self.registrars = [Registrar(each.hop) for each in self.registrars]
         if self._target is None:
             self.due = now
+
+    def lose_connection(self, hop: Hop, now: float) -> None:
+        """The connection over which it registered there is lost: calls may come by that one alone, so another is made,
+        by registering. Not at any rate: some hang up after every answer."""
+        if hop == self.bound_at and self._target is None and self.is_bound(now):
+            soon = max(now, self._refreshed + LEAST_BETWEEN) + self._dice()
+            self.due = min(self.due, soon)
 
     # -- what is so
 
@@ -269,7 +280,7 @@ class Registration:
             return self._fail("it took the registration and granted no time", HOLD_REFUSED, now)
         if not self.is_bound(now):
             self.bound_since = now
-        self.failing_since, self.why = inf, ""
+        self.failing_since, self.why, self._refreshed = inf, "", now
         self.bound_until, self.bound_at = now + granted, current.hop
         self._stale = [uri for uri in others if uri not in self._dropped][:MAX_STALE_CONTACTS]
         self._dropped.update(self._stale[: MAX_STALE_CONTACTS - len(self._dropped)])

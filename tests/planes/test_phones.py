@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import random
 import re
 
 import pytest
@@ -13,6 +15,7 @@ from controller.types import (
     Access,
     Chain,
     Dialplan,
+    Fault,
     Listen,
     Path,
     Route,
@@ -28,6 +31,7 @@ from sip.message import Request, Response
 from sip.seal import Seal
 from sip.transaction import Hop
 from tests.sip.wire import answer, answered, parsed, request
+from tests.torture.mutants import mutate
 
 UDP, TCP, INSIDE = Hop("192.0.2.10", 5060), Hop("192.0.2.10", 5062, "tcp"), Hop("192.0.2.10", 5070, "tcp", "inside")
 PBX, CARRIER = Hop("192.0.2.50", 5060), Hop("192.0.2.60", 5060)
@@ -75,16 +79,26 @@ def make_engine() -> Engine:
 class Line:
     """What somebody at an address sends and gets."""
 
-    def __init__(self, engine: Engine, source: Hop = PHONE, user: str = "anna", password: str = "") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        source: Hop = PHONE,
+        user: str = "anna",
+        password: str = "",
+        now: float = 1.0,
+        about: str = "",
+    ) -> None:
         self.engine = engine
         self.source = source
         self.user = user
         self.account = Account(user, password or PASSWORDS.get(user, "?"), lambda nonce: "c0ffee")
         self.count = 0
+        self.now = now
+        self.about = about or user
 
-    def send(self, data: bytes, now: float = 1.0) -> list[tuple[Request | Response, Hop]]:
+    def send(self, data: bytes) -> list[tuple[Request | Response, Hop]]:
         """Send bytes; returns all that the engine sends at once."""
-        self.engine.receive(data, self.source, now)
+        self.engine.receive(data, self.source, self.now)
         sent = [((answered if data.startswith(b"SIP/2.0") else parsed)(data), hop) for data, hop in self.engine.outbox]
         self.engine.outbox.clear()
         return sent
@@ -97,7 +111,7 @@ class Line:
                 method,
                 uri,
                 via=VIA,
-                branch=f"z9hG4bK-{self.user}-{self.count}",
+                branch=f"z9hG4bK-{self.about}-{self.count}",
                 extra=extra,
                 call_id=call,
                 cseq=self.count,
@@ -300,3 +314,31 @@ def test_registration_of_a_phone_is_refused_in_words_of_its_own() -> None:
     engine = make_engine()
     _, sent = Line(engine).call("sip:192.0.2.10", "REGISTER")
     assert statuses(sent) == [405]
+
+
+def test_mutated_requests_of_strangers_ring_nobody_and_leave_nothing_behind() -> None:
+    """Whole requests, with credentials that were good once: the engine lives, and nobody is rung by any of them."""
+    engine = make_engine()
+    dice = random.Random(7)
+    line = Line(engine)
+    used, _ = line.call()
+    engine.outbox.clear()
+    calls = len(engine.plane)
+    kinds = collections.Counter[str]()
+    for number in range(3_000):
+        now = 2.0 + number / 10  # within what the edge lets a stranger send
+        if number % 100 == 0:
+            used, _ = Line(engine, PHONE, user="branch", now=now, about=f"m{number}").call(ABROAD)
+            calls = len(engine.plane)
+            engine.outbox.clear()
+        fresh = used.encode().replace(used.via.branch.encode(), b"z9hG4bK-again-%d" % number)
+        engine.receive(mutate(fresh, dice), PHONE._replace(port=50_000 + number % 50), now)
+        for data, hop in engine.outbox:
+            assert not (data.startswith(b"INVITE") and hop != PHONE), data
+            kinds[data.split(b" ", 2)[1].decode() if data.startswith(b"SIP/2.0") else "request"] += 1
+        engine.outbox.clear()
+        assert len(engine.plane) <= calls
+    assert not [item for item in engine.news if isinstance(item, Fault)]
+    assert kinds["401"] > 300
+    assert kinds["100"] == 0
+    assert Line(engine, now=1000.0).ask("OPTIONS").status == 401, "alive"

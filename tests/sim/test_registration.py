@@ -537,3 +537,15 @@ def test_addresses_of_a_name_are_one_registration_with_failover() -> None:
     assert {scene.engine.board.view.trunks[name].code for name in both} == {"NOT_REGISTERED"}
     (row,) = scene.engine.registrations.rows(scene.network.now)
     assert row.trunk == "carrier"
+
+
+def test_lost_connection_to_the_registrar_is_made_anew_but_not_at_any_rate() -> None:
+    scene = Scene()
+    scene.run(60.0)
+    for _ in range(20):
+        scene.engine.disconnected(FIRST, scene.network.now)
+        scene.network.settle(US)
+        scene.run(2.0)
+    assert len(scene.first.requests) == 2 + 2, "at once, and once more half a minute later"
+    scene.run(600.0)
+    assert scene.registered == [True]
