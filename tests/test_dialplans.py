@@ -32,9 +32,14 @@ def test_example_compiles_without_any_finding(path: Path, monkeypatch: pytest.Mo
 
 
 def test_examples_are_there() -> None:
-    assert {"simple.yaml", "two-carriers.yaml", "after-hours.yaml", "two-offices.yaml", "two-networks.yaml"} <= {
-        path.name for path in EXAMPLES
-    }
+    assert {
+        "simple.yaml",
+        "two-carriers.yaml",
+        "after-hours.yaml",
+        "two-offices.yaml",
+        "two-networks.yaml",
+        "registering.yaml",
+    } <= {path.name for path in EXAMPLES}
 
 
 def test_examples_show_every_mode() -> None:
