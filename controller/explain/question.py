@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
 from controller.health.groups import add_groups, find_groups
+from controller.rules.expand import common_name
 from controller.rules.usage import Usage
 from controller.types import (
     THE_NUMBER,
@@ -61,8 +62,9 @@ def assume_full(dialplan: Dialplan, names: Iterable[str]) -> Usage:
     """
     usage, words = Usage(dialplan), tuple(names)
     for word in words:
-        if word not in dialplan.trunks and word not in (THE_NUMBER, THE_TENANT):
-            known = ", ".join([*dialplan.trunks, THE_NUMBER, THE_TENANT])
+        trunks = dict.fromkeys(common_name(name) for name in dialplan.trunks)
+        if word not in trunks and word not in (THE_NUMBER, THE_TENANT):
+            known = ", ".join([*trunks, THE_NUMBER, THE_TENANT])
             raise QuestionError(f"{word!r} is nothing that can be full; there are {known}")
     usage.assume(words)
     return usage

@@ -35,7 +35,8 @@ class Called:
         """The trunk that a call comes from, "" for none, and the number that it is for; ``user`` is that of its
         Request-URI, ``identity`` the name of who has proved to be its sender."""
         dialplan = self._switchboard.dialplan
-        name = self._phones.trunk_of(identity) if identity else self._peers.trunk_of(source)
+        peers = self._peers
+        name = peers.one_of(self._phones.trunk_of(identity)) if identity else peers.trunk_of(source)
         account = self.accounts.get(user)
         trunk = account or dialplan.trunks.get(name)
         if trunk is None or (account is None and trunk.did_from is DidFrom.AUTO):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from controller.planes.call import is_sips
 from controller.planes.peers import Peers
 from controller.planes.tries import Leg, Legs, Tries, ViaMaker
+from controller.rules.expand import common_name
 from sip import builder
 from sip.element import Element, Refusal
 from sip.guise import Note, keep, restore
@@ -96,7 +97,7 @@ class Dialogs:
     def _is_hidden(self, route: SealedRoute) -> bool:
         """Whether one of the two sides is not to learn who the other really is, or not to be believed."""
         untrusted = self._peers.untrusted
-        return route.trunk in untrusted or self._peers.trunk_of(route.caller) in untrusted
+        return any(common_name(name) in untrusted for name in (route.trunk, self._peers.trunk_of(route.caller)))
 
     def _via_maker(self, request: Request, hop: Hop, came_by: str, note: str) -> ViaMaker:
         tag, cseq = _tag_of(request), request.cseq[0]

@@ -23,7 +23,7 @@ class Peers:
         self._hosts: dict[str, set[str]] = {}  # each host that a name ever had in this life, for the same reason
         self._owners: dict[tuple[str, int], str] = {}  # carrier (or trunk) behind each address, by any transport
         self.sources = Sources()
-        self.untrusted: set[str] = set()  # trunks that are neither told nor believed who somebody is
+        self.untrusted: set[str] = set()  # who is neither told nor believed who somebody is, by the operator's names
 
     def swap(self, hops: Mapping[str, Hop], trunks: Mapping[str, Trunk]) -> None:
         """Use these addresses from now on."""
@@ -37,7 +37,9 @@ class Peers:
             hop[:2]: trunks[name].carrier or common_name(name) for name, hop in hops.items() if name in trunks
         }
         self.sources.swap(hops.items(), trunks)
-        self.untrusted = {name for name, trunk in trunks.items() if trunk.identity and not trunk.identity.trusted}
+        self.untrusted = {
+            common_name(name) for name, trunk in trunks.items() if trunk.identity and not trunk.identity.trusted
+        }
 
     def trunk_of(self, source: Hop) -> str:
         """The trunk that a packet really came from, "" where that is not one and certain (`Sources.trunk_of`)."""
@@ -46,6 +48,12 @@ class Peers:
     def is_behind_nat(self, source: Hop) -> bool:
         """Whether what a trunk says of its own addresses is of no use."""
         return is_behind_nat(self._trunks, self.trunk_of(source))
+
+    def one_of(self, name: str) -> str:
+        """A trunk that the operator calls so: one of its addresses where it has several; "" for none."""
+        if not name or name in self.hops:
+            return name
+        return next((trunk for trunk in self.hops if common_name(trunk) == name), name)
 
     def trunks_at(self, hop: Hop) -> list[str]:
         """The trunks with this very address."""

@@ -151,7 +151,7 @@ def _what_is_full(dialplan: Dialplan, full: Full, before: list[tuple[int, Stage]
     """The words for all that is full, `ANYTHING` among them if it concerns this call: its number, or a way of the
     stages before."""
     words = {*full.trunks, *full.entry}
-    ways = (path.trunk for _, stage in before for target in stage.targets for path in target.paths)
+    ways = (path.group or path.trunk for _, stage in before for target in stage.targets for path in target.paths)
     if full.entry or any(trunk in full.trunks for trunk in ways):
         words.add(ANYTHING)
     return words
@@ -178,7 +178,7 @@ def _split(
     dead: list[Path] = []
     for path in target.paths:
         why = _why_dead(dialplan, path, view, dark)
-        if why_full := full.trunks.get(path.trunk, ""):
+        if why_full := full.trunks.get(path.group or path.trunk, ""):
             skipped.append(Skipped(path.name, why_full, number, barred=True))
             crowded.append(path)
         elif why:

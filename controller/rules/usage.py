@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from controller.rules.expand import common_name
 from controller.rules.up import CallsUp, Up, end_of, key_of
 from controller.types import (
     FULL,
@@ -36,7 +37,7 @@ SWEEP = 1.0  # seconds: while something is full, calls that are over without a w
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """What has no room for an offer, and why it may not go further if it may not."""
+    """What has no room for an offer, and why it may not go further if it may not. Trunks are called as by operators."""
 
     trunks: Mapping[str, str] = field(default_factory=dict)  # that may have no more calls outward, and why
     entry: tuple[str, ...] = ()  # `THE_NUMBER`, `THE_TENANT`, or the trunk that the offer comes from
@@ -99,11 +100,8 @@ class Usage:
     def update(self, dialplan: Dialplan) -> None:
         """Go by the limits of this dialplan; what is counted stays counted."""
         self._dialplan = dialplan
-        #: A trunk with several addresses is several trunks to everybody else, and has one count here.
-        self._common = {trunk.name: trunk.group for trunk in dialplan.trunks.values() if trunk.group}
-        self._limits = {
-            trunk.group or trunk.name: trunk.limits for trunk in dialplan.trunks.values() if trunk.limits is not None
-        }
+        trunks = dialplan.trunks.values()  # the addresses of one name share its limits
+        self._limits = {common_name(each.name): each.limits for each in trunks if each.limits is not None}
         limited = {f"trunk {name}": limits for name, limits in self._limits.items()}
         limited |= {f"tenant {name}": tenant.limits for name, tenant in dialplan.tenants.items()}
         limited |= {_line_of(route): route.limits for route in _routes(dialplan) if route.limits is not None}
@@ -135,8 +133,6 @@ class Usage:
                 found[name] = why
             else:
                 self._tight.discard(name)
-        if found and self._common:
-            found |= {name: found[common] for name, common in self._common.items() if common in found}
         return found
 
     def enter(self, offer: Offer, route: Route, now: float) -> Full:
@@ -171,7 +167,7 @@ class Usage:
         if tenant is not None:
             yield THE_TENANT, f"tenant {tenant.name}", tenant.limits, f"tenant {tenant.name}"
         if offer.trunk:
-            trunk = self._common.get(offer.trunk, offer.trunk)
+            trunk = common_name(offer.trunk)
             limits = self._limits.get(trunk)
             if limits is not None:
                 self._tight.add(trunk)
@@ -182,7 +178,8 @@ class Usage:
 
     def start(self, offer_id: str, attempt: int, trunk: str, now: float) -> bool:
         """Give an attempt its line; False if its trunk is full."""
-        offer, trunk = self._offers.get(offer_id), self._common.get(trunk, trunk)
+        offer = self._offers.get(offer_id)
+        trunk = common_name(trunk)
         if trunk in self._limits or trunk in self.assumed:
             if self._why_trunk_full(trunk, now):
                 self._tight.add(trunk)
@@ -216,7 +213,7 @@ class Usage:
             self._release(line)
         if winner is None:
             return ()
-        line = f"out {self._common.get(trunk, trunk)}"
+        line = f"out {common_name(trunk)}"
         if winner not in offer.attempts:  # it had been given up, and answers all the same
             self._hold(line)
         return (*offer.lines, line)
