@@ -17,6 +17,7 @@ MAIN, AFTER_HOURS, OTHER, DEEP = "+15557000", "+15557001", "+15557002", "+155570
 #: 1970-01-01 was a Thursday: `now` counts from its midnight.
 DIALPLAN = f"""
 version: 1
+access: anyone
 listen: [{{udp: "192.0.2.10:5060"}}]
 defaults: {{causes: {{603: next-target, 404: next-path}}}}
 trunks:
