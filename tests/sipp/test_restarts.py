@@ -1,6 +1,7 @@
 """The daemon is killed again and again under load, and started anew at once, as its service manager would.
 
-SIPp plays trunk and callers; each call renegotiates and hangs up later than the kill that it lived through.
+SIPp plays trunk and callers; each call renegotiates and hangs up later than the kill that it lived through. The trunk is
+shown another caller than there is, and neither side may notice, in whichever life.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.sipp.daemon import Daemon
-from tests.sipp.process import Ports, Sipp, read_script
+from tests.sipp.process import HOST, Ports, Sipp, read_script
+from tests.sipp.test_callerid import parties
 
 pytestmark = pytest.mark.sipp
 
@@ -23,7 +25,7 @@ DIALPLAN = """\
 version: 1
 listen: [{{udp: "127.0.0.1:{proxy}"}}]
 trunks:
-  carrier: {{uri: "sip:127.0.0.1:{trunk}", carrier: a{more}}}
+  carrier: {{uri: "sip:127.0.0.1:{trunk}", carrier: a, caller_id: own{more}}}
 endpoints:
   desk: {{user: "100", via: [carrier]}}
 chains:
@@ -48,7 +50,7 @@ def restart_under_load(folder: Path, kills: int, seed: int, *, asks: bool = Fals
     limit = 60 + calls / RATE
     script = "uas-ask-strangers" if asks else "uas-ring-then-answer"
     with (
-        Sipp("callee", read_script(script), folder, ports, limit, port=trunk),
+        Sipp("callee", read_script(script), folder, ports, limit, port=trunk) as callee,
         ExitStack() as lives,
         Sipp("caller", read_script("uac-survive"), folder, ports, limit, proxy, load) as caller,
     ):
@@ -58,6 +60,11 @@ def restart_under_load(folder: Path, kills: int, seed: int, *, asks: bool = Fals
             daemon.kill()
         lives.enter_context(Daemon(dialplan, state))
         assert caller.finish(limit) == 0, caller.complaints()
+        to = f"<sip:+15557000@{HOST}:{proxy}>"
+        written = f'"Caller" <sip:caller@{HOST}:{caller.port}>'
+        assert parties(caller.messages(), caller=True) == {(written, to)}
+        calls_only = [message for message in callee.messages() if message.method != "OPTIONS"]
+        assert parties(calls_only, caller=False) == {(f"<sip:+15557000@{HOST}>", to)}
 
 
 def _wait_for_calls(daemon: Daemon, number: int) -> None:

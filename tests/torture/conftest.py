@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.torture.dressed import compare_dressed
 from tests.torture.stand import Stand, compare_behind_edge
 from tests.torture.streams import compare
 
@@ -19,3 +20,4 @@ def over_tcp_and_behind_the_edge() -> Iterator[None]:
     for data, verdict in Stand.seen:
         compare(data, verdict)
         compare_behind_edge(data, verdict)
+        compare_dressed(data, verdict)

@@ -72,13 +72,15 @@ class Stand:
     #: Messages that a fresh stand judged in this test, and how: conftest has each judged over TCP as well.
     seen: ClassVar[list[tuple[bytes, Verdict]]] = []
 
-    def __init__(self, element: Element | None = None, access: Access | None = None) -> None:
+    def __init__(
+        self, element: Element | None = None, access: Access | None = None, plan: Dialplan | None = None
+    ) -> None:
         dice = random.Random(4475)
         self.now = 0.0
         self.asked = 0
-        self.access = access
+        self.plain = access is None and plan is None
         self.engine = Engine(
-            dialplan(access),
+            plan or dialplan(access),
             element or wire.make_element(),
             HOPS,
             self.now,
@@ -89,7 +91,7 @@ class Stand:
         """Let a message in; what came out because of it, and proof that the engine lives on."""
         self.engine.receive(data, source, self.now)
         verdict = read_verdict(self.take())
-        if not self.asked and source == SENDER and self.access is None:
+        if not self.asked and source == SENDER and self.plain:
             self.seen.append((data, verdict))
         self.check_alive()
         return verdict

@@ -8,11 +8,12 @@ import tracemalloc
 
 import pytest
 
-from controller.types import Access
+from controller.types import Access, Fault
 from sip.message import Response
 from sip.parser import parse_message
 from sip.transaction import Hop
 from tests.sip import wire
+from tests.torture.dressed import dressed_plan
 from tests.torture.mutants import mutate
 from tests.torture.stand import SENDER, STRANGER, T1, Stand
 
@@ -81,6 +82,7 @@ def storm(stand: Stand, dice: random.Random, number: int) -> None:
     stand.wait(500.0)  # everything that lingers is over, Timer C of re-INVITEs included
     assert len(stand.engine.plane) == 0
     assert stand.engine.next_deadline() == float("inf")
+    assert not [news.what for news in stand.engine.news if isinstance(news, Fault)]
     stand.engine.news.clear()
 
 
@@ -102,6 +104,12 @@ def test_thousands_of_mutants_do_no_harm_and_leave_nothing() -> None:
     # caches of a fixed size may still fill up; 53 bytes kept of each mutant would be too many
     assert grown < 128 * 1024, f"{grown} bytes more after {(rounds - warm_up) * A_ROUND} mutants"
     assert stand.engine.plane._layer.counters["malformed"] > MUTANTS // 5, "mutants that break nothing prove nothing"
+
+
+def test_mutants_do_no_harm_where_everything_is_rewritten() -> None:
+    stand, dice = Stand(plan=dressed_plan()), random.Random("callward/border")
+    for number in range(15):
+        storm(stand, dice, number)
 
 
 def test_mutants_from_strangers_meet_silence_and_leave_nothing() -> None:
