@@ -442,3 +442,11 @@ def test_numbers_are_shown_as_they_are_sent() -> None:
     found = explain(compiled(text), Offer("explain", "+15557000"), HealthView())
     addresses = [way.address for turn in found.stages for who in turn.targets for way in who.ways]
     assert "sip:77%2315550100@192.0.2.10:5071" in addresses
+
+
+def test_the_number_that_a_carrier_is_shown_is_explained() -> None:
+    text = bend(("carrier: a, probe: fast}", "carrier: a, probe: fast, caller_id: own, format: {out: plus-less}}"))
+    found = explain(compiled(text), Offer("explain", "+15557000", "+14155551234"), HealthView())
+    shown = {way.path: way.shows for turn in found.stages for who in turn.targets for way in who.ways}
+    assert shown["anna-mobile via carrier-a"] == "15557000"
+    assert shown["front-desk via hq-pbx"] == ""

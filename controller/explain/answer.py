@@ -15,7 +15,9 @@ from controller.health.score import Scores
 from controller.rules.conditions import is_open, show_moment
 from controller.rules.expand import common_name
 from controller.rules.gate import let_in
+from controller.rules.identity import shown_number
 from controller.rules.match import match_route
+from controller.rules.numbers import write_number
 from controller.rules.order import arrange
 from controller.rules.plan import make_plan
 from controller.rules.quality import Quality, trunk_targets
@@ -52,6 +54,7 @@ class Way:
     demoted: str = ""
     barred: bool = False
     at: str = ""  # where the name of its trunk leads, if that is known
+    shows: str = ""  # the number of ours that is shown as the caller's, as the trunk writes it; "": the caller's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ def explain(
         where=route.where,
         chain=chain.name,
         hours=dict(_hours(dialplan, chain, offer)),
-        stages=tuple(_turns(dialplan, arrange(dialplan, chain, offer), plan)),
+        stages=tuple(_turns(dialplan, arrange(dialplan, chain, offer), plan, offer)),
         order=tuple(step.path for step in order),
         worst=tuple(worst),
         live_after=next((step.at for step in worst if step.rings and endpoints[step.path] in live), None),
@@ -181,7 +184,7 @@ def _hours(dialplan: Dialplan, chain: Chain, offer: Offer) -> Iterator[tuple[str
                 yield name, f"{word}, {show_moment(hours, offer.moment)}"
 
 
-def _turns(dialplan: Dialplan, chain: Chain, plan: Plan) -> Iterator[Turn]:
+def _turns(dialplan: Dialplan, chain: Chain, plan: Plan, offer: Offer) -> Iterator[Turn]:
     left_out = {(skipped.stage, skipped.what): skipped for skipped in plan.skipped}
     why = {place: skipped.why for place, skipped in left_out.items()}
     waiting = {stage.where: (*stage.after, *stage.overflow) for stage in plan.stages}
@@ -200,6 +203,7 @@ def _turns(dialplan: Dialplan, chain: Chain, plan: Plan) -> Iterator[Turn]:
                         behind.get((number, path.name), ""),
                         barred=(number, path.name) in left_out and left_out[number, path.name].barred,
                         at=address_of(trunk) if (trunk := dialplan.trunks[path.trunk]).domain else "",
+                        shows=write_number(trunk.format, shown_number(dialplan, offer, trunk)),
                     )
                     for path in _in_order(target.paths, decided.get((number, target.endpoint)))
                 ),

@@ -113,7 +113,8 @@ def _print_stage(stage: Turn, panic: bool, say: Callable[[str], None]) -> None:
             why = f"  {word} {way.skipped}" if way.skipped else ""
             why = why or (f"  behind the others: {way.demoted}" if way.demoted else "")
             at = f" at {way.at}" if way.at else ""
-            say(f"    {way.path}  {way.address}{at}{why}")
+            shows = f"  shown {way.shows}" if way.shows else ""
+            say(f"    {way.path}  {way.address}{at}{shows}{why}")
 
 
 def _show_event(word: str) -> str:
