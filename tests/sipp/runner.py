@@ -115,7 +115,7 @@ def _finish(case: Case, caller: Sipp, phones: Mapping[str, Sipp]) -> list[str]:
 
 
 def _is_record(event: Event, case: Case) -> bool:
-    return event.get("event") == "call" and event.get("chain") == case.name
+    return event.get("event") == "call" and event.get("chain") == (case.name if case.chain else "")
 
 
 def _wait_for_trunk(daemon: Daemon, trunk: str, state: str) -> None:
