@@ -90,8 +90,9 @@ class Engine:
         self._is_guarded = False
         self._open_door(dialplan)
         find_account = self.accounts.find
+        advertised = {(ours.transport, ours.listener) for ours in dialplan.listen if ours.advertise}
         self.registrations = Registrations(
-            self.board, dialplan.trunks, hops, element, token, now, timing, account_of=find_account
+            self.board, dialplan.trunks, hops, element, token, now, timing, find_account, advertised
         )
         self._expect_calls()
         self.plane.anchoring.swap(dialplan.media, token, now)

@@ -16,7 +16,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -112,13 +112,16 @@ class Registrations:
         now: float,
         timing: Timing | None = None,
         account_of: Callable[[str], Account | None] = lambda trunk: None,
+        advertised: Collection[tuple[str, str]] = (),
     ) -> None:
         """``hops`` has the resolved address of each trunk by name, ``token`` makes unguessable tokens, ``account_of``
-        makes what answers the challenges of a trunk."""
+        makes what answers the challenges of a trunk; ``advertised`` are listeners, as in a `Hop`, whose address the operator
+        has told."""
         self._board = board
         self._element = element
         self._token = token
         self._account_of = account_of
+        self._advertised = advertised
         self._deadlines = Deadlines()
         self._layer = TransactionLayer(self._deadlines, timing)
         self._watches: dict[str, _Watch] = {}
@@ -258,6 +261,7 @@ class Registrations:
         us = f"{bracketed(local.host)}:{local.port}"
         # RFC 3581: come back to where this came from, whatever NAT made of the address
         via = f"SIP/2.0/{local.transport.upper()} {us};branch={MAGIC_COOKIE}{self._token()};rport"
+        watch.registration.learns = hop[2:] not in self._advertised
         sent = watch.out = _Sent(watch, hop)
         self._open += 1
         sent.ticket = self._deadlines.arm(now + PATIENCE, self._on_silence, sent)

@@ -15,6 +15,7 @@ from controller.config.address import ip_version
 from controller.config.figures import detection_time, stage_starts, worst_wait
 from controller.types import Access, AliveOn, Chain, Dialplan, Trunk
 from controller.wording import address_of, count_routes, show_seconds
+from sip.uri import bracketed
 
 LOSSY = 0.36  # of probes: 20 % of packets each way
 
@@ -74,6 +75,20 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
 
 def _print_access(dialplan: Dialplan, console: Console) -> None:
     """Who may call: what is let in, beside what everybody sees in the table of trunks."""
+    _print_sources(dialplan, console)
+    for ours in dialplan.listen:
+        if ours.phones:
+            users = len(dialplan.users)
+            who = f"{users} user{'' if users == 1 else 's'}"
+            where = f"{ours.transport}:{bracketed(ours.host)}:{ours.port}"
+            console.print(f"  {where}: strangers are asked for a password ({who})", highlight=False)
+    for trunk in dialplan.trunks.values():
+        if trunk.register is not None:
+            account = f"sip:{trunk.register.user}@{trunk.register.domain}"
+            console.print(f"  {trunk.name}: registers as {account}, called by that from anywhere", highlight=False)
+
+
+def _print_sources(dialplan: Dialplan, console: Console) -> None:
     if dialplan.access is Access.ANYONE:
         console.print("calls are taken from [bold]anyone[/bold] who reaches a listener", highlight=False)
         return

@@ -101,6 +101,7 @@ class Registration:
         self.failing_since = inf
         self.why = ""  # what was last wrong; "" while all is well
         self.tries = 0  # turns that are over
+        self.learns = True  # whether the address under which a registrar sees us is ours to tell
         self.leaving = False
         self.gone = False  # the binding was taken away, or nothing more is done about it
         self._token = token
@@ -324,7 +325,7 @@ class Registration:
         Over a stream the port is that of the connection, on which nobody listens: there the operator has to say.
         """
         local = self._local
-        if local is None or local.transport != "udp":
+        if local is None or local.transport != "udp" or not self.learns:
             return False
         params = response.via.params
         host, port = find_param(params, "received") or "", find_param(params, "rport") or ""

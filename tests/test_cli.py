@@ -124,3 +124,13 @@ def test_rotated_keys_are_said(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["rotate-keys", "--state-dir", str(tmp_path)])
     assert result.exit_code == OK
     assert "key 2 seals from the next start on" in result.output
+
+
+def test_check_says_who_is_let_in_beside_trunks() -> None:
+    example = Path(__file__).parents[1] / "dialplans" / "registering.yaml"
+    text = CliRunner().invoke(cli, ["check", str(example)]).output
+    assert "tcp:192.0.2.1:5060: strangers are asked for a password (2 users)" in text
+    assert "carrier-b: registers as sip:+15558000@carrier-b.example, called by that from anywhere" in " ".join(
+        text.split()
+    )
+    assert "replace me" not in text

@@ -346,6 +346,17 @@ def test_address_that_a_nat_gives_us_becomes_our_contact_and_the_old_one_goes() 
     assert scene.registered == [True]
 
 
+def test_address_that_the_operator_advertises_is_not_overruled_by_what_is_seen() -> None:
+    scene = Scene()
+    (listen,) = scene.dialplan.listen
+    scene.dialplan = replace(scene.dialplan, listen=(replace(listen, advertise=(US.host, US.port)),))
+    scene.start()
+    scene.first.sees = Hop("198.51.100.200", 41234)
+    scene.run(5.0)
+    uri = parse_uri(scene.contact(scene.first))
+    assert (uri.host, uri.port) == US[:2]
+
+
 def test_registrar_that_hides_our_address_is_believed() -> None:
     scene = Scene()
     scene.first.hides = True
