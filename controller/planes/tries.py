@@ -20,7 +20,7 @@ from sip.message import Request, Response
 from sip.transaction import Hop
 
 #: INVITEs whose try is known: what is pushed out is as after a restart.
-MAX_NOTED = 10_000
+MAX_NOTED = 4096
 #: Makes the Via of a try: the mark for the path tag (`sip.sequence.mark`), and the number that goes out.
 ViaMaker = Callable[[int, int], str]
 #: Call-ID, From tag, CSeq as its sender has them.

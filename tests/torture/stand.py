@@ -13,11 +13,12 @@ from typing import ClassVar
 
 from controller.engine import Engine
 from controller.types import Access, Chain, Dialplan, Listen, Route, Trunk
+from sip.digest import Algorithm, hash_a1, make_challenge, parse_credentials, verify
 from sip.element import Element
 from sip.message import Request, Response
 from sip.parser import parse_message
 from sip.transaction import Hop
-from tests.planes.bench import HOPS, T1
+from tests.planes.bench import AUTH, HOPS, T1
 from tests.playbook import stage
 from tests.sip import wire
 
@@ -50,13 +51,21 @@ class Verdict:
         return " ".join(map(str, self.statuses)) or "silence"
 
 
-def dialplan(access: Access | None = None) -> Dialplan:
-    """Every number rings one phone behind one trunk; those who write to us are in the network of another one."""
+def dialplan(access: Access | None = None, *, asks: bool = False) -> Dialplan:
+    """Every number rings one phone behind one trunk; those who write to us are in the network of another one. Both may
+    want credentials (``asks``)."""
     return Dialplan(
         "torture",
         (Listen(wire.LOCAL.host, wire.LOCAL.port),),
         {
-            name: Trunk(name, hop.host, hop.port, probe=None, sources=("192.0.2.64/26",) if name == "t2" else ())
+            name: Trunk(
+                name,
+                hop.host,
+                hop.port,
+                probe=None,
+                sources=("192.0.2.64/26",) if name == "t2" else (),
+                auth=AUTH if asks else None,
+            )
             for name, hop in HOPS.items()
         },
         {"all": Chain("all", (stage("anna/t1"),))},
@@ -79,6 +88,7 @@ class Stand:
         self.now = 0.0
         self.asked = 0
         self.plain = access is None and plan is None
+        self.asks = plan is not None and any(trunk.auth for trunk in plan.trunks.values())
         self.engine = Engine(
             plan or dialplan(access),
             element or wire.make_element(),
@@ -95,6 +105,17 @@ class Stand:
             self.seen.append((data, verdict))
         self.check_alive()
         return verdict
+
+    def challenge(self, request: Request, nonce: str = "n1") -> Request:
+        """What the trunk gets that wanted credentials for a request: the same once more, with them."""
+        line = make_challenge("carrier", nonce, Algorithm.SHA256, proxy=True)
+        self.engine.receive(wire.answer(request, 407, extra=[line]), T1, self.now)
+        requests = [other for other in read_verdict(self.take()).forwarded if other.method != "ACK"]
+        (again,) = requests
+        (found,) = (one for one in parse_credentials(again, proxy=True) if one.nonce == nonce)
+        ha1 = hash_a1(found.algorithm, AUTH.user, found.realm, AUTH.password)
+        assert verify(found, ha1, again.method, again.body)
+        return again
 
     def check_alive(self) -> None:
         """A plain OPTIONS gets its 200."""
