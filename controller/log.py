@@ -178,6 +178,7 @@ def call_fields(record: CallRecord) -> dict[str, Any]:
         "status": record.status,
         "winner": record.winner,
         "cause": record.cause,
+        "refusal": record.refusal,
         "seconds": round(record.seconds, 3),
         "attempts": [
             {"path": a.path, "at": round(a.started, 3), "milestone": a.milestone, "cause": a.cause}

@@ -32,13 +32,14 @@ from sip.transaction import (
 )
 
 #: Which response the caller gets when nobody answered: the lowest rank wins (RFC 3261 §16.7 step 6). 6xx first, then
-#: what a person said, then faults, then silence. A 401 or 407 is a trunk asking us, not the caller; 482 and 487 are
-#: echoes of our own forking and CANCELs; a redirect would send the caller past us.
-_RANK_OF_STATUS = {408: 4, 440: 4, 401: 6, 407: 6, 482: 7, 487: 7}
-_RANK_OF_CLASS = {6: 0, 4: 1, 5: 3, 3: 5}
+#: what a person said, then faults, then silence. 482 may be an echo of our own forking, but where nothing else was heard
+#: the call runs in a circle, and those before us must know. A 401 or 407 is a trunk asking us, not the caller; 487 is an
+#: echo of our CANCELs; a redirect would send the caller past us.
+_RANK_OF_STATUS = {408: 4, 440: 4, 482: 5, 401: 7, 407: 7, 487: 8}
+_RANK_OF_CLASS = {6: 0, 4: 1, 5: 3, 3: 6}
 #: So many dialogs of one branch are released at most: no fork has that many phones, but a forger has many tags.
 MAX_RELEASED = 8
-_NOT_FOR_THE_CALLER = frozenset((5, 6, 7))
+_NOT_FOR_THE_CALLER = frozenset((6, 7, 8))
 
 
 @dataclass(slots=True)

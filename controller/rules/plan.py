@@ -148,11 +148,13 @@ def _affordable(dialplan: Dialplan, stage: Stage, number: int, skipped: list[Ski
 
 
 def _what_is_full(dialplan: Dialplan, full: Full, before: list[tuple[int, Stage]]) -> set[str]:
-    """The words for all that is full, `ANYTHING` among them if it concerns this call: its number, or a way of the
-    stages before."""
-    words = {*full.trunks, *full.entry}
+    """The words for what is full: where the number is, nothing else counts; else trunks, and `ANYTHING` if one of the
+    stages before uses such a trunk."""
+    if full.entry:
+        return {ANYTHING, *full.entry}
+    words = {*full.trunks}
     ways = (path.group or path.trunk for _, stage in before for target in stage.targets for path in target.paths)
-    if full.entry or any(trunk in full.trunks for trunk in ways):
+    if any(trunk in full.trunks for trunk in ways):
         words.add(ANYTHING)
     return words
 

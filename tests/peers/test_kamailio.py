@@ -182,11 +182,11 @@ def test_call_moves_on_when_the_neighbour_itself_falls_silent(tmp_path: Path, tr
             assert (record["status"], record["winner"]) == (200, "answering via other")
 
 
-@pytest.mark.parametrize(("transport", "circle", "status"), [("udp", "circle", 480), ("tcp", "covered-circle", 200)])
+@pytest.mark.parametrize(("transport", "circle", "status"), [("udp", "circle", 482), ("tcp", "covered-circle", 200)])
 def test_call_that_comes_back_to_us_ends(tmp_path: Path, transport: str, circle: str, status: int) -> None:
     """RFC 3261 §16.3 step 4: the neighbour sends us our own call, for the very number for which we sent it there.
 
-    It gets 482. That is between the two of us, so the caller hears something else (sip/fork.py).
+    It gets 482, and so does the caller where nobody else was asked.
     """
     with scene_of(tmp_path, transport, circle) as scene, scene.callee("uas-ring-then-answer", scene.other):
         scenario, *want = ("uac-basic",) if status == 200 else ("uac-expect-final", "-set", "want", str(status))

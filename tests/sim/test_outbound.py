@@ -96,6 +96,27 @@ def test_the_cheapest_carrier_is_tried_first() -> None:
     assert ways(world, call) == ["carrier-b", "carrier-a"]
 
 
+def test_the_best_carrier_is_tried_first_and_its_share_follows_what_calls_come_to() -> None:
+    """`order: best`: the cheaper one leads until its calls fail; the other takes over, and it is asked no more."""
+    world = make_world(order=Order.BEST, carrier_a={"cost": 0.01}, carrier_b={"cost": 0.02})
+    world.behave(NUMBER, replace(ANSWERS, answer_after=0.5, hang_up_after=1.0))
+
+    def calls(count: int) -> list[str]:
+        placed = []
+        for _ in range(count):
+            placed.append(world.call(URI))
+            world.run_until(world.now + 3.0)
+        assert all(world.status(call) == 200 for call in placed)
+        return [ways(world, call)[0] for call in placed]
+
+    assert calls(10) == ["carrier-a"] * 10, "both work, and it costs less"
+    world.trunks["carrier-a"].scripts[NUMBER] = Script(trying=False, ring_after=None, reject=503)
+    moved = calls(10)
+    assert moved[0] == "carrier-a"
+    assert moved[-5:] == ["carrier-b"] * 5
+    world.calm()
+
+
 def test_calls_are_shared_among_carriers_by_weight() -> None:
     world = make_world(order=Order.PRIORITY, carrier_a={"weight": 3}, carrier_b={"weight": 1})
     for number in range(200):

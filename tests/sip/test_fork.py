@@ -501,10 +501,12 @@ def test_a_loser_with_addresses_that_nobody_can_read_is_left_alone(scene: Scene)
         ([401], 480),
         ([407, 302], 480),
         ([407, 503], 500),
-        ([482], 480),
+        ([482], 482),
+        ([302, 482, 408], 408),
+        ([302, 482], 482),
         ([482, 486], 486),
         ([487, 408], 408),
-        ([487, 482, 401], 480),
+        ([487, 482, 401], 482),
         ([], 480),
     ],
 )
@@ -880,7 +882,7 @@ class Fork(RuleBasedStateMachine):
 def best_of(outcomes: list[int]) -> int:
     """RFC 3261 §16.7 step 6 with what `sip.fork` says about challenges, echoes and redirects."""
     refusals = set(range(400, 500)) - {401, 407, 408, 482, 487}
-    for fitting in (set(range(600, 700)), refusals, set(range(500, 600)), {408}):
+    for fitting in (set(range(600, 700)), refusals, set(range(500, 600)), {408}, {482}):
         for status in outcomes:
             if status in fitting:
                 return 500 if status == 503 else status
