@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from controller.addresses import place_trunks
+from controller.config import compile_text
 from controller.listeners import advertised_host, choose_listener, find_misled, source_towards
+from controller.reload import ReloadError, prepare
 from controller.sockets import ListenError, Sockets
 from controller.systemd import Inherited
 from controller.types import Dialplan, Listen, Trunk
 from sip.transaction import Hop
+from tests.config.sample import SAMPLE
 
 INSIDE = Listen("127.0.0.1", 5060, name="inside")
 OUTSIDE = Listen("127.0.0.2", 5060, name="outside", listener="outside")
@@ -88,6 +92,37 @@ def test_a_trunk_behind_another_interface_is_told_of() -> None:
     assert find_misled(everywhere, "10.0.0.1", hops, lambda host, _: ways[host]) == {"far": "203.0.113.1"}
     for other in (replace(everywhere, advertise=("198.51.100.1", 5060)), replace(everywhere, host="10.0.0.1")):
         assert find_misled(other, "10.0.0.1", hops, lambda host, _: ways[host]) == {}
+
+
+TWO = '[{udp: "127.0.0.1:5060", name: inside}, {udp: "127.0.0.2:5060", name: outside}]'
+
+
+@pytest.mark.parametrize(
+    ("listen", "taken"),
+    [
+        (TWO, True),
+        (TWO.replace("inside", "lan"), True),  # a name of the first one is for trunks only
+        (f"{TWO[:-1]}, {{tcp: '127.0.0.1:5060'}}]", False),
+        (TWO.replace("127.0.0.2:5060", "127.0.0.2:5070"), False),
+        (TWO.replace("name: outside", "name: outside, advertise: 203.0.113.7"), False),
+        (TWO.replace("outside", "wan"), False),  # by which calls that are up remember it
+    ],
+)
+def test_a_reload_changes_what_trunks_use_and_no_listener(tmp_path: Path, listen: str, taken: bool) -> None:
+    plan = SAMPLE.replace('[{udp: "127.0.0.1:5060"}]', TWO)
+    running = compile_text(plan, "plan.yaml").dialplan
+    assert running is not None
+    moved = plan.replace(TWO, listen).replace('sip:192.0.2.30:5081"', 'sip:127.0.0.9:5081", listener: outside')
+    moved = moved.replace("sbc.carrier-b.example;transport=UDP", "192.0.2.20")
+    if "outside" not in listen:
+        moved = moved.replace(", listener: outside", "")
+    (tmp_path / "plan.yaml").write_text(moved)
+    if not taken:
+        with pytest.raises(ReloadError, match="'listen' differs from what this daemon listens on; restart it"):
+            prepare(tmp_path / "plan.yaml", running, {})
+        return
+    prepared = prepare(tmp_path / "plan.yaml", running, {})
+    assert prepared.placed.hops["hq-pbx"] == Hop("127.0.0.9", 5081, "udp", "outside")
 
 
 def open_all(*listen: Listen) -> list[Hop]:

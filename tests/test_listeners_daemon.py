@@ -6,10 +6,14 @@ Peers are scripted agents on sockets of this process; each notes from which addr
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,6 +141,12 @@ def make_scene(folder: Path, port: int, ends: ExitStack, **own: Hop) -> Scene:
     return Scene(folder, port, parties)
 
 
+def show_status(state: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "controller.cli", "status", "--state-dir", str(state), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return dict(json.loads(done.stdout))
+
+
 def test_calls_go_from_every_address_to_every_other_one_and_outlive_the_daemon(
     tmp_path: Path, free_port: int, ends: ExitStack
 ) -> None:
@@ -150,6 +160,7 @@ def test_calls_go_from_every_address_to_every_other_one_and_outlive_the_daemon(
                 f"udp:{OUTSIDE}:{free_port} outside",
                 f"udp:[{SIX}]:{free_port} six",
             ]
+            assert show_status(tmp_path / "state")["listen"] == ready["listen"]
             up = [(caller, callee, scene.call(caller, callee)) for caller, callee in CALLS for _ in range(2)]
             for caller, callee, call in up:
                 await scene.until("the ACK", lambda: scene.last(callee, call) == "acked")  # noqa: B023
