@@ -19,9 +19,10 @@ class Aliases:
     def find(self, hop: Hop, security: Security | None) -> Connection | None:
         """The connection that somebody opened who listens there and proves to be the one that we would call."""
         connection = self._known.get(hop) if self._known else None
-        if connection is None or security is None or not security.peer_at(*hop[:2]).accepts(connection.names):
+        if connection is None or security is None:
             return None
-        return connection
+        names = connection.names
+        return connection if security.peer_at(*hop[:2], lambda: names).accepts(names) else None
 
     def source_of(self, message: bytes, connection: Connection, core: Core) -> Hop:
         """Where a message comes from. Who has proved who it is may listen at another port than it calls from."""

@@ -88,12 +88,14 @@ def certificate_of(parsed: x509.Certificate) -> Certificate:
     )
 
 
-def check_names(certificate: Certificate, domains: tuple[str, ...]) -> None:
-    """The certificate must name all that is expected (RFC 5922 §7.2: whole, without wildcards); raises `CertificateError`."""
-    for domain in domains or ("",):
-        if domain not in certificate.names:
-            names = ", ".join([*sorted(certificate.names), *certificate.ignored][:3]) or "nobody in particular"
-            raise CertificateError(f"its certificate is for {names}, not for {domain or 'anybody that is known here'}")
+def check_names(certificate: Certificate, expected: tuple[str, ...], *, any_of: bool = False) -> None:
+    """The certificate must name all that is expected, or with ``any_of`` one of it (RFC 5922 §7.2: whole, without
+    wildcards); raises `CertificateError`."""
+    missing = [name for name in expected if name not in certificate.names]
+    if (expected and not missing) or (any_of and len(missing) < len(expected)):
+        return
+    names = ", ".join([*sorted(certificate.names), *certificate.ignored][:3]) or "nobody in particular"
+    raise CertificateError(f"its certificate is for {names}, not for {(*missing, 'anybody that is known here')[0]}")
 
 
 def expected_name(host: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -258,6 +258,11 @@ def connect(hop: Hop, listener: socket.socket, limits: Limits) -> socket.socket 
         sock.close()
         return None
     return sock
+
+
+def names_at(host: str, connections: Iterable[Connection]) -> set[str]:
+    """Whom those who called from a host have proved to be."""
+    return {name for each in connections if each.hop.host == host and not each.opened for name in each.names}
 
 
 def is_connected(sock: socket.socket) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from sip.accepting import Acceptor, Strangers
 from sip.aliases import Aliases
 from sip.certificate import Certificate
-from sip.connection import Connection, Core, Limits, Lost, connect, is_connected, tune, way_back
+from sip.connection import Connection, Core, Limits, Lost, connect, is_connected, names_at, tune, way_back
 from sip.errors import RemoteProtocolError
 from sip.framing import PING, PONG
 from sip.handshakes import Handshakes
@@ -374,7 +374,10 @@ class StreamEndpoint:
         security = self.security
         session = None
         if security is not None:
-            session = Session(security.peer_at(*hop[:2])) if opened else Session(None, security.server)
+            peer = (
+                security.peer_at(*hop[:2], lambda: names_at(hop.host, self._connections.values())) if opened else None
+            )
+            session = Session(peer, security.server)
         connection = self._connections[hop] = Connection(sock, hop, self._clock(), session, opened=opened)
         if self._sweep is None:
             self._sweep = self._loop.call_later(self._limits.sweep, self._on_sweep)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sip.certificate import Certificate, CertificateError, check_names, read_certificate
 
@@ -31,16 +31,18 @@ class Peer:
     """How connections to one address are secured.
 
     ``domains`` are the SIP domains (or IP addresses) that its certificate must name, each of them: several trunks may
-    share an address. The first is what we ask for (SNI).
+    share an address. The first is what we ask for (SNI). With ``any_of`` one of them is enough, and none is asked for.
     """
 
     context: ssl.SSLContext
     domains: tuple[str, ...] = ()
     verify: bool = True
+    any_of: bool = False
 
     def accepts(self, names: frozenset[str]) -> bool:
         """Whether a peer with these verified names is the one that is meant."""
-        return bool(self.domains) and all(domain in names for domain in self.domains)
+        enough = any if self.any_of else all
+        return bool(self.domains) and enough(domain in names for domain in self.domains)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,22 @@ class Security:
 
     server: ssl.SSLContext
     peers: Mapping[tuple[str, int], Peer]  # by the address of a trunk
-    others: Peer  # for any other address, which its certificate must name
+    others: Peer  # for any other address
 
-    def peer_at(self, host: str, port: int) -> Peer:
-        """What is expected of whoever listens there: a trunk, or what listens beside the only trunk of a host."""
+    def peer_at(self, host: str, port: int, proved: Callable[[], Iterable[str]] = tuple) -> Peer:
+        """What is expected of whoever listens there: the trunk, where it is one.
+
+        Within a dialog others are met: where a trunk or a caller listens beside. Those must name their address, or the
+        domain of a trunk at their host, or one that a caller from there has proved to be: ``proved`` is asked for those.
+        """
         peer = self.peers.get((host, port))
-        if peer is None:
-            beside = {id(peer): peer for (other, _), peer in self.peers.items() if other == host}
-            peer = next(iter(beside.values())) if len(beside) == 1 else replace(self.others, domains=(host,))
-        return peer
+        if peer is not None:
+            return peer
+        beside = [peer for (other, _), peer in self.peers.items() if other == host and peer.verify]
+        names = [domain for peer in beside for domain in peer.domains]
+        contexts = {peer.context for peer in beside}
+        context = contexts.pop() if len(contexts) == 1 else self.others.context
+        return Peer(context, tuple(dict.fromkeys((host, *names, *proved()))), any_of=True)
 
 
 class Session:
@@ -81,7 +90,7 @@ class Session:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._peer = peer
         if peer is not None:
-            name = peer.domains[0] if peer.domains else ""
+            name = peer.domains[0] if peer.domains and not peer.any_of else ""
             asked = name if name and not _ADDRESS.match(name) else None  # RFC 6066 §3: never an address
             self._object = peer.context.wrap_bio(self._in, self._out, server_hostname=asked)
         else:
@@ -116,7 +125,7 @@ class Session:
             try:
                 certificate = read_certificate(shown)
                 if self._peer is not None and self._peer.verify:
-                    check_names(certificate, self._peer.domains)
+                    check_names(certificate, self._peer.domains, any_of=self._peer.any_of)
             except CertificateError as error:
                 self.take()  # the end of our half of the handshake: it must not look done from there
                 raise TlsError(str(error)) from error

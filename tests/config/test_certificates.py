@@ -109,7 +109,10 @@ def test_trunks_at_one_address_must_all_be_there(workshop: Workshop) -> None:
     mixed = security.peer_at("192.0.2.9", 5071)
     assert (mixed.domains, mixed.verify) == (("sbc.example",), True), "checked, whatever stands beside it"
     stranger = security.peer_at("192.0.2.77", 5061)
-    assert (stranger.domains, stranger.verify) == (("192.0.2.77",), True)
+    assert (stranger.domains, stranger.verify, stranger.any_of) == (("192.0.2.77",), True, True)
+    beside = security.peer_at("192.0.2.9", 5099, lambda: ["caller.example"])
+    assert beside.domains == ("192.0.2.9", "one.example", "two.example", "sbc.example", "caller.example")
+    assert beside.any_of
 
 
 def test_a_machine_that_trusts_nobody_says_so(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:

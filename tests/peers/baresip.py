@@ -35,19 +35,40 @@ module_app ctrl_tcp.so
 """
 
 
+SECURE = """\
+sip_certificate {certificate}
+sip_cafile {authorities}
+sip_verify_server yes
+"""
+
+
 class Baresip(Child):
     """One phone. Events are waited for in order: those before the last one found are past."""
 
-    def __init__(self, user: str, folder: Path, ports: Ports, tone: Path, host: str = HOST, account: str = "") -> None:
-        """It rings until it is told to accept; ``tone`` is a WAV that it plays while it talks, ``account`` are parameters of its account."""
+    def __init__(
+        self,
+        user: str,
+        folder: Path,
+        ports: Ports,
+        tone: Path,
+        host: str = HOST,
+        account: str = "",
+        secure: tuple[Path, Path] | None = None,
+    ) -> None:
+        """It rings until it is told to accept; ``tone`` is a WAV that it plays while it talks, ``account`` are parameters
+        of its account. ``secure``: over TLS it shows the certificate and key in one file, and trusts those in another.
+        """
         self.port = ports.pick()  # with SIP over TLS on the next one
         self._control = self.port + 2
         rtp = ports.pick()
         home = folder / f"{user}.home"
         home.mkdir()
         numbers = {"port": self.port, "control": self._control, "rtp": rtp, "last_rtp": rtp + 3}
-        (home / "config").write_text(CONFIG.format(host=host, tone=tone, **numbers))
-        (home / "accounts").write_text(f"<sip:{user}@{host}>;regint=0;answermode=manual{account}\n")
+        config, kind = CONFIG.format(host=host, tone=tone, **numbers), ""
+        if secure is not None:
+            config, kind = SECURE.format(certificate=secure[0], authorities=secure[1]) + config, ";transport=tls"
+        (home / "config").write_text(config)
+        (home / "accounts").write_text(f"<sip:{user}@{host}{kind}>;regint=0;answermode=manual{account}\n")
         (home / "contacts").touch()
         super().__init__(user, ["baresip", "-f", str(home), "-s"], folder)
         self._host = host

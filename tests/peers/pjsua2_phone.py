@@ -31,12 +31,13 @@ class Softphone:
     user: str
     folder: Path
     ports: Ports
-    transport: str  # udp or tcp
+    transport: str  # udp, tcp or tls
     tone: Path  # WAV that it plays, over and over, while it talks
     listens: bool = False  # its Contact over TCP is where it listens, not the connection that it has opened
     says: str = ""  # the address in its SDP, wherever it listens: behind NAT they differ; "" where they do not
     host: str = HOST
     password: str = ""  # "" has none
+    secure: tuple[str, str, str] | None = None  # over TLS: its certificate, its key, whom it trusts: PEM files
     port: int = field(init=False)
     _child: Child = field(init=False)
     _next: int = 0  # the first line that is not past
@@ -45,7 +46,7 @@ class Softphone:
         self.port = self.ports.pick()
         settings: dict[str, object] = {"user": self.user, "port": self.port, "transport": self.transport}
         settings |= {"tone": str(self.tone), "listens": self.listens, "says": self.says or self.host}
-        settings |= {"host": self.host, "password": self.password}
+        settings |= {"host": self.host, "password": self.password, "secure": self.secure}
         settings["media"] = self.port + 2  # even, as RTP wants it, and the next one is RTCP's
         # Its SWIG wrappers warn of themselves on every import.
         command = [sys.executable, "-W", "ignore", str(SCRIPT), json.dumps(settings)]

@@ -108,9 +108,9 @@ class Phone(pj.Account):
         pj.Account.__init__(self)
         self.calls: list[Call] = []  # also keeps them from being collected
         config = pj.AccountConfig()
-        tcp = settings["transport"] == "tcp"
+        kind = "" if settings["transport"] == "udp" else f";transport={settings['transport']}"
         host = settings["host"]
-        config.idUri = f"sip:{settings['user']}@{host}:{settings['port']}" + (";transport=tcp" if tcp else "")
+        config.idUri = f"sip:{settings['user']}@{host}:{settings['port']}{kind}"
         if settings["password"]:
             name = settings["user"]
             config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", name, 0, settings["password"]))
@@ -182,8 +182,12 @@ def start(settings: dict[str, Any]) -> pj.Endpoint:
     transport = pj.TransportConfig()
     transport.port = settings["port"]
     transport.boundAddress = settings["host"]
-    kind = pj.PJSIP_TRANSPORT_TCP if settings["transport"] == "tcp" else pj.PJSIP_TRANSPORT_UDP
-    endpoint.transportCreate(kind, transport)
+    if secure := settings["secure"]:  # it shows who it is, and wants to know who we are
+        transport.tlsConfig.certFile, transport.tlsConfig.privKeyFile, transport.tlsConfig.CaListFile = secure
+        transport.tlsConfig.verifyServer = transport.tlsConfig.verifyClient = True
+        transport.tlsConfig.requireClientCert = True
+    kinds = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}
+    endpoint.transportCreate(kinds[settings["transport"]], transport)
     endpoint.libStart()
     endpoint.audDevManager().setNullDev()
     for codec in endpoint.codecEnum2():

@@ -407,6 +407,30 @@ def test_caller_who_proves_who_it_is_may_be_called_back_by_its_connection(
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("who", [CALLER, "stranger.example"])
+def test_caller_may_listen_elsewhere_at_its_host_as_whom_it_has_proved_to_be(
+    workshop: Workshop, good: Pair, caller: Pair, who: str
+) -> None:
+    """Its Contact is no trunk: what is asked of it within its call goes there, to it and to nobody else."""
+
+    async def scene() -> None:
+        async with listening(caller if who == CALLER else workshop.make("elsewhere", f"DNS:{who}")) as contact:
+            with TlsRig(secure(workshop, good, clients=True)) as rig:
+                rig.send(request(), contact.hop)
+                await rig.until(lambda: bool(rig.refused))
+                rig.core.refused.clear()
+                rig.refused.clear()
+                peer = await TlsPeer.to(rig, workshop, caller)
+                await peer.send(request())
+                await rig.until(lambda: bool(rig.core.received))
+                rig.send(request(), contact.hop)
+                await rig.until(lambda: bool(rig.secured or rig.refused))
+                assert bool(rig.secured) is (who == CALLER)
+                await peer.close()
+
+    asyncio.run(scene())
+
+
 def test_quiet_trunk_is_asked_and_must_answer_if_it_ever_did(workshop: Workshop, good: Pair) -> None:
     async def scene() -> None:
         async with listening(good) as trunk:
