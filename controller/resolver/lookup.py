@@ -35,6 +35,7 @@ SERVICES = {"udp": "SIP+D2U", "tcp": "SIP+D2T", "tls": "SIPS+D2T"}
 SRV_NAMES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
 PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 
+RESOLV_CONF = "/etc/resolv.conf"
 AT_ONCE = 50  # names that are looked up at a time
 HOSTS_TTL = 30.0  # seconds: the hosts file has none
 
@@ -65,7 +66,11 @@ class Lookup:
     async def _find_all(self, questions: Sequence[Question]) -> dict[Question, Found]:
         hosts = read_hosts(self.hosts_file)
         room = asyncio.Semaphore(AT_ONCE)
-        resolver = _make_resolver(self.settings)
+        try:
+            resolver = _make_resolver(self.settings)
+        except (dns.exception.DNSException, ValueError, OSError) as error:
+            failed = LookupFailed(f"the system names no DNS server ({error})")
+            return {question: _from_hosts(question, hosts) or failed for question in questions}
 
         async def find(question: Question) -> Found:
             async with room:
@@ -100,10 +105,7 @@ class Lookup:
 
 
 def _make_resolver(settings: Dns) -> dns.asyncresolver.Resolver:
-    try:
-        resolver = dns.asyncresolver.Resolver(configure=not settings.servers)
-    except dns.exception.DNSException as error:
-        raise LookupFailed(f"the system names no DNS server: {error}") from error
+    resolver = dns.asyncresolver.Resolver(RESOLV_CONF, configure=not settings.servers)
     if settings.servers:
         resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in settings.servers]
     resolver.lifetime = settings.timeout

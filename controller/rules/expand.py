@@ -14,9 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from controller.types import Address, Chain, Dialplan, Path, Route, Site, Stage, Target, Trunk
+from controller.types import Address, Chain, Dialplan, Path, Route, Site, Target, Trunk
 
 Addresses = Mapping[str, Sequence[Address]]
+
+
+class _Several:
+    """A name with several addresses: its trunks, each with what its name adds, and whether their order is drawn."""
+
+    def __init__(self, name: str, trunks: Sequence[Trunk]) -> None:
+        self.names = [(trunk.name, trunk.name.removeprefix(name)) for trunk in trunks]
+        self.drawn = len({trunk.rank for trunk in trunks}) < len(trunks)
 
 
 def expand(dialplan: Dialplan, addresses: Addresses) -> Dialplan:
@@ -24,14 +32,15 @@ def expand(dialplan: Dialplan, addresses: Addresses) -> Dialplan:
     if not any(addresses.get(name) for name in dialplan.trunks):
         return dialplan
     family = {name: _expand_trunk(trunk, addresses.get(name, ())) for name, trunk in dialplan.trunks.items()}
-    several = {name: trunks for name, trunks in family.items() if len(trunks) > 1}
+    several = {name: _Several(name, trunks) for name, trunks in family.items() if len(trunks) > 1}
     trunks = MappingProxyType({trunk.name: trunk for trunks in family.values() for trunk in trunks})
     if not several:
         return replace(dialplan, trunks=trunks)
+    done: dict[int, Target] = {}
     return replace(
         dialplan,
         trunks=trunks,
-        chains=MappingProxyType({name: _expand_chain(chain, several) for name, chain in dialplan.chains.items()}),
+        chains=MappingProxyType({name: _expand_chain(chain, several, done) for name, chain in dialplan.chains.items()}),
         sites=MappingProxyType({name: _expand_site(site, several) for name, site in dialplan.sites.items()}),
         outbound=MappingProxyType(
             {prefix: _expand_callers(routes, several) for prefix, routes in dialplan.outbound.items()}
@@ -81,35 +90,43 @@ def _name(trunk: str, address: Address) -> str:
     return f"{trunk}/{host}:{address.port}{transport}"
 
 
-def _expand_chain(chain: Chain, several: Mapping[str, Sequence[Trunk]]) -> Chain:
+def _expand_chain(chain: Chain, several: Mapping[str, _Several], done: dict[int, Target]) -> Chain:
     if not any(path.trunk in several for stage in chain.stages for target in stage.targets for path in target.paths):
         return chain
-    return replace(chain, stages=tuple(_expand_stage(stage, several) for stage in chain.stages))
+    stages = tuple(
+        replace(stage, targets=tuple(_expand_target(target, several, done) for target in stage.targets))
+        for stage in chain.stages
+    )
+    return replace(chain, stages=stages)
 
 
-def _expand_stage(stage: Stage, several: Mapping[str, Sequence[Trunk]]) -> Stage:
-    return replace(stage, targets=tuple(_expand_target(target, several) for target in stage.targets))
-
-
-def _expand_target(target: Target, several: Mapping[str, Sequence[Trunk]]) -> Target:
+def _expand_target(target: Target, several: Mapping[str, _Several], done: dict[int, Target]) -> Target:
+    """``done`` has those of an endpoint that stands in many stages, by what it was made of."""
+    known = done.get(id(target))
+    if known is not None:
+        return known
     paths: list[Path] = []
     drawn = False
     for path in target.paths:
-        trunks = several.get(path.trunk, ())
+        found = several.get(path.trunk)
+        if found is None:
+            paths.append(path)
+            continue
+        drawn |= found.drawn
         paths += [
-            replace(path, name=f"{path.name}{trunk.name.removeprefix(path.trunk)}", trunk=trunk.name, group=path.trunk)
-            for trunk in trunks
-        ] or [path]
-        drawn |= len({trunk.rank for trunk in trunks}) < len(trunks)
-    return replace(target, paths=tuple(paths), drawn=drawn)
+            Path(f"{path.name}{suffix}", path.endpoint, trunk, path.address, path.cancellable, path.trunk)
+            for trunk, suffix in found.names
+        ]
+    done[id(target)] = expanded = replace(target, paths=tuple(paths), drawn=drawn)
+    return expanded
 
 
-def _expand_site(site: Site, several: Mapping[str, Sequence[Trunk]]) -> Site:
-    members = ([trunk.name for trunk in several[name]] if name in several else [name] for name in site.pbx)
-    return replace(site, pbx=tuple(name for each in members for name in each))
+def _expand_site(site: Site, several: Mapping[str, _Several]) -> Site:
+    members = ([trunk for trunk, _ in several[name].names] if name in several else [name] for name in site.pbx)
+    return replace(site, pbx=tuple(trunk for each in members for trunk in each))
 
 
-def _expand_callers(routes: Mapping[str, Route], several: Mapping[str, Sequence[Trunk]]) -> Mapping[str, Route]:
+def _expand_callers(routes: Mapping[str, Route], several: Mapping[str, _Several]) -> Mapping[str, Route]:
     """A call comes from an address; the name of the trunk still says who may, for whoever asks."""
-    more = {trunk.name: route for name, route in routes.items() for trunk in several.get(name, ())}
+    more = {trunk: route for name, route in routes.items() if name in several for trunk, _ in several[name].names}
     return MappingProxyType({**routes, **more})

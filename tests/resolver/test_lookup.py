@@ -9,6 +9,7 @@ from pathlib import Path
 import dns.rcode
 import pytest
 
+from controller.resolver import lookup as lookup_module
 from controller.resolver.belief import MAX_ADDRESSES, MAX_RETRY
 from controller.resolver.book import show_address
 from controller.resolver.lookup import Lookup
@@ -227,6 +228,19 @@ def test_the_second_server_is_asked_where_the_first_is_silent(server: Server, tm
         dead.ill = silent
         lookup = Lookup(Dns((dead.address, server.address), timeout=0.6), tmp_path / "hosts")
         assert isinstance(ask(lookup, name()), Answer)
+
+
+@pytest.mark.parametrize("text", [None, "", "nameserver 256.1.1.1 extra\n\x00\n", "options timeout:x\n"])
+def test_a_system_without_a_dns_server_still_has_its_hosts_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    (tmp_path / "hosts").write_text("10.0.0.7 pbx.example\n")
+    if text is not None:
+        (tmp_path / "resolv.conf").write_text(text)
+    monkeypatch.setattr(lookup_module, "RESOLV_CONF", str(tmp_path / "resolv.conf"))
+    found = Lookup(Dns(), tmp_path / "hosts").find_all([name("pbx.example"), name()])
+    assert isinstance(found[name("pbx.example")], Answer)
+    assert str(found[name()]).startswith("the system names no DNS server")
 
 
 def test_a_lie_is_an_answer_like_any_other(lookup: Lookup, server: Server) -> None:
