@@ -25,8 +25,8 @@ DID = "+15557000"
 
 
 def make_engine() -> Engine:
-    """An engine with two trunks and one chain, nothing probed."""
-    trunks = {n: Trunk(n, "127.0.0.1", p, probe=None) for n, p in (("pbx", 5071), ("carrier", 5072))}
+    """An engine with two trunks to ring, one that calls, and one chain, nothing probed."""
+    trunks = {n: Trunk(n, "127.0.0.1", p, probe=None) for n, p in (("pbx", 5071), ("carrier", 5072), ("caller", 5090))}
     path = Path("desk via pbx", "desk", "pbx", "sip:100@127.0.0.1:5071")
     other = Path("mobile via carrier", "mobile", "carrier", "sip:+15550100@127.0.0.1:5072")
     stages = (Stage((Target("desk", (path,)),)), Stage((Target("mobile", (other,)),)))
