@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -85,8 +85,11 @@ def daemon(dialplan: str) -> Iterator[subprocess.Popen[bytes]]:
             log.close()
 
 
-def call_load(rate: int, seconds: int) -> tuple[float, int, int, int]:
-    """(CPU seconds per call, calls, failed calls, retransmissions) at this rate."""
+def call_load(
+    rate: int, seconds: int, beside: Callable[[int], subprocess.Popen[str]] | None = None
+) -> tuple[float, int, int, int]:
+    """(CPU seconds per call, calls, failed calls, retransmissions) at this rate; ``beside`` starts what else happens to
+    the port of the daemon."""
     proxy, callee, spare, caller = free_ports(4)
     with daemon(DIALPLAN.format(proxy=proxy, callee=callee, spare=spare)) as process:
         bounds = ["-nostdin", "-timeout", str(seconds + 30)]
@@ -95,6 +98,7 @@ def call_load(rate: int, seconds: int) -> tuple[float, int, int, int]:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
+            other = beside(proxy) if beside is not None else None
             time.sleep(1.0)
             before = cpu_seconds(process.pid)
             load = subprocess.run(
@@ -106,6 +110,8 @@ def call_load(rate: int, seconds: int) -> tuple[float, int, int, int]:
         finally:
             answer.terminate()
             answer.wait(10)
+            if other is not None:
+                other.communicate()
     good = _count(load.stdout, r"Successful call\s*\|\s*\d+\s*\|\s*(\d+)")
     bad = _count(load.stdout, r"Failed call\s*\|\s*\d+\s*\|\s*(\d+)")
     lines = re.findall(r"(?:INVITE|BYE) -+>\s+(?:\S+\s+)?\d+\s+(\d+)", load.stdout)
