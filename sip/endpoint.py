@@ -158,7 +158,8 @@ class UdpEndpoint:
             self._flush()
             if self._core is None:  # closed meanwhile
                 return
-        self._tell_queue(at, filled(sock))
+        # A queue of junk is no reason to turn calls away: that would not make it shorter.
+        self._tell_queue(at, filled(sock) if received >= DRAIN else 0.0)
 
     def _tell_queue(self, at: _Socket, share: float) -> None:
         at.filled = share
