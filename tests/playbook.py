@@ -48,10 +48,18 @@ MAX_DEADLINES = 1000  # on the way to one `at`: a run that never comes to rest m
 
 
 def target(text: str, *, cancellable: bool = True) -> Target:
-    """A target from "anna/t1,t2": its endpoint and the trunks of its paths; one trunk of the same name by default."""
+    """A target from "anna/t1,t2": its endpoint and the trunks of its paths; one trunk of the same name by default. "a/1"
+    and "a/2" among them are addresses of a."""
     endpoint, _, trunks = text.strip().partition("/")
     paths = [
-        Path(f"{endpoint} via {trunk}", endpoint, trunk, f"sip:{endpoint}@{trunk}.example", cancellable)
+        Path(
+            f"{endpoint} via {trunk}",
+            endpoint,
+            trunk,
+            f"sip:{endpoint}@{trunk.partition('/')[0]}.example",
+            cancellable,
+            trunk.partition("/")[0] if "/" in trunk else "",
+        )
         for trunk in (trunks or endpoint).replace(" ", "").split(",")
     ]
     return Target(endpoint, tuple(paths))

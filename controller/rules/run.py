@@ -24,6 +24,7 @@ from typing import Any
 
 from controller.rules.attempt import Attempt, AttemptState, dump_attempt, load_attempt
 from controller.rules.plain import dump_plan, load_plan
+from controller.rules.turn import choose_path
 from controller.rules.verdicts import MERGED, judge
 from controller.types import (
     ANYTHING,
@@ -361,9 +362,8 @@ class Run:
         stage = self.plan.stages[stage_index]
         target = stage.targets[target_index]
         cursor = self.cursors[stage_index][target_index]
-        path_index = next(  # a trunk that went down meanwhile is passed over, unless it is all there is
-            (i for i in range(cursor, len(target.paths)) if target.paths[i].trunk not in self.lost), cursor
-        )
+        stuck = {self._path(a).group for a in self.attempts.values() if a.cause == NO_PROGRESS}
+        path_index = choose_path(target.paths, cursor, self.lost, stuck)
         path = target.paths[path_index]
         self.cursors[stage_index][target_index] = path_index + 1
         attempt = Attempt(
