@@ -23,7 +23,7 @@ DIALPLAN = """\
 version: 1
 listen: [{{udp: "127.0.0.1:{proxy}"}}, {{tcp: "127.0.0.1:{proxy}"}}]
 trunks:
-  home: {{uri: "sip:127.0.0.1:{baresip};transport={transport}"}}
+  home: {{uri: "sip:127.0.0.1:{baresip};transport={transport}", caller_id: own, diversion: true}}
   other: {{uri: "sip:127.0.0.1:{other}", probe: off}}
 endpoints:
   baresip: {{user: "100", via: [home]}}

@@ -36,7 +36,7 @@ version: 1
 listen: [{{udp: "127.0.0.1:{proxy}"}}, {{tcp: "127.0.0.1:{proxy}"}}]
 defaults: {{no_reply: 500ms, no_progress: 1s}}
 trunks:
-  pbx: {{uri: "sip:127.0.0.1:{pbx};transport={transport}", probe: off}}
+  pbx: {{uri: "sip:127.0.0.1:{pbx};transport={transport}", probe: off, caller_id: own, trusted: false}}
   other: {{uri: "sip:127.0.0.1:{other}", probe: off}}
 endpoints:
   desk: {{user: "100", via: [pbx]}}

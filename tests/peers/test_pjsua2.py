@@ -23,7 +23,7 @@ DIALPLAN = """\
 version: 1
 listen: [{{udp: "127.0.0.1:{proxy}"}}, {{tcp: "127.0.0.1:{proxy}"}}]
 trunks:
-  desk-pbx: {{uri: "{desk}"}}
+  desk-pbx: {{uri: "{desk}", caller_id: own, trusted: false, history_info: true}}    # sees another caller than there is
   colleague-pbx: {{uri: "{colleague}"}}
 endpoints:
   desk: {{user: "100", via: [desk-pbx]}}
