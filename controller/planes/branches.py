@@ -6,8 +6,6 @@ is put on here (`border`), and in `dialogs` for what follows within the call.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from controller.planes.border.diversion import Why, why_diverted
 from controller.planes.border.dress import Dress, make_dress
 from controller.planes.border.early import forgo_reliability
@@ -58,6 +56,7 @@ class Branches:
             invite = invite.copy()
             put_sdp(invite, attempt.sdp)
         media = ("o" if invite.body else "d") + attempt.leg if attempt.leg else ""
+        dress = self._dress(call, attempt, hop)
         passport = SealedRoute(
             invite.from_tag,
             caller,
@@ -67,13 +66,12 @@ class Branches:
             first=invite.cseq[0] if asked else None,
             caller_trunk=source.name if source is not None and source.auth is not None else "",
             media=media,
+            caller_as=dress.caller_as if dress is not None else None,
+            callee_as=dress.callee_as if dress is not None else None,
         )
-        dress = self._dress(call, attempt, hop)
         note = ""  # behind the branch in our Via
-        if dress is not None:
-            passport = replace(passport, caller_as=dress.caller_as, callee_as=dress.callee_as)
-            if dress.note is not None:
-                note = element.write_note(dress.note, invite.call_id)
+        if dress is not None and dress.note is not None:
+            note = element.write_note(dress.note, invite.call_id)
         address = secured(path.address) if call.is_sips else path.address
         sips = call.is_sips, address.startswith("sips:")
         route = element.record_route(invite.call_id, passport, hop, sips)
