@@ -13,6 +13,8 @@ from controller.types import Auth, Trunk
 from sip.account import Account
 from sip.digest import Algorithm
 
+CONFIRMED = 2  # refusals in a row
+
 
 class Accounts:
     """By name of the trunk, those of the current dialplan; calls that are up on one that left are not let in any more."""
@@ -21,7 +23,7 @@ class Accounts:
         """``cnonce_of`` makes our nonce of theirs (`sip.element.Element.cnonce_of`)."""
         self._cnonce_of = cnonce_of
         self._accounts: dict[str, tuple[Auth, Account]] = {}
-        self.refused: list[tuple[str, str]] = []  # trunk, and why it was not answered or did not take the answer
+        self.refused: list[tuple[str, str]] = []  # trunk, and why it does not let us in
 
     def swap(self, trunks: Mapping[str, Trunk]) -> None:
         """Use these from now on."""
@@ -40,6 +42,13 @@ class Accounts:
         known = self._accounts.get(common_name(trunk))
         return known[1] if known is not None else None
 
+    def note_refusal(self, trunk: str, why: str) -> None:
+        """A challenge of a trunk was not answered, or the answer not taken. Whoever is called may bring that about, so it
+        is told when it happens twice in a row."""
+        account = self.find(trunk)
+        if account is not None and account.refusals >= CONFIRMED:
+            self.refused.append((trunk, why))
+
     def _open(self, auth: Auth) -> Account:
         allowed = frozenset(Algorithm(name) for name in auth.algorithms)
-        return Account(auth.user, auth.password, self._cnonce_of, realm=auth.realm, allowed=allowed)
+        return Account(auth.user, auth.password, self._cnonce_of, realms=auth.realms, allowed=allowed)

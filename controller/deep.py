@@ -274,6 +274,9 @@ class DeepProber:
         call.status = max(call.status, status)
         if status < 200 or (status in (401, 407) and self._try_again(call, response, now)):
             return
+        account = self._accounts.find(_name(call))
+        if account is not None and status not in (401, 407):
+            account.refusals = 0
         if status < 300:
             self._release(call, response, now)
         expected = (200 if status < 300 else status) in call.watch.deep.expect
@@ -287,7 +290,7 @@ class DeepProber:
             return False
         why = account.learn(response, call.tried)
         if why:
-            self._accounts.refused.append((_name(call), why))
+            self._accounts.note_refusal(_name(call), why)
             return False
         if call.transaction is not None:
             call.transaction.user = None  # what is left of it is its own business

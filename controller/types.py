@@ -293,7 +293,7 @@ class Auth:
 
     user: str
     password: str = field(repr=False)
-    realm: str = ""  # the only one that gets an answer, "" for any
+    realms: tuple[str, ...] = ()  # those that get an answer; (): the first that asks
     algorithms: tuple[str, ...] = ("MD5", "SHA-256", "SHA-512-256")  # those that may be used
 
 

@@ -8,23 +8,30 @@ When a challenge is answered (RFC 7616 §3.3, §3.4): if the request had no cred
 changed since; `MAX_ANSWERS` times for one realm. A challenge with the very nonce that was just used means that the
 password is wrong, unless it says ``stale``.
 
+Who is answered: whoever asks first. A proxy passes on what somebody behind it says, so whoever is called may ask for
+credentials as well, and from an answer he could guess the password at leisure. So a challenge in a realm of its own is
+answered if the request had no credentials at all; one that comes in spite of credentials for another realm is not, but
+where these went ahead the request is sent once more without any, to hear who asks first. Where realms are named, only
+they get an answer. He may also pretend to be of the right realm and refuse what he gets; so a refusal is one when it
+is the second in a row (`refusals`).
+
 The cnonce is computed from the nonce: one for each, so that a server which makes the session key of ``-sess`` once per
 nonce and one that makes it per request agree, and an INVITE that is sent again by another life of us has the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sip.digest import MAX_COUNT, Algorithm, Challenge, choose, hash_a1, make_credentials, parse_challenges, realm_of
 from sip.message import Request, Response
 
 #: Answers to one realm within one request: its challenge, and one more when the nonce was old.
 MAX_ANSWERS = 2
-#: How often a request is sent again with other credentials: a proxy and whoever is behind it may both ask.
+#: How often a request is sent again: credentials that went ahead were of another realm, none, an old nonce.
 MAX_TRIES = 3
-#: Realms that are remembered; they come from the other side.
-MAX_REALMS = 4
+#: Challenges that are remembered; their realms are the other side's to choose.
+MAX_KNOWN = 4
 
 _Key = tuple[str, str]  # header for the answer, realm
 
@@ -32,10 +39,12 @@ _Key = tuple[str, str]  # header for the answer, realm
 class Tried:
     """What has been tried for one request."""
 
-    __slots__ = ("answers", "count", "sent")
+    __slots__ = ("answers", "bare", "count", "own", "sent")
 
     def __init__(self) -> None:
         self.count = 0  # tries after the first
+        self.bare = False  # the next try has no credentials
+        self.own: Collection[str] = ()  # the realms that were asked for when there were none
         self.sent: dict[_Key, str] = {}  # the nonces that were answered with the last try
         self.answers: dict[_Key, int] = {}  # challenges that were taken up
 
@@ -60,30 +69,39 @@ class Account:
         password: str,
         cnonce_of: Callable[[str], str],
         *,
-        realm: str = "",
+        realms: Collection[str] = (),
         allowed: frozenset[Algorithm] = frozenset(Algorithm),
     ) -> None:
-        """``realm`` is the only one that gets an answer, "" for any; ``cnonce_of`` makes a cnonce of a nonce."""
+        """``realms`` are those that get an answer, none named: whoever asks first; ``cnonce_of`` makes a cnonce of a
+        nonce."""
         self._user = user
         self._password = password
         self._cnonce_of = cnonce_of
-        self._realm = realm
+        self._realms = realms
         self._allowed = allowed
-        self._known: dict[_Key, _Known] = {}  # the one that asked last at the end
+        self._known: dict[_Key, _Known] = {}
+        self.refusals = 0  # requests whose credentials were refused since the last that was let in
 
     def learn(self, response: Response, tried: Tried) -> str:
         """Take in a 401 or 407 to a request. "" when it is worth another try, else why it is not, for people."""
         asked = parse_challenges(response)
-        mine = [challenge for challenge in asked if self._realm in ("", challenge.realm)]
+        if not asked:
+            return f"{response.status} without a digest challenge that can be answered"
+        realms = self._realms or self._realms_of(asked, tried)
+        mine = [challenge for challenge in asked if challenge.realm in realms]
+        if not mine:
+            if self._realms or tried.own or tried.count >= MAX_TRIES:
+                return f"credentials asked for in the realm {asked[0].realm[:40]!r}, which is not that of the account"
+            tried.bare = True
+            tried.count += 1
+            return ""
         wanted = choose(mine, self._allowed)
         if not wanted:
-            if not asked:
-                return f"{response.status} without a digest challenge that can be answered"
-            if not mine:
-                return f"credentials asked for in the realm {asked[0].realm[:40]!r}, which is not the one of 'auth'"
+            self.refusals += 1
             return f"credentials asked for by {mine[0].algorithm.value}, which 'auth' does not allow"
         if tried.count >= MAX_TRIES:
-            return "credentials asked for again and again"
+            self.refusals += 1
+            return f"credentials asked for again and again in the realm {wanted[0].realm[:40]!r}"
         fresh = False
         for challenge in wanted:
             key = challenge.header, challenge.realm
@@ -99,6 +117,7 @@ class Account:
         if fresh:
             tried.count += 1
             return ""
+        self.refusals += 1
         for challenge in wanted:
             self._known.pop((challenge.header, challenge.realm), None)
         return f"credentials refused in the realm {wanted[0].realm[:40]!r}"
@@ -107,7 +126,10 @@ class Account:
         """Put all credentials that we have into a request that is about to leave; those that it has for the same realms
         go. Returns the lines that were added."""
         tried.sent = {}
-        added = []
+        added: list[str] = []
+        if tried.bare:
+            tried.bare = False
+            return added
         for key, known in self._known.items():
             challenge = known.challenge
             if known.count >= MAX_COUNT:
@@ -127,6 +149,13 @@ class Account:
             tried.sent[key] = challenge.nonce
         return added
 
+    @staticmethod
+    def _realms_of(asked: Collection[Challenge], tried: Tried) -> Collection[str]:
+        """Those that may be answered in this request, where none are named."""
+        if not tried.sent and not tried.own:
+            tried.own = {challenge.realm for challenge in asked}
+        return tried.own or {realm for _, realm in tried.sent}
+
     def _keep(self, key: _Key, challenge: Challenge) -> None:
         known = self._known.pop(key, None)
         if (
@@ -137,7 +166,7 @@ class Account:
             ha1 = hash_a1(challenge.algorithm, self._user, challenge.realm, self._password)
             known = _Known(challenge, ha1)
         self._known[key] = known
-        if len(self._known) > MAX_REALMS:
+        if len(self._known) > MAX_KNOWN:
             del self._known[next(iter(self._known))]
 
 

@@ -54,4 +54,4 @@ def compile_auth(model: AuthModel | None) -> Auth | None:
     """What becomes of it, None where there is none."""
     if model is None:
         return None
-    return Auth(model.user, model.password, model.realm, tuple(dict.fromkeys(model.algorithms)))
+    return Auth(model.user, model.password, tuple(dict.fromkeys(model.realm)), tuple(dict.fromkeys(model.algorithms)))

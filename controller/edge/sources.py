@@ -76,6 +76,10 @@ class Sources:
             return True
         return bool(self._proved) and any(name in self._certified for name in self._proved.get(source, ()))
 
+    def has(self, trunk: str, host: str) -> bool:
+        """Whether an address is one of this trunk, by the operator's name for it."""
+        return any(common_name(claim.trunk) == trunk for claim in self._claims_at(host))
+
     def trunk_of(self, source: Hop) -> str:
         """The trunk that a packet really came from, "" where that is not one and certain.
 

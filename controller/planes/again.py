@@ -23,8 +23,8 @@ class Again:
     def handle(self, call: Call, attempt: Attempt, event: BranchFailed, now: float) -> bool:
         """Try once more in the place of a branch that failed. False if there is nothing left to do for it."""
         context = event.context
-        branch = context.branches[event.branch]
-        if context.final or branch.cancel_wanted:
+        branch = context.branches.get(event.branch)
+        if branch is None or context.final or branch.cancel_wanted:
             return False
         if not event.status and attempt.fallback is not None:
             (request, hop, attempt.tries), attempt.fallback = attempt.fallback, None

@@ -66,6 +66,7 @@ from sip.element import MAX_DATAGRAM, Element
 from sip.errors import RemoteProtocolError
 from sip.fork import (
     Branch,
+    BranchAnswered,
     BranchFailed,
     BranchProgressed,
     BranchReleased,
@@ -117,7 +118,7 @@ class EmbeddedPlane:
             "loops": 0,
         }
         self.called = Called(self._peers, switchboard, self.phones)
-        self._legs = Legs(element, accounts or Accounts(element.cnonce_of))
+        self._legs = Legs(element, accounts or Accounts(element.cnonce_of), self._peers)
         dialogs = Dialogs(element, self._peers, self._legs, self.counters)
         self._sessions = Sessions(switchboard, self.evidence)
         self.anchoring = Anchoring(self._layer, element, deadlines, self._peers)
@@ -361,6 +362,8 @@ class EmbeddedPlane:
             self._tell(call, AttemptFailed(event.branch, cause), now)
             return
         self.evidence.note_life(attempt, now)
+        if attempt.tries is not None and (isinstance(event, BranchAnswered) or event.status > 100):
+            attempt.tries.let_in()
         if isinstance(event, BranchProgressed):
             alerting = 180 <= event.status < 190
             if alerting:

@@ -64,6 +64,12 @@ class Peers:
         written = address_in(trunk)
         return self._homes.get(trunk) or (Hop(*written) if written else None)
 
+    def speaks_for(self, trunk: str, host: str) -> bool:
+        """Whether whoever is at an address may be told what is between us and a trunk: it is one of its own, in this life,
+        or its `sources` name it. Anybody else may have put himself there by a Contact."""
+        trunk = common_name(trunk)
+        return host in self._hosts.get(trunk, ()) or self.sources.has(trunk, host)
+
     def may_reach(self, hop: Hop, home: Hop | None, trunk: str = "") -> bool:
         """Whether a dialog may lead to ``hop``: to its own trunk or to none. Other trunks trust our address, and it
         was not meant for them. ``home`` is where it began, ``trunk`` the one whose hosts of this life are all right."""

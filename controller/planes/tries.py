@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from controller.credentials import Accounts
+from controller.planes.peers import Peers
 from sip import sequence
 from sip.account import MAX_TRIES, Account, Tried
 from sip.element import Element
@@ -32,12 +33,12 @@ class Tries:
 
     __slots__ = (
         "_account",
+        "_accounts",
         "_guesses",
         "_leg",
         "_make_via",
         "_plain",
         "_rack",
-        "_refused",
         "_tried",
         "hop",
         "key",
@@ -46,10 +47,13 @@ class Tries:
         "trunk",
     )
 
-    def __init__(self, accounts: Accounts, leg: Leg, plain: Request, hop: Hop, make_via: ViaMaker) -> None:
-        """``plain`` is the request as it would leave without all this."""
-        self._account: Account | None = accounts.find(leg.trunk)
-        self._refused = accounts.refused
+    def __init__(
+        self, accounts: Accounts, account: Account | None, leg: Leg, plain: Request, hop: Hop, make_via: ViaMaker
+    ) -> None:
+        """``plain`` is the request as it would leave without all this; ``account`` is None where it goes to somebody who
+        must not get credentials."""
+        self._accounts = accounts
+        self._account = account
         self._leg = leg
         self._plain = plain
         self._make_via = make_via
@@ -90,17 +94,21 @@ class Tries:
         self.number += 1
         return self.request()
 
+    def let_in(self) -> None:
+        """The other side answered something else than a challenge."""
+        if self._account is not None:
+            self._account.refusals = 0
+
     def guess(self, rack: tuple[int, int, str], guesses: list[int]) -> None:
         """It is a PRACK about an INVITE of which one of these tries was answered; ask before `request`."""
         self._rack, self._guesses = rack, guesses
 
     def _learn(self, response: Response) -> bool:
         if self._account is None:
-            why = f"credentials asked for with {response.status}, and the dialplan has no 'auth' for it any more"
-        else:
-            why = self._account.learn(response, self._tried)
+            return False
+        why = self._account.learn(response, self._tried)
         if why:
-            self._refused.append((self.trunk, why))
+            self._accounts.note_refusal(self.trunk, why)
         return not why
 
 
@@ -115,14 +123,17 @@ class Leg(NamedTuple):
 class Legs:
     """Makes the requests of such legs, and remembers the tries of INVITEs."""
 
-    def __init__(self, element: Element, accounts: Accounts) -> None:
+    def __init__(self, element: Element, accounts: Accounts, peers: Peers) -> None:
         self._element = element
+        self._peers = peers
         self.accounts = accounts
         self._noted: dict[InviteKey, tuple[int, list[str]]] = {}
 
     def begin(self, leg: Leg, plain: Request, hop: Hop, make_via: ViaMaker) -> Tries:
         """The tries of a request; ``plain`` is the copy that would leave without all this."""
-        tries = Tries(self.accounts, leg, plain, hop, make_via)
+        # Whoever asks elsewhere, where a Contact may have led, would get what a password can be guessed from.
+        account = self.accounts.find(leg.trunk) if self._peers.speaks_for(leg.trunk, hop.host) else None
+        tries = Tries(self.accounts, account, leg, plain, hop, make_via)
         rack = sequence.rack_of(plain) if "rack" in plain.names else None
         if rack is not None:
             tries.guess(rack, self._tries_of((plain.call_id, plain.from_tag, rack[1]), leg))
@@ -146,7 +157,9 @@ class Legs:
 
     def say_goodbye_again(self, goodbye: Goodbye, response: Response) -> Goodbye | None:
         """A BYE of ours to somebody who answered in vain, again if it was challenged, else None."""
-        account = self.accounts.find(goodbye.owner) if response.status in (401, 407) else None
+        if response.status not in (401, 407) or not self._peers.speaks_for(goodbye.owner, goodbye.hop.host):
+            return None
+        account = self.accounts.find(goodbye.owner)
         if account is None:
             return None
         tried = goodbye.tried or Tried()

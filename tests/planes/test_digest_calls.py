@@ -76,17 +76,20 @@ def test_the_next_call_needs_no_second_round_trip() -> None:
 
 def test_refused_credentials_lead_to_the_next_path_and_are_said() -> None:
     bench = Bench(asking=["t1"])
-    (invite,) = requests(bench.call())
-    for nonce in ("n1", "n2"):
-        ((again, _),) = ask(bench, invite, challenge(nonce))
-        assert isinstance(again, Request)
-        invite = again
-    sent = ask(bench, invite, challenge("n3"))
-    assert [hop for _, hop in sent] == [T2]
+    for number in (1, 2):
+        assert bench.accounts.refused == []
+        (invite,) = requests(bench.call(branch=f"z9hG4bK-caller-{number}", call_id=f"call-{number}"))
+        for nonce in ("n1", "n2"):
+            ((again, _),) = ask(bench, invite, challenge(f"{nonce}-{number}"))
+            assert isinstance(again, Request)
+            invite = again
+        sent = ask(bench, invite, challenge("n3"))
+        assert [hop for _, hop in sent] == [T2]
+        bench.answer(requests(sent)[0], 486, T2)
     assert bench.accounts.refused == [("t1", "credentials refused in the realm 'carrier'")]
-    bench.answer(requests(sent)[0], 486, T2)
-    assert [attempt.cause for attempt in bench.record.attempts] == ["407", "486"]
-    assert bench.record.status == 486
+    for record in bench.plane.records:
+        assert [attempt.cause for attempt in record.attempts] == ["407", "486"]
+        assert record.status == 486
 
 
 def test_a_challenge_that_nobody_answers_is_not_for_the_caller() -> None:
@@ -94,7 +97,31 @@ def test_a_challenge_that_nobody_answers_is_not_for_the_caller() -> None:
     (invite,) = requests(bench.call())
     sent = ask(bench, invite, 'Proxy-Authenticate: Basic realm="carrier"')
     assert statuses(sent) == [480]
-    assert bench.accounts.refused == [("t1", "407 without a digest challenge that can be answered")]
+
+
+def test_whoever_is_called_gets_no_credentials() -> None:
+    """He may say 407 as well, and the trunk passes it on."""
+    bench = Bench(stage("anna/t1"), asking=["t1"])
+    (first,) = requests(bench.call())
+    ((second, _),) = ask(bench, first)
+    assert isinstance(second, Request)
+    assert statuses(ask(bench, second, challenge("n2", realm="evil"))) == [480]
+
+
+def test_whoever_is_at_another_address_gets_no_credentials() -> None:
+    """Where a Contact leads there may be anybody."""
+    bench = Bench(stage("anna/t1"), asking=["t1"])
+    (first,) = requests(bench.call())
+    ((second, _),) = ask(bench, first)
+    assert isinstance(second, Request)
+    elsewhere = Hop("203.0.113.66", 5060)
+    ((final, _),) = bench.answer(second, 200, extra=[f"Contact: <sip:anna@{elsewhere.host}>"])
+    route = f"Route: {final.get('record-route')}"
+    uri = f"sip:anna@{elsewhere.host}"
+    ((bye, hop),) = bench.receive(wire.request("BYE", uri, to_tag="callee", branch="z9hG4bK-2", cseq=8, extra=[route]))
+    assert isinstance(bye, Request)
+    assert (hop, bye.cseq, bye.get("proxy-authorization")) == (elsewhere, (64, "BYE"), None)
+    assert statuses(ask(bench, bye, challenge("n2"), source=elsewhere)) == [403]
 
 
 def test_a_caller_who_gives_up_meanwhile_gets_no_second_try() -> None:

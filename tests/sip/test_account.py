@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sip.account import MAX_REALMS, MAX_TRIES, Account, Tried
+from sip.account import MAX_KNOWN, MAX_TRIES, Account, Tried
 from sip.digest import Algorithm, hash_a1, make_challenge, parse_credentials, verify
 from sip.message import Request, Response
 
@@ -84,8 +84,8 @@ def test_after_a_refusal_the_next_request_waits_to_be_asked() -> None:
     assert ours.dress(request(), Tried()) == []
 
 
-def test_a_proxy_and_somebody_behind_it_may_both_ask() -> None:
-    ours, tried = account(), Tried()
+def test_a_proxy_and_somebody_behind_it_may_both_ask_where_both_are_named() -> None:
+    ours, tried = account(realms=("proxy", "server")), Tried()
     ours.learn(ask("n1", "proxy"), tried)
     ours.dress(request(), tried)
     assert ours.learn(ask("n2", "server", proxy=False), tried) == ""
@@ -94,21 +94,54 @@ def test_a_proxy_and_somebody_behind_it_may_both_ask() -> None:
     assert nonces(both) == [("n1", 2), ("n2", 1)]
 
 
-def test_tries_are_bounded_whoever_asks() -> None:
+def test_somebody_behind_the_trunk_gets_no_answer() -> None:
     ours, tried = account(), Tried()
+    ours.learn(ask("n1", "carrier"), tried)
+    ours.dress(request(), tried)
+    why = ours.learn(ask("n2", "evil"), tried)
+    assert why == "credentials asked for in the realm 'evil', which is not that of the account"
+    assert ours.refusals == 0, "the trunk is not to blame"
+
+
+def test_somebody_behind_the_trunk_gets_no_answer_when_credentials_went_ahead() -> None:
+    ours = account()
+    ours.learn(ask("n1", "carrier"), before := Tried())
+    ours.dress(request(), before)
+    tried = Tried()
+    ours.dress(request(), tried)
+    assert ours.learn(ask("n2", "evil"), tried) == ""
+    bare = request()
+    assert ours.dress(bare, tried) == []
+    assert ours.learn(ask("n3", "carrier"), tried) == "", "it was the trunk that let us in"
+    again = request()
+    ours.dress(again, tried)
+    assert nonces(again) == [("n3", 1)]
+    assert "not that of the account" in ours.learn(ask("n4", "evil"), tried)
+
+
+def test_a_trunk_that_asks_in_another_realm_each_time_is_answered() -> None:
+    ours = account()
+    for number in range(20):
+        tried, sent = Tried(), request()
+        ours.dress(sent, tried)
+        for _ in range(3):
+            if any(realm == f"r{number}" for _, realm in tried.sent):
+                break
+            assert ours.learn(ask(f"n{number}", f"r{number}"), tried) == ""
+            sent = request()
+            ours.dress(sent, tried)
+        assert (f"n{number}", 1) in nonces(sent)
+    full = request()
+    ours.dress(full, Tried())
+    assert len(nonces(full)) == MAX_KNOWN
+
+
+def test_tries_are_bounded_whoever_asks() -> None:
+    ours, tried = account(realms=[f"realm {number}" for number in range(9)]), Tried()
     for number in range(MAX_TRIES):
         assert ours.learn(ask("n", f"realm {number}"), tried) == ""
         ours.dress(request(), tried)
-    assert ours.learn(ask("n", "another realm"), tried) == "credentials asked for again and again"
-
-
-def test_realms_of_the_other_side_do_not_pile_up() -> None:
-    ours = account()
-    for number in range(20):
-        ours.learn(ask("n", f"realm {number}"), Tried())
-    full = request()
-    ours.dress(full, Tried())
-    assert len(nonces(full)) == MAX_REALMS
+    assert ours.learn(ask("n", "realm 8"), tried) == "credentials asked for again and again in the realm 'realm 8'"
 
 
 def test_the_strongest_that_is_allowed_is_used() -> None:
@@ -121,10 +154,10 @@ def test_the_strongest_that_is_allowed_is_used() -> None:
 
 
 def test_what_is_not_answered_is_said_in_words() -> None:
-    ours = account(realm="mine", allowed=frozenset({SHA}))
+    ours = account(realms=("mine",), allowed=frozenset({SHA}))
     assert ours.learn(ask("n", "mine", MD5), Tried()) == ("credentials asked for by MD5, which 'auth' does not allow")
     assert ours.learn(ask("n", "theirs"), Tried()) == (
-        "credentials asked for in the realm 'theirs', which is not the one of 'auth'"
+        "credentials asked for in the realm 'theirs', which is not that of the account"
     )
     assert ours.learn(challenge('Proxy-Authenticate: Basic realm="mine"'), Tried()) == (
         "407 without a digest challenge that can be answered"
