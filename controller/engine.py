@@ -26,7 +26,6 @@ from controller.switchboard import Switchboard
 from controller.types import (
     LONGEST_RETRY_AFTER,
     NOT_LET_IN,
-    Access,
     Address,
     CallSign,
     Dialplan,
@@ -118,8 +117,8 @@ class Engine:
         return True
 
     def _open_door(self, dialplan: Dialplan) -> None:
-        self.edge.access = dialplan.access
-        self.plane.meter(self.edge.may_send if dialplan.access is Access.ANYONE else None)
+        self.edge.swap(dialplan.access, dialplan.listen)
+        self.plane.meter(self.edge.may_send if self.edge.is_open else None)
 
     def knows(self, source: Hop) -> bool:
         """Whether whatever comes from there is let in."""
@@ -209,7 +208,6 @@ class Engine:
             self.drain(name, now)
         self.accounts.swap(dialplan.trunks)
         self.plane.swap_hops(hops)
-        self.edge.access = dialplan.access
         self.plane.anchoring.swap(dialplan.media, self._token, now)
         self._open_door(dialplan)
         self.element.learn_names(host_names(dialplan, hops))

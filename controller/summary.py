@@ -89,10 +89,17 @@ def _print_access(dialplan: Dialplan, console: Console) -> None:
 
 
 def _print_sources(dialplan: Dialplan, console: Console) -> None:
-    if dialplan.access is Access.ANYONE:
-        console.print("calls are taken from [bold]anyone[/bold] who reaches a listener", highlight=False)
+    is_open = [(ours.access or dialplan.access) is Access.ANYONE for ours in dialplan.listen]
+    for ours, anyone in zip(dialplan.listen, is_open, strict=True):
+        if anyone:
+            where = f"{ours.transport}:{bracketed(ours.host)}:{ours.port}"
+            console.print(f"[bold]anyone[/bold] who reaches {where} may call", highlight=False)
+    if all(is_open):
         return
-    console.print("calls are taken from the addresses of trunks; anybody else gets no answer at all", highlight=False)
+    elsewhere = "elsewhere " if any(is_open) else ""
+    console.print(
+        f"{elsewhere}calls are taken from the addresses of trunks; anybody else gets no answer at all", highlight=False
+    )
     for trunk in dialplan.trunks.values():
         if trunk.sources:
             console.print(f"  {trunk.name}: from {', '.join(trunk.sources)} as well", highlight=False)

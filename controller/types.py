@@ -492,6 +492,7 @@ class Listen:
     advertise: tuple[str, int] | None = None  # what peers reach us by, where that is another address
     tls: ListenTls | None = None  # None: no TLS is spoken
     phones: bool = False  # strangers are asked who they are, instead of getting silence
+    access: Access | None = None  # None: as the dialplan has it
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,7 @@ class _Compiler(Places):
                 service=model.uri.service,
                 listener=model.listener or "",
                 format=form,
-                sources=distinct_sources(self, name, model.sources),
+                sources=distinct_sources(self, name, model.sources, listeners.listen, all_known=listeners.all_known),
                 register=compile_register(self, name, model, listeners.listen if listeners.all_known else ()),
                 did_from=model.did_from,
                 nat=model.nat,

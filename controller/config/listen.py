@@ -78,6 +78,7 @@ class Listeners(Places):
             name=model.name,
             advertise=advertised,
             phones=model.phones,
+            access=model.access,
             tls=tls,
         )
         for other in self._found:

@@ -164,6 +164,7 @@ class ListenModel(Section):
     name: Name = ""
     advertise: AdvertisedAddress | None = None
     phones: Switch = False
+    access: AccessName | None = None
 
 
 class DefaultsModel(Section):

@@ -18,13 +18,14 @@ Rules, in this order
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.edge.buckets import Bucket, Buckets
 from controller.edge.credit import Credit
 from controller.edge.pressure import Pressure
 from controller.edge.sources import Sources
-from controller.types import Access
+from controller.types import Access, Listen
 from sip.element import SEAL_PARAM, Element
 from sip.errors import RemoteProtocolError
 from sip.message import Request
@@ -65,6 +66,7 @@ class Edge:
         self._now = 0.0  # when a stranger was last let in
         self.counters: dict[str, int] = {"unknown": 0, "forged": 0, "over_budget": 0, "shed_options": 0, "vouched": 0}
         self.access = access
+        self._elsewhere: dict[tuple[str, ...], Access] = {}  # on listeners that have one of their own
         self.phones: frozenset[tuple[str, str]] = frozenset()  # listeners, by transport and name
         self.contacts: frozenset[bytes] = frozenset()  # the user parts of our Contacts at registrars
         self._sources = sources
@@ -80,15 +82,29 @@ class Edge:
             return True
         return self._admit_stranger(data, source, now)
 
+    def swap(self, access: Access | None, listen: Iterable[Listen]) -> None:
+        """Go by these from now on."""
+        self.access = access
+        self._elsewhere = {(ours.transport, ours.listener): ours.access for ours in listen if ours.access is not None}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anyone may call somewhere."""
+        return Access.ANYONE in (self.access, *self._elsewhere.values())
+
     def knows(self, source: Hop) -> bool:
         """Whether whatever comes from there is let in."""
-        return self.access is not Access.TRUNKS or self._sources.knows(source)
+        return self._access_at(source) is not Access.TRUNKS or self._sources.knows(source)
+
+    def _access_at(self, source: Hop) -> Access | None:
+        return self._elsewhere.get(source[2:], self.access) if self._elsewhere else self.access
 
     def _admit_stranger(self, data: bytes, source: Hop, now: float) -> bool:
         response = data.startswith(_RESPONSE)
         sealed = _SEALED in data
+        anyone = self._access_at(source) is Access.ANYONE
         invited = source[2:] in self.phones or (bool(self.contacts) and _user_called(data) in self.contacts)
-        if not (response or sealed or invited) and (self.access is not Access.ANYONE or self.pressure.is_felt):
+        if not (response or sealed or invited) and (not anyone or self.pressure.is_felt):
             self.counters["unknown"] += 1
             return False
         if not self._each.take(source.host, now) or not self._all.take(now):
@@ -96,7 +112,7 @@ class Edge:
             return False
         if response:
             return True
-        if self.access is Access.ANYONE:
+        if anyone:
             self._now = now
             if source.transport == "udp":
                 self.credit.earn(source.host, len(data))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from controller.types import Access
-from sip.message import Request
+from controller.types import Access, Listen
+from sip.message import Request, Response
 from sip.parser import parse_message
 from sip.transaction import Hop
 from tests.sip import wire
-from tests.torture.stand import SENDER, STRANGER, T1, Stand, read_verdict
+from tests.torture.stand import HOPS, SENDER, STRANGER, T1, Stand, read_verdict
 
 SIPVICIOUS = b"\r\n".join(
     [
@@ -141,3 +143,16 @@ def test_a_reload_opens_and_closes_the_door() -> None:
         ask = wire.request("OPTIONS", branch=f"z9hG4bK-{access}", call_id=str(access))
         engine.receive(ask, STRANGER, stand.now)
         assert [parse_message(data).status for data, _ in stand.take() if not isinstance(parse_message(data), Request)] == statuses  # fmt: skip
+
+
+def test_a_listener_may_have_an_access_of_its_own() -> None:
+    stand = guarded()
+    plan = stand.engine.switchboard.dialplan
+    listen = (Listen("192.0.2.10", 5060), Listen("198.51.100.10", 5060, listener="open", access=Access.ANYONE))
+    stand.engine.reload(replace(plan, listen=listen), HOPS, stand.now)
+    for source, statuses in ((STRANGER, []), (STRANGER._replace(listener="open"), [200])):
+        assert stand.engine.knows(source) is bool(statuses)
+        ask = wire.request("OPTIONS", branch=f"z9hG4bK-{source.listener}", call_id=source.listener or "x")
+        for _ in range(3):
+            stand.engine.receive(ask, source, stand.now)
+        assert sorted({m.status for m in map(parse_message, (d for d, _ in stand.take())) if isinstance(m, Response)}) == statuses  # fmt: skip
