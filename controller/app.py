@@ -34,7 +34,7 @@ from controller.resolver.book import Book, NameNews
 from controller.resolver.keeper import Keeper
 from controller.resolver.store import read_addresses
 from controller.rules.quality import trunk_targets
-from controller.secure import Secured, SecureError, keep_alive, make_secure
+from controller.secure import Secured, SecureError, keep_alive, owners_of
 from controller.snapshot import EVERY, load_scores, write_scores
 from controller.sockets import ListenError, Sockets
 from controller.status import collect_status, show_listeners
@@ -104,6 +104,7 @@ class App:
         self.endpoint: UdpEndpoint
         self.streams: list[StreamEndpoint]
         self.engine: Engine
+        self._secured: Secured
         self._trust: Trust | None = None  # only where there is TLS
 
     def build(self) -> None:
@@ -141,15 +142,16 @@ class App:
         sockets = Sockets()
         self._undo.append(sockets.close)
         try:
-            secured = make_secure(placed.dialplan, placed.hops)
-            sockets.open(plan.listen, inherited, placed.hops.values(), secured.securities)
+            self._secured = Secured(placed.dialplan)
+            securities = self._secured.at(placed.dialplan, placed.hops, placed.names)
+            sockets.open(plan.listen, inherited, placed.hops.values(), securities)
         except (SecureError, ListenError) as error:
             raise StartError(str(error)) from error
         self.endpoint, self.streams = sockets.endpoint, sockets.streams
         keep_alive(self.streams, placed.hops)
-        if secured.securities:
+        if securities:
             self._trust = Trust(self.streams, clock.epoch, lambda news: log_news(self._log, news))
-            self._trust.swap(placed.dialplan, placed.hops, secured.securities, secured.ours)
+            self._trust.swap(owners_of(placed.dialplan, placed.hops, placed.names), securities, self._secured.ours)
         for one, ours in zip(plan.listen, sockets.ours, strict=True):
             if misled := find_misled(one, ours.host, placed.hops):
                 self._log.warning(
@@ -318,7 +320,8 @@ class App:
     def _swap(self, prepared: Prepared) -> None:
         before, plan = self._dialplan, prepared.compiled.dialplan
         now, placed = clock.monotonic(), prepared.placed
-        self._use(placed.dialplan, placed.hops, placed.names, prepared.secured)
+        self._secured = prepared.secured
+        self._use(placed.dialplan, placed.hops, placed.names)
         self._dialplan = plan
         self._names.follow(plan, now)
         self._names.take(placed.found, self.engine.living(), now)
@@ -337,19 +340,14 @@ class App:
         async with self._reloading:
             plan, addresses = self._dialplan, self._names.addresses()
 
-            def place() -> tuple[Dialplan, dict[str, Hop], Secured]:
-                dialplan, hops = find_ways(plan, addresses)
-                return dialplan, hops, make_secure(dialplan, hops)
+            dialplan, hops = await run_aside(lambda: find_ways(plan, addresses), "addresses")
+            self._use(dialplan, hops, self._names.hosts())
 
-            dialplan, hops, secured = await run_aside(place, "addresses")
-            self._use(dialplan, hops, self._names.hosts(), secured)
-
-    def _use(
-        self, dialplan: Dialplan, hops: Mapping[str, Hop], names: Mapping[str, tuple[str, ...]], secured: Secured
-    ) -> None:
+    def _use(self, dialplan: Dialplan, hops: Mapping[str, Hop], names: Mapping[str, tuple[str, ...]]) -> None:
         """Between two events: another dialplan, or other addresses of it."""
         if self._trust is not None:
-            self._trust.swap(dialplan, hops, secured.securities, secured.ours)
+            securities = self._secured.at(dialplan, hops, names)
+            self._trust.swap(owners_of(dialplan, hops, names), securities, self._secured.ours)
         keep_alive(self.streams, hops)
         self.engine.element.learn_names(names)
         self.engine.reload(dialplan, hops, clock.monotonic())

@@ -14,7 +14,7 @@ from controller.addresses import AddressError, Placed, place_trunks
 from controller.compiled import Compiled
 from controller.config import load, render
 from controller.resolver.question import Question
-from controller.secure import Secured, SecureError, make_secure
+from controller.secure import Secured, SecureError
 from controller.types import Address, Dialplan, Listen
 
 
@@ -43,7 +43,7 @@ def prepare(file: Path, running: Dialplan, known: Mapping[Question, tuple[Addres
     _refuse_other_listeners(running.listen, loaded.dialplan.listen)
     try:
         placed = place_trunks(loaded.dialplan, known)
-        secured = make_secure(placed.dialplan, placed.hops)
+        secured = Secured(placed.dialplan)
     except (AddressError, SecureError) as error:
         raise ReloadError(str(error)) from error
     return Prepared(Compiled(loaded.dialplan, findings, loaded.inputs), placed, secured)

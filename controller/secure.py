@@ -7,45 +7,91 @@ connections that are up stay as they are. Trunks that share an address must be a
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from controller.types import Dialplan, Listen, ListenTls, Trunk
+from controller.types import Dialplan, Listen, ListenTls, Trunk, TrunkTls
 from sip.certificate import Certificate, certificate_of, expected_name
 from sip.stream import StreamEndpoint
 from sip.tls import Peer, Security, client_context, describe_error, server_context
 from sip.transaction import Hop
+from sip.uri import default_port, parse_uri, transport_of
 
 
 class SecureError(Exception):
     """TLS cannot be set up; the message says where, what and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+Names = Mapping[str, tuple[str, ...]]  # addresses of host names
+
+
 class Secured:
-    """What TLS endpoints go by; nothing where there is no TLS."""
+    """What the TLS endpoints of a dialplan go by, but for where its trunks are; nothing where there is no TLS."""
 
-    securities: Mapping[str, Security] = field(default_factory=dict)  # of each TLS listener, by its name in a `Hop`
-    ours: Mapping[str, Certificate] = field(default_factory=dict)  # what we show, by how it is called in warnings
+    def __init__(self, dialplan: Dialplan) -> None:
+        """Reads all the files of the dialplan; raises `SecureError`."""
+        self.ours: dict[str, Certificate] = {}  # what we show, by how it is called in warnings
+        self._servers: dict[str, ssl.SSLContext] = {}  # by the name of the listener in a `Hop`
+        self._clients: dict[tuple[str, bool], ssl.SSLContext] = {}  # by file of authorities, and whether they are asked
+        listeners = [(listen, listen.tls) for listen in dialplan.listen if listen.tls is not None]
+        if not listeners:
+            return
+        shown = dialplan.tls if dialplan.tls is not None and dialplan.tls.certificate else listeners[0][1]
+        trust = _Authorities()
+        for listen, tls in listeners:
+            self._servers[listen.listener] = _server(listen, tls, trust)
+            self.ours[f"listener tls:{listen.host}:{listen.port}"] = _read(listen, tls)
+        self._common = dialplan.tls.ca if dialplan.tls is not None else ""
+        # whoever is no trunk is met within a dialog only; where the system trusts nobody, nobody else is met
+        self._clients[self._common, True] = _client(trust.read(self._common, "", must=False), shown, "")
+        for trunk in dialplan.trunks.values():
+            tls_of = trunk.tls
+            if tls_of is not None and (tls_of.ca, tls_of.verify) not in self._clients:
+                text = trust.read(tls_of.ca, trunk.where) if tls_of.verify else ""
+                self._clients[tls_of.ca, tls_of.verify] = _client(text, shown, trunk.where, verify=tls_of.verify)
+            elif tls_of is not None and tls_of.verify:
+                trust.read(tls_of.ca, trunk.where)
+
+    def at(self, dialplan: Dialplan, hops: Mapping[str, Hop], names: Names) -> dict[str, Security]:
+        """The same with the addresses of now, of trunks and of other ``names``; it reads nothing."""
+        if not self._servers:
+            return {}
+        peers: dict[tuple[str, int], Peer] = {}
+        for trunk in dialplan.trunks.values():
+            hop = hops.get(trunk.name)
+            if trunk.tls is not None and hop is not None:
+                self._add(peers, hop[:2], trunk.tls, expected_of(trunk))
+            for where, domain in _registrars(trunk, names):
+                self._add(peers, where, trunk.tls or TrunkTls(ca=self._common), expected_name(domain))
+        others = Peer(self._clients[self._common, True])
+        return {name: Security(server, peers, others) for name, server in self._servers.items()}
+
+    def _add(self, peers: dict[tuple[str, int], Peer], where: tuple[str, int], tls: TrunkTls, name: str) -> None:
+        """Whoever shares an address must be all that is expected there, as far as anything is."""
+        known = peers.get(where)
+        if known is None or (tls.verify and not known.verify):
+            peers[where] = Peer(self._clients[tls.ca, tls.verify], (name,), tls.verify)
+        elif tls.verify:
+            peers[where] = Peer(known.context, tuple(dict.fromkeys((*known.domains, name))))
 
 
-def make_secure(dialplan: Dialplan, hops: Mapping[str, Hop]) -> Secured:
-    """All contexts of a dialplan; ``hops`` are the addresses of its trunks.
+def owners_of(dialplan: Dialplan, hops: Mapping[str, Hop], names: Names) -> dict[tuple[str, int], list[str]]:
+    """The trunks behind each address that is reached over TLS: it is theirs, or their registrar's."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for trunk in dialplan.trunks.values():
+        hop = hops.get(trunk.name)
+        home = [hop[:2]] if hop is not None and hop.transport == "tls" else []
+        for where in dict.fromkeys((*home, *(where for where, _ in _registrars(trunk, names)))):
+            found.setdefault(where, []).append(trunk.name)
+    return found
 
-    Raises `SecureError`.
-    """
-    listeners = [(listen, listen.tls) for listen in dialplan.listen if listen.tls is not None]
-    if not listeners:
-        return Secured()
-    shown = dialplan.tls if dialplan.tls is not None and dialplan.tls.certificate else listeners[0][1]
-    contexts = _Contexts(shown)
-    peers = _peers(dialplan.trunks.values(), hops, contexts)
-    # whoever is no trunk is met within a dialog only; where the system trusts nobody, nobody else is met
-    ca = dialplan.tls.ca if dialplan.tls is not None else ""
-    others = Peer(contexts.client(ca, verify=True, must=False))
-    securities = {listen.listener: Security(_server(listen, tls, contexts), peers, others) for listen, tls in listeners}
-    return Secured(securities, {f"listener tls:{each.host}:{each.port}": _read(each, tls) for each, tls in listeners})
+
+def _registrars(trunk: Trunk, names: Names) -> Iterator[tuple[tuple[str, int], str]]:
+    """The addresses of registrars that are reached over TLS, and the domain that each must be."""
+    for uri in map(parse_uri, trunk.register.registrars if trunk.register is not None else ()):
+        if transport_of(uri) == "tls":
+            for host in names.get(uri.host, (uri.host,)):
+                yield (host, uri.port or default_port("tls")), uri.host
 
 
 def keep_alive(streams: Iterable[StreamEndpoint], hops: Mapping[str, Hop]) -> None:
@@ -70,59 +116,38 @@ def expected_of(trunk: Trunk) -> str:
     return expected_name(name or trunk.domain or trunk.host)
 
 
-class _Contexts:
-    """One context for each set of authorities, however many trunks trust them."""
+class _Authorities:
+    """PEM text of authorities, each file read once."""
 
-    def __init__(self, shown: ListenTls) -> None:
-        self._shown = shown
-        self._trust: dict[str, str] = {}
-        self._made: dict[tuple[str, bool], ssl.SSLContext] = {}
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
 
-    def client(self, ca: str, where: str = "", *, verify: bool, must: bool = True) -> ssl.SSLContext:
-        """``must``: there have to be authorities, or no connection can ever be verified."""
-        if (ca, verify) not in self._made:
-            trust = self.trust(ca, where, must=must) if verify else ""
+    def read(self, ca: str, where: str, *, must: bool = True) -> str:
+        """Those in a file, else those of the system; raises `SecureError`, with ``must`` also where there are none."""
+        if ca not in self._texts:
             try:
-                context = client_context(trust, self._shown.certificate, self._shown.key, verify=verify)
-            except (OSError, ValueError) as error:
-                raise SecureError(_explain(where, self._shown.certificate, error)) from error
-            self._made[ca, verify] = context
-        return self._made[ca, verify]
-
-    def trust(self, ca: str, where: str, *, must: bool = True) -> str:
-        """PEM text of authorities: those in a file, else those of the system."""
-        if ca not in self._trust:
-            try:
-                self._trust[ca] = Path(ca).read_text(encoding="ascii", errors="replace") if ca else _system_trust()
+                self._texts[ca] = Path(ca).read_text(encoding="ascii", errors="replace") if ca else _system_trust()
             except OSError as error:
                 raise SecureError(f"{where}: cannot read {ca}: {error.strerror}; check the path") from error
-        if must and not self._trust[ca]:
+        if must and not self._texts[ca]:
             raise SecureError(
                 f"{where}: this machine trusts no certificate authorities: install them (Debian: ca-certificates), or"
                 " write tls: {ca: FILE}"
             )
-        return self._trust[ca]
+        return self._texts[ca]
 
 
-def _peers(trunks: Iterable[Trunk], hops: Mapping[str, Hop], contexts: _Contexts) -> dict[tuple[str, int], Peer]:
-    peers: dict[tuple[str, int], Peer] = {}
-    for trunk in trunks:
-        hop = hops.get(trunk.name)
-        if trunk.tls is None or hop is None:
-            continue
-        context = contexts.client(trunk.tls.ca, trunk.where, verify=trunk.tls.verify)
-        name, known = expected_of(trunk), peers.get(hop[:2])
-        if known is None or (trunk.tls.verify and not known.verify):
-            peers[hop[:2]] = Peer(context, (name,), trunk.tls.verify)
-        elif trunk.tls.verify:
-            peers[hop[:2]] = Peer(known.context, tuple(dict.fromkeys((*known.domains, name))))
-    return peers
-
-
-def _server(listen: Listen, shown: ListenTls, contexts: _Contexts) -> ssl.SSLContext:
-    trust = contexts.trust(shown.ca, listen.where) if shown.clients else ""
+def _client(trust: str, shown: ListenTls, where: str, *, verify: bool = True) -> ssl.SSLContext:
     try:
-        return server_context(shown.certificate, shown.key, trust, clients=shown.clients)
+        return client_context(trust, shown.certificate, shown.key, verify=verify)
+    except (OSError, ValueError) as error:
+        raise SecureError(_explain(where, shown.certificate, error)) from error
+
+
+def _server(listen: Listen, shown: ListenTls, trust: _Authorities) -> ssl.SSLContext:
+    text = trust.read(shown.ca, listen.where) if shown.clients else ""
+    try:
+        return server_context(shown.certificate, shown.key, text, clients=shown.clients)
     except (OSError, ValueError) as error:
         raise SecureError(_explain(listen.where, shown.certificate, error)) from error
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from controller.expiry import Expiries
-from controller.types import CertificateExpiring, Dialplan, TlsRefused
+from controller.types import CertificateExpiring, TlsRefused
 from sip.certificate import Certificate
 from sip.stream import StreamEndpoint
 from sip.tls import Security
@@ -31,31 +31,26 @@ class Trust:
         self._epoch = epoch
         self._tell = tell
         self._expiries = Expiries()
-        self._trunks: dict[tuple[str, int], list[str]] = {}  # by address
+        self._trunks: Mapping[tuple[str, int], list[str]] = {}  # by address
         self._refused: dict[str, str] = {}  # why, by trunk
-        self._ours: set[str] = set()
         for each in self._streams:
             each.on_secured = self._on_secured
             each.on_refused = self._on_refused
 
     def swap(
         self,
-        dialplan: Dialplan,
-        hops: Mapping[str, Hop],
+        owners: Mapping[tuple[str, int], list[str]],
         securities: Mapping[str, Security],
         ours: Mapping[str, Certificate],
     ) -> None:
-        """Secure new connections so, and know these trunks and certificates of ours."""
+        """Secure new connections so, and know these certificates of ours, and trunks by the addresses that are theirs."""
         for each in self._streams:
             if each.local.listener in securities:
                 each.security = securities[each.local.listener]
-        self._trunks = {}
-        for name, hop in hops.items():
-            if hop.transport == "tls":
-                self._trunks.setdefault(hop[:2], []).append(name)
-        self._refused = {name: why for name, why in self._refused.items() if name in dialplan.trunks}
-        self._ours = {*ours}
-        self._expiries.keep(self._ours | {_owner(name) for names in self._trunks.values() for name in names})
+        self._trunks = owners
+        known = {name for names in owners.values() for name in names}
+        self._refused = {name: why for name, why in self._refused.items() if name in known}
+        self._expiries.keep({*ours, *map(_owner, known)})
         for owner, certificate in ours.items():
             self._expiries.note(owner, certificate.not_after)
         self.look()

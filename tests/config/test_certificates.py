@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.config import Loaded, load
-from controller.secure import SecureError, make_secure
+from controller.secure import Secured, SecureError, owners_of
 from sip.transaction import Hop
 from tests.certificates import Workshop
 from tests.config.sample import SAMPLE
@@ -103,7 +103,7 @@ def test_trunks_at_one_address_must_all_be_there(workshop: Workshop) -> None:
         top=f"tls: {{{ca}}}\n",
     )
     assert found.dialplan is not None, found.diagnostics
-    security = make_secure(found.dialplan, hops(one=5061, two=5061, three=5071, four=5071)).securities[""]
+    security = Secured(found.dialplan).at(found.dialplan, hops(one=5061, two=5061, three=5071, four=5071), {})[""]
     both = security.peer_at("192.0.2.9", 5061)
     assert both.domains == ("one.example", "two.example")
     mixed = security.peer_at("192.0.2.9", 5071)
@@ -120,8 +120,39 @@ def test_a_machine_that_trusts_nobody_says_so(workshop: Workshop, monkeypatch: p
     found = loaded(workshop, OURS, 'far: {uri: "sips:192.0.2.9"}')
     assert found.dialplan is not None
     with pytest.raises(SecureError, match=r"plan\.yaml:\d+: this machine trusts no certificate authorities"):
-        make_secure(found.dialplan, hops(far=5061))
-    assert make_secure(found.dialplan, {}).securities, "where no trunk is reached over TLS nobody is missed"
+        Secured(found.dialplan)
+    found = loaded(workshop, OURS)
+    assert found.dialplan is not None
+    assert Secured(found.dialplan).at(found.dialplan, {}, {}), "where no trunk is reached over TLS nobody is missed"
+
+
+def test_registrars_are_whom_their_uris_name(workshop: Workshop) -> None:
+    account = 'register: {user: me, registrars: ["sips:reg.example", "sip:192.0.2.7;transport=tls"]}, auth: {user: me, password: x}'
+    found = loaded(workshop, OURS, f'far: {{uri: "sips:sbc.example", {account}, tls: {{ca: authority.pem}}}}')
+    assert found.dialplan is not None, found.diagnostics
+    names = {"reg.example": ("192.0.2.5", "192.0.2.6")}
+    security = Secured(found.dialplan).at(found.dialplan, hops(far=5061), names)[""]
+    for host, domain in (("192.0.2.5", "reg.example"), ("192.0.2.6", "reg.example"), ("192.0.2.7", "192.0.2.7")):
+        peer = security.peer_at(host, 5061)
+        assert (peer.domains, peer.any_of) == ((domain,), False)
+    owners = owners_of(found.dialplan, hops(far=5061), names)
+    assert {host for host, _ in owners} == {"192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.9"}
+    assert {name for names in owners.values() for name in names} == {"far"}
+
+
+def test_other_addresses_need_no_disk(workshop: Workshop) -> None:
+    found = loaded(workshop, OURS, 'far: {uri: "sips:sbc.example", tls: {ca: authority.pem}}')
+    assert found.dialplan is not None
+    secured = Secured(found.dialplan)
+    ours = workshop.folder / "ours.pem"
+    away = ours.rename(workshop.folder / "away.pem")
+    try:
+        for port in (5061, 5071):
+            assert secured.at(found.dialplan, hops(far=port), {})[""].peer_at("192.0.2.9", port).domains == (
+                "sbc.example",
+            )
+    finally:
+        away.rename(ours)
 
 
 def test_without_tls_nothing_is_made(workshop: Workshop) -> None:
@@ -129,4 +160,4 @@ def test_without_tls_nothing_is_made(workshop: Workshop) -> None:
     file.write_text(SAMPLE)
     plan = load(file).dialplan
     assert plan is not None
-    assert make_secure(plan, {}).securities == {}
+    assert Secured(plan).at(plan, {}, {}) == {}
