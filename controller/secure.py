@@ -41,6 +41,7 @@ class Secured:
         for listen, tls in listeners:
             self._servers[listen.listener] = _server(listen, tls, trust)
             self.ours[f"listener tls:{listen.host}:{listen.port}"] = _read(listen, tls)
+        self._look = client_context("", verify=False)
         self._common = dialplan.tls.ca if dialplan.tls is not None else ""
         # whoever is no trunk is met within a dialog only; where the system trusts nobody, nobody else is met
         self._clients[self._common, True] = _client(trust.read(self._common, "", must=False), shown, "")
@@ -64,7 +65,7 @@ class Secured:
             for where, domain in _registrars(trunk, names):
                 self._add(peers, where, trunk.tls or TrunkTls(ca=self._common), expected_name(domain))
         others = Peer(self._clients[self._common, True])
-        return {name: Security(server, peers, others) for name, server in self._servers.items()}
+        return {name: Security(server, peers, others, self._look) for name, server in self._servers.items()}
 
     def _add(self, peers: dict[tuple[str, int], Peer], where: tuple[str, int], tls: TrunkTls, name: str) -> None:
         """Whoever shares an address must be all that is expected there, as far as anything is."""

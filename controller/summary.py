@@ -13,6 +13,7 @@ from rich.table import Table
 
 from controller.config.address import ip_version
 from controller.config.figures import detection_time, stage_starts, worst_wait
+from controller.expiry import show_day
 from controller.types import Access, AliveOn, Chain, Dialplan, Trunk
 from controller.wording import address_of, count_routes, show_seconds
 from sip.uri import bracketed
@@ -26,6 +27,11 @@ def summary(dialplan: Dialplan) -> dict[str, Any]:
         "version": dialplan.version,
         "routes": count_routes(dialplan),
         "access": str(dialplan.access),
+        "certificates": [
+            {"listener": f"tls:{bracketed(listen.host)}:{listen.port}", "names": [*tls.names], "until": tls.until}
+            for listen in dialplan.listen
+            if (tls := listen.tls) is not None
+        ],
         "trunks": [_trunk(trunk) for trunk in dialplan.trunks.values()],
         "chains": [_chain(chain) for chain in dialplan.chains.values()],
     }
@@ -69,6 +75,12 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
     console.print(trunks)
     console.print()
     console.print(chains)
+    if figures["certificates"]:
+        shown = make_table("listener", "shows a certificate of", "until", whole=("until",))
+        for row in figures["certificates"]:
+            shown.add_row(row["listener"], ", ".join(row["names"]) or "nobody", show_day(row["until"]))
+        console.print()
+        console.print(shown)
     console.print()
     _print_access(dialplan, console)
 

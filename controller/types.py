@@ -477,6 +477,8 @@ class ListenTls:
     key: str
     ca: str = ""  # authorities that may have issued the certificates of callers; "": those of the system
     clients: bool = False  # callers must show one
+    names: tuple[str, ...] = ()  # whom the certificate vouches for, when the dialplan was loaded
+    until: float = 0.0  # and for how long, seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True)

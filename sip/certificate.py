@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,14 @@ def check_names(certificate: Certificate, expected: tuple[str, ...], *, any_of: 
         return
     names = ", ".join([*sorted(certificate.names), *certificate.ignored][:3]) or "nobody in particular"
     raise CertificateError(f"its certificate is for {names}, not for {(*missing, 'anybody that is known here')[0]}")
+
+
+def describe(certificate: Certificate) -> str:
+    """Whose it is, for people."""
+    start, end = (
+        f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}" for at in (certificate.not_before, certificate.not_after)
+    )
+    return f"of {certificate.subject}, from {certificate.issuer}, good from {start} to {end} UTC"
 
 
 def expected_name(host: str) -> str:

@@ -34,6 +34,8 @@ class KeepAlive:
             return False
         if max(connection.heard, connection.pinged) > now - self._ping:
             return False
+        if connection.pinged and connection.hop in self._answers:
+            return False  # it has its time to answer
         connection.pinged = now
         return True
 

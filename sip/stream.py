@@ -18,6 +18,7 @@ from sip.accepting import Acceptor, Strangers
 from sip.aliases import Aliases
 from sip.certificate import Certificate
 from sip.connection import Connection, Core, Limits, Lost, connect, is_connected, names_at, tune, way_back
+from sip.doubts import Doubts
 from sip.errors import RemoteProtocolError
 from sip.framing import PING, PONG
 from sip.handshakes import Handshakes
@@ -53,6 +54,7 @@ class StreamEndpoint:
         self._pump: Callable[[], None]
         self._connections: dict[Hop, Connection] = {}
         self._aliases = Aliases()
+        self._doubts = Doubts()
         self._dying: set[Connection] = set()
         self._handshakes: Handshakes
         self._acceptor = Acceptor(listener, self._limits.rest, self._on_accepted)
@@ -64,8 +66,7 @@ class StreamEndpoint:
         self.on_refused: Callable[[Hop, str], None] = lambda hop, why: None
         self.counters: dict[str, int] = {
             "accepted": 0, "opened": 0, "received": 0, "sent": 0, "unreachable": 0, "overflowed": 0, "unframed": 0,
-            "refused": 0, "idle": 0, "insecure": 0, "stalled": 0, "pings": 0,
-            "turned_away": 0,
+            "refused": 0, "idle": 0, "insecure": 0, "stalled": 0, "pings": 0, "turned_away": 0,
         }  # fmt: skip
         host, port = listener.getsockname()[:2]
         self.local = Hop(host, port, "tcp" if security is None else "tls", name)
@@ -207,7 +208,7 @@ class StreamEndpoint:
     def _tell_refused(self, connection: Connection, why: str) -> None:
         self.counters["insecure"] += 1
         if connection.opened:
-            self.on_refused(connection.hop, why)
+            self.on_refused(connection.hop, self._doubts.tell(connection, why))
 
     def _tell_unreachable(self, messages: list[bytes], hop: Hop) -> None:
         self.counters["unreachable"] += 1
@@ -236,6 +237,7 @@ class StreamEndpoint:
             return
         self._handshakes.end(connection)
         if connection.opened:
+            self._doubts.settle(connection.hop)
             self.on_secured(connection.hop, session.certificate)
         self._introduce(connection)
         self._come_up(connection)
@@ -327,9 +329,8 @@ class StreamEndpoint:
                     else:
                         self._strangers.end(connection)
         finally:
-            if (
-                pings and self._is_open(connection) and connection not in self._strangers
-            ):  # together: who sends nothing but pings gets no more than a write
+            # together: who sends nothing but pings gets no more than a write
+            if pings and self._is_open(connection) and connection not in self._strangers:
                 self._write(connection, PONG * pings)
             if pieces and self._core is not None:  # a fault of ours in one message must not swallow the others
                 self._loop.call_soon(self._deliver, connection, pieces)
@@ -371,17 +372,17 @@ class StreamEndpoint:
         if old is not None:  # its port came again, so the peer knows no more of it
             self._lose(old)
             self._loop.call_soon(self._pump)
-        security = self.security
-        session = None
-        if security is not None:
-            peer = (
-                security.peer_at(*hop[:2], lambda: names_at(hop.host, self._connections.values())) if opened else None
-            )
-            session = Session(peer, security.server)
+        session = None if self.security is None else self._make_session(self.security, hop, opened=opened)
         connection = self._connections[hop] = Connection(sock, hop, self._clock(), session, opened=opened)
         if self._sweep is None:
             self._sweep = self._loop.call_later(self._limits.sweep, self._on_sweep)
         return connection
+
+    def _make_session(self, security: Security, hop: Hop, *, opened: bool) -> Session:
+        if not opened:
+            return Session(None, security.server)
+        peer = security.peer_at(*hop[:2], lambda: names_at(hop.host, self._connections.values()))
+        return Session(peer, look=security.look if self._doubts.wants_look(hop) else None)
 
     def _is_open(self, connection: Connection) -> bool:
         return self._connections.get(connection.hop) is connection

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sip.certificate import Certificate, CertificateError, check_names, read_certificate
+from sip.certificate import Certificate, CertificateError, check_names, describe, read_certificate
 
 # Forward secrecy and authenticated encryption only (RFC 9325 §4.2); level 2: no RSA below 2048 bits, no SHA-1.
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
@@ -52,6 +52,7 @@ class Security:
     server: ssl.SSLContext
     peers: Mapping[tuple[str, int], Peer]  # by the address of a trunk
     others: Peer  # for any other address
+    look: ssl.SSLContext | None = None  # verifies nothing: for a look at what was refused, and nothing else
 
     def peer_at(self, host: str, port: int, proved: Callable[[], Iterable[str]] = tuple) -> Peer:
         """What is expected of whoever listens there: the trunk, where it is one.
@@ -73,26 +74,21 @@ class Session:
     """One TLS connection over memory buffers. Feed what comes in, send what `take` gives, after every call."""
 
     __slots__ = (
-        "_has_spoken",
-        "_in",
-        "_object",
-        "_out",
-        "_peer",
-        "certificate",
-        "fed",
-        "has_begun",
-        "is_over",
-        "is_up",
-    )
+        "_has_spoken", "_in", "_looks", "_object", "_out", "_peer", "certificate", "fed", "has_begun", "is_doubted",
+        "is_over", "is_up", "seen",
+    )  # fmt: skip
 
-    def __init__(self, peer: Peer | None, server: ssl.SSLContext | None = None) -> None:
-        """``peer`` is whom we call; without one we are the server, with this context."""
+    def __init__(
+        self, peer: Peer | None, server: ssl.SSLContext | None = None, look: ssl.SSLContext | None = None
+    ) -> None:
+        """``peer`` is whom we call; without one we are the server, with this context. With ``look`` its certificate is
+        looked at instead, and the handshake fails."""
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._peer = peer
         if peer is not None:
             name = peer.domains[0] if peer.domains and not peer.any_of else ""
             asked = name if name and not _ADDRESS.match(name) else None  # RFC 6066 §3: never an address
-            self._object = peer.context.wrap_bio(self._in, self._out, server_hostname=asked)
+            self._object = (look or peer.context).wrap_bio(self._in, self._out, server_hostname=asked)
         else:
             assert server is not None
             self._object = server.wrap_bio(self._in, self._out, server_side=True)
@@ -100,6 +96,9 @@ class Session:
         self.is_up = False
         self.is_over = False  # the other side has said goodbye
         self.has_begun = False
+        self._looks = look is not None
+        self.seen = ""  # what a look has shown
+        self.is_doubted = False  # its certificate was refused by OpenSSL
         self.fed = 0  # bytes that came in
         self._has_spoken = False
 
@@ -119,11 +118,15 @@ class Session:
         except ssl.SSLWantReadError:
             return False
         except (ssl.SSLError, ValueError) as error:
+            self.is_doubted = isinstance(error, ssl.SSLCertVerificationError)
             raise TlsError(describe_error(error)) from error
         shown = self._object.getpeercert(binary_form=True)
         if shown:
             try:
                 certificate = read_certificate(shown)
+                if self._looks:
+                    self.seen = describe(certificate)
+                    raise CertificateError(self.seen)
                 if self._peer is not None and self._peer.verify:
                     check_names(certificate, self._peer.domains, any_of=self._peer.any_of)
             except CertificateError as error:

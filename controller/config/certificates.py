@@ -23,6 +23,8 @@ from controller.types import ListenTls, TrunkTls
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from sip.certificate import Certificate
+
 MAX_BYTES = 1 << 20  # a file of all authorities of a system has a quarter of that
 _KEYS = ("certificate", "key", "ca", "verify")
 _PAIR_HINT = "add certificate: FILE and key: FILE to it, or to a section 'tls' that is for all"
@@ -33,6 +35,7 @@ class Certificates(Places):
     """The TLS keys of a file."""
 
     _checked: dict[str, bool] = field(default_factory=dict)  # files about which all is said
+    _shown: dict[str, Certificate] = field(default_factory=dict)  # what is in those that can be used
 
     def listener(self, index: int, model: ListenModel) -> ListenTls | None:
         """What a TLS listener shows and demands; None and a finding where it has nothing to show."""
@@ -48,7 +51,9 @@ class Certificates(Places):
             return None
         ca = self._trust((*loc, "ca"), model.ca) if model.ca is not None else self._trust(("tls", "ca"), common.ca)
         clients = (model.verify or common.verify) == "clients"
-        return ListenTls(*pair, ca, clients=clients)
+        shown = self._shown.get(pair[0])
+        names, until = (tuple(sorted(shown.names)), shown.not_after) if shown is not None else ((), 0.0)
+        return ListenTls(*pair, ca, clients=clients, names=names, until=until)
 
     def refuse_elsewhere(self, index: int) -> None:
         """These keys mean nothing where no TLS is spoken, and whoever wrote them thinks that it is."""
@@ -151,6 +156,7 @@ class Certificates(Places):
             message = f"the certificate in {quoted(str(certificate))} cannot be used: {why}"
             self.report.error(at, "BAD_CERTIFICATE", message, "make a new one: RSA of 2048 bits or more, or P-256")
             return
+        self._shown[str(certificate.absolute())] = shown
         name, now = quoted(str(certificate)), clock.epoch()
         if now < shown.not_before:
             message = f"the certificate in {name} is not valid before {show_day(shown.not_before)}"
