@@ -38,6 +38,7 @@ class Softphone:
     host: str = HOST
     password: str = ""  # "" has none
     secure: tuple[str, str, str] | None = None  # over TLS: its certificate, its key, whom it trusts: PEM files
+    session: tuple[int, int] | None = None  # RFC 4028: Session-Expires and Min-SE, in seconds
     port: int = field(init=False)
     _child: Child = field(init=False)
     _next: int = 0  # the first line that is not past
@@ -46,7 +47,7 @@ class Softphone:
         self.port = self.ports.pick()
         settings: dict[str, object] = {"user": self.user, "port": self.port, "transport": self.transport}
         settings |= {"tone": str(self.tone), "listens": self.listens, "says": self.says or self.host}
-        settings |= {"host": self.host, "password": self.password, "secure": self.secure}
+        settings |= {"host": self.host, "password": self.password, "secure": self.secure, "session": self.session}
         settings["media"] = self.port + 2  # even, as RTP wants it, and the next one is RTCP's
         # Its SWIG wrappers warn of themselves on every import.
         command = [sys.executable, "-W", "ignore", str(SCRIPT), json.dumps(settings)]

@@ -115,6 +115,9 @@ class Phone(pj.Account):
             name = settings["user"]
             config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", name, 0, settings["password"]))
         config.natConfig.contactUseSrcPort = 0 if settings["listens"] else 1
+        if settings["session"]:  # RFC 4028: how long a session lasts, and how short it may be, in seconds
+            config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
+            config.callConfig.timerSessExpiresSec, config.callConfig.timerMinSESec = settings["session"]
         config.mediaConfig.transportConfig.port = settings["media"]
         config.mediaConfig.transportConfig.boundAddress = host
         config.mediaConfig.transportConfig.publicAddress = settings["says"]
