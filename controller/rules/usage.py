@@ -313,11 +313,11 @@ class Usage:
         self.held[line] = self.held.get(line, 0) + 1
 
     def _release(self, line: str) -> None:
-        left = self.held[line] - 1
-        if left:
+        left = self.held.get(line, 0) - 1
+        if left > 0:
             self.held[line] = left
-        else:
-            del self.held[line]
+        else:  # below 0 is a slip of ours, and no reason to fail a call
+            self.held.pop(line, None)
 
     def _release_all(self, up: Up) -> None:
         for line in up.lines:
