@@ -10,6 +10,8 @@ The rules
 * An answer that keeps an address which is proved alive, by probes or calls, is believed at once. So is any answer when
   nothing that is believed is proved alive: a carrier that moves after a disaster is followed with the next answer, and the name
   is asked again as often as may be.
+* An address that comes to a name of which others live is *new*: tried behind all of them until it has proved alive
+  itself, or for `PROVE`. A slip in a zone file delays no call.
 * An answer that drops everything which lives is *doubted*: only when it has been repeated for `DOUBT`, and `REPEATED`
   times, is it believed. A resolver that lies for less changes no call. While it is doubted nothing is sent there.
 * An address that lives and is listed no longer is *spare*: tried after those that are listed, for `SPARE`. Not for
@@ -33,6 +35,9 @@ DOUBT, REPEATED = 900.0, 3
 
 #: How long an address that lives is used after it was last listed, seconds.
 SPARE = 3600.0
+
+#: How long an address that has not proved alive stays behind those that have, seconds: for who cannot prove it.
+PROVE = 60.0
 
 #: After a failure the name is asked again after the least time for which an answer is good, doubled each time up to
 #: this, seconds.
@@ -58,11 +63,12 @@ class Doubted:
 class Belief:
     """One name. Feed it `take` and `fail`; read `addresses` and `due`."""
 
-    __slots__ = ("answered_at", "complete", "doubted", "due", "failures", "listed", "reach", "spares", "why")
+    __slots__ = ("answered_at", "complete", "doubted", "due", "failures", "listed", "new", "spares", "why")
 
     def __init__(self, now: float) -> None:
         self.listed: tuple[Address, ...] = ()  # what is believed, best rank first
         self.spares: dict[Key, tuple[Address, float]] = {}  # and when it was last listed
+        self.new: dict[Key, float] = {}  # of those that are listed, and since when
         self.doubted: Doubted | None = None
         self.complete = True
         self.due = now  # when to ask again
@@ -96,12 +102,22 @@ class Belief:
 
     def review(self, alive: Alive, dns: Dns, now: float) -> bool:
         """Look again at what only health can decide; whether other addresses are used now. Cheap: ask often."""
+        changed = bool(self.new) and self._prove(alive, now)
         if not self.listed or any(alive(address) is not False for address in self.listed):
-            return False
+            return changed
         self.due = min(self.due, now + dns.least)  # all are dead: perhaps it has moved
-        if self.doubted is None:
-            return False
-        return self._adopt(self.doubted.answer, alive, now)
+        return changed if self.doubted is None else self._adopt(self.doubted.answer, alive, now)
+
+    def _prove(self, alive: Alive, now: float) -> bool:
+        """Let new addresses take their places, once they live or nothing else does."""
+        before = len(self.new)
+        if not any(alive(address) for address in self.listed if key_of(address) not in self.new):
+            self.new = {}
+        for address in self.listed:
+            since = self.new.get(key_of(address), now)
+            if alive(address) or now - since >= PROVE:
+                self.new.pop(key_of(address), None)
+        return len(self.new) < before
 
     def _doubt(self, answer: Answer, new: set[Key], alive: Alive, now: float) -> bool:
         doubted = self.doubted
@@ -117,14 +133,17 @@ class Belief:
 
     def _adopt(self, answer: Answer, alive: Alive, now: float) -> bool:
         before = self.addresses()
-        new = {key_of(address) for address in answer.addresses}
+        listed = {key_of(address): address for address in answer.addresses}
+        known = {key_of(address) for address in before}
+        lives = any(key_of(address) in listed and alive(address) for address in before)
+        self.new = {key: self.new.get(key, now) for key in listed if key in self.new or (lives and key not in known)}
         for address in self.listed:
-            if key_of(address) not in new and alive(address):
+            if key_of(address) not in listed and alive(address):
                 self.spares[key_of(address)] = address, now
         self.spares = {
             key: (address, since)
             for key, (address, since) in self.spares.items()
-            if key not in new and now - since < SPARE
+            if key not in listed and now - since < SPARE
         }
         self.listed = answer.addresses
         self.complete = answer.complete
@@ -137,12 +156,17 @@ class Belief:
 
     def addresses(self) -> tuple[Address, ...]:
         """What is used now, best rank first."""
-        if not self.spares:
+        if not self.spares and not self.new:
             return self.listed
         behind = max(address.rank for address in self.listed) + 1
         room = max(0, MAX_ADDRESSES - len(self.listed))
         spares = sorted(self.spares.values(), key=lambda spare: -spare[1])[:room]
-        return (*self.listed, *(replace(address, rank=behind) for address, _ in spares))
+        new = [address for address in self.listed if key_of(address) in self.new]
+        return (
+            *(address for address in self.listed if key_of(address) not in self.new),
+            *(replace(address, rank=behind) for address, _ in spares),
+            *(replace(address, rank=behind + 1 + address.rank) for address in new),
+        )
 
     # ------------------------------------------------------------------ plain data
 

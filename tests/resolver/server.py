@@ -45,6 +45,10 @@ class Server:
         host, port = self._socket.getsockname()
         return host, port
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass, unless it ends."""
+        self._over.wait(seconds)
+
     def close(self) -> None:
         """End it; whoever asks finds a closed port."""
         self._over.set()
@@ -124,6 +128,16 @@ def garbage(query: dns.message.Message) -> bytes:
 def lies(server: Server, zone: Zone) -> Ill:
     """Answers from another zone."""
     return lambda query: server.answer(query, zone).to_wire()
+
+
+def slow(server: Server, seconds: float) -> Ill:
+    """Says what is right, and too late."""
+
+    def answer(query: dns.message.Message) -> bytes:
+        server.wait(seconds)
+        return server.answer(query).to_wire()
+
+    return answer
 
 
 def only(kinds: Sequence[str], server: Server, rest: Ill = silent) -> Ill:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from controller.resolver.belief import DOUBT, MAX_ADDRESSES, MAX_RETRY, SPARE, Belief, key_of
+from controller.resolver.belief import DOUBT, MAX_ADDRESSES, MAX_RETRY, PROVE, SPARE, Belief, key_of
 from controller.resolver.question import Answer
 from controller.types import Address, Dns
 
@@ -103,13 +103,46 @@ def test_a_move_that_is_announced_for_a_quarter_of_an_hour_is_believed() -> None
 
 def test_an_answer_that_keeps_what_lives_is_believed_at_once() -> None:
     name = Name(A, B)
-    assert name.hears(answer(A, C)) == [A, C, replace(B, rank=1)]
+    assert name.hears(answer(C, A)) == [A, replace(B, rank=1), replace(C, rank=2)]
+
+
+def test_a_new_address_takes_its_place_once_it_has_proved_alive() -> None:
+    name = Name(A)
+    best, worse = replace(B, rank=0), replace(A, rank=1)
+    assert name.hears(answer(best, worse)) == [worse, replace(B, rank=3)]
+    name.now += 1.0
+    assert not name.belief.review(name.alive, DNS, name.now)
+    name.states[B] = True
+    assert name.belief.review(name.alive, DNS, name.now)
+    assert name.belief.addresses() == (best, worse)
+    assert name.hears(answer(best, worse)) == [best, worse]
+
+
+def test_whoever_cannot_prove_anything_waits_for_a_minute() -> None:
+    name = Name(A)
+    name.hears(answer(B, A))
+    name.now += PROVE - 1.0
+    name.hears(answer(B, A))
+    assert name.belief.addresses()[0] == A
+    name.now += 1.0
+    assert name.belief.review(name.alive, DNS, name.now)
+    assert name.belief.addresses() == (B, A)
+
+
+def test_nobody_is_new_where_nobody_lives() -> None:
+    name = Name(A)
+    name.hears(answer(B, A))
+    name.states[A] = False
+    assert name.belief.review(name.alive, DNS, name.now)
+    assert name.belief.addresses() == (B, A)
+    name.states[A] = None
+    assert name.hears(answer(C, A)) == [C, A]
 
 
 def test_an_address_that_is_dead_and_not_listed_is_forgotten_at_once() -> None:
     name = Name(A, B)
     name.states[B] = False
-    assert name.hears(answer(A, C)) == [A, C]
+    assert name.hears(answer(A, C)) == [A, replace(C, rank=2)]
 
 
 def test_keeping_only_what_is_dead_is_no_proof() -> None:
@@ -184,7 +217,7 @@ def test_what_is_believed_lives_on_as_plain_data() -> None:
     name.hears(answer(A, C))
     data = json.loads(json.dumps(name.belief.dump(name.now + 5.0)))
     again = Belief.load(data, 7.0)
-    assert again.addresses() == name.belief.addresses()
+    assert again.addresses() == (A, C, replace(B, rank=1))
     assert again.answered_at == 2.0
 
 

@@ -22,7 +22,7 @@ from controller.demo.boxes import Box
 from controller.resolver.store import FILE
 from sip.agent import Script
 from sip.transaction import Hop
-from tests.resolver.server import Server, empty, garbage, lies, serving, silent
+from tests.resolver.server import Server, empty, garbage, lies, serving, silent, slow
 from tests.sipp.daemon import ROOT, Daemon, Event
 
 #: A dead address is found by its call first: no probe is that fast.
@@ -168,7 +168,13 @@ def test_no_call_changes_while_the_resolver_is_ill(tmp_path: Path) -> None:
                 ("_sip._udp.carrier.example", "SRV"): [f"1 1 {wrong.getsockname()[1]} one.example."],
                 ("one.example", "A"): ["127.0.0.1"],
             }
-            illnesses = {"silent": silent, "empty": empty, "garbage": garbage, "lies": lies(town.dns, srv)}
+            illnesses = {
+                "silent": silent,
+                "slow": slow(town.dns, 0.4),
+                "empty": empty,
+                "garbage": garbage,
+                "lies": lies(town.dns, srv),
+            }
             for number, illness in enumerate((*illnesses, "closed"), 1):
                 if illness == "closed":
                     town.dns.close()
@@ -227,9 +233,13 @@ def test_an_address_that_comes_to_a_name_is_used_and_drained_with_it(tmp_path: P
         drained = await asyncio.to_thread(town.ask, "drain", "carrier", "--state-dir", str(town.state))
         assert drained.returncode == OK
         town.lead_to(town.two, town.one)
-        changed = await town.wait_for(lambda event: event["event"] == "addresses", "the new address")
-        assert changed["new"] == [f"udp:127.0.0.1:{box.hop.port}" for box in (town.two, town.one)]
         await town.up(town.name(town.two))
+        ranked = [f"udp:127.0.0.1:{box.hop.port}" for box in (town.two, town.one)]
+        await town.wait_for(
+            lambda event: event["event"] == "addresses" and event["new"] == ranked, "the new address to take its place"
+        )
+        changed = next(event for event in town.daemon.events if event["event"] == "addresses")
+        assert changed["new"] == ranked[::-1]  # it had to prove that it lives
         status = json.loads(
             (await asyncio.to_thread(town.ask, "status", "--state-dir", str(town.state), "--json")).stdout
         )

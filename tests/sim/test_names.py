@@ -165,3 +165,16 @@ def test_drained_is_drained_whatever_comes_to_the_name() -> None:
     assert all(scores.is_parked(town.name(box)) for box in ("one", "two"))
     assert town.world.engine.undrain("carrier", town.world.now)
     assert not any(scores.is_parked(town.name(box)) for box in ("one", "two"))
+
+
+def test_a_slip_in_a_zone_file_delays_no_call() -> None:
+    town = Town("one")
+    town.world.set_port("wrong", Port.GONE)
+    town.spend(3.0, town.answer("one"))
+    town.hears(town.answer("wrong", "one"))
+    assert town.call() == (f"anna via {town.name('one')}", 1)  # at once, before any probe could tell
+    town.spend(5.0, town.answer("wrong", "one"))
+    assert town.call() == (f"anna via {town.name('one')}", 1)
+    town.world.set_port("wrong", Port.OPEN)
+    town.spend(5.0, town.answer("wrong", "one"))
+    assert town.book.addresses()["carrier"] == (town.address("wrong", 0), town.address("one", 1))
