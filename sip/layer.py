@@ -170,6 +170,10 @@ class TransactionLayer:
         """The client transaction that a response belongs to by its branch (RFC 3261 §17.1.3)."""
         return self._clients.get((response.via.branch, response.cseq[1]))
 
+    def has_client(self, branch: str, method: str) -> bool:
+        """Whether a request of ours with this branch waits for its answer, or had it not long ago."""
+        return (branch, method) in self._clients
+
     def has_server(self, via: Via, method: str) -> bool:
         """Whether the request with this top Via came in this life and is not forgotten yet."""
         return (via.branch, via.sent_by, method) in self._servers

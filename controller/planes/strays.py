@@ -14,7 +14,7 @@ from controller.switchboard import Switchboard
 from sip import builder
 from sip.element import Element
 from sip.errors import RemoteProtocolError
-from sip.fork import make_release
+from sip.fork import Goodbye, make_release
 from sip.headers import parse_via
 from sip.layer import TransactionLayer, reply_hop
 from sip.message import Response
@@ -58,7 +58,7 @@ class Strays:
             until = self.past_until if long else self.past_until - timing.timer_c + timing.t1x64
             awaited = self._layer.has_server(vias[1], method)
             if awaited and method == "INVITE" and 200 <= event.response.status < 300:
-                self._release_late(event)
+                self._release_late(event, now)
             if awaited or now > until:
                 return
             hop = reply_hop(vias[1])
@@ -84,7 +84,7 @@ class Strays:
             return builder.veil_challenge(forwarded) if response.cseq[1] == "INVITE" else None
         return forwarded
 
-    def _release_late(self, event: StrayResponse) -> None:
+    def _release_late(self, event: StrayResponse, now: float) -> None:
         """Somebody answers whose branch is over, given up and past Timer B: ACK and BYE, each time, without state.
 
         Only while the caller's transaction knows that it is no copy of the winner's, whose call a BYE would end; and
@@ -94,8 +94,12 @@ class Strays:
         if element.path_tag_in(answer.via) == "INVITE":
             return
         try:
-            for request, hop in make_release(element, answer, 1, event.source):
-                self._layer.send_stateless(request, hop)
+            ack, bye = make_release(element, answer, 1, event.source)
         except RemoteProtocolError:
             return
+        self._layer.send_stateless(*ack)
+        if element.numbered(answer.via) is None:
+            self._layer.send_stateless(*bye)
+        elif not self._layer.has_client(bye[0].via.branch, "BYE"):  # it may be challenged, and that answered
+            self._layer.request(*bye, now, Goodbye(self._peers.trunk_of(event.source), *bye))
         self._counters["glare"] += 1

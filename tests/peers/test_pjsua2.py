@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers.kamailio import Kamailio
 from tests.peers.pjsua2_phone import HAS_PJSUA2, NO_PJSUA2, Softphone
 from tests.peers.tones import read_samples, share_of, write_tone
 from tests.sipp.daemon import Daemon
@@ -46,7 +47,7 @@ class Scene:
 
     def __init__(self, folder: Path, transport: str, *, listen: bool = False) -> None:
         self.folder = folder
-        ports = Ports(31 * os.getpid() + 5000)  # runs side by side must not meet
+        ports = self.ports = Ports(31 * os.getpid() + 5000)  # runs side by side must not meet
         self.proxy = ports.pick()
         for user, hertz in TONES.items():
             write_tone(folder / f"{user}.wav", hertz)
@@ -134,6 +135,40 @@ def test_both_hear_each_other_before_and_after_hold_and_digits_arrive(tmp_path: 
         caller.wait_for("state", state="DISCONNECTED", status=200)
         assert caller.requests() == dict.fromkeys(("INVITE", "INFO"), THROUGH_US)
         assert desk.requests() == dict.fromkeys(("INVITE", "INFO", "BYE"), THROUGH_US)
+
+
+def test_pbx_that_asks_for_credentials_hears_them_with_each_request_over_the_death_of_the_daemon(
+    tmp_path: Path,
+) -> None:
+    """Hold, INFO and REFER go through a Kamailio that lets nothing of ours pass without, and takes each nonce once."""
+    scene = Scene(tmp_path, "udp", listen=True)
+    pbx = scene.ports.pick()
+    text = scene.dialplan.read_text().replace(
+        f'"{scene.desk.uri}"', f'"sip:{HOST}:{pbx}", auth: {{user: callward, password: hunter2}}'
+    )
+    scene.dialplan.write_text(text)
+    with (
+        Kamailio("pbx", tmp_path, pbx, {"100": scene.desk.uri}, asks=scene.proxy),
+        scene.caller as caller,
+        scene.desk as desk,
+        scene.colleague as colleague,
+        scene.daemon,
+    ):
+        scene.connect()
+        scene.hear(caller, desk)
+        scene.hold_and_resume(caller, desk)
+        scene.daemon.kill()
+        with scene.make_daemon() as second:
+            scene.hold_and_resume(caller, desk)
+            scene.hold_and_resume(desk, caller)
+            caller.do("press", method="INFO", digits="7")
+            desk.wait_for("digit", digit="7", method="INFO")
+            caller.do("transfer", uri=scene.number("+15557001"))
+            desk.wait_for("referred")
+            colleague.wait_for("incoming")
+            caller.do("hang_up")
+            desk.wait_for("state", state="DISCONNECTED", status=200)
+            assert not [line for line in second.lines if "Traceback" in line or "hunter2" in line]
 
 
 @TRANSPORTS

@@ -167,6 +167,20 @@ def test_a_second_answer_is_hung_up_in_order_and_with_credentials() -> None:
     assert bench.answer(again, 200, T2) == []
 
 
+def test_an_answer_past_timer_b_is_hung_up_with_credentials() -> None:
+    bench = Bench(stage("anna/t1"), asking=["t1"])
+    (first,) = requests(bench.call())
+    ((second, _),) = ask(bench, first)
+    assert isinstance(second, Request)
+    bench.wait_until(33.0)
+    (ack, _), (bye, _) = bench.answer(second, 200, extra=["Contact: <sip:anna@192.0.2.21:5060>"])
+    assert (ack.cseq, bye.cseq) == ((57, "ACK"), (57 + builder.GLARE_CSEQ_STEP, "BYE"))
+    ((ack, _),) = bench.answer(second, 200, extra=["Contact: <sip:anna@192.0.2.21:5060>"])
+    assert ack.method == "ACK"
+    ((again, _),) = bench.answer(bye, 407, extra=[challenge("n2")])
+    check(again, "n2")
+
+
 def test_a_large_call_that_is_challenged_stays_on_its_connection() -> None:
     over_tcp = Hop(wire.LOCAL.host, wire.LOCAL.port, "tcp")
     bench = Bench(
