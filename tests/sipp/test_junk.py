@@ -62,7 +62,7 @@ def calls_beside_junk(folder: Path, calls: int, junk: int, seconds: int) -> tupl
 
 
 def test_calls_complete_beside_junk(tmp_path: Path) -> None:
-    failed, junk = calls_beside_junk(tmp_path, calls=150, junk=5_000, seconds=4)
+    failed, junk = calls_beside_junk(tmp_path, calls=100, junk=5_000, seconds=3)
     assert failed == 0
     assert (junk["sent"] > 5_000, junk["back"]) == (True, 0)
 
