@@ -255,12 +255,15 @@ class App:
             await run_aside(partial(write_scores, self._state_dir, self.engine.scores.dump()), "scores")
 
     async def _keep_calls(self) -> None:
+        pause = callbook.OFTEN
         while True:
-            await asyncio.sleep(callbook.EVERY)
+            await asyncio.sleep(pause)
             up = self.engine.switchboard.usage.up
             if up.changed and self.engine.switchboard.usage.is_limited():
                 up.changed = False
+                begun = clock.monotonic()
                 await run_aside(self._note_calls(), "calls")
+                pause = max(callbook.OFTEN, (clock.monotonic() - begun) / callbook.SHARE)
 
     def _note_calls(self) -> Callable[[], None]:
         """Writes the calls that are up as of now, when it is called."""

@@ -1,6 +1,6 @@
 """The calls that are up, kept over a restart: what limits count goes on where it was, `kill -9` included.
 
-Owns one JSON file in the state folder. It is written aside, every few seconds if anything changed; no call waits for it,
+Owns one JSON file in the state folder. It is written aside, a few times a second if anything changed; no call waits for it,
 and losing it costs counts, nothing else: a call up that it does not know is carried all the same. Instants in it are those of the epoch, so what is too
 old when it is read counts no more.
 """
@@ -16,7 +16,8 @@ from controller.rules.up import Up, dump_rows, load_rows
 
 FILE = "calls.json"
 FORMAT = 1  # of what `dump_rows` gives: raise it when that changes
-EVERY = 2.0  # seconds between two writings
+OFTEN = 0.25  # seconds between two writings: an end that comes after the last one counts until its timers say so
+SHARE = 0.05  # of the time may be spent on writing, however many calls are up
 
 
 def load_calls(state_dir: Path, wall: float) -> dict[str, Up]:

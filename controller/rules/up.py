@@ -13,6 +13,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 MOST = 50_000  # calls; about 20 MB
+MOST_LINES = 16  # of one dialog: a call may pass us twice, but not for ever
 #: RFC 4028 §10: whoever does not refresh sends a BYE the lesser of 32 s and a third before the end; so late it is over.
 GRACE = 32.0
 
@@ -44,10 +45,14 @@ class CallsUp:
         return len(self._rows)
 
     def add(self, key: str, up: Up) -> list[Up]:
-        """A call was answered. Returns what had to go: the oldest one, or another call of the same name."""
+        """A call was answered. Returns what had to go: the oldest one, or one of the same name, unless it is the same
+        call, which passes us a second time: then both end together."""
         gone = []
-        if key in self._rows:
-            gone.append(self._rows.pop(key))
+        before = self._rows.pop(key, None)
+        if before is not None and len(before.lines) + len(up.lines) <= MOST_LINES:
+            up = before._replace(lines=before.lines + up.lines, heard=up.heard, session=up.session)
+        elif before is not None:
+            gone.append(before)
         elif len(self._rows) >= self._most:
             gone.append(self._rows.pop(next(iter(self._rows))))
         self._rows[key] = up

@@ -197,6 +197,22 @@ def test_an_attempt_finds_the_room_of_a_call_that_is_over() -> None:
     assert usage.start("two", 1, "b", 4 * 3600.0 + 1)
 
 
+def test_a_call_that_passes_us_twice_occupies_both_ways_until_it_is_over() -> None:
+    usage = Usage(make_dialplan())
+    for leg, trunk in (("inner", "a"), ("outer", "b")):
+        usage.enter(offer(leg, did="+15559"), Route("+15559", "sales"), 0.0)
+        usage.start(leg, 1, trunk, 0.0)
+        usage.answered("one", "tag", trunk, usage.leave(leg, 1, trunk), 0.0, 0.0)
+    assert usage.held == {"out a": 1, "out b": 1}
+    assert usage.ended("one", "tag", "x") is not None
+    assert usage.held == {}
+    for number in range(100):
+        usage.enter(offer(str(number)), DESK, 0.0)
+        usage.start(str(number), 1, "a", 0.0)
+        usage.answered("one", "tag", "a", usage.leave(str(number), 1, "a"), 0.0, 0.0)
+    assert sum(usage.held.values()) <= 16
+
+
 def test_the_table_is_bounded() -> None:
     usage = Usage(make_dialplan(), CallsUp(most=10))
     for number in range(100):

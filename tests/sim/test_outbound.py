@@ -88,6 +88,14 @@ def test_a_busy_number_is_not_dialled_again_over_another_carrier() -> None:
     assert (world.status(call), ways(world, call)) == (486, ["carrier-a"])
 
 
+def test_the_carrier_with_the_lowest_priority_is_tried_first() -> None:
+    world = make_world(order=Order.PRIORITY, carrier_a={"priority": 10}, carrier_b={"priority": 5})
+    world.behave(NUMBER, Script(trying=False, ring_after=None, reject=503))
+    call = world.call(URI)
+    world.calm()
+    assert ways(world, call) == ["carrier-b", "carrier-a"]
+
+
 def test_the_cheapest_carrier_is_tried_first() -> None:
     world = make_world(order=Order.COST, carrier_a={"cost": 0.02}, carrier_b={"cost": 0.01})
     world.behave(NUMBER, Script(trying=False, ring_after=None, reject=503))

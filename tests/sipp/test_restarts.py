@@ -1,7 +1,8 @@
 """The daemon is killed again and again under load, and started anew at once, as its service manager would.
 
 SIPp plays trunk and callers; each call renegotiates and hangs up later than the kill that it lived through. The trunk is
-shown another caller than there is, and neither side may notice, in whichever life.
+shown another caller than there is, and neither side may notice, in whichever life. Its calls are counted, and each life
+knows how many the last one has left.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.control import ask
 from tests.sipp.daemon import Daemon
 from tests.sipp.process import HOST, Ports, Sipp, read_script
 from tests.sipp.test_callerid import parties
@@ -25,7 +27,7 @@ DIALPLAN = """\
 version: 1
 listen: [{{udp: "127.0.0.1:{proxy}"}}]
 trunks:
-  carrier: {{uri: "sip:127.0.0.1:{trunk}", carrier: a, caller_id: own{more}}}
+  carrier: {{uri: "sip:127.0.0.1:{trunk}", carrier: a, caller_id: own, limits: {{calls: 500}}{more}}}
 endpoints:
   desk: {{user: "100", via: [carrier]}}
 chains:
@@ -36,6 +38,7 @@ routes:
 AUTH = ", probe: off, auth: {user: callward, password: hunter2}"
 RATE = 20  # calls/s
 TALK = 3.0  # seconds
+LOST = 10  # of the ends of half a second
 LIFE = 40  # calls that each life of the daemon sets up before it is killed
 
 
@@ -54,17 +57,25 @@ def restart_under_load(folder: Path, kills: int, seed: int, *, asks: bool = Fals
         ExitStack() as lives,
         Sipp("caller", read_script("uac-survive"), folder, ports, limit, proxy, load) as caller,
     ):
-        for _ in range(kills):
+        for life in range(kills):
             daemon = lives.enter_context(Daemon(dialplan, state))
+            assert not life or _count(state) >= LIFE // 2 - LOST, "what the last life left is up"
             _wait_for_calls(daemon, LIFE // 2)
             daemon.kill()
         lives.enter_context(Daemon(dialplan, state))
         assert caller.finish(limit) == 0, caller.complaints()
+        assert _count(state) <= kills * LOST, "those whose end fell between the last writing and a kill"
         to = f"<sip:+15557000@{HOST}:{proxy}>"
         written = f'"Caller" <sip:caller@{HOST}:{caller.port}>'
         assert parties(caller.messages(), caller=True) == {(written, to)}
         calls_only = [message for message in callee.messages() if message.method != "OPTIONS"]
         assert parties(calls_only, caller=False) == {(f"<sip:+15557000@{HOST}>", to)}
+
+
+def _count(state: Path) -> int:
+    """The calls that the daemon counts."""
+    (row,) = ask(state, "status")["status"]["limits"]
+    return int(row["calls"])
 
 
 def _wait_for_calls(daemon: Daemon, number: int) -> None:
