@@ -128,7 +128,9 @@ class _Search:
     async def find(self) -> Answer:
         """Raises `LookupFailed`."""
         question = self._question
-        plain = self._addresses_of(question.host, question.port, question.transport, self._plain)
+        ours = self._transports
+        transport = question.transport if question.transport in ours or not ours else ours[0]
+        plain = self._addresses_of(question.host, question.port, transport, self._plain)
         if not question.service:
             found = await plain
             self._parts = self._plain

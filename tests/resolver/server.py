@@ -6,6 +6,7 @@ records as text.
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -136,6 +137,19 @@ def slow(server: Server, seconds: float) -> Ill:
     def answer(query: dns.message.Message) -> bytes:
         server.wait(seconds)
         return server.answer(query).to_wire()
+
+    return answer
+
+
+def mutated(server: Server, dice: random.Random) -> Ill:
+    """What is right, with a few bytes changed, lost or made up behind the id."""
+
+    def answer(query: dns.message.Message) -> bytes:
+        wire = bytearray(server.answer(query).to_wire())
+        for _ in range(dice.randint(0, 3)):
+            place = dice.randrange(2, len(wire))
+            wire[place : place + dice.randint(0, 2)] = dice.randbytes(dice.randint(0, 2))
+        return bytes(wire)
 
     return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from controller.resolver.book import show_address
 from controller.resolver.lookup import Lookup
 from controller.resolver.question import Answer, Found, LookupFailed, Question, question_of
 from controller.types import Address, Dns, Listen, Trunk
-from tests.resolver.server import Server, empty, fails, garbage, lies, only, serving, silent
+from tests.resolver.server import Server, empty, fails, garbage, lies, mutated, only, serving, silent
 
 BOTH = (("udp", 4), ("tcp", 4))
 NAME = "sbc.example"
@@ -117,6 +118,11 @@ def test_without_any_srv_record_the_name_itself_has_the_addresses(lookup: Lookup
     for key in [key for key in server.zone if key[1] in ("SRV", "NAPTR")]:
         del server.zone[key]
     assert sorted(shown(lookup, name(NAME, "udp", "tcp"))) == ["udp:192.0.2.98:5060", "udp:192.0.2.99:5060"]
+
+
+def test_without_a_udp_listener_a_name_alone_is_reached_over_tcp(lookup: Lookup, server: Server) -> None:
+    server.zone = {(NAME, "A"): ["192.0.2.99"]}
+    assert shown(lookup, name(NAME, "udp", "tcp", reach=(("tcp", 4),))) == ["tcp:192.0.2.99:5060"]
 
 
 def test_a_domain_without_the_service_says_so_and_its_addresses_are_asked(lookup: Lookup, server: Server) -> None:
@@ -246,6 +252,21 @@ def test_a_system_without_a_dns_server_still_has_its_hosts_file(
 def test_a_lie_is_an_answer_like_any_other(lookup: Lookup, server: Server) -> None:
     server.ill = lies(server, {(NAME, "A"): ["203.0.113.66"]})
     assert shown(lookup, name()) == ["udp:203.0.113.66:5060"]  # what is believed of it is not decided here
+
+
+@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(1, 40), marks=pytest.mark.long)], ids=["some", "many"])
+def test_whatever_comes_is_an_answer_or_a_failure(server: Server, tmp_path: Path, seeds: range) -> None:
+    names = [f"n{number}.example" for number in range(100)]
+    for host in names:
+        server.zone[f"_sip._udp.{host}", "SRV"] = [f"1 1 5060 {host}."]
+        server.zone[host, "A"] = ["192.0.2.7"]
+        server.zone[host, "NAPTR"] = [f'20 50 "s" "SIP+D2U" "" _sip._udp.{host}.']
+    for seed in seeds:
+        server.ill = mutated(server, random.Random(seed))
+        found = make_lookup(server, tmp_path, timeout=0.2).find_all(name(host, "udp", "tcp") for host in names)
+        assert len(found) == len(names)
+        assert {type(what) for what in found.values()} <= {Answer, LookupFailed}
+        assert all(str(what) for what in found.values())
 
 
 # --------------------------------------------------------------------------- questions
