@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import inf
 
+from controller.bindings import Bindings
 from controller.credentials import Accounts
 from controller.deep import DeepProber
 from controller.edge.edge import Edge
@@ -26,6 +27,8 @@ from controller.switchboard import Switchboard
 from controller.types import (
     LONGEST_RETRY_AFTER,
     NOT_LET_IN,
+    NOT_REGISTERED,
+    REGISTER_RESPONSE,
     Address,
     CallSign,
     Dialplan,
@@ -34,6 +37,7 @@ from controller.types import (
     Page,
     Readmit,
     Registered,
+    Sample,
     TargetState,
     Transition,
     Uplink,
@@ -44,7 +48,10 @@ from sip.transaction import Hop
 
 #: So long a trunk that refused our credentials is tried behind others, seconds: wrong passwords seldom mend themselves.
 REFUSED_FOR = 60.0
-_AUTH = "auth"  # who judges, for `Board.set_verdict`
+_AUTH, _BINDINGS = "auth", "bindings"  # who judges, for `Board.set_verdict`
+NOT_HERE = "its user has not registered"
+#: A thousand phones that come back after a restart are one change of addresses in so many seconds, not a thousand.
+MOVE_AFTER = 0.2
 _BRANCH = re.compile(rb"^(?:Via|v)\s*:[^\r\n]*;\s*branch=([^;,\s\r\n]+)", re.MULTILINE | re.IGNORECASE)
 
 
@@ -70,6 +77,10 @@ class Engine:
         """``hops`` has the resolved address of each trunk; ``token`` makes unguessable tokens for probes; ``scores``
         are those of an earlier life."""
         self._deadlines = Deadlines()
+        self.bindings = Bindings()
+        self._written = dialplan, hops
+        self._move_at = inf  # when phones that have moved are called where they are
+        dialplan, hops = self.bindings.place(dialplan, hops)
         self.element = element
         self.scores = Scores(trunk_targets(dialplan), epoch_offset) if scores is None else scores
         self.signals = Signals()
@@ -79,7 +90,9 @@ class Engine:
         self.accounts.swap(dialplan.trunks)
         self._refusing: set[str] = set()  # trunks that did not take our credentials lately
         secret = token() if any(ours.phones for ours in dialplan.listen) else ""
-        self.plane = EmbeddedPlane(self.switchboard, element, hops, self._deadlines, timing, self.accounts, secret)
+        self.plane = EmbeddedPlane(
+            self.switchboard, element, hops, self._deadlines, timing, self.accounts, secret, self.bindings
+        )
         self.plane.epoch_offset = epoch_offset
         self.plane.set_past(now + (timing or Timing()).timer_c)  # RFC 3261 §16.6 step 11: nothing rings for longer
         self.prober = Prober(self.board, hops, element.local, token, *element.listeners.values())
@@ -102,6 +115,7 @@ class Engine:
         for name in self._drained():  # some of its addresses may be new
             self.drain(name, now)
         self._let_in(now)
+        self._tell_unbound(now)
 
     def receive(self, data: bytes, source: Hop, now: float) -> bool:
         """Take one message; False if the edge keeps it out."""
@@ -142,6 +156,9 @@ class Engine:
     def introduce(self, connection: Hop, names: Collection[str]) -> None:
         """The peer of a connection has proved these names by its certificate; none: the connection is gone."""
         self.plane.sources.introduce(connection, names)
+        if not names:
+            self.bindings.lose(connection)
+            self._move_at = 0.0 if self.bindings.moved else self._move_at
 
     def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:
         """The network says that ``hop`` cannot be reached; ``quoted`` is what it gives back of our packet.
@@ -173,6 +190,8 @@ class Engine:
         """When `handle_timer` is wanted next; infinity for never."""
         return min(
             self._deadlines.next_deadline(),
+            self._move_at,
+            self.bindings.next_deadline(),
             self.prober.next_deadline(),
             self.deep.next_deadline(),
             self.registrations.next_deadline(),
@@ -198,10 +217,16 @@ class Engine:
             self._take(self.registrations.handle_timer(now), now)
         if self.board.next_deadline() <= now:
             self._take(self.board.handle_timer(now), now)
+        if self.bindings.next_deadline() <= now:
+            self.bindings.expire(now)
+        if self._move_at <= now:
+            self._move(now)
         self._settle(now)
 
     def reload(self, dialplan: Dialplan, hops: Mapping[str, Hop], now: float) -> None:
         """Swap the dialplan: new offers follow it, calls under way keep their plan, known trunks their state."""
+        self._written = dialplan, hops
+        dialplan, hops = self.bindings.place(dialplan, hops)
         drained = self._drained()
         self.switchboard.swap(dialplan)
         for name in drained:  # an address that comes to a name is drained with it
@@ -219,7 +244,25 @@ class Engine:
         self._take(self.deep.update(hops, now), now)
         self._take(self.registrations.update(dialplan.trunks, hops, now), now)
         self._expect_calls()
+        self._tell_unbound(now)
         self._settle(now)
+
+    def _move(self, now: float) -> None:
+        """Phones have registered or are gone: from now on they are called where they are."""
+        moved, self.bindings.moved = sorted(self.bindings.moved), set()
+        self._move_at = inf
+        self.reload(*self._written, now)
+        for trunk in moved:
+            bound = self.bindings.is_bound(trunk)
+            self.news.append(Registered(trunk, bound, now, "its user has registered" if bound else NOT_HERE))
+            if bound:
+                self._take(self.board.observe(Sample(trunk, alive=True, code=REGISTER_RESPONSE), now), now)
+
+    def _tell_unbound(self, now: float) -> None:
+        for trunk in self.switchboard.dialplan.trunks.values():
+            if trunk.registered:
+                code = None if trunk.contact else NOT_REGISTERED
+                self._take(self.board.set_verdict(trunk.name, _BINDINGS, code, NOT_HERE, now), now)
 
     def _expect_calls(self) -> None:
         """Calls to what we register come from its registrars, or from whoever was told there; others from phones."""
@@ -304,6 +347,8 @@ class Engine:
         if relay is not None and relay.news:
             self.news += relay.news
             relay.news.clear()
+        if self.bindings.moved and self._move_at == inf:
+            self._move_at = now + MOVE_AFTER
         if plane.records or plane.faults:
             self.news += [*plane.records, *plane.faults]
             plane.records.clear()

@@ -361,6 +361,8 @@ class Trunk:
     sources: tuple[str, ...] = ()
     register: Register | None = None  # None: the other side knows our address
     did_from: DidFrom = DidFrom.AUTO
+    registered: bool = False  # it is where its user has registered: `host` and the like are nowhere until then
+    contact: str = ""  # and what it is called by there, a URI
     nat: bool = False  # it is behind NAT: what its Contact says leads nowhere
     auth: Auth | None = None  # None: it knows us by our address
     tls: TrunkTls | None = None  # None: it is not reached over TLS

@@ -17,6 +17,8 @@ def count_routes(dialplan: Dialplan) -> int:
 
 def address_of(trunk: Trunk) -> str:
     """As ``udp:192.0.2.1:5060``."""
+    if trunk.registered and not trunk.contact:
+        return "where it registers"
     return f"{trunk.transport}:{bracketed(trunk.host)}:{trunk.port}"
 
 

@@ -416,7 +416,7 @@ class StreamEndpoint:
         self._dying.discard(connection)
         self._handshakes.end(connection)
         self._strangers.end(connection)
-        if self._core is not None and connection.names:
+        if self._core is not None:
             self._core.introduce(connection.hop, ())
             if connection.alias is not None:
                 self._core.introduce(connection.alias, ())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from controller.config.diagnostics import Mistake, quoted
@@ -30,6 +31,9 @@ _DECORATION = re.compile(r"[\s().\-/]")  # what people put into numbers to read 
 _SHAPE = "write sip:HOST or sip:HOST:PORT"
 
 
+REGISTERED = "registered"
+
+
 class HostPort(NamedTuple):
     """A host (IP literal or DNS name, IPv6 without brackets), a port, and for trunks how to get there."""
 
@@ -38,9 +42,19 @@ class HostPort(NamedTuple):
     transport: str = "udp"
     service: tuple[str, ...] = ()  # of a name without port: whose SRV records say where, the best first (RFC 3263 §4)
     sips: bool = False  # TLS all the way
+    registered: bool = False  # wherever its user has registered
 
 
 # --------------------------------------------------------------------------- addresses
+
+
+def parse_trunk_place(text: str) -> HostPort:
+    """Read where a trunk is: a URI, or the word that it is where its user registers; raises `Mistake`."""
+    if text == REGISTERED:
+        return HostPort("0.0.0.0", 0, registered=True)
+    if text.isalpha() and get_close_matches(text.lower(), [REGISTERED]):
+        raise Mistake("BAD_URI", f"{quoted(text)} is no place of a trunk", f"did you mean {quoted(REGISTERED)}?")
+    return parse_trunk_uri(text)
 
 
 def parse_trunk_uri(text: str) -> HostPort:

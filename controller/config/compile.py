@@ -38,7 +38,7 @@ from controller.config.register_compile import compile_register
 from controller.config.shares import build_limits, build_overflow, build_tenants
 from controller.config.source import ListNode, MapNode, Node
 from controller.config.timers import Timers, default_timers, stage_timers
-from controller.config.users_compile import compile_users
+from controller.config.users_compile import compile_users, place_of
 from controller.config.validate import Loc, describe, find
 from controller.config.values import OFF, parse_cause
 from controller.rules.numbers import escape_user, write_number
@@ -188,15 +188,16 @@ class _Compiler(Places):
         trunks = {}
         for name, model in self.file.trunks.items():
             listeners.check_trunk(name, model)
+            uri = place_of(self, name, model, listeners)
             form = build_format(self, name, model.format)
             patience = model.retry_after, self.file.defaults.retry_after
             trunks[name] = Trunk(
                 name,
-                model.uri.host,
-                model.uri.port,
-                model.uri.transport,
+                uri.host,
+                uri.port,
+                uri.transport,
                 carrier=model.carrier,
-                probe=self.probe(name, model.probe),
+                probe=self.probe(name, model.probe or (OFF if uri.registered else None)),
                 where=self.where(self.key("trunks", name)),
                 large_over_tcp=model.large == "tcp" and model.uri.transport == "udp",
                 readmit=model.readmit,
@@ -212,7 +213,8 @@ class _Compiler(Places):
                 sources=distinct_sources(self, name, model.sources, listeners.listen, all_known=listeners.all_known),
                 register=compile_register(self, name, model, listeners.listen if listeners.all_known else ()),
                 did_from=model.did_from,
-                nat=model.nat,
+                nat=model.nat or uri.registered,
+                registered=uri.registered,
                 tls=certificates.trunk(name, model),
                 sips=model.uri.sips,
                 identity=build_identity(self, name, model),

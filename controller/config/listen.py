@@ -122,6 +122,8 @@ class Listeners(Places):
 
     def check_trunk(self, name: str, model: TrunkModel) -> None:
         """One listener must reach the trunk, and none be it; of listeners that are wrong themselves nothing is said."""
+        if model.uri.registered:
+            return
         if "uri" in model.model_fields_set:
             self._check_loop(name, model.uri)
         if not self.all_known or not self.listen:

@@ -17,6 +17,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from controller.config.address import (
+    REGISTERED,
     HostPort,
     parse_advertised,
     parse_did,
@@ -24,7 +25,7 @@ from controller.config.address import (
     parse_number,
     parse_outbound_prefix,
     parse_prefix,
-    parse_trunk_uri,
+    parse_trunk_place,
     parse_user,
 )
 from controller.config.auth import AuthModel
@@ -131,7 +132,7 @@ EarlyMediaName = Annotated[
 ]
 Final = Annotated[int, Text(parse_final, {"anyOf": [{"const": 200}, between(300, 699)]})]
 Switch = Annotated[bool, Text(parse_switch, {"type": "boolean"})]
-TrunkUri = Annotated[HostPort, Text(parse_trunk_uri, matching("[sS][iI][pP][sS]?:.+"))]
+TrunkUri = Annotated[HostPort, Text(parse_trunk_place, matching(f"[sS][iI][pP][sS]?:.+|{REGISTERED}"))]
 ListenAddress = Annotated[HostPort, Text(parse_listen, matching(".+:[0-9]{1,5}"))]
 AdvertisedAddress = Annotated[HostPort, Text(parse_advertised, {"type": "string"})]
 Did = Annotated[str, Text(parse_did, NUMBER)]

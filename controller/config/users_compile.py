@@ -5,9 +5,35 @@ Owns the findings about `users` and `phones` against each other. Passwords end h
 
 from __future__ import annotations
 
+from controller.config.address import HostPort
+from controller.config.diagnostics import quoted
+from controller.config.listen import Listeners
+from controller.config.model import TrunkModel
 from controller.config.places import Places
+from controller.config.source import MapNode
 from controller.types import REALM, Listen, User
 from sip.authenticator import hash_user
+
+
+def place_of(places: Places, trunk: str, model: TrunkModel, listeners: Listeners) -> HostPort:
+    """Where a trunk is. One that is where its user registers is nowhere until then, on a listener for phones."""
+    if not model.uri.registered:
+        return model.uri
+    at = places.at("trunks", trunk, "uri")
+    if (
+        isinstance(places.root, MapNode)
+        and "users" not in places.root.lost
+        and not any(user.trunk == trunk for user in places.file.users.values())
+    ):
+        message = f"trunk {quoted(trunk)} is where its user registers, and no user has it"
+        places.report.error(at, "MISSING_KEY", message, f"add trunk: {trunk} to one of 'users'")
+    ours = next((ours for ours in listeners.listen if ours.phones), None)
+    if ours is None:
+        if listeners.all_known:
+            message = f"nobody could register for trunk {quoted(trunk)}: no listener has 'phones: true'"
+            places.report.error(at, "NO_LISTENER", message, "add {tcp: \"IP:PORT\", phones: true} to 'listen'")
+        return model.uri
+    return model.uri._replace(host="::" if ":" in ours.host else "0.0.0.0", transport=ours.transport)
 
 
 def compile_users(places: Places, listen: tuple[Listen, ...], *, all_known: bool) -> dict[str, User]:

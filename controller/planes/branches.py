@@ -6,6 +6,7 @@ is put on here (`border`), and in `dialogs` for what follows within the call.
 
 from __future__ import annotations
 
+from controller.bindings import called_there
 from controller.planes.border.diversion import Why, why_diverted
 from controller.planes.border.dress import Dress, make_dress
 from controller.planes.border.early import forgo_reliability
@@ -72,7 +73,9 @@ class Branches:
         note = ""  # behind the branch in our Via
         if dress is not None and dress.note is not None:
             note = element.write_note(dress.note, invite.call_id)
-        address = secured(path.address) if call.is_sips else path.address
+        contact = trunk.contact if trunk is not None else ""
+        address = called_there(path.address, contact) if contact else path.address
+        address = secured(address) if call.is_sips else address
         sips = call.is_sips, address.startswith("sips:")
         route = element.record_route(invite.call_id, passport, hop, sips)
         via = element.via_for(invite, tag, trial, call.loop_tag, hop=hop, came_by=caller.listener) + note

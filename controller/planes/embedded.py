@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
 
+from controller.bindings import Bindings
 from controller.credentials import Accounts
 from controller.edge.overload import Overload
 from controller.edge.sources import Sources
@@ -94,14 +95,16 @@ class EmbeddedPlane:
         timing: Timing | None = None,
         accounts: Accounts | None = None,
         secret: str = "",
+        bindings: Bindings | None = None,
     ) -> None:
-        """``hops`` maps each trunk to its address, resolved ahead; ``secret``, new in each life, is for `Phones`."""
+        """``hops`` maps each trunk to its address, resolved ahead; ``secret``, new in each life, is for `Phones`, and so
+        are their ``bindings``."""
         self._switchboard = switchboard
         self._element = element
         self._peers = Peers()
         self._deadlines = deadlines
         self._layer = TransactionLayer(deadlines, timing)
-        self.phones = Phones(element, self._peers.sources, secret)
+        self.phones = Phones(element, self._peers.sources, secret, bindings or Bindings())
         self._redirects = Redirects(element)
         self.swap_hops(hops)
         self.evidence = Evidence()
@@ -170,7 +173,7 @@ class EmbeddedPlane:
         dialplan = self._switchboard.dialplan
         trunks = dialplan.trunks
         self._peers.swap(hops, trunks)
-        self.phones.swap(dialplan.users, dialplan.listen)
+        self.phones.swap(dialplan)
         self._layer.screen = self.phones.screen if self.phones.listeners else None
         self._layer.behind_nat = frozenset(
             hop.host for name, hop in hops.items() if name in trunks and trunks[name].nat
@@ -246,6 +249,8 @@ class EmbeddedPlane:
                 self._answer(transaction, 503, now, self._retry_after)  # OPTIONS too: neighbours route away
             elif request.method == "INVITE":
                 self._on_invite(transaction, event, now)
+            elif (answer := self.phones.register(event, now)) is not None:
+                self._reply(transaction, answer, now)
             else:
                 self._reply(transaction, answer_outside(request), now)
         except RemoteProtocolError as error:

@@ -36,7 +36,9 @@ class Peers:
         self._owners = {
             hop[:2]: trunks[name].carrier or common_name(name) for name, hop in hops.items() if name in trunks
         }
-        self.sources.swap(hops.items(), trunks)
+        # who is at the address of a phone is not that phone: it is known by its password
+        fixed = [(name, hop) for name, hop in hops.items() if name not in trunks or not trunks[name].registered]
+        self.sources.swap(fixed, trunks)
         self.untrusted = {
             common_name(name) for name, trunk in trunks.items() if trunk.identity and not trunk.identity.trusted
         }

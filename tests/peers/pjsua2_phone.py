@@ -39,6 +39,7 @@ class Softphone:
     password: str = ""  # "" has none
     secure: tuple[str, str, str] | None = None  # over TLS: its certificate, its key, whom it trusts: PEM files
     session: tuple[int, int] | None = None  # RFC 4028: Session-Expires and Min-SE, in seconds
+    registrar: str = ""  # URI where it registers; "" does not
     port: int = field(init=False)
     _child: Child = field(init=False)
     _next: int = 0  # the first line that is not past
@@ -48,6 +49,7 @@ class Softphone:
         settings: dict[str, object] = {"user": self.user, "port": self.port, "transport": self.transport}
         settings |= {"tone": str(self.tone), "listens": self.listens, "says": self.says or self.host}
         settings |= {"host": self.host, "password": self.password, "secure": self.secure, "session": self.session}
+        settings |= {"registrar": self.registrar}
         settings["media"] = self.port + 2  # even, as RTP wants it, and the next one is RTCP's
         # Its SWIG wrappers warn of themselves on every import.
         command = [sys.executable, "-W", "ignore", str(SCRIPT), json.dumps(settings)]

@@ -114,6 +114,9 @@ class Phone(pj.Account):
         if settings["password"]:
             name = settings["user"]
             config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", name, 0, settings["password"]))
+        if settings["registrar"]:
+            config.regConfig.registrarUri = settings["registrar"]
+            config.regConfig.timeoutSec = 120
         config.natConfig.contactUseSrcPort = 0 if settings["listens"] else 1
         if settings["session"]:  # RFC 4028: how long a session lasts, and how short it may be, in seconds
             config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
@@ -129,6 +132,9 @@ class Phone(pj.Account):
         """Commands are about this call from now on."""
         self.calls.append(call)
         return call
+
+    def onRegState(self, param: pj.OnRegStateParam) -> None:
+        tell("registration", status=param.code)
 
     def onIncomingCall(self, param: pj.OnIncomingCallParam) -> None:
         self._answer(self.take(Call(self, param.callId)), pj.PJSIP_SC_RINGING)

@@ -23,17 +23,21 @@ DIALPLAN = """\
 version: 1
 listen: [{{udp: "127.0.0.1:{proxy}"}}, {{tcp: "127.0.0.1:{proxy}", phones: true}}]
 users:
-  anna: {{password: "${{file:anna.password}}"}}
+  anna: {{password: "${{file:anna.password}}", trunk: anna-phone}}
   branch: {{password: "${{file:anna.password}}", trunk: branch}}
 trunks:
   desk-pbx: {{uri: "{desk}", probe: off}}
   branch: {{uri: "sip:192.0.2.70", probe: off}}
+  anna-phone: {{uri: registered}}
 endpoints:
   desk: {{user: "100", via: [desk-pbx]}}
+  anna: {{user: anna, via: [anna-phone]}}
 chains:
   desk: [{{ring: [desk]}}]
+  anna: [{{ring: [anna]}}, {{ring: [desk]}}]
 routes:
   - {{did: "+15557000", chain: desk}}
+  - {{did: "+15557001", chain: anna}}
   - {{outbound: {{prefix: "+1"}}, from: [branch], via: [desk-pbx]}}
 """
 PASSWORD = "open-sesame"
@@ -54,9 +58,12 @@ class Scene:
         dialplan.write_text(DIALPLAN.format(proxy=self.proxy, desk=self.desk.uri))
         self.daemon = Daemon(dialplan, folder / "state")
 
-    def phone(self, user: str, password: str = PASSWORD) -> Softphone:
+    def phone(self, user: str, password: str = PASSWORD, *, registers: bool = False) -> Softphone:
         """Somebody who is not at the address of a trunk."""
-        return Softphone(user, self.folder, self.ports, "tcp", self.tone, host=AWAY, password=password)
+        registrar = f"sip:{HOST}:{self.proxy};transport=tcp" if registers else ""
+        return Softphone(
+            user, self.folder, self.ports, "tcp", self.tone, host=AWAY, password=password, registrar=registrar
+        )
 
     def number(self, did: str) -> str:
         """What one dials for it."""
@@ -84,7 +91,7 @@ def test_phone_with_a_password_calls_holds_and_hangs_up(tmp_path: Path) -> None:
             for party in (phone, scene.desk):
                 party.wait_for("state", state="DISCONNECTED", status=200)
         scene.daemon.wait_for(lambda _: len(scene.records()) == 2, "both records")
-        assert scene.records() == [("desk via desk-pbx", "", 200)] * 2
+        assert scene.records() == [("desk via desk-pbx", "anna-phone", 200)] * 2
         assert not [line for line in scene.daemon.lines if PASSWORD in line or "Traceback" in line]
 
 
@@ -113,6 +120,35 @@ def test_whoever_has_no_right_password_rings_nobody(tmp_path: Path) -> None:
                 phone.do("dial", uri=scene.number("+15557000"))
                 phone.wait_for("state", state="DISCONNECTED", status=401)
         assert scene.records() == []
+
+
+@pytest.mark.skipif(not HAS_PJSUA2, reason=NO_PJSUA2)
+def test_phone_that_has_registered_is_called_and_when_it_is_gone_the_next_one_is(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    caller = Softphone("caller", tmp_path, scene.ports, "tcp", scene.tone, listens=True)
+    with scene.daemon, scene.desk, caller:
+        with scene.phone("anna", registers=True) as phone:
+            phone.wait_for("registration", status=200)
+            scene.daemon.wait_for(lambda event: event.get("bound") is True, "anna to be there")
+            caller.do("dial", uri=scene.number("+15557001"))
+            phone.wait_for("incoming")
+            phone.do("answer")
+            for party in (caller, phone):
+                party.wait_for("state", state="CONFIRMED")
+            caller.do("hold")
+            phone.wait_for("media", state="held there")
+            phone.do("hang_up")
+            for party in (caller, phone):
+                party.wait_for("state", state="DISCONNECTED", status=200)
+        scene.daemon.wait_for(lambda event: event.get("bound") is False, "anna to be gone")
+        caller.do("dial", uri=scene.number("+15557001"))
+        scene.desk.wait_for("incoming")
+        scene.desk.do("answer")
+        caller.wait_for("state", state="CONFIRMED")
+        caller.do("hang_up")
+        caller.wait_for("state", state="DISCONNECTED", status=200)
+        scene.daemon.wait_for(lambda _: len(scene.records()) == 2, "both records")
+        assert [winner for winner, _, _ in scene.records()] == ["anna via anna-phone", "desk via desk-pbx"]
 
 
 def test_phone_that_knows_no_hash_but_md5_is_not_let_in(tmp_path: Path) -> None:

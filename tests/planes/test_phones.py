@@ -125,11 +125,13 @@ class Line:
         assert hop == self.source
         return response
 
-    def call(self, uri: str = DESK, method: str = "INVITE") -> tuple[Request, list[tuple[Request | Response, Hop]]]:
+    def call(
+        self, uri: str = DESK, method: str = "INVITE", *extra: str
+    ) -> tuple[Request, list[tuple[Request | Response, Hop]]]:
         """Send a request, and again with credentials; the second one, and all that comes of it."""
         tried = Tried()
         assert self.account.learn(self.ask(method, uri), tried) == ""
-        again = self.make(method, uri)
+        again = self.make(method, uri, *extra)
         self.account.dress(again, tried)
         return again, self.send(again.encode())
 
