@@ -20,6 +20,7 @@ from controller.types import (
     NO_ANSWER,
     NO_PROGRESS,
     NO_REPLY,
+    NOT_SECURE,
     TARGET_REFUSED,
     TRANSPORT_ERROR,
     TRUNK_DOWN,
@@ -82,6 +83,7 @@ SIP: Table = {
     COMPLETED_ELSEWHERE: None,
     FULL: None,  # our own count
     HEDGE_RELEASED: None,
+    NOT_SECURE: None,  # it never claimed to speak TLS
     TARGET_REFUSED: None,
     WITHDRAWN: None,
     "*": None,
