@@ -22,6 +22,9 @@ from controller.types import (
     StartAttempt,
 )
 
+#: Emergency numbers wherever one is; of a country that an outbound route names, its own as well.
+EMERGENCY = frozenset(("112", "911"))
+
 
 def prepare(dialplan: Dialplan) -> None:
     """Load the tables that numbers are read by, where calls out need them: no call waits for a file."""
@@ -35,12 +38,13 @@ def prepare(dialplan: Dialplan) -> None:
 
 def let_in(usage: Usage, route: Route, offer: Offer, now: float) -> Full:
     """Count an offer that takes a route, and say what has no room for it; what may not be dialled is not counted."""
-    why = ""
-    if route.tolls is not None:
-        from controller.rules.tolls import why_refused  # loaded by `prepare`
+    why, urgent = "", route.outbound and offer.did in EMERGENCY
+    if route.tolls is not None and not urgent:
+        from controller.rules.tolls import is_emergency, why_refused  # loaded by `prepare`
 
+        urgent = is_emergency(offer.did, route.tolls.countries)
         why = why_refused(route.tolls, offer.did)
-    return Full(refusal=Refusal(FORBIDDEN, 403, why)) if why else usage.enter(offer, route, now)
+    return Full(refusal=Refusal(FORBIDDEN, 403, why)) if why else usage.enter(offer, route, now, urgent=urgent)
 
 
 def pass_on(run: Run, run_id: str, commands: list[RunCommand], usage: Usage, now: float) -> list[RunCommand]:

@@ -125,7 +125,7 @@ def _due(
             continue
         if when is not None:
             stage = replace(stage, when=None, overflow=overflow)
-        due.append((number, _affordable(dialplan, stage, number, skipped)))
+        due.append((number, stage if full.urgent else _affordable(dialplan, stage, number, skipped)))
     return due
 
 

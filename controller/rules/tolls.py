@@ -18,6 +18,7 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType, sho
 from controller.types import Tolls
 
 KNOWN = 8192  # numbers whose verdict is remembered: reading one takes 15 to 60 us
+LONGEST_EMERGENCY = 6  # digits; what is longer need not be looked up
 _DEAR = {
     PhoneNumberType.PREMIUM_RATE: "a premium-rate number",
     PhoneNumberType.SHARED_COST: "a shared-cost number",
@@ -33,10 +34,15 @@ def warm(countries: Iterable[str]) -> None:
         shortnumberinfo.is_emergency_number("0", country)
 
 
+def is_emergency(number: str, countries: Iterable[str]) -> bool:
+    """Whether somebody calls for help in one of these countries."""
+    return len(number) <= LONGEST_EMERGENCY and any(shortnumberinfo.is_emergency_number(number, c) for c in countries)
+
+
 @lru_cache(maxsize=KNOWN)
 def why_refused(tolls: Tolls, number: str) -> str:
     """Why a route may not be used for a dialled number; "" if it may."""
-    if any(shortnumberinfo.is_emergency_number(number, place) for place in tolls.countries):
+    if is_emergency(number, tolls.countries):
         return ""
     readings = list(_read(number))
     if not tolls.premium:

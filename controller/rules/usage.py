@@ -42,12 +42,11 @@ class Full:
     trunks: Mapping[str, str] = field(default_factory=dict)  # that may have no more calls outward, and why
     entry: tuple[str, ...] = ()  # `THE_NUMBER`, `THE_TENANT`, or the trunk that the offer comes from
     refusal: Refusal | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.trunks) or self.refusal is not None
+    urgent: bool = False  # an emergency call: no limit and no price keeps it from anywhere
 
 
 ROOM = Full()  # nothing is full
+URGENT = Full(urgent=True)
 
 
 class Share(NamedTuple):
@@ -63,6 +62,7 @@ class Share(NamedTuple):
 class _Offer(NamedTuple):
     lines: tuple[str, ...]  # of the offer itself
     attempts: dict[int, str]  # the line of each attempt that is under way
+    urgent: bool = False
 
 
 class _Pace:
@@ -135,8 +135,8 @@ class Usage:
                 self._tight.discard(name)
         return found
 
-    def enter(self, offer: Offer, route: Route, now: float) -> Full:
-        """Count an offer where there is room for it, and say where there is none."""
+    def enter(self, offer: Offer, route: Route, now: float, *, urgent: bool = False) -> Full:
+        """Count an offer where there is room for it, and say where there is none; ``urgent`` ones need none."""
         lines: list[str] = []
         entry: list[str] = []
         refusal: Refusal | None = None
@@ -144,18 +144,22 @@ class Usage:
             why = self._why_full(line, limits, now) if limits is not None else ""
             if word in self.assumed and word in (THE_NUMBER, THE_TENANT):
                 why = "as assumed"
-            if why:
+            if why and not urgent:
                 entry.append(word)
                 status = (limits.answer if limits is not None else 0) or (
                     486 if word in (THE_NUMBER, THE_TENANT) else 503
                 )
                 refusal = refusal or Refusal(FULL, status, f"{name} is full: {why}")
-            if not why or line.startswith("in "):  # what comes in occupies a channel of its carrier, like it or not
+            if (
+                urgent or not why or line.startswith("in ")
+            ):  # what comes in occupies a channel of its carrier, like it or not
                 lines.append(line)
                 self._hold(line)
                 if line in self._paces:
                     self._paces[line].times.append(now)
-        self._offers[offer.id] = _Offer(tuple(lines), {})
+        self._offers[offer.id] = _Offer(tuple(lines), {}, urgent)
+        if urgent:
+            return URGENT
         trunks = self.full_trunks(now)
         return Full(trunks, tuple(entry), refusal) if trunks or refusal is not None else ROOM
 
@@ -181,7 +185,7 @@ class Usage:
         offer = self._offers.get(offer_id)
         trunk = common_name(trunk)
         if trunk in self._limits or trunk in self.assumed:
-            if self._why_trunk_full(trunk, now):
+            if self._why_trunk_full(trunk, now) and not (offer is not None and offer.urgent):
                 self._tight.add(trunk)
                 self.sweep(now)
                 if self._why_trunk_full(trunk, now):
@@ -271,7 +275,7 @@ class Usage:
         other = Usage(self._dialplan)
         other.assume(self.assumed)
         other.held = dict(self.held)
-        other._offers = {name: _Offer(offer.lines, dict(offer.attempts)) for name, offer in self._offers.items()}
+        other._offers = {name: offer._replace(attempts=dict(offer.attempts)) for name, offer in self._offers.items()}
         for name, pace in self._paces.items():
             other._paces[name].times.extend(pace.times)
         for key, up in self.up.copy().items():

@@ -337,6 +337,39 @@ def test_what_may_not_be_dialled_reaches_no_carrier(dialled: str) -> None:
     assert not [call for trunk in world.trunks.values() for call in trunk.calls]
 
 
+@pytest.mark.parametrize("dialled", ["911", "112", "999"])
+def test_emergency_calls_know_no_limit_no_price_and_no_country(dialled: str) -> None:
+    world = outbound(Tolls(("GB",)), 0.05, carrier_a={"cost": 1.0}, carrier_b={"cost": 1.0})
+    plan = world.engine.switchboard.dialplan
+    trunks = {name: replace(trunk, limits=Limits(calls=1, cps=0.1)) for name, trunk in plan.trunks.items()}
+    routes = {"": {"hq-pbx": replace(plan.outbound[""]["hq-pbx"], limits=Limits(calls=1))}}
+    hops = {**world.hops, "hq-pbx": world.caller.local}
+    world.engine.reload(replace(plan, trunks=trunks, outbound=routes), hops, world.now)
+    world.behave(dialled, TALKS)
+    calls = []
+    for _ in range(4):
+        calls.append(world.call(f"sip:{dialled}@{ENGINE.host}"))
+        world.run_until(world.now + 1.0)
+    assert [world.status(call) for call in calls] == [200] * 4
+    other = world.call("sip:+442079460000@192.0.2.10")
+    world.run_until(world.now + 1.0)
+    assert world.status(other) == 486, "they count all the same"
+    world.calm()
+
+
+def test_an_outbound_route_has_a_limit_of_its_own() -> None:
+    world = outbound(Tolls())
+    plan = world.engine.switchboard.dialplan
+    routes = {"": {"hq-pbx": replace(plan.outbound[""]["hq-pbx"], limits=Limits(calls=1, answer=503))}}
+    world.engine.reload(replace(plan, outbound=routes), {**world.hops, "hq-pbx": world.caller.local}, world.now)
+    world.behave(NUMBER, TALKS)
+    calls = [world.call(OUTWARD), world.call(OUTWARD)]
+    world.run_until(2.0)
+    assert [world.status(call) for call in calls] == [200, 503]
+    assert world.record(calls[1]).refusal == "outbound * is full: 1 of 1 call"
+    world.calm()
+
+
 def test_what_may_be_dialled_goes_out() -> None:
     world = outbound(Tolls(("US", "CA")))
     call = world.call(OUTWARD)
