@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zlib import crc32
 
-from controller.types import Trunk
+from controller.rules.numbers import escape_user, write_number
+from controller.types import Show, Trunk
 from controller.wording import uri_of
 from sip import builder
 from sip.account import Account, Tried
@@ -75,7 +76,7 @@ def make_invite(trunk: Trunk, user: str, local: Hop, token: str) -> Request:
     lines = [
         f"Via: {via_of(local, token)}",
         f"Max-Forwards: {builder.DEFAULT_MAX_FORWARDS}",
-        f"From: <sip:callward@{us}>;tag={token}",
+        f"From: {_sender(trunk, local)};tag={token}",
         f"To: <{uri}>",
         f"Call-ID: {token}@{bracketed(host)}",
         "CSeq: 1 INVITE",
@@ -85,3 +86,12 @@ def make_invite(trunk: Trunk, user: str, local: Hop, token: str) -> Request:
         f"Content-Length: {len(body)}",
     ]
     return Request("INVITE", uri, [line.partition(":")[0].lower() for line in lines], lines, body)
+
+
+def _sender(trunk: Trunk, local: Hop) -> str:
+    """Who calls: a number of ours where the trunk is shown one, for it may refuse any other caller."""
+    identity = trunk.identity
+    if identity is None or not identity.number or identity.show is Show.PASS:
+        return f"<sip:callward@{bracketed(local.host)}:{local.port}>"
+    number = escape_user(write_number(trunk.format, identity.number))
+    return f"<sip:{number}@{bracketed(identity.domain or local.host)}>"

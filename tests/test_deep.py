@@ -15,7 +15,21 @@ from hypothesis import strategies as st
 from controller.credentials import Accounts
 from controller.deep import CONFIRM_AFTER, MAX_AT_ONCE, MAX_RELEASED, DeepProber
 from controller.health.board import Board
-from controller.types import Auth, DeepProbe, Probe, Sample, TargetState, Transition, Trunk
+from controller.testcall import make_invite
+from controller.types import (
+    Asserted,
+    Auth,
+    DeepProbe,
+    Identity,
+    NumberForm,
+    NumberFormat,
+    Probe,
+    Sample,
+    Show,
+    TargetState,
+    Transition,
+    Trunk,
+)
 from sip import builder
 from sip.message import Request, Response
 from sip.parser import parse_message
@@ -170,6 +184,22 @@ def test_a_test_call_is_a_call_as_any_other() -> None:
         ("BYE", "far", invite.from_tag),
     ]
     assert (ack.cseq[0], bye.cseq[0]) == (1, 1 + builder.GLARE_CSEQ_STEP)
+
+
+def test_a_trunk_that_is_shown_a_number_of_ours_gets_test_calls_from_it() -> None:
+    """It may refuse any other caller, and the trunk would be taken for broken."""
+    form = NumberFormat(NumberForm.PLUS_LESS)
+    shown = Identity(Show.NUMBER, "+12125551000", domain="acme.example")
+    for identity, sender in (
+        (shown, "<sip:12125551000@acme.example>"),
+        (Identity(Show.OWN, "+12125551000"), "<sip:12125551000@192.0.2.10>"),
+        (Identity(Show.OWN), "<sip:callward@192.0.2.10:5060>"),
+        (Identity(Show.PASS, "+12125551000", asserted=Asserted.ASSERTED), "<sip:callward@192.0.2.10:5060>"),
+        (None, "<sip:callward@192.0.2.10:5060>"),
+    ):
+        trunk = Trunk("t", "192.0.2.20", 5060, identity=identity, format=form)
+        invite = make_invite(trunk, "9196", Hop("192.0.2.10", 5060), "token")
+        assert invite.require("from") == f"{sender};tag=token"
 
 
 @pytest.mark.parametrize(("nat", "asked"), [(True, "192.0.2.20"), (False, "192.168.1.5")])

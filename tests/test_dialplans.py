@@ -38,6 +38,7 @@ def test_examples_are_there() -> None:
         "after-hours.yaml",
         "two-offices.yaml",
         "two-networks.yaml",
+        "caller-id.yaml",
         "registering.yaml",
     } <= {path.name for path in EXAMPLES}
 

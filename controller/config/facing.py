@@ -58,7 +58,7 @@ def build_identity(places: Places, trunk: str, model: TrunkModel) -> Identity | 
         show=caller_id.show or (Show.NUMBER if caller_id.number else Show.PASS),
         number=caller_id.number,
         name=caller_id.name,
-        domain=caller_id.domain,
+        domain=caller_id.domain.strip("[]"),  # an address is bare, as all of ours
         asserted=caller_id.identity,
         trusted=model.trusted,
         diversion=model.diversion,

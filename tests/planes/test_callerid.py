@@ -37,6 +37,7 @@ def to_of(message: Message) -> str:
             'caller_id: {number: "+12125551000", name: "A \\"B\\" \\\\", domain: carrier.example}',
             '"A \\"B\\" \\\\" <sip:+12125551000@carrier.example>',
         ),
+        ('caller_id: {show: own, domain: "[2001:db8::1]"}', f"<sip:{DID}@[2001:db8::1]>"),
         ("caller_id: own, format: {out: national, country: US}", "<sip:2125557000@192.0.2.10>"),
         ("format: {out: plus-less}", '"Bob" <sip:14155551234@pstn.example>'),
     ],

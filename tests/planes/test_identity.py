@@ -158,6 +158,7 @@ def test_who_wants_to_be_nobody_is_nobody_beyond_the_border() -> None:
     assert ringing.require("from") == "<sip:+14155551234@pstn.example>;tag=caller"
     trusted = Facing().ring(extra=more)
     assert gone <= set(trusted.names), "within it all of it is known, and the wish with it"
+    assert trusted.require("from") == "<sip:+14155551234@pstn.example>;tag=caller"
 
 
 # --------------------------------------------------------------------------- who diverted

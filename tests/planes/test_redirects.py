@@ -61,6 +61,14 @@ def test_a_cancel_goes_where_the_call_went() -> None:
     assert where == hop
 
 
+def test_a_redirection_that_comes_too_late_is_not_followed() -> None:
+    bench = Facing(mobile=FOLLOW)
+    invite = bench.ring()
+    bench.answer(invite, 180, MOBILE)
+    bench.receive(wire.request("CANCEL", f"sip:{DID}@192.0.2.10", via=f"SIP/2.0/UDP {PSTN.host}"), PSTN)
+    assert redirect(bench, invite, f"<sip:{ANNA}@192.0.2.32:5080>") == []
+
+
 def test_the_best_contact_that_is_permitted_is_taken() -> None:
     bench = Facing(mobile=FOLLOW)
     contacts = (
