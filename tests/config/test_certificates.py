@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from controller.config import Loaded, load
+from controller.rules.expand import expand
 from controller.secure import Secured, SecureError, owners_of
+from controller.types import Address
 from sip.transaction import Hop
 from tests.certificates import Workshop
 from tests.config.sample import SAMPLE
@@ -138,6 +140,19 @@ def test_registrars_are_whom_their_uris_name(workshop: Workshop) -> None:
     owners = owners_of(found.dialplan, hops(far=5061), names)
     assert {host for host, _ in owners} == {"192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.9"}
     assert {name for names in owners.values() for name in names} == {"far"}
+
+
+def test_a_trunk_is_the_domain_that_was_written_wherever_dns_leads(workshop: Workshop) -> None:
+    """RFC 5922 §4: the target of an SRV record proves nothing."""
+    found = loaded(workshop, OURS, 'far: {uri: "sips:carrier.example", tls: {ca: authority.pem}}')
+    assert found.dialplan is not None
+    assert found.dialplan.trunks["far"].service == ("tls",), "nothing else is asked of DNS"
+    addresses = {"far": [Address("192.0.2.9", 5061, "tls"), Address("192.0.2.10", 5071, "tls")]}
+    plan = expand(found.dialplan, addresses)
+    where = {name: Hop(trunk.host, trunk.port, trunk.transport) for name, trunk in plan.trunks.items()}
+    security = Secured(plan).at(plan, where, {})[""]
+    for host, port in (("192.0.2.9", 5061), ("192.0.2.10", 5071)):
+        assert security.peer_at(host, port).domains == ("carrier.example",)
 
 
 def test_other_addresses_need_no_disk(workshop: Workshop) -> None:

@@ -287,3 +287,40 @@ def test_the_trunk_that_hangs_up_moves_the_call_on(
         stage.daemon.wait_for(lambda event: event.get("event") == "tls" and "has expired" in event["why"], "the reason")
         assert stage.trunk.raw == b""
         caller.close()
+
+
+BY_CERTIFICATE = """
+version: 1
+tls: {{certificate: ours.pem, key: ours.key, ca: authority.pem, verify: clients}}
+listen: [{{udp: "127.0.0.1:{ours}"}}, {{tls: "127.0.0.1:{ours}"}}]
+trunks:
+  carrier: {{uri: "sip:127.0.0.9:9", probe: off, sources: ["tls:carrier.example"]}}
+endpoints: {{desk: {{user: "100", via: [carrier]}}}}
+chains: {{desk: [{{ring: [desk], for: 1s, no_reply: 200ms, no_progress: 500ms, hedge: "off"}}]}}
+routes: [{{did: "1", chain: desk}}]
+"""
+
+
+def test_a_carrier_is_known_by_its_certificate_wherever_it_calls_from(
+    workshop: Workshop, free_port: int, tmp_path: Path
+) -> None:
+    """A stranger with a certificate of the same authority meets silence (`controller.edge`)."""
+    for name in ("ours.pem", "ours.key", "authority.pem"):
+        shutil.copy(workshop.folder / name, tmp_path)
+    file = tmp_path / "plan.yaml"
+    file.write_text(BY_CERTIFICATE.format(ours=free_port))
+    with Daemon(file, tmp_path / "state") as daemon:
+        for domain, is_known in (("stranger.example", False), ("carrier.example", True)):
+            context = client_context(workshop.authority, workshop.make(domain, f"URI:sip:{domain}"))
+            caller = TlsCaller(free_port, context, OURS)
+            caller.send(invite(caller, f"sip:1@{OURS}", domain))
+            if is_known:
+                assert caller.final().status >= 400
+            else:
+                with pytest.raises(OSError, match=r"closed|reset"):
+                    caller.read()
+            caller.close()
+        daemon.wait_for(lambda event: event.get("event") == "call", "the record")
+        (record,) = (event for event in daemon.events if event.get("event") == "call")
+        assert record["from_trunk"] == "carrier"
+        assert not [line for line in daemon.lines if "Traceback" in line]
