@@ -70,23 +70,12 @@ class KamailioRegistrar(Kamailio):
         return sum(what in line for line in self.lines)
 
 
-class SecureKamailio(Kamailio):
-    """A neighbour that speaks TLS on the port after its own, shows who it is and wants to know who calls."""
-
-    def __init__(
-        self, who: str, folder: Path, port: int, routes: Mapping[str, str], certificate: Path, key: Path, ca: Path
-    ) -> None:
-        """``routes`` as in `Kamailio`; PEM files."""
-        super().__init__(who, folder, port, routes)
-        config = folder / f"{who}.cfg"
-        text = config.read_text().replace(
-            "listen=tcp:", f"enable_tls=yes\nlisten=tls:{HOST}:{port + 1}\nlisten=tcp:", 1
-        )
-        text = text.replace(
-            'loadmodule "tm.so"',
-            f'loadmodule "tls.so"\nmodparam("tls", "config", "{folder}/{who}.tls")\nloadmodule "tm.so"',
-        )
-        config.write_text(text)
-        shown = f"certificate = {certificate}\nprivate_key = {key}\nca_list = {ca}\n"
-        checks = "method = TLSv1.2+\nverify_certificate = yes\nrequire_certificate = yes\n"
-        (folder / f"{who}.tls").write_text(f"[server:default]\n{checks}{shown}[client:default]\n{checks}{shown}")
+def speak_tls(folder: Path, who: str, port: int, certificate: Path, key: Path, ca: Path) -> None:
+    """Have one that is not started yet speak TLS on this port too: it shows who it is and wants to know who calls."""
+    config = folder / f"{who}.cfg"
+    text = config.read_text().replace("listen=tcp:", f"enable_tls=yes\nlisten=tls:{HOST}:{port}\nlisten=tcp:", 1)
+    load = f'loadmodule "tls.so"\nmodparam("tls", "config", "{folder}/{who}.tls")\nloadmodule "tm.so"'
+    config.write_text(text.replace('loadmodule "tm.so"', load, 1))
+    shown = f"certificate = {certificate}\nprivate_key = {key}\nca_list = {ca}\n"
+    checks = "method = TLSv1.2+\nverify_certificate = yes\nrequire_certificate = yes\n"
+    (folder / f"{who}.tls").write_text(f"[server:default]\n{checks}{shown}[client:default]\n{checks}{shown}")

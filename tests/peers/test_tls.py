@@ -12,7 +12,7 @@ import pytest
 
 from tests.certificates import Pair, Workshop
 from tests.peers.baresip import Baresip
-from tests.peers.kamailio import Kamailio, SecureKamailio
+from tests.peers.kamailio import Kamailio, KamailioRegistrar, speak_tls
 from tests.peers.pjsua2_phone import HAS_PJSUA2, NO_PJSUA2, Softphone
 from tests.peers.test_pjsua2 import THROUGH_US, TONES, Scene
 from tests.peers.tones import write_tone
@@ -22,7 +22,7 @@ from tests.sipp.process import HOST, Ports, Sipp, read_script
 pytestmark = [pytest.mark.peers, pytest.mark.sipp]
 
 #: Scenarios that this file runs outside the matrix.
-USED = frozenset(("uac-basic", "uac-hung-up", "uac-reinvite", "uas-hang-up", "uas-reinvite"))
+USED = frozenset(("uac-basic", "uac-hung-up", "uac-reinvite", "uas-answer-after-ring", "uas-hang-up", "uas-reinvite"))
 
 LISTEN = """\
 version: 1
@@ -173,21 +173,22 @@ routes:
 
 
 @contextmanager
-def between_kamailios(folder: Path, workshop: Workshop, scheme: str) -> Iterator[tuple[Kamailio, int, Ports, Daemon]]:
-    """caller -UDP- carrier -TLS- callward -TLS- pbx -UDP- desk; gives the carrier and the desk's port."""
+def between_kamailios(folder: Path, workshop: Workshop, scheme: str) -> Iterator[tuple[int, int, Ports, Daemon]]:
+    """caller -UDP- carrier -TLS- callward -TLS- pbx -UDP- desk; gives the carrier's port and the desk's."""
     ports = Ports(31 * os.getpid() + 6600)
     proxy, edge, back, desk = (ports.pick() for _ in range(4))
     us = f"sip:{HOST}:{proxy};transport=tls"
     ca = workshop.authority.certificate
     carrier, pbx = (workshop.make(name, f"DNS:{name}.example") for name in ("carrier", "pbx"))
-    front = SecureKamailio("carrier", folder, edge, {r"\+1": us}, carrier.certificate, carrier.key, ca)
-    behind = SecureKamailio("pbx", folder, back, {"100": f"sip:{HOST}:{desk}"}, pbx.certificate, pbx.key, ca)
+    front = Kamailio("carrier", folder, edge, {r"\+1": us})
+    behind = Kamailio("pbx", folder, back, {"100": f"sip:{HOST}:{desk}"})
+    speak_tls(folder, "carrier", edge + 1, carrier.certificate, carrier.key, ca)
+    speak_tls(folder, "pbx", back + 1, pbx.certificate, pbx.key, ca)
     dialplan = folder / "dialplan.yaml"
     kind = "" if scheme == "sips" else ";transport=tls"
     dialplan.write_text(listen(workshop, proxy) + KAMAILIO.format(pbx=back + 1, scheme=scheme, kind=kind))
     with front, behind, Daemon(dialplan, folder / "state") as daemon:
-        front.edge = edge
-        yield front, desk, ports, daemon
+        yield edge, desk, ports, daemon
         assert is_clean(daemon)
 
 
@@ -198,10 +199,49 @@ def between_kamailios(folder: Path, workshop: Workshop, scheme: str) -> Iterator
 )
 def test_calls_between_kamailios_over_tls(tmp_path: Path, workshop: Workshop, caller: str, callee: str) -> None:
     with (
-        between_kamailios(tmp_path, workshop, "sip") as (front, desk, ports, daemon),
+        between_kamailios(tmp_path, workshop, "sip") as (edge, desk, ports, daemon),
         Sipp(callee, read_script(callee), tmp_path, ports, 60, port=desk) as uas,
-        Sipp(caller, read_script(caller), tmp_path, ports, 60, front.edge, ("-s", "+15557000")) as uac,
+        Sipp(caller, read_script(caller), tmp_path, ports, 60, edge, ("-s", "+15557000")) as uac,
     ):
         for party in (uac, uas):
             assert party.finish(20) == 0, party.complaints()
         daemon.wait_for(lambda event: event.get("event") == "call" and event["winner"] == "desk via pbx", "the record")
+
+
+REGISTERED = """\
+trunks:
+  telco:
+    uri: "sips:127.0.0.1:{carrier}"
+    probe: off
+    tls: {{name: carrier.example}}
+    auth: {{user: "15557000", password: "open sesame"}}
+    register: {{domain: carrier.example}}
+  pbx: {{uri: "sip:127.0.0.1:{desk}", probe: off}}
+endpoints:
+  desk: {{user: "100", via: [pbx]}}
+chains:
+  desk: [{{ring: [desk]}}]
+routes:
+  - {{did: "+15557000", chain: desk}}
+"""
+
+
+def test_a_trunk_registers_over_tls_and_is_called_by_it(tmp_path: Path, workshop: Workshop) -> None:
+    ports = Ports(31 * os.getpid() + 6900)
+    proxy, plain, desk = (ports.pick() for _ in range(3))
+    pair = workshop.make("registrar", "DNS:carrier.example")
+    registrar = KamailioRegistrar("registrar", tmp_path, plain, "open sesame", "SHA-256")
+    speak_tls(tmp_path, "registrar", plain + 1, pair.certificate, pair.key, workshop.authority.certificate)
+    dialplan = tmp_path / "dialplan.yaml"
+    dialplan.write_text(listen(workshop, proxy) + REGISTERED.format(carrier=plain + 1, desk=desk))
+    with registrar, Daemon(dialplan, tmp_path / "state") as daemon:
+        daemon.wait_for(lambda event: event.get("event") == "registration" and event["bound"], "it")
+        callee, caller = "uas-answer-after-ring", "uac-basic"
+        with (
+            Sipp(callee, read_script(callee), tmp_path, ports, 60, port=desk) as uas,
+            Sipp(caller, read_script(caller), tmp_path, ports, 60, plain, ("-s", "15557000")) as uac,
+        ):
+            for party in (uac, uas):
+                assert party.finish(20) == 0, party.complaints()
+        daemon.wait_for(lambda event: event.get("event") == "call" and event["from_trunk"] == "telco", "the record")
+        assert is_clean(daemon)
