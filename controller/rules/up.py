@@ -9,6 +9,7 @@ never changed in place, so that a copy of the table may be written by another th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from math import inf
 from typing import Any, NamedTuple
 
@@ -29,8 +30,9 @@ class Up(NamedTuple):
 
 
 def key_of(call_id: str, caller_tag: str) -> str:
-    """How a dialog is known here: by the Call-ID, and the tag that its caller has given himself."""
-    return f"{call_id}\n{caller_tag}"
+    """How a dialog is known here: by the Call-ID, and the tag that its caller has given himself; a digest of them, for
+    they may hold numbers, and the table is kept in a file."""
+    return blake2b(f"{call_id}\n{caller_tag}".encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 class CallsUp:
