@@ -27,8 +27,8 @@ _METHODS = (
 )  # fmt: skip
 
 
-#: (request, key of its transaction, now) -> the response that it gets instead of one, None to let it begin.
-Gate = Callable[[Request, tuple[Any, ...], float], Response | None]
+#: (request, key of its transaction, source, now) -> the response that it gets instead of one, None to let it begin.
+Gate = Callable[[Request, tuple[Any, ...], Hop, float], Response | None]
 #: (request, source, now) -> who sent it, "" for nobody that is known, or the response that it gets instead.
 Screen = Callable[[Request, Hop, float], str | Response]
 #: (message, source, now) -> True if it is kept for now; it comes back by `TransactionLayer.accept`.
@@ -197,7 +197,7 @@ class TransactionLayer:
             return
         reply_to = mark_source(request, source, source.host in self.behind_nat)
         if self.gate is not None:
-            refusal = self.gate(request, key, now)
+            refusal = self.gate(request, key, source, now)
             if refusal is not None:
                 self.send_stateless(refusal, reply_to)
                 return

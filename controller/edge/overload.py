@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from controller.edge.fairness import Fairness
 from controller.edge.pressure import Pressure
 from sip import builder
 from sip.element import Element
 from sip.message import Request, Response
+from sip.transaction import Hop
 from sip.uri import find_param, split_params
 
 REMEMBERED = 20_000
@@ -32,6 +34,7 @@ class Overload:
     def __init__(self, element: Element, pressure: Pressure) -> None:
         self._element = element
         self._pressure = pressure
+        self._fairness = Fairness()
         self._refused: dict[Hashable, float] = {}  # until when, by transaction; in order
         self._told_until = 0.0  # somebody may still keep calls back
         self._now = 0.0
@@ -51,13 +54,15 @@ class Overload:
             self.is_on = bool(refused) or now < self._told_until
         self._now = now
 
-    def gate(self, request: Request, key: Hashable, now: float) -> Response | None:
+    def gate(self, request: Request, key: Hashable, source: Hop, now: float) -> Response | None:
         """The refusal of a request that begins a transaction, None to let it begin. ``key`` names the transaction."""
         if request.method != "INVITE" or request.to_tag:
             return None
         if key not in self._refused:
             shed = self._pressure.shed
-            if not shed or (shed <= FOLLOWS and _understands(request)) or not self._pressure.turns_away():
+            if not shed or (shed <= FOLLOWS and _understands(request)):
+                return None
+            if not self._fairness.turns_away(source.host, shed, now):
                 return None
             if len(self._refused) >= REMEMBERED:
                 del self._refused[next(iter(self._refused))]

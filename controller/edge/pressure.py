@@ -21,7 +21,7 @@ MOST = 0.95  # some get through, or nobody would find out that it is over
 class Pressure:
     """``shed`` is the share of new calls to turn away, 0 to `MOST`."""
 
-    __slots__ = ("_due", "_late", "_owed", "_queue", "_stood", "is_felt", "is_high", "shed")
+    __slots__ = ("_due", "_late", "_queue", "_stood", "is_felt", "is_high", "shed")
 
     def __init__(self) -> None:
         self.shed = 0.0
@@ -31,7 +31,6 @@ class Pressure:
         self._queue = _UNSEEN  # the least that was seen in this interval
         self._late = _UNSEEN
         self._due = 0.0
-        self._owed = 0.0
 
     def see_queue(self, filled: float, now: float) -> None:
         """What a turn of the pump left in the receive buffer, 0 to 1."""
@@ -44,14 +43,6 @@ class Pressure:
         self._late = min(self._late, late)
         if now >= self._due:
             self._judge(now)
-
-    def turns_away(self) -> bool:
-        """Whether the next new call is one of those that are turned away: evenly spread, without dice."""
-        self._owed += self.shed
-        if self._owed < 1.0:
-            return False
-        self._owed -= 1.0
-        return True
 
     def _judge(self, now: float) -> None:
         stands = LONG <= self._queue < _UNSEEN or LATE <= self._late < _UNSEEN

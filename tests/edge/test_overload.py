@@ -9,6 +9,7 @@ import pytest
 from controller.types import Access, Overloaded
 from sip.message import Response
 from sip.parser import parse_message
+from sip.transaction import Hop
 from tests.edge.test_edge import Up
 from tests.sip import wire
 from tests.torture.stand import SENDER, T1, Stand, read_verdict
@@ -153,3 +154,15 @@ def test_a_calm_daemon_asks_nobody_at_the_gate() -> None:
     assert stand.engine.plane._layer.gate is None
     stand.engine.receive(invite(1, OC), SENDER, stand.now)
     assert not any(b"oc-validity" in sent for sent, _ in stand.take())
+
+
+def test_a_trunk_that_floods_loses_its_own_calls() -> None:
+    stand = overloaded(0.5)
+    quiet = Hop("192.0.2.98", 5060)
+    refused = {SENDER: 0, quiet: 0}
+    for number in range(220):
+        source = quiet if number % 22 == 0 else SENDER
+        stand.engine.receive(invite(number, f"SIP/2.0/UDP {source.host}:{source.port}"), source, stand.now)
+        refused[source] += any(data.startswith(b"SIP/2.0 503 ") for data, _ in stand.take())
+    assert refused[quiet] <= 1
+    assert refused[SENDER] >= 110

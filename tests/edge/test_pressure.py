@@ -63,13 +63,6 @@ def test_a_calm_while_takes_it_back_and_an_idle_one_at_once() -> None:
     assert (pressure.shed, pressure.is_felt, pressure.is_high) == (0.0, False, False)
 
 
-@given(share=st.floats(0.0, MOST), calls=st.integers(1, 500))
-def test_the_share_is_kept_to_within_one_call(share: float, calls: int) -> None:
-    pressure = Pressure()
-    pressure.shed = share
-    assert abs(sum(pressure.turns_away() for _ in range(calls)) - share * calls) <= 1.0
-
-
 @given(st.lists(st.tuples(st.floats(0.0, 0.5), st.floats(0.0, 1.0), st.booleans()), max_size=200))
 def test_it_stays_within_bounds_whatever_is_seen(steps: list[tuple[float, float, bool]]) -> None:
     pressure, now = Pressure(), 0.0
