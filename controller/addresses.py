@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.listeners import choose_listener
+from controller.resolver.belief import key_of
 from controller.resolver.book import hosts_of
 from controller.resolver.question import Answer, Found, LookupFailed, Question, questions_of
 from controller.rules.expand import Addresses, common_name, expand
@@ -50,7 +51,11 @@ def place_trunks(dialplan: Dialplan, known: Mapping[Question, tuple[Address, ...
         if trunk.name not in reached:
             question = asked.trunks.get(trunk.name)
             failed = found.get(question) if question is not None else None
-            why = str(failed) if isinstance(failed, LookupFailed) else "no listener of ours reaches an address of it"
+            why = (
+                str(failed)
+                if isinstance(failed, LookupFailed)
+                else "it has no address but ours, or none that a listener of ours reaches"
+            )
             problems.append(
                 f"{trunk.where}: cannot resolve {trunk.host!r} of trunk {trunk.name!r}: {why};"
                 " check the name or write an IP address"
@@ -62,8 +67,11 @@ def place_trunks(dialplan: Dialplan, known: Mapping[Question, tuple[Address, ...
 
 def find_ways(dialplan: Dialplan, addresses: Addresses) -> tuple[Dialplan, dict[str, Hop]]:
     """The dialplan with these addresses of its names, and where its trunks are; those that no listener reaches are not
-    among them."""
-    expanded = expand(dialplan, addresses)
+    among them. Addresses of ours are left out: calls would run in a circle."""
+    ours = {(each.host, each.port, each.transport) for each in dialplan.listen}
+    ours |= {(*each.advertise, each.transport) for each in dialplan.listen if each.advertise is not None}
+    others = {name: [each for each in known if key_of(each) not in ours] for name, known in addresses.items()}
+    expanded = expand(dialplan, others)
     hops: dict[str, Hop] = {}
     for trunk in expanded.trunks.values():
         if not is_address(trunk.host):

@@ -16,9 +16,11 @@ def count_routes(dialplan: Dialplan) -> int:
 
 
 def address_of(trunk: Trunk) -> str:
-    """As ``udp:192.0.2.1:5060``."""
+    """As ``udp:192.0.2.1:5060``; without port while the records of a name are to say which."""
     if trunk.registered and not trunk.contact:
         return "where it registers"
+    if trunk.service and not trunk.domain:
+        return f"{'/'.join(trunk.service)}:{bracketed(trunk.host)}"
     return f"{trunk.transport}:{bracketed(trunk.host)}:{trunk.port}"
 
 
