@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from controller.types import Mode, Stage
+from controller.types import Identity, Mode, Stage
 from sip.agent import Script
 from tests.playbook import stage
 from tests.sim.network import Link, Port
@@ -38,13 +38,16 @@ class Chaos:
     healthy: bool  # whether the last stage would answer
 
 
-def make_chaos(seed: int, line: str | None = None, *, faults: bool = True) -> Chaos:
-    """The world of a seed; ``line`` chooses the network, ``healthy`` anchors are the rule."""
+def make_chaos(seed: int, line: str | None = None, *, faults: bool = True, shown: Identity | None = None) -> Chaos:
+    """The world of a seed; ``line`` chooses the network, ``healthy`` anchors are the rule; ``shown`` is what trunks are
+    shown of the caller."""
     dice = random.Random(f"{seed}/chaos")
     line = line or dice.choice(list(LINKS))
     healthy = dice.random() < 0.8
     world = World(*_chain(dice), seed=seed, link=LINKS[line])
     world.run_until(OLD)
+    if shown is not None:
+        world.show(shown)
     for user in ("anna", "ben", "carla", "dora"):
         world.behave(user, _person(dice))
     anchor = world.trunks[ANCHOR]

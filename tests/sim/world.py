@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from controller.engine import Engine
 from controller.health.score import Change
@@ -23,6 +24,7 @@ from controller.types import (
     Chain,
     DeepProbe,
     Dialplan,
+    Identity,
     Listen,
     Page,
     Probe,
@@ -149,6 +151,12 @@ class World:
         self._take_news()
         self.engine = self._make_engine()
         self.network.join(self.engine, ENGINE)
+
+    def show(self, identity: Identity) -> None:
+        """What all trunks are shown of who calls, from now on and in every life."""
+        trunks = {name: replace(trunk, identity=identity) for name, trunk in self._dialplan.trunks.items()}
+        self._dialplan = replace(self._dialplan, trunks=trunks)
+        self.engine.reload(self._dialplan, self.hops, self.now)
 
     def set_link(self, trunk: str, link: Link) -> None:
         """How packets between us and a trunk fare."""
