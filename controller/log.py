@@ -40,7 +40,7 @@ GATHER = 0.1  # seconds between the first line of a batch and its writing: one w
 
 #: Fields whose values are names, codes and figures of ours.
 _NAMES = frozenset(
-    "event trunk old new code did caller from_trunk chain status winner cause version before attempts decisions".split()
+    "event call trunk old new code did caller from_trunk chain status winner cause version before attempts decisions".split()
 )
 _ENCODER = json.JSONEncoder()  # made once: this runs for every call
 
