@@ -23,7 +23,7 @@ DidFromName = Annotated[
     DidFrom,
     Text(lambda text: DidFrom(parse_choice(text, "place", [*map(str, DidFrom)])), {"enum": [*map(str, DidFrom)]}),
 ]
-_Registrar = Annotated[HostPort, Text(parse_trunk_uri, matching("[sS][iI][pP]:.+"))]
+_Registrar = Annotated[HostPort, Text(parse_trunk_uri, matching("[sS][iI][pP][sS]?:.+"))]
 
 
 class RegisterModel(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
@@ -233,6 +234,17 @@ def test_renewed_certificates_are_taken_by_a_reload_and_drop_nobody(
         assert "trunk secure" in shown
 
 
+def test_check_shows_whom_our_certificate_is_for(
+    workshop: Workshop, good: Pair, free_port: int, tmp_path: Path
+) -> None:
+    stage = Stage(workshop, good, free_port, tmp_path, "sips")
+    with stage.plain, stage.trunk:
+        done = CliRunner().invoke(cli, ["check", str(stage.file)])
+    assert done.exit_code == 0
+    assert f"tls:127.0.0.1:{free_port}" in done.output
+    assert OURS in done.output
+
+
 def test_a_renewal_that_is_not_whole_changes_nothing(
     workshop: Workshop, good: Pair, free_port: int, tmp_path: Path
 ) -> None:
@@ -287,6 +299,9 @@ def test_the_trunk_that_hangs_up_moves_the_call_on(
         stage.daemon.wait_for(lambda event: event.get("event") == "tls" and "has expired" in event["why"], "the reason")
         assert stage.trunk.raw == b""
         caller.close()
+        shown = CliRunner().invoke(cli, ["status", "--state-dir", str(stage.state), "--json"]).output
+        (refused,) = [each for each in json.loads(shown)["certificates"] if each["refused"]]
+        assert (refused["owner"], refused["until"]) == ("trunk secure", None)
 
 
 BY_CERTIFICATE = """
