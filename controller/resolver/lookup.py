@@ -33,10 +33,10 @@ from controller.types import Address, Dns
 #: NAPTR service and the name before SRV records, by transport (RFC 3263 §4.1, RFC 3261 §26.4.2 for TLS).
 SERVICES = {"udp": "SIP+D2U", "tcp": "SIP+D2T", "tls": "SIPS+D2T"}
 SRV_NAMES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
-PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 
 RESOLV_CONF = "/etc/resolv.conf"
-AT_ONCE = 50  # names that are looked up at a time
+AT_ONCE = 200  # questions that wait for an answer at a time, each with a socket
+MAX_KNOWN = 4096  # parts that are remembered: whoever makes up names must not fill our memory
 HOSTS_TTL = 30.0  # seconds: the hosts file has none
 
 
@@ -57,7 +57,8 @@ class Lookup:
 
     settings: Dns
     hosts_file: Path = HOSTS
-    _known: dict[tuple[str, str], _Part] = field(default_factory=dict)
+    _known: dict[tuple[str, str], _Part] = field(default_factory=dict)  # those answered last at the end
+    _room: asyncio.Semaphore = field(init=False)
 
     def find_all(self, questions: Iterable[Question]) -> dict[Question, Found]:
         """Ask about these names, all at the same time. It blocks, for a few times the time-out of a question."""
@@ -65,7 +66,7 @@ class Lookup:
 
     async def _find_all(self, questions: Sequence[Question]) -> dict[Question, Found]:
         hosts = read_hosts(self.hosts_file)
-        room = asyncio.Semaphore(AT_ONCE)
+        self._room = asyncio.Semaphore(AT_ONCE)
         try:
             resolver = _make_resolver(self.settings)
         except (dns.exception.DNSException, ValueError, OSError) as error:
@@ -73,13 +74,12 @@ class Lookup:
             return {question: _from_hosts(question, hosts) or failed for question in questions}
 
         async def find(question: Question) -> Found:
-            async with room:
-                try:
-                    return _from_hosts(question, hosts) or await _Search(self, resolver, question).find()
-                except LookupFailed as failed:
-                    return failed
-                except Exception as error:  # noqa: BLE001  # whatever a resolver sends must not cost the other names
-                    return LookupFailed(f"{type(error).__name__}: {error}")
+            try:
+                return _from_hosts(question, hosts) or await _Search(self, resolver, question).find()
+            except LookupFailed as failed:
+                return failed
+            except Exception as error:  # noqa: BLE001  # whatever a resolver sends must not cost the other names
+                return LookupFailed(f"{type(error).__name__}: {error}")
 
         found = await asyncio.gather(*(find(question) for question in questions))
         return dict(zip(questions, found, strict=True))
@@ -88,7 +88,8 @@ class Lookup:
         """One question to DNS."""
         part = _Part()
         try:
-            answer = await resolver.resolve(name, kind, raise_on_no_answer=False, search="." not in name)
+            async with self._room:
+                answer = await resolver.resolve(name, kind, raise_on_no_answer=False, search="." not in name)
         except dns.resolver.NXDOMAIN:
             part.absent = "the name does not exist"
         except (dns.exception.DNSException, OSError, ValueError, EOFError) as error:
@@ -100,7 +101,10 @@ class Lookup:
             part.records = list(answer) if answer.rrset is not None else []
             part.ttl = float(answer.chaining_result.minimum_ttl)
             part.absent = "" if part.records else f"the name has no {kind} record"
+        self._known.pop((name, kind), None)
         self._known[name, kind] = part
+        if len(self._known) > MAX_KNOWN:
+            del self._known[next(iter(self._known))]
         return part
 
 
@@ -176,7 +180,8 @@ class _Search:
     async def _srv(self, name: str) -> list[Any]:
         part = await self._ask(name, "SRV", self._parts)
         records = [record for record in part.records if _text(record.target)]  # ".": decidedly none (RFC 2782)
-        return sorted(records, key=lambda record: (record.priority, -record.weight))[:MAX_ADDRESSES]
+        records.sort(key=lambda record: (record.priority, -record.weight, _text(record.target), record.port))
+        return records[:MAX_ADDRESSES]
 
     async def _targets(self, records: Sequence[Any], transport: str) -> list[Address]:
         """The addresses behind SRV records, ranked by their priority."""
@@ -239,9 +244,9 @@ def _from_hosts(question: Question, hosts: Mapping[str, Sequence[str]]) -> Answe
 
 
 def _rank(found: Iterable[Address]) -> tuple[Address, ...]:
-    """Each address once, with ranks from 0 on without gaps."""
+    """Each address once, with ranks from 0 on without gaps; equals in an order that no resolver can turn around."""
     best: dict[tuple[str, int, str], Address] = {}
-    for address in sorted(found, key=lambda each: (each.rank, -each.weight)):
+    for address in sorted(found, key=lambda each: (each.rank, -each.weight, *key_of(each))):
         best.setdefault(key_of(address), address)
     kept = list(best.values())[:MAX_ADDRESSES]
     ranks = {rank: place for place, rank in enumerate(sorted({address.rank for address in kept}))}

@@ -159,6 +159,13 @@ def test_of_a_large_answer_some_are_enough(lookup: Lookup) -> None:
     assert len(found(lookup, name("many.example")).addresses) == MAX_ADDRESSES
 
 
+def test_a_resolver_that_turns_its_records_around_says_nothing_new(lookup: Lookup, server: Server) -> None:
+    before = {host: found(lookup, name(host, "udp")) for host in ("many.example", NAME)}
+    for records in server.zone.values():
+        records.reverse()
+    assert {host: found(lookup, name(host, "udp")) for host in before} == before
+
+
 def test_many_names_are_looked_up_side_by_side(lookup: Lookup, server: Server) -> None:
     questions = [name(f"n{number}.example") for number in range(200)]
     server.zone.update({(question.host, "A"): ["192.0.2.7"] for question in questions})
@@ -227,6 +234,14 @@ def test_a_part_that_was_never_answered_makes_the_answer_incomplete(server: Serv
     server.ill = only(["A"], server)  # as home routers do that know nothing of NAPTR
     answer = found(lookup, name(NAME, "udp", "tcp"))
     assert (len(answer.addresses), answer.complete) == (2, False)
+
+
+def test_made_up_names_do_not_fill_the_memory(server: Server, lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup_module, "MAX_KNOWN", 50)
+    for turn in range(8):
+        server.zone["_sip._udp.sbc.example", "SRV"] = [f"1 1 5060 n{turn}-{number}.example." for number in range(10)]
+        ask(lookup, name(NAME, "udp"))
+    assert len(lookup._known) == 50
 
 
 def test_the_second_server_is_asked_where_the_first_is_silent(server: Server, tmp_path: Path) -> None:
