@@ -8,6 +8,8 @@ from __future__ import annotations
 from controller.types import Dialplan, Trunk
 from sip.uri import bracketed
 
+NOWHERE_YET = "where it registers"  # a trunk that has no address of its own
+
 
 def count_routes(dialplan: Dialplan) -> int:
     """All that a call may match; an outbound route is one, however many PBXs may use it."""
@@ -18,10 +20,17 @@ def count_routes(dialplan: Dialplan) -> int:
 def address_of(trunk: Trunk) -> str:
     """As ``udp:192.0.2.1:5060``; without port while the records of a name are to say which."""
     if trunk.registered and not trunk.contact:
-        return "where it registers"
+        return NOWHERE_YET
     if trunk.service and not trunk.domain:
         return f"{'/'.join(trunk.service)}:{bracketed(trunk.host)}"
     return f"{trunk.transport}:{bracketed(trunk.host)}:{trunk.port}"
+
+
+def called_as(address: str, trunk: Trunk) -> str:
+    """The Request-URI of a path, as far as it is known."""
+    if not trunk.registered:
+        return address
+    return f"{address.partition('@')[0]} {NOWHERE_YET}"
 
 
 def show_seconds(value: float) -> str:

@@ -36,7 +36,7 @@ from controller.types import (
     Route,
     TargetState,
 )
-from controller.wording import address_of
+from controller.wording import address_of, called_as
 
 NO_ROUTE_STATUS = 404
 NO_CIRCUIT_STATUS = 503  # all trunks turned out to be full
@@ -198,11 +198,11 @@ def _turns(dialplan: Dialplan, chain: Chain, plan: Plan, offer: Offer) -> Iterat
                 tuple(
                     Way(
                         path.name,
-                        path.address,
+                        called_as(path.address, trunk := dialplan.trunks[path.trunk]),
                         why.get((number, path.name), ""),
                         behind.get((number, path.name), ""),
                         barred=(number, path.name) in left_out and left_out[number, path.name].barred,
-                        at=address_of(trunk) if (trunk := dialplan.trunks[path.trunk]).domain else "",
+                        at=address_of(trunk) if trunk.domain else "",
                         shows=write_number(trunk.format, shown_number(dialplan, offer, trunk)),
                     )
                     for path in _in_order(target.paths, decided.get((number, target.endpoint)))

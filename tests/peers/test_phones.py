@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import Workshop
 from tests.peers.baresip import Baresip
 from tests.peers.pjsua2_phone import HAS_PJSUA2, NO_PJSUA2, Softphone
 from tests.peers.tones import write_tone
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.peers
 AWAY = "127.0.0.9"  # no trunk is there
 DIALPLAN = """\
 version: 1
-listen: [{{udp: "127.0.0.1:{proxy}"}}, {{tcp: "127.0.0.1:{proxy}", phones: true}}]
+listen: [{{udp: "127.0.0.1:{proxy}"}}, {{tcp: "127.0.0.1:{proxy}", phones: true}}{more}]
 users:
   anna: {{password: "${{file:anna.password}}", trunk: anna-phone}}
   branch: {{password: "${{file:anna.password}}", trunk: branch}}
@@ -44,10 +45,19 @@ PASSWORD = "open-sesame"
 
 
 class Scene:
-    """A desk behind a trunk, and the daemon."""
+    """A desk behind a trunk, and the daemon; phones come over TCP or, with a workshop for certificates, over TLS."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, workshop: Workshop | None = None) -> None:
         self.folder = folder
+        self.transport, self.secure, more = "tcp", None, ""
+        if workshop is not None:
+            ours = workshop.make("ours", f"DNS:callward.example,IP:{HOST}")
+            pair = workshop.make("phone", f"DNS:phone.example,IP:{AWAY}")
+            self.transport = "tls"
+            self.secure = str(pair.certificate), str(pair.key), str(workshop.authority.certificate)
+            more = (
+                f', {{tls: "127.0.0.1:{{proxy}}", phones: true, certificate: "{ours.certificate}", key: "{ours.key}"}}'
+            )
         self.ports = Ports(41 * os.getpid() + 3100)  # runs side by side must not meet
         self.proxy = self.ports.pick()
         self.tone = folder / "tone.wav"
@@ -55,19 +65,34 @@ class Scene:
         self.desk = Softphone("desk", folder, self.ports, "tcp", self.tone, listens=True)
         (folder / "anna.password").write_text(f"{PASSWORD}\n")
         dialplan = folder / "dialplan.yaml"
-        dialplan.write_text(DIALPLAN.format(proxy=self.proxy, desk=self.desk.uri))
+        dialplan.write_text(
+            DIALPLAN.format(proxy=self.proxy, desk=self.desk.uri, more=more.replace("{proxy}", str(self.proxy + 1)))
+        )
         self.daemon = Daemon(dialplan, folder / "state")
 
     def phone(self, user: str, password: str = PASSWORD, *, registers: bool = False) -> Softphone:
         """Somebody who is not at the address of a trunk."""
-        registrar = f"sip:{HOST}:{self.proxy};transport=tcp" if registers else ""
+        registrar = f"sip:{HOST}:{self.port};transport={self.transport}" if registers else ""
         return Softphone(
-            user, self.folder, self.ports, "tcp", self.tone, host=AWAY, password=password, registrar=registrar
+            user,
+            self.folder,
+            self.ports,
+            self.transport,
+            self.tone,
+            host=AWAY,
+            password=password,
+            secure=self.secure,
+            registrar=registrar,
         )
+
+    @property
+    def port(self) -> int:
+        """Where phones find the daemon."""
+        return self.proxy + (self.transport == "tls")
 
     def number(self, did: str) -> str:
         """What one dials for it."""
-        return f"sip:{did}@{HOST}:{self.proxy};transport=tcp"
+        return f"sip:{did}@{HOST}:{self.port};transport={self.transport}"
 
     def records(self) -> list[tuple[str, str, int]]:
         """Of each call: the number, whose it was, what came of it."""
@@ -123,32 +148,46 @@ def test_whoever_has_no_right_password_rings_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not HAS_PJSUA2, reason=NO_PJSUA2)
-def test_phone_that_has_registered_is_called_and_when_it_is_gone_the_next_one_is(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    caller = Softphone("caller", tmp_path, scene.ports, "tcp", scene.tone, listens=True)
-    with scene.daemon, scene.desk, caller:
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_phone_that_has_registered_is_called_and_when_it_is_gone_the_next_one_is(
+    tmp_path: Path, transport: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    scene = Scene(tmp_path, Workshop(tmp_path_factory.mktemp("certificates")) if transport == "tls" else None)
+    with scene.daemon, scene.desk:
         with scene.phone("anna", registers=True) as phone:
             phone.wait_for("registration", status=200)
             scene.daemon.wait_for(lambda event: event.get("bound") is True, "anna to be there")
-            caller.do("dial", uri=scene.number("+15557001"))
+            scene.desk.do("dial", uri=f"sip:+15557001@{HOST}:{scene.proxy};transport=tcp")
             phone.wait_for("incoming")
             phone.do("answer")
-            for party in (caller, phone):
+            for party in (scene.desk, phone):
                 party.wait_for("state", state="CONFIRMED")
-            caller.do("hold")
+            scene.desk.do("hold")
             phone.wait_for("media", state="held there")
             phone.do("hang_up")
-            for party in (caller, phone):
+            for party in (scene.desk, phone):
                 party.wait_for("state", state="DISCONNECTED", status=200)
+            phone.do("dial", uri=scene.number("+15557000"))
+            scene.desk.wait_for("incoming")
+            scene.desk.do("answer")
+            phone.wait_for("state", state="CONFIRMED")
+            scene.desk.do("hang_up")
+            phone.wait_for("state", state="DISCONNECTED", status=200)
         scene.daemon.wait_for(lambda event: event.get("bound") is False, "anna to be gone")
-        caller.do("dial", uri=scene.number("+15557001"))
-        scene.desk.wait_for("incoming")
-        scene.desk.do("answer")
-        caller.wait_for("state", state="CONFIRMED")
-        caller.do("hang_up")
-        caller.wait_for("state", state="DISCONNECTED", status=200)
-        scene.daemon.wait_for(lambda _: len(scene.records()) == 2, "both records")
-        assert [winner for winner, _, _ in scene.records()] == ["anna via anna-phone", "desk via desk-pbx"]
+        with scene.phone("branch") as branch:
+            branch.do("dial", uri=scene.number("+15557001"))
+            scene.desk.wait_for("incoming")
+            scene.desk.do("answer")
+            branch.wait_for("state", state="CONFIRMED")
+            branch.do("hang_up")
+            branch.wait_for("state", state="DISCONNECTED", status=200)
+        scene.daemon.wait_for(lambda _: len(scene.records()) == 3, "the records")
+        assert [winner for winner, _, _ in scene.records()] == [
+            "anna via anna-phone",
+            "desk via desk-pbx",
+            "desk via desk-pbx",
+        ]
+        assert not [line for line in scene.daemon.lines if PASSWORD in line or "Traceback" in line]
 
 
 def test_phone_that_knows_no_hash_but_md5_is_not_let_in(tmp_path: Path) -> None:
