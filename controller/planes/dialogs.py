@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from controller.planes.call import is_sips
 from controller.planes.peers import Peers
+from controller.planes.phones import remove_credentials
 from controller.planes.tries import Leg, Legs, Tries, ViaMaker
 from controller.rules.expand import common_name
 from sip import builder
 from sip.element import Element, Refusal
-from sip.guise import Note, keep, restore
+from sip.guise import IDENTITY, Note, keep, remove, restore
 from sip.headers import find_uri
 from sip.message import Request
 from sip.route import SealedRoute
@@ -92,6 +93,10 @@ class Dialogs:
         onward = builder.forward_request(request, request.uri, via, strip_routes=route.entries)
         if note:
             restore(onward, Note(sender or "", receiver or "", hides=hides))
+        if not to_caller and not IDENTITY.isdisjoint(onward.names) and not self._peers.trunk_of(route.caller):
+            remove(onward, IDENTITY)  # as in its INVITE: nobody vouches for a stranger
+        if "authorization" in onward.names:  # an ACK has those of its INVITE (RFC 3261 §22.1)
+            remove_credentials(onward)
         return onward, hop, _leg_of(route), note
 
     def _is_hidden(self, route: SealedRoute) -> bool:

@@ -96,6 +96,21 @@ def test_who_answers_is_hidden_and_not_believed_across_the_border(restart: bool)
         assert ("p-asserted-identity" not in done.names) == hidden
 
 
+@pytest.mark.parametrize(("source", "kept"), [(PSTN, True), (STRANGER, False)])
+def test_who_is_believed_nothing_in_an_invite_is_believed_nothing_later(source: Hop, kept: bool) -> None:
+    bench = Facing("    - ring: [desk]")
+    invite = bench.ring(source=source, extra=[BOB])
+    assert bool(pai(invite)) is kept
+    sent = bench.answer(invite, 200, PBX, extra=["Contact: <sip:100@192.0.2.34>"])
+    (ok,) = [message for message, _ in sent if isinstance(message, Response)]
+    data = wire.request(
+        "UPDATE", "sip:100@192.0.2.34", via=f"SIP/2.0/UDP {source.host}", branch="z9hG4bK-later", to_tag="callee", cseq=8,
+        extra=[BOB, *(f"Route: {value}" for value in reversed(ok.get_all("record-route")))],
+    )  # fmt: skip
+    (update,) = requests(bench.receive(data, source), "UPDATE")
+    assert bool(pai(update)) is kept
+
+
 # --------------------------------------------------------------------------- what we assert
 
 

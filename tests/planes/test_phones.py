@@ -240,6 +240,26 @@ def test_credentials_for_us_go_no_further_and_others_do() -> None:
     assert "proxy-authorization" in forwarded.names
 
 
+@pytest.mark.parametrize("method", ["ACK", "INVITE", "BYE"])
+def test_credentials_for_us_go_no_further_within_a_call(method: str) -> None:
+    """An ACK has those of its INVITE (RFC 3261 §22.1): whoever gets them can guess passwords at leisure."""
+    engine = make_engine()
+    line, pbx = Line(engine), Line(engine, PBX)
+    invite, sent = line.call()
+    (forwarded,) = [message for message, _ in sent if isinstance(message, Request)]
+    sent = pbx.send(answer(forwarded, 200, extra=["Contact: <sip:100@192.0.2.50:5060>"]))
+    (ok,) = [message for message, hop in sent if hop == PHONE and isinstance(message, Response)]
+    routes = [f"Route: {value}" for value in reversed(ok.get_all("record-route"))]
+    ours = next(line for line in invite.lines if line.startswith("Authorization"))
+    other = ours.replace(REALM, "else")
+    data = request(
+        method, "sip:100@192.0.2.50:5060", via=VIA, branch="z9hG4bK-more", to_tag="callee", call_id=ok.call_id,
+        cseq=invite.cseq[0] + (method != "ACK"), extra=[*routes, ours, other],
+    )  # fmt: skip
+    (passed,) = [message for message, _ in line.send(data) if isinstance(message, Request)]
+    assert [each for each in passed.lines if each.startswith("Authorization")] == [other]
+
+
 def test_within_a_call_nobody_is_asked_again() -> None:
     engine = make_engine()
     line, pbx = Line(engine), Line(engine, PBX)
