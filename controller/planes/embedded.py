@@ -16,7 +16,6 @@ from controller.bindings import Bindings
 from controller.credentials import Accounts
 from controller.edge.overload import Overload
 from controller.edge.sources import Sources
-from controller.planes import past
 from controller.planes.again import Again
 from controller.planes.anchoring import Anchoring
 from controller.planes.border.early import hear
@@ -24,6 +23,7 @@ from controller.planes.border.redirects import Redirects
 from controller.planes.branches import Branches
 from controller.planes.call import Attempt, Call
 from controller.planes.called import Called
+from controller.planes.cancels import PastCancels
 from controller.planes.dialogs import Dialogs
 from controller.planes.evidence import Evidence
 from controller.planes.offers import for_others, make_offer, width_of
@@ -126,6 +126,7 @@ class EmbeddedPlane:
         self._sessions = Sessions(switchboard, self.evidence)
         self.anchoring = Anchoring(self._layer, element, deadlines, self._peers)
         self._relays = Relays(self._layer, element, dialogs, self._legs, self._sessions, self.anchoring, self.counters)
+        self._past_cancels = PastCancels(element, self._peers, self.phones, self.called, self._relays, switchboard)
         self._branches = Branches(element, self._legs)
         self._again = Again(self._branches, self._redirects)
         self._strays = Strays(self._layer, element, self._peers, switchboard, self.counters)
@@ -311,16 +312,7 @@ class EmbeddedPlane:
 
     def _on_past_cancel(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
         """Its INVITE may have come in a past life: it goes on without a transaction, and so do the answers to it."""
-        onward: list[tuple[Request, Hop]] = []
-        if now <= self._strays.past_until:
-            trunk, user = self.called.read(request, parse_target(request).user, source)
-            if self._element.has_passed(request, self._element.loop_tag_of(user)):
-                pass  # two of us in a circle would copy it for as long as it has hops left
-            elif request.to_tag:
-                onward = self._relays.find_cancels(request, source)
-            else:
-                dialplan, hops = self._switchboard.dialplan, self._peers.hops
-                onward = [*past.forward_cancel(request, user, trunk, dialplan, hops, self._element, source.listener)]
+        onward = self._past_cancels.find_ways(request, source) if now <= self._strays.past_until else []
         if not onward:
             self._answer(transaction, 481, now)
             return

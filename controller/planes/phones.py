@@ -62,6 +62,12 @@ class Phones:
         trunk = self.trunk_of(event.identity)
         return self._bindings.register(event.request, trunk, event.source, now) if trunk in self._registering else None
 
+    def suspects(self, source: Hop) -> list[str]:
+        """Who may have sent what cannot be asked: a user of each trunk, and "" for whoever has none."""
+        if source[2:] not in self.listeners or self._sources.knows(source):
+            return [""]
+        return ["", *{user.trunk: name for name, user in self._users.items() if user.trunk}.values()]
+
     def trunk_of(self, user: str) -> str:
         """The trunk whose calls those of a user are, "" for none."""
         known = self._users.get(user)

@@ -321,6 +321,22 @@ def test_caller_may_give_up() -> None:
     assert ("CANCEL", PBX) in [(message.method, hop) for message, hop in sent if isinstance(message, Request)]
 
 
+@pytest.mark.parametrize(("user", "uri", "hop"), [("anna", DESK, PBX), ("branch", ABROAD, CARRIER)])
+def test_caller_may_give_up_in_another_life(user: str, uri: str, hop: Hop) -> None:
+    """A CANCEL proves nobody, but it has to do for whoever the INVITE proved."""
+    line = Line(make_engine(), user=user)
+    invite, sent = line.call(uri)
+    (forwarded,) = [message for message, _ in sent if isinstance(message, Request)]
+    line.engine = make_engine()
+    cancel = request(
+        "CANCEL", uri, via=VIA, branch=invite.via.branch, call_id=invite.call_id, cseq=invite.cseq[0],
+        extra=["Route: <sip:203.0.113.5;lr>"],
+    )  # fmt: skip
+    found = [(message, where) for message, where in line.send(cancel) if isinstance(message, Request)]
+    assert [(each.method, each.via.branch, where) for each, where in found] == [("CANCEL", forwarded.via.branch, hop)]
+    assert "route" not in found[0][0].names
+
+
 def test_nobody_gets_a_call_in_by_a_to_tag() -> None:
     """A request within a dialog is not asked for a password, so it must have our seal."""
     engine = make_engine()
