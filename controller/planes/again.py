@@ -40,6 +40,6 @@ class Again:
             return False
         attempt.way, hop = way
         attempt.tries = attempt.fallback = None
-        request = self._branches.make_invite(call, attempt, 1, hop)
+        request = self._branches.make_invite(call, attempt, hop)
         context.add_branch(event.branch, request, hop, now, branch.back, attempt.owner)
         return True

@@ -6,6 +6,8 @@ is put on here (`border`), and in `dialogs` for what follows within the call.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from controller.bindings import called_there
 from controller.planes.border.diversion import Why, why_diverted
 from controller.planes.border.dress import Dress, make_dress
@@ -23,6 +25,8 @@ from sip.route import SealedRoute
 from sip.sequence import mark
 from sip.transaction import Hop
 from sip.uri import bare_host, bracketed, parse_uri
+
+KNOWN = 4096  # paths whose tag is remembered: where a 3xx points is one as well, and there are many
 
 
 def is_phone_elsewhere(call: Call) -> bool:
@@ -44,11 +48,11 @@ class Branches:
     def __init__(self, element: Element, legs: Legs) -> None:
         self._element = element
         self._legs = legs
-        self._path_tags: dict[str, str] = {}  # by the name of the path
+        self._tag_of = lru_cache(KNOWN)(element.path_tag_of)  # by the name of the path
 
-    def make_invite(self, call: Call, attempt: Attempt, trial: int, hop: Hop) -> Request:
+    def make_invite(self, call: Call, attempt: Attempt, hop: Hop) -> Request:
         """The INVITE of an attempt; the same call, path and trial give the same one in any life."""
-        invite, path, element = call.invite, attempt.way, self._element
+        invite, path, trial, element = call.invite, attempt.way, attempt.trial, self._element
         caller = call.context.upstream.hop
         tag = self._tag_of(path.name)
         trunk, source = call.trunks.get(path.trunk), call.trunks.get(call.offer.trunk)
@@ -111,12 +115,6 @@ class Branches:
     def leg_of(self, path: str, trial: int) -> str:
         """The name of an attempt in the media relay: the same in any life."""
         return f"{self._tag_of(path)}-{trial}"
-
-    def _tag_of(self, path: str) -> str:
-        tag = self._path_tags.get(path)
-        if tag is None:
-            tag = self._path_tags[path] = self._element.path_tag_of(path)
-        return tag
 
 
 def secured(address: str) -> str:

@@ -35,14 +35,16 @@ class Attempt:
         "silenced",
         "started",
         "told",
+        "trial",
         "tries",
         "waiting",
         "way",
     )
 
-    def __init__(self, path: Path, started: float) -> None:
+    def __init__(self, path: Path, trial: int, started: float) -> None:
         self.breadth = 0  # its share of the call's, as long as its branch is open
         self.path = path
+        self.trial = trial  # of this path within the call
         self.started = started
         self.heard = False
         self.way = path  # the same, or where a 3xx of it points

@@ -401,7 +401,7 @@ class EmbeddedPlane:
 
     def _start(self, call: Call, command: StartAttempt, now: float) -> None:
         path, element = command.path, self._element
-        attempt = call.attempts[command.attempt] = Attempt(path, now)
+        attempt = call.attempts[command.attempt] = Attempt(path, command.trial, now)
         hop = call.hops.get(path.trunk)
         if hop is None or hop[2:] not in element.listeners:
             self._deadlines.arm(now, self._on_not_sent, call, command.attempt, TRANSPORT_ERROR)
@@ -424,13 +424,13 @@ class EmbeddedPlane:
         attempt, trunk = call.attempts[command.attempt], call.trunks.get(command.path.trunk)
         run = self._switchboard.runs[call.offer.id]
         back = hear(call, command.attempt, run.plan.stages[run.attempts[command.attempt].stage].early_media)
-        request = self._branches.make_invite(call, attempt, command.trial, hop)
+        request = self._branches.make_invite(call, attempt, hop)
         if trunk is not None and trunk.large_over_tcp and len(request.encode()) > MAX_DATAGRAM:
             listener = self._element.listener_for(hop.host, "tcp", hop)
             if listener is not None:
                 attempt.fallback = request, hop, attempt.tries
                 hop = Hop(hop.host, hop.port, "tcp", listener)
-                request = self._branches.make_invite(call, attempt, command.trial, hop)
+                request = self._branches.make_invite(call, attempt, hop)
         call.context.add_branch(command.attempt, request, hop, now, back, attempt.owner)
 
     def _finish(self, call: Call, command: Finish, now: float) -> None:

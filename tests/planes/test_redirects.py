@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.planes.embedded import EmbeddedPlane
+from sip.element import Element
 from sip.message import Message, Request
+from sip.seal import Seal
 from sip.transaction import Hop
 from sip.uri import parse_uri
-from tests.planes.bench import statuses
+from tests.planes.bench import requests, statuses
 from tests.planes.facing import ANNA, DID, HOPS, MOBILE, PBX, PSTN, SPARE, Facing
 from tests.sip import wire
 
@@ -154,6 +158,37 @@ def test_a_call_outward_stays_with_the_number_that_was_dialled_or_one_that_a_cha
         assert [hop.port for message, hop in sent if isinstance(message, Request)] == [5080] * found
 
 
+@pytest.mark.parametrize(("scheme", "followed"), [("sip", 1), ("sips", 0)])
+def test_a_call_to_a_sips_uri_is_never_led_out_of_tls(scheme: str, followed: int) -> None:
+    bench = Facing(mobile="redirects: {to: [spare]}")
+    ours = Hop(wire.LOCAL.host, 5061, "tls")
+    element = Element(wire.LOCAL, wire.BRANCH_KEY, Seal({"k1": wire.SEAL_KEY}, "k1"), None, ours)
+    secure = Hop(MOBILE.host, 5061, "tls")
+    bench.plane = EmbeddedPlane(bench.switchboard, element, {**HOPS, "mobile": secure}, bench.deadlines)
+    lines = wire.request_lines("INVITE", f"{scheme}:{DID}@192.0.2.10:5061", via=f"SIP/2.0/TLS {PSTN.host}")
+    (invite,) = requests(bench.receive(wire.encode(lines), Hop(PSTN.host, 40_000, "tls")))
+    sent = redirect(bench, invite, f"<sip:{ANNA}@192.0.2.33>", source=secure)
+    assert [hop for m, hop in sent if isinstance(m, Request)] == [SPARE] * followed
+
+
+def test_the_same_redirection_in_another_try_is_another_branch() -> None:
+    """The first one was cancelled there: an INVITE with its branch would be taken for a repetition of it."""
+    bench = Facing(spare=FOLLOW)
+    silent = bench.ring()
+    (stand_in,) = requests(bench.wait_until(0.3))
+    ((first, there),) = redirect(bench, stand_in, f"<sip:{ANNA}@192.0.2.33:5080>", source=SPARE)
+    assert isinstance(first, Request)
+    bench.answer(first, 100, there)
+    (cancel,) = requests(bench.answer(silent, 180, MOBILE), "CANCEL")
+    assert cancel.via.branch == first.via.branch
+    bench.answer(first, 487, there)
+    (again,) = requests(bench.answer(silent, 503, MOBILE))
+    ((second, hop),) = redirect(bench, again, f"<sip:{ANNA}@192.0.2.33:5080>", source=SPARE)
+    assert isinstance(second, Request)
+    assert (second.method, second.uri, hop) == ("INVITE", first.uri, there)
+    assert second.via.branch != first.via.branch
+
+
 HOSTS = st.sampled_from(
     ["192.0.2.31", "192.0.2.32", "192.0.2.33", "192.0.2.34", "192.0.2.10", "203.0.113.66", "x.example"]
 )
@@ -186,3 +221,17 @@ def test_no_redirection_reaches_a_number_that_its_trunk_is_not_led_to_by_a_chain
         message, hop = asked[-1]
         sent = bench.answer(message, 302, hop, extra=[f"Contact: {contact}" for contact in contacts])
     assert invites <= 7
+
+
+def test_nothing_grows_with_the_numbers_that_are_dialled() -> None:
+    bench = Facing(mobile=FOLLOW)
+
+    def held() -> int:
+        return sum(len(value) for value in vars(bench.plane._branches).values() if isinstance(value, Sized))
+
+    before = held()
+    for number in range(20):
+        dialled = f"+4420794600{number:02}"
+        invite = bench.ring(dialled, source=PBX, branch=f"z9hG4bK-{number}", call_id=dialled)
+        redirect(bench, invite, f"<sip:{dialled}@192.0.2.32:5080>")
+    assert held() == before

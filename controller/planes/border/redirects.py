@@ -68,7 +68,7 @@ class Redirects:
             hop = self._element.hop_of(uri, home)
             if hop is None or hop.host != home.host or self._element.owns(uri):
                 continue
-            if (home.transport == "tls") == (hop.transport == "tls"):
+            if (home.transport == "tls" or call.is_sips) == (hop.transport == "tls"):
                 return name, hop
         return None
 
