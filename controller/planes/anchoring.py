@@ -64,6 +64,14 @@ class Anchoring:
         """An attempt is over, or was never sent: its ports are free."""
         if self.relay is not None and attempt.leg:
             self.relay.release(call.invite.call_id, call.invite.from_tag, attempt.leg)
+            attempt.leg = ""
+
+    def finish(self, call: Call, winner: int | None) -> None:
+        """A call is decided: only who has won needs ports any more."""
+        if self.relay is not None:
+            for number, attempt in call.attempts.items():
+                if number != winner:
+                    self.end(call, attempt)
 
     def follow(self, request: Request, context: ResponseContext) -> None:
         """A request within a call goes on."""

@@ -381,12 +381,14 @@ class EmbeddedPlane:
             if isinstance(command, StartAttempt):
                 self._start(call, command, now)
             elif isinstance(command, CancelAttempt):
-                call.attempts[command.attempt].outcome = command.why
-                if command.why in (NO_REPLY, NO_PROGRESS):
-                    self.evidence.note_sign(call, call.attempts[command.attempt], command.why, now)
+                attempt = call.attempts[command.attempt]
+                attempt.outcome = command.why
+                if command.why in (NO_REPLY, NO_PROGRESS) and not attempt.waiting:
+                    self.evidence.note_sign(call, attempt, command.why, now)
                 self._cancel(call, command, now)
             elif isinstance(command, ReportSilent):
-                self.evidence.note_failure(call.attempts[command.attempt], CALL_SILENT)
+                if not call.attempts[command.attempt].waiting:  # else nobody was asked yet
+                    self.evidence.note_failure(call.attempts[command.attempt], CALL_SILENT)
             elif isinstance(command, Finish):
                 self._finish(call, command, now)
         self._arm(call)
@@ -395,6 +397,8 @@ class EmbeddedPlane:
         attempt = call.attempts[command.attempt]
         if attempt.waiting:
             attempt.dropped = True
+            call.spare += attempt.breadth
+            attempt.breadth = 0
             call.context.consider(408)
         else:
             call.context.cancel_branch(command.attempt, self._reason_for(call, command.why), now)
@@ -452,6 +456,7 @@ class EmbeddedPlane:
         if run is not None:
             self.records.append(make_record(call, run, command, now))
         self._calls.pop(call.offer.id, None)
+        self.anchoring.finish(call, command.winner)
         context.user = None  # what its losers still have to say is the fork's business alone
 
     def _reason_for(self, call: Call, why: str) -> str | None:

@@ -271,3 +271,36 @@ def test_two_phones_behind_one_trunk_have_a_leg_each() -> None:
     sent = bench.relay_says("answered")
     assert statuses(sent) == [200]
     assert T2 not in [hop for _, hop in sent]
+
+
+def test_a_call_that_is_given_up_frees_the_ports_of_all_who_rang(bench: Anchored) -> None:
+    bench.call(sdp=b"from caller")
+    (_, offer) = bench.asked[0]
+    (invite,) = requests(bench.relay_says("offered"))
+    bench.answer(invite, 180)
+    assert statuses(bench.receive(wire.request("CANCEL"))) == [200, 487]
+    ((_, deleted),) = bench.asked
+    assert (deleted["command"], deleted["via-branch"]) == ("delete", offer["via-branch"])
+    bench.asked.clear()
+    assert statuses(bench.answer(invite, 487)) == []
+    assert bench.asked == [], "once"
+
+
+def test_who_wins_keeps_his_ports_and_who_loses_does_not() -> None:
+    bench = Anchored(stage("anna/t1 | bob/t1", mode=Mode.PARALLEL))
+    bench.call(sdp=b"from caller")
+    legs = [command["via-branch"] for _, command in bench.asked]
+    (first,) = requests(bench.relay_says("one"))
+    (second,) = requests(bench.relay_says("two"))
+    bench.answer(first, 180)
+    assert statuses(bench.answer(second, 200)) == [200]
+    bench.answer(first, 487)
+    assert [(command["command"], command["via-branch"]) for _, command in bench.asked] == [("delete", legs[0])]
+
+
+def test_a_trunk_is_not_blamed_for_the_silence_of_the_relay(bench: Anchored) -> None:
+    bench = Anchored(stage("anna/t1,t2", hedge=0.05))
+    bench.call(sdp=b"from caller")
+    (invite,) = requests(bench.wait_until(0.06))
+    assert invite.uri.startswith("sip:anna@"), "somebody else is tried beside it"
+    assert bench.plane.evidence.samples == []
