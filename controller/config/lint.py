@@ -13,7 +13,7 @@ from controller.config.duration import show_duration
 from controller.config.figures import stage_starts
 from controller.config.listen import warn_idle_advertise
 from controller.config.names import KINDS, Names
-from controller.config.shares import warn_never_full
+from controller.config.shares import warn_all_wait, warn_never_full
 from controller.config.source import ListNode, MapNode, Node
 from controller.rules.match import match_route
 from controller.types import Chain, Dialplan, Mode, Offer, Order, Stage, Trunk, When
@@ -34,6 +34,7 @@ def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> Non
         stages = chains.entries[chain.name]
         assert isinstance(stages, ListNode)
         warn_shared_domain(dialplan, chain, f"chain {quoted(chain.name)}", chains.keys[chain.name], report)
+        warn_all_wait(chain, chains.keys[chain.name], report)
         warn_no_live_end(chain, _ring_key(stages.items[-1]), report)
         warn_unreachable(chain, [_ring_key(stage) for stage in stages.items], report)
         for stage, node in zip(chain.stages, stages.items, strict=True):

@@ -17,6 +17,7 @@ from controller.types import (
     ANYTHING,
     THE_NUMBER,
     THE_TENANT,
+    Chain,
     Dialplan,
     Limits,
     Stage,
@@ -78,6 +79,13 @@ def warn_never_full(dialplan: Dialplan, stage: Stage, node: Node, report: Report
         return
     message = f"the stage is never tried: {' or '.join(_show(word) for word in when.overflow)} has no limits"
     report.warning(node.keys["when"], "NO_EFFECT", message, "write limits: {calls: 30} there, or remove overflow")
+
+
+def warn_all_wait(chain: Chain, at: Node, report: Report) -> None:
+    """Somebody must be rung before anybody can be busy or anything full."""
+    if all(stage.after or (stage.when is not None and stage.when.overflow) for stage in chain.stages):
+        message = f"chain {quoted(chain.name)} rings nobody at first: each of its stages waits for something"
+        report.warning(at, "UNREACHABLE", message, "begin it with a stage without 'after' and 'overflow'")
 
 
 def _show(word: str) -> str:
