@@ -42,7 +42,7 @@ class AuthModel(Section):
     password: Annotated[str, Text(partial(parse_credential, what="password"), CREDENTIAL)] = Field(
         examples=["${file:carrier-a.password}"]
     )
-    realm: Annotated[str, Text(partial(parse_credential, what="realm"), CREDENTIAL)] = ""
+    realm: Annotated[list[Annotated[str, Text(partial(parse_credential, what="realm"), CREDENTIAL)]], OneOrMore] = []
     algorithms: Annotated[
         list[Annotated[str, Text(lambda text: parse_choice(text, "algorithm", ALGORITHMS), {"enum": [*ALGORITHMS]})]],
         Field(min_length=1),

@@ -254,7 +254,10 @@ def _explain_extra(root: MapNode, loc: Loc, report: Report) -> None:
     if close:
         node.lost.add(close[0])
     hint = f"did you mean {quoted(close[0])}?" if close else f"known keys: {', '.join(known)}"
-    report.error(node.keys[key], "UNKNOWN_KEY", f"unknown key {quoted(key)}{inside}", hint)
+    shown = f"unknown key {quoted(key)}"
+    if model is AuthModel and not close:  # perhaps what follows a comma in a password without quotes
+        shown = "a key that is none"
+    report.error(node.keys[key], "UNKNOWN_KEY", f"{shown}{inside}", hint)
 
 
 def _model(owner: Loc) -> type[Section]:
