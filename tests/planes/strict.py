@@ -283,8 +283,16 @@ class Strict:
 class Table:
     """The two of them, and callward between."""
 
-    def __init__(self, caller: Habits, callee: Habits, seed: int, deaths: frozenset[int] = frozenset()) -> None:
-        """``deaths`` are the packets, counted from the first, after which callward is killed and started anew."""
+    def __init__(
+        self,
+        caller: Habits,
+        callee: Habits,
+        seed: int,
+        deaths: frozenset[int] = frozenset(),
+        password: str = PASSWORD,
+    ) -> None:
+        """``deaths`` are the packets, counted from the first, after which callward is killed and started anew;
+        ``password`` is what its dialplan has."""
         dice = random.Random(seed)
         self.now = 1000.0
         self.caller = Strict("caller", CALLER, caller, dice)
@@ -295,10 +303,10 @@ class Table:
         self.packets = 0
         self.ladder: list[str] = []
         self._wires: deque[tuple[bytes, Hop, Hop]] = deque()
-        auth = Auth(USER, PASSWORD)
+        auth = Auth(USER, password)
         path = Path("b via out", "b", "out", f"sip:b@{CALLEE.host}")
         stage = Stage((Target("b", (path,)),), ring=300.0, no_reply=20.0, no_progress=60.0, hedge=None)
-        self._dialplan = Dialplan(
+        self.dialplan = Dialplan(
             version="1",
             listen=(Listen(ENGINE.host, ENGINE.port),),
             trunks={
@@ -312,7 +320,7 @@ class Table:
 
     def _start(self) -> Engine:
         element = Element(ENGINE, b"k" * 32, Seal({"1": bytes(range(32))}, "1"))
-        return Engine(self._dialplan, element, {"in": CALLER, "out": CALLEE}, self.now, token=lambda: "token")
+        return Engine(self.dialplan, element, {"in": CALLER, "out": CALLEE}, self.now, token=lambda: "token")
 
     def settle(self, until: float) -> None:
         """Let everything happen for so many seconds; stops when nothing is left to happen."""
