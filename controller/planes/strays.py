@@ -77,12 +77,14 @@ class Strays:
             self.unknown.append(event)
 
     def _forward(self, response: Response) -> Response | None:
-        """What goes on; None for a challenge that is met when its request comes again."""
+        """What goes on; None for what is dealt with when its request comes again."""
         forwarded = self._element.forward_response(response)
-        if response.status in (401, 407) and self._element.numbered(response.via) is not None:
-            # not meant for the sender; and an INVITE that got its 100 never comes again
+        if self._element.numbered(response.via) is None:
+            return forwarded
+        if response.status in (401, 407):  # not meant for the sender; and an INVITE that got its 100 never comes again
             return builder.veil_challenge(forwarded) if response.cseq[1] == "INVITE" else None
-        return forwarded
+        guessed = response.status == 481 and response.cseq[1] == "PRACK"  # perhaps the wrong try of its INVITE
+        return None if guessed else forwarded
 
     def _release_late(self, event: StrayResponse, now: float) -> None:
         """Somebody answers whose branch is over, given up and past Timer B: ACK and BYE, each time, without state.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,8 +138,7 @@ def test_random_dialogs_are_in_order_on_both_sides(
     check(table)
 
 
-@settings(max_examples=150)
-@given(
+_DYING = given(
     _HABITS,
     _HABITS,
     st.integers(0, 10**6),
@@ -145,9 +146,12 @@ def test_random_dialogs_are_in_order_on_both_sides(
     st.sampled_from(["caller", "callee"]),
     st.sets(st.integers(1, 80), min_size=1, max_size=6),
 )
-def test_random_dialogs_stay_in_order_when_callward_dies_between_any_two_packets(
-    caller: Habits, callee: Habits, seed: int, requests: list[tuple[str, str]], bye: str, deaths: set[int]
+
+
+def die(
+    caller: Habits, callee: Habits, seed: int, requests: list[tuple[str, str]], bye: str, deaths: Collection[int]
 ) -> None:
+    """A call over the deaths of callward after so many packets within it."""
     quiet = Table(caller, callee, seed)
     quiet.caller.call(quiet.now)
     quiet.settle(40)
@@ -155,3 +159,25 @@ def test_random_dialogs_stay_in_order_when_callward_dies_between_any_two_packets
     table = Table(caller, callee, seed, frozenset(quiet.packets + death for death in deaths))
     play(table, requests, bye)
     check(table, but=(500, 408))
+
+
+@settings(max_examples=150)
+@_DYING
+def test_random_dialogs_stay_in_order_when_callward_dies_between_any_two_packets(
+    caller: Habits, callee: Habits, seed: int, requests: list[tuple[str, str]], bye: str, deaths: set[int]
+) -> None:
+    die(caller, callee, seed, requests, bye, deaths)
+
+
+@pytest.mark.long
+@settings(max_examples=2500)
+@_DYING
+def test_very_many_dialogs_stay_in_order_when_callward_dies(
+    caller: Habits, callee: Habits, seed: int, requests: list[tuple[str, str]], bye: str, deaths: set[int]
+) -> None:
+    die(caller, callee, seed, requests, bye, deaths)
+
+
+def test_a_prack_with_the_wrong_guess_of_another_life_is_tried_again() -> None:
+    asks = Habits(asks=True, says_stale=False, reliable=True)
+    die(asks, Habits(), 0, [("caller", "UPDATE"), ("callee", "INVITE")], "caller", (8, 15))
