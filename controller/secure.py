@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from controller.types import Dialplan, Listen, ListenTls, Trunk, TrunkTls
-from sip.certificate import Certificate, certificate_of, expected_name
+from sip.certificate import Certificate, CertificateError, expected_name, read_certificate
 from sip.stream import StreamEndpoint
 from sip.tls import Peer, Security, client_context, describe_error, server_context
 from sip.transaction import Hop
@@ -103,12 +103,19 @@ def keep_alive(streams: Iterable[StreamEndpoint], hops: Mapping[str, Hop]) -> No
 
 
 def _read(listen: Listen, tls: ListenTls) -> Certificate:
-    from cryptography import x509
-
     try:
-        return certificate_of(x509.load_pem_x509_certificates(Path(tls.certificate).read_bytes())[0])
-    except (OSError, ValueError) as error:
+        return read_certificate(
+            ssl.PEM_cert_to_DER_cert(_first(Path(tls.certificate).read_text(encoding="ascii", errors="ignore")))
+        )
+    except (OSError, ValueError, CertificateError) as error:
         raise SecureError(_explain(listen.where, tls.certificate, error)) from error
+
+
+def _first(pem: str) -> str:
+    """The first certificate of a chain: ours."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    _, _, rest = pem.partition(begin)
+    return f"{begin}{rest.partition(end)[0]}{end}\n"
 
 
 def expected_of(trunk: Trunk) -> str:
@@ -127,7 +134,7 @@ class _Authorities:
         """Those in a file, else those of the system; raises `SecureError`, with ``must`` also where there are none."""
         if ca not in self._texts:
             try:
-                self._texts[ca] = Path(ca).read_text(encoding="ascii", errors="replace") if ca else _system_trust()
+                self._texts[ca] = Path(ca).read_text(encoding="ascii", errors="ignore") if ca else _system_trust()
             except OSError as error:
                 raise SecureError(f"{where}: cannot read {ca}: {error.strerror}; check the path") from error
         if must and not self._texts[ca]:
@@ -156,7 +163,8 @@ def _server(listen: Listen, shown: ListenTls, trust: _Authorities) -> ssl.SSLCon
 def _explain(where: str, certificate: str, error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
         return f"{where}: cannot read {error.filename or certificate}: {error.strerror}; check the path and its permissions"
-    why = describe_error(error).replace("its certificate ", "it ", 1)
+    why = str(error) if isinstance(error, CertificateError) else describe_error(error)
+    why = why.replace("its certificate ", "it ", 1)
     return f"{where}: {certificate} cannot be used: {why}; `callward check` says more"
 
 
@@ -165,5 +173,5 @@ def _system_trust() -> str:
     paths = ssl.get_default_verify_paths()
     folder = Path(paths.capath) if paths.capath else None
     files = [Path(paths.cafile)] if paths.cafile else sorted(folder.glob("*.0")) if folder is not None else []
-    texts = [file.read_text(encoding="ascii", errors="replace") for file in files if file.is_file()]
+    texts = [file.read_text(encoding="ascii", errors="ignore") for file in files if file.is_file()]
     return "\n".join(texts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -51,9 +52,12 @@ def read_certificate(der: bytes) -> Certificate:
     """
     from cryptography import x509
 
+    broken = ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType
     try:
-        return certificate_of(x509.load_der_x509_certificate(der))
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        with warnings.catch_warnings():  # of a number that later versions of the library will refuse
+            warnings.simplefilter("ignore")
+            return certificate_of(x509.load_der_x509_certificate(der))
+    except broken as error:
         raise CertificateError("its certificate cannot be read") from error
 
 

@@ -6,6 +6,7 @@ loaded: later only their names are known (`controller.secure` makes contexts of 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,6 +127,8 @@ class Certificates(Places):
         return str(path.absolute())
 
     def _check_pair(self, at: Node, certificate: Path, key_at: Node, key: Path) -> None:
+        from cryptography.hazmat.primitives.serialization import Encoding
+
         found = None
         try:
             found = _read_certificates(self._read(certificate), certificate)[0]
@@ -142,17 +145,18 @@ class Certificates(Places):
             message = f"the key in {quoted(str(key))} is not that of the certificate in {quoted(str(certificate))}"
             self.report.error(key_at, "BAD_KEY_FILE", message, "name the key that the certificate was made for")
             return
-        self._check_use(at, found, certificate, key)
+        self._check_use(at, found.public_bytes(Encoding.DER), certificate, key)
 
-    def _check_use(self, at: Node, found: x509.Certificate, certificate: Path, key: Path) -> None:
-        from sip.certificate import certificate_of
+    def _check_use(self, at: Node, found: bytes, certificate: Path, key: Path) -> None:
+        from sip.certificate import CertificateError, read_certificate
         from sip.tls import describe_error, server_context
 
         try:
             server_context(str(certificate), str(key))
-            shown = certificate_of(found)
-        except (OSError, ValueError) as error:
-            why = describe_error(error).replace("its certificate ", "it ", 1)
+            shown = read_certificate(found)
+        except (OSError, ValueError, CertificateError) as error:
+            why = str(error) if isinstance(error, CertificateError) else describe_error(error)
+            why = why.replace("its certificate ", "it ", 1)
             message = f"the certificate in {quoted(str(certificate))} cannot be used: {why}"
             self.report.error(at, "BAD_CERTIFICATE", message, "make a new one: RSA of 2048 bits or more, or P-256")
             return
@@ -200,8 +204,10 @@ def _read_certificates(data: bytes, path: Path) -> list[x509.Certificate]:
     from cryptography import x509
 
     try:
-        found = x509.load_pem_x509_certificates(data)
-    except ValueError:
+        with warnings.catch_warnings():  # of what later versions of the library will refuse
+            warnings.simplefilter("ignore")
+            found = x509.load_pem_x509_certificates(data)
+    except (ValueError, x509.InvalidVersion):
         found = []
     if not found:
         hint = "it has to be PEM: -----BEGIN CERTIFICATE-----"

@@ -170,6 +170,15 @@ def test_other_addresses_need_no_disk(workshop: Workshop) -> None:
         away.rename(ours)
 
 
+def test_comments_in_files_of_authorities_do_no_harm(workshop: Workshop) -> None:
+    text = workshop.authority.certificate.read_text()
+    (workshop.folder / "commented.pem").write_text(f"# Autorité française ✓\n{text}\n# end\n", encoding="utf-8")
+    found = loaded(workshop, OURS, 'far: {uri: "sips:192.0.2.9", tls: {ca: commented.pem}}')
+    assert found.dialplan is not None, found.diagnostics
+    security = Secured(found.dialplan).at(found.dialplan, hops(far=5061), {})[""]
+    assert len(security.peer_at("192.0.2.9", 5061).context.get_ca_certs()) == 1
+
+
 def test_without_tls_nothing_is_made(workshop: Workshop) -> None:
     file = workshop.folder / "plain.yaml"
     file.write_text(SAMPLE)

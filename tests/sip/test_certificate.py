@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import ssl
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from sip.certificate import Certificate, CertificateError, check_names, expected_name, read_certificate
+from sip.certificate import Certificate, CertificateError, check_names, describe, expected_name, read_certificate
 from tests.certificates import Workshop
 
 
@@ -76,3 +78,28 @@ def test_names_that_do_not_count_are_told(tmp_path: Path) -> None:
 def test_what_is_no_certificate_is_refused(der: bytes) -> None:
     with pytest.raises(CertificateError, match="cannot be read"):
         read_certificate(der)
+
+
+def test_mutants_of_certificates_are_read_or_refused(tmp_path: Path) -> None:
+    """Some are looked at that nobody has verified (`sip.doubts`)."""
+    dice, workshop = random.Random("x509"), Workshop(tmp_path)
+    pairs = [
+        workshop.make("a", "DNS:a.example,URI:sip:b.example,IP:192.0.2.1,email:x@y.example"),
+        workshop.make("b", None),
+    ]
+    samples = [ssl.PEM_cert_to_DER_cert(pair.certificate.read_text()) for pair in pairs]
+    met = Counter[bool]()
+    for _ in range(4_000):
+        der = bytearray(dice.choice(samples))
+        for _ in range(dice.choice((1, 1, 2, 8))):
+            at = dice.randrange(len(der))
+            if dice.random() < 0.7:
+                der[at] ^= 1 << dice.randrange(8)
+            else:
+                del der[at : at + dice.randrange(1, 4)]
+        try:
+            describe(read_certificate(bytes(der)))
+            met[True] += 1
+        except CertificateError:
+            met[False] += 1
+    assert min(met.values()) > 500
