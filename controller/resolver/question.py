@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from controller.types import Address, Dialplan, Listen, Trunk
-from sip.uri import default_port, is_address, parse_uri
+from sip.uri import default_port, is_address, parse_uri, transport_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def questions_of(dialplan: Dialplan) -> Asked:
     for trunk in dialplan.trunks.values():
         for text in trunk.register.registrars if trunk.register else ():
             uri = parse_uri(text)
-            transport = (uri.param("transport") or "udp").lower()
+            transport = transport_of(uri)
             if not is_address(uri.host) and uri.host not in hosts:
                 there = replace(trunk, host=uri.host, port=uri.port or default_port(transport), transport=transport)
                 found = question_of(replace(there, service=()), dialplan.listen)

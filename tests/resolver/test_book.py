@@ -13,7 +13,7 @@ from controller.resolver.question import Answer, LookupFailed, Question, questio
 from controller.resolver.store import FILE, last_addresses, read_addresses, write_addresses
 from controller.types import Address, Dialplan, Listen, Register, Trunk
 
-LISTEN = (Listen("192.0.2.10", 5060), Listen("192.0.2.10", 5060, "tcp"))
+LISTEN = (Listen("192.0.2.10", 5060), Listen("192.0.2.10", 5060, "tcp"), Listen("192.0.2.10", 5061, "tls"))
 ONE, TWO = Address("192.0.2.1", 5060), Address("192.0.2.2", 5060, rank=1)
 SERVICE = Trunk("carrier", "sbc.example", 5060, service=("udp", "tcp"))
 PLAN = Dialplan(
@@ -57,7 +57,9 @@ def test_a_dialplan_of_addresses_asks_nothing() -> None:
 
 def test_a_registrar_has_a_name_of_its_own() -> None:
     register = Register(
-        "account", "sip.example", registrars=("sip:reg.example;transport=tcp", "sip:192.0.2.9", "sip:reg2.example:5070")
+        "account",
+        "sip.example",
+        registrars=("sip:reg.example;transport=tcp", "sip:192.0.2.9", "sip:reg2.example:5070", "sips:reg3.example"),
     )
     trunk = Trunk("pbx", "192.0.2.30", 5060, register=register)
     plan = replace(PLAN, trunks={"pbx": trunk})
@@ -66,6 +68,7 @@ def test_a_registrar_has_a_name_of_its_own() -> None:
     assert asked.hosts == {
         "reg.example": Question("reg.example", 5060, "tcp", (), (("tcp", 4),)),
         "reg2.example": Question("reg2.example", 5070, "udp", (), (("udp", 4),)),
+        "reg3.example": Question("reg3.example", 5061, "tls", (), (("tls", 4),)),
     }
     book = Book()
     book.follow(plan, 0.0)

@@ -20,7 +20,7 @@ from controller import clock
 from controller.cli import OK, UNREACHABLE
 from controller.demo.boxes import Box
 from controller.resolver.store import FILE
-from sip.agent import Script
+from sip.agent import CallState, Script
 from sip.transaction import Hop
 from tests.resolver.server import Server, empty, garbage, lies, serving, silent, slow
 from tests.sipp.daemon import ROOT, Daemon, Event
@@ -28,7 +28,7 @@ from tests.sipp.daemon import ROOT, Daemon, Event
 #: A dead address is found by its call first: no probe is that fast.
 DIALPLAN = """\
 version: 1
-listen: [{{udp: "127.0.0.1:0"}}]
+listen: [{{udp: "127.0.0.1:{ours}"}}]
 dns: {{servers: ["127.0.0.1:{dns}"], timeout: 300ms, ttl: {{least: 1s, most: 1s}}}}
 trunks:
   carrier: {{uri: "sip:carrier.example", probe: gentle}}
@@ -54,8 +54,9 @@ ANSWERS = Script(ring_after=None, answer_after=0.0)
 class Town:
     """A carrier with two addresses, the PBX that calls, a DNS server, the daemon."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        boxes = [Box(name, Hop("127.0.0.1", 0), lambda: None) for name in ("one", "two", "pbx")]
+    def __init__(self, folder: Path, stack: ExitStack, port: int) -> None:
+        self.turned = asyncio.Event()
+        boxes = [Box(name, Hop("127.0.0.1", 0), self.turned.set) for name in ("one", "two", "pbx")]
         for box in boxes:
             stack.callback(box.close)
         self.one, self.two, self.pbx = boxes
@@ -64,7 +65,7 @@ class Town:
         self.dns: Server = stack.enter_context(serving({("one.example", "A"): ["127.0.0.1"]}))
         self.lead_to(self.one, self.two)
         self.file, self.state = folder / "dialplan.yaml", folder / "state"
-        self.file.write_text(DIALPLAN.format(dns=self.dns.address[1], pbx=self.pbx.hop.port))
+        self.file.write_text(DIALPLAN.format(ours=port, dns=self.dns.address[1], pbx=self.pbx.hop.port))
         self._stack = stack
 
     def name(self, box: Box) -> str:
@@ -99,8 +100,15 @@ class Town:
                 lambda event, t=trunk: (event.get("trunk"), event.get("new")) == (t, "up"), f"{trunk} up"
             )
 
-    async def call(self) -> list[str]:
-        """Somebody calls; returns the trunks that were tried, once it is over; the last one was answered."""
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Boxes have done something by which this holds."""
+        async with asyncio.timeout(60.0):
+            while not holds():
+                self.turned.clear()
+                await self.turned.wait()
+
+    async def call(self, *, hang_up: bool = True) -> list[str]:
+        """Somebody calls; returns the trunks that were tried, once it is answered, by the last one."""
         (ready,) = (event for event in self.daemon.events if event["event"] == "ready")
         hop = Hop("127.0.0.1", int(ready["listen"][0].rpartition(":")[2]))
         agent = self.pbx.agent
@@ -109,11 +117,15 @@ class Town:
         record = await self.wait_for(
             lambda event: str(event.get("call", "")).startswith(call_id), "the call to be over"
         )
-        agent.hang_up(call_id, clock.monotonic())
-        self.pbx.pump()
+        if hang_up:
+            self.hang_up(call_id)
         tried = [attempt["path"].partition(" via ")[2] for attempt in record["attempts"]]
         assert record["winner"] == record["attempts"][-1]["path"]
         return tried
+
+    def hang_up(self, call_id: str) -> None:
+        self.pbx.agent.hang_up(call_id, clock.monotonic())
+        self.pbx.pump()
 
     def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another command of callward."""
@@ -121,10 +133,10 @@ class Town:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
-def play(folder: Path, story: Callable[[Town], Awaitable[None]]) -> None:
+def play(folder: Path, story: Callable[[Town], Awaitable[None]], port: int = 0) -> None:
     async def tell() -> None:
         with ExitStack() as stack:
-            await story(Town(folder, stack))
+            await story(Town(folder, stack, port))
 
     asyncio.run(tell())
 
@@ -202,11 +214,14 @@ def test_no_call_changes_while_the_resolver_is_ill(tmp_path: Path, ills: tuple[s
     play(tmp_path, story)
 
 
-def test_a_start_without_any_resolver_uses_what_was_known_and_refuses_what_never_was(tmp_path: Path) -> None:
+def test_a_start_without_any_resolver_uses_what_was_known_and_refuses_what_never_was(
+    tmp_path: Path, free_port: int
+) -> None:
     async def story(town: Town) -> None:
         await town.start()
-        assert await town.call() == [town.name(town.one)]
-        assert await asyncio.to_thread(town.daemon.stop) == OK
+        assert await town.call(hang_up=False) == [town.name(town.one)]
+        await town.until((town.state / FILE).exists)
+        await asyncio.to_thread(town.daemon.kill)
         town.dns.close()
         explained = await asyncio.to_thread(
             town.ask,
@@ -221,6 +236,9 @@ def test_a_start_without_any_resolver_uses_what_was_known_and_refuses_what_never
         assert f"anna via {town.name(town.two)}  sip:+15550100@carrier.example at udp:127.0.0.1:" in explained.stdout
 
         await town.start()
+        (up,) = town.one.agent.calls
+        town.hang_up(up.id)  # by a passport that names the address: the daemon never saw this call
+        await town.until(lambda: up.state is CallState.ENDED)
         await town.up(town.name(town.one))
         assert await town.call() == [town.name(town.one)]
         assert await asyncio.to_thread(town.daemon.stop) == OK
@@ -230,7 +248,7 @@ def test_a_start_without_any_resolver_uses_what_was_known_and_refuses_what_never
         assert refused.returncode == UNREACHABLE
         assert f"{town.file}:5: cannot resolve 'carrier.example' of trunk 'carrier': no DNS server" in refused.stderr
 
-    play(tmp_path, story)
+    play(tmp_path, story, free_port)
 
 
 def test_an_address_that_comes_to_a_name_is_used_and_drained_with_it(tmp_path: Path) -> None:
