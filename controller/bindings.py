@@ -19,6 +19,7 @@ from math import inf
 from types import MappingProxyType
 
 from controller.types import Dialplan, Trunk
+from sip.errors import RemoteProtocolError
 from sip.headers import find_params, find_uri
 from sip.message import Request
 from sip.transaction import Hop
@@ -26,6 +27,8 @@ from sip.uri import find_param, parse_uri
 
 #: What is granted, seconds: asked for less than the least, a phone is told so (§10.3 step 6).
 LEAST, MOST = 60.0, 120.0
+
+LONGEST = 256  # characters of a Contact
 
 Answer = tuple[int, tuple[str, ...]]
 
@@ -58,7 +61,8 @@ class Bindings:
             return 200, ()
         for value in values[:1]:
             contact = find_uri(value)
-            parse_uri(contact)  # it goes into request lines of ours
+            if len(contact) > LONGEST or parse_uri(contact).headers:  # it goes into request lines of ours
+                raise RemoteProtocolError("a Contact that nobody can be called by")
             wanted = _seconds(find_param(find_params(value), "expires"))
             wanted = _seconds(request.get("expires")) if wanted is None else wanted
             wanted = MOST if wanted is None else wanted

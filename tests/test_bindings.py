@@ -104,7 +104,15 @@ def test_too_brief_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "contact", ["<sip:anna@10.0.0.5", "<mailto:anna@example.com>", "<sip:a b@c>", "*, <sip:x@10.0.0.1>"]
+    "contact",
+    [
+        "<sip:anna@10.0.0.5",
+        "<mailto:anna@example.com>",
+        "<sip:a b@c>",
+        "*, <sip:x@10.0.0.1>",
+        "<sip:a@b?Route=c>",
+        f"<sip:{'a' * 300}@b>",
+    ],
 )
 def test_contact_that_is_no_address_is_refused(contact: str) -> None:
     bindings = Bindings()
