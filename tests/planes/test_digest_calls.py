@@ -141,6 +141,19 @@ def test_a_caller_who_gives_up_later_cancels_the_try_that_rings() -> None:
     assert (cancel.via.branch, cancel.cseq) == (second.via.branch, (57, "CANCEL"))
 
 
+def test_an_ack_has_the_credentials_of_its_invite() -> None:
+    """RFC 3261 §22.1; in another life nobody knows them any more."""
+    bench = Bench(asking=["t1"])
+    (first,) = requests(bench.call())
+    ((second, _),) = ask(bench, first)
+    assert isinstance(second, Request)
+    ((final, _),) = bench.answer(second, 200, extra=["Contact: <sip:anna@192.0.2.21:5060>"])
+    route, uri = f"Route: {final.get('record-route')}", "sip:anna@192.0.2.21:5060"
+    for life, expected in ((bench, second.get("proxy-authorization")), (Bench(asking=["t1"]), None)):
+        ((ack, _),) = life.receive(wire.request("ACK", uri, to_tag="callee", branch="z9hG4bK-ack", extra=[route]))
+        assert (ack.cseq, ack.get("proxy-authorization")) == ((57, "ACK"), expected)
+
+
 def test_credentials_of_the_caller_pass_beside_ours() -> None:
     theirs = 'Proxy-Authorization: Digest username="a", realm="elsewhere", nonce="x", uri="sip:x", response="0"'
     bench = Bench(asking=["t1"])

@@ -161,7 +161,7 @@ def die(
     check(table, but=(500, 408))
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @_DYING
 def test_random_dialogs_stay_in_order_when_callward_dies_between_any_two_packets(
     caller: Habits, callee: Habits, seed: int, requests: list[tuple[str, str]], bye: str, deaths: set[int]

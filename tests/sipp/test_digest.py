@@ -83,7 +83,7 @@ def test_calls_stay_in_order_while_the_daemon_is_killed_again_and_again(tmp_path
     scene = Scene(tmp_path, 9700)
     calls = 40
     with scene.callee("uas-ask-strangers"), scene.daemon() as first:
-        load = ("-r", "40", "-m", str(calls), "-d", "4000")
+        load = ("-r", "40", "-m", str(calls), "-d", "2500")
         with scene.caller("uac-survive", *load) as caller:
             first.wait_for(lambda _: len(records_of(first)) == calls, "all calls to be up")
             first.kill()
