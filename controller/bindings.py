@@ -47,6 +47,7 @@ class Bindings:
 
     def __init__(self) -> None:
         self._bound: dict[str, Binding] = {}  # by trunk
+        self.due = inf  # when `expire` may have something to do
         self.moved: set[str] = set()  # trunks whose address has changed; whoever acts on it clears it
 
     def register(self, request: Request, trunk: str, source: Hop, now: float) -> Answer:
@@ -77,17 +78,16 @@ class Bindings:
 
     def expire(self, now: float) -> None:
         """Forget who has not been heard of in time."""
+        if now < self.due:
+            return
         for trunk in [trunk for trunk, binding in self._bound.items() if binding.until <= now]:
             self._drop(trunk)
+        self.due = min((binding.until for binding in self._bound.values()), default=inf)
 
     def lose(self, connection: Hop) -> None:
         """A connection is gone, and with it the way to whoever registered on it."""
         for trunk in [trunk for trunk, binding in self._bound.items() if binding.hop == connection]:
             self._drop(trunk)
-
-    def next_deadline(self) -> float:
-        """When `expire` has something to do; infinity for never."""
-        return min((binding.until for binding in self._bound.values()), default=inf)
 
     def is_bound(self, trunk: str) -> bool:
         """Whether it is known where a trunk is."""
@@ -121,6 +121,7 @@ class Bindings:
         if known is None or (known.contact, known.hop) != (binding.contact, binding.hop):
             self.moved.add(trunk)
         self._bound[trunk] = binding
+        self.due = min(self.due, binding.until)
 
     def _drop(self, trunk: str) -> None:
         if self._bound.pop(trunk, None) is not None:

@@ -191,7 +191,7 @@ class Engine:
         return min(
             self._deadlines.next_deadline(),
             self._move_at,
-            self.bindings.next_deadline(),
+            self.bindings.due,
             self.prober.next_deadline(),
             self.deep.next_deadline(),
             self.registrations.next_deadline(),
@@ -217,7 +217,7 @@ class Engine:
             self._take(self.registrations.handle_timer(now), now)
         if self.board.next_deadline() <= now:
             self._take(self.board.handle_timer(now), now)
-        if self.bindings.next_deadline() <= now:
+        if self.bindings.due <= now:
             self.bindings.expire(now)
         if self._move_at <= now:
             self._move(now)

@@ -91,7 +91,7 @@ def test_binding_ends_with_its_time_its_connection_or_its_word() -> None:
         engine = make()
         register(engine)
         if how == "time":
-            now = engine.bindings.next_deadline()
+            now = engine.bindings.due
             engine.handle_timer(now)
         elif how == "connection":
             now = 3.0
