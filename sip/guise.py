@@ -49,11 +49,12 @@ def decode_note(plain: bytes) -> Note:
 
 def address_in(value: str) -> str:
     """The address of a From or To value: display name and URI, without the parameters of the header."""
-    start = 0
-    if value.startswith('"'):
-        start = _end_of_quoted(value)
-    close_at = value.find(">", start)
-    return value[: close_at + 1] if close_at >= 0 else value.partition(";")[0].rstrip()
+    start = _end_of_quoted(value) if value.startswith('"') else 0
+    open_at, semicolon = value.find("<", start), value.find(";", start)
+    if open_at < 0 <= semicolon or 0 <= semicolon < open_at:  # none, or within a parameter
+        return value[:semicolon].rstrip()
+    close_at = value.find(">", open_at)
+    return value[: close_at + 1] if open_at >= 0 and close_at >= 0 else value.rstrip()
 
 
 def _end_of_quoted(value: str) -> int:

@@ -38,6 +38,8 @@ MEDIA = st.sampled_from(["", "oleg-1", "d"])
         tried=st.integers(0, 7),
         caller_trunk=st.sampled_from(["", "carrier-a"]),
         media=MEDIA,
+        caller_as=st.none() | WORD,
+        callee_as=st.none() | WORD,
     )
 )
 def test_what_was_written_is_read_again(route: SealedRoute) -> None:

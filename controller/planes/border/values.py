@@ -22,7 +22,8 @@ Number = Callable[[str], str]  # how a number is rewritten
 
 def make_address(user: str, host: str, name: str = "", params: str = "") -> str:
     """An address of ours: ``"NAME" <sip:USER@HOST;PARAMS>``."""
-    uri = f"<sip:{escape(clean(user), safe=_USER, errors='ignore')}@{bracketed(clean(host))}{clean(params)}>"
+    written = escape(clean(user), safe=_USER, errors="ignore")
+    uri = f"<sip:{written}{'@' if written else ''}{bracketed(clean(host))}{clean(params)}>"
     return f"{quote(name)} {uri}" if name else uri
 
 
