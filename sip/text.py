@@ -9,14 +9,18 @@ import re
 
 #: C0 and C1 controls, DEL, line and paragraph separators (RFC 3261 §25.1 allows none of them in text), and what changes
 #: the direction of text: a caller must not be able to show a number backwards (Unicode UAX #9, Trojan Source).
-_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_CHARS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"
+_HARMFUL = re.compile(f"[{_CHARS}]")
+_ESCAPED = re.compile(
+    rf"(\\[^{_CHARS}])|\\?[{_CHARS}]"
+)  # an escaped character goes with its backslash, or the next one is escaped
 
 
 def clean(text: str) -> str:
     """The text without the characters that harm; as it was where it has none."""
     if text.isascii() and text.isprintable():
         return text
-    return _HARMFUL.sub("", text)
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else _HARMFUL.sub("", text)
 
 
 def one_line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
@@ -29,6 +30,14 @@ def test_nothing_harmful_is_left_and_nothing_else_is_lost(text: str) -> None:
     assert clean(cleaned) == cleaned
     kept = iter(text)
     assert all(char in kept for char in cleaned), "the rest is there, in its order"
+    without = text.replace("\\", "")
+    assert cleaned.replace("\\", "") == clean(without), "of the rest at most backslashes are lost"
+
+
+@given(EVIL)
+def test_what_is_quoted_stays_quoted(text: str) -> None:
+    raw = '"' + "".join(f"\\{char}" for char in text) + '"'  # each character escaped (RFC 3261 §25.1, quoted-pair)
+    assert re.fullmatch(r'"(?:[^"\\]|\\.)*"', clean(raw), re.DOTALL)
 
 
 @pytest.mark.parametrize("text", ["Łukasz Żółć", "山田 太郎", "שלום", "O'Neil (sales)", "👩‍💻", ""])
