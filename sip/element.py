@@ -204,10 +204,8 @@ class Element:
         into the caller's side of the dialog, with the CSeq that upstream knows."""
         forwarded = builder.forward_response(response)
         numbered = self.numbered(response.via)
-        if 100 < response.status < 300 and "record-route" in forwarded.names:
-            for index, name in enumerate(forwarded.names):
-                if name == "record-route":
-                    forwarded.lines[index] = self._turn_route(forwarded.lines[index], forwarded, numbered)
+        if 100 < response.status < 300:
+            self._turn_route(forwarded, numbered)
         if numbered is not None:
             sequence.renumber(forwarded, numbered[0])
         if _NOTED in response.via.params:
@@ -222,43 +220,40 @@ class Element:
         secret = self._seal.open(find_param(response.via.params, NOTE_PARAM) or "", f"via|{response.call_id}")
         return decode_note(secret) if secret is not None else Note()
 
-    def find_route(self, response: Response) -> SealedRoute | None:
-        """What our Record-Route in a response holds; None where it has none of ours."""
+    def own_route(self, response: Response) -> tuple[str, SealedRoute] | None:
+        """Our Record-Route in a response on its way upstream: how it is sealed, and what it holds; None where there is none.
+
+        A call that passes twice has two (a spiral, RFC 5393 §4.2.2): those of its later passes are above, and they have been
+        turned already, so that ours is the first that was not.
+        """
+        if "record-route" not in response.names:
+            return None
         for name, line in zip(response.names, response.lines, strict=True):
             if name != "record-route":
                 continue
             for text in _SEALED.findall(line):
                 secret = self._seal.open(text, response.call_id)
                 route = decode_route(secret) if secret is not None else None
-                if route is not None and route.caller_tag == response.from_tag:
-                    return route
+                if route is not None and route.callee_tag is None:
+                    return text, route
         return None
 
-    def _turn_route(self, line: str, response: Response, numbered: tuple[int, int] | None) -> str:
-        for text in dict.fromkeys(_SEALED.findall(line)):  # the two entries of one call have the same text
-            secret = self._seal.open(text, response.call_id)
-            route = decode_route(secret) if secret is not None else None
-            if route is not None:
-                turned = replace(
-                    route,
-                    callee_tag=response.to_tag,
-                    caller_as=None if route.caller_as is None else keep(response.require("from")),
-                    callee_as=None if route.callee_as is None else keep(response.require("to")),
-                )
-                if numbered is not None:
-                    turned = replace(turned, tried=numbered[1])
-                line = line.replace(text, self._seal.close(turned.encode(), response.call_id))
-        return line
-
-    def pinned_callee(self, response: Response) -> Hop | None:
-        """Where the sender of a response is by our Record-Route in it, if it is behind NAT; None where its Contact says."""
-        for value in response.get_all("record-route") if "record-route" in response.names else ():
-            for text in _SEALED.findall(value):
-                secret = self._seal.open(text, response.call_id)
-                route = decode_route(secret) if secret is not None else None
-                if route is not None:
-                    return route.callee
-        return None
+    def _turn_route(self, response: Response, numbered: tuple[int, int] | None) -> None:
+        found = self.own_route(response)
+        if found is None:
+            return
+        text, route = found
+        turned = replace(
+            route,
+            callee_tag=response.to_tag,
+            caller_as=None if route.caller_as is None else keep(response.require("from")),
+            callee_as=None if route.callee_as is None else keep(response.require("to")),
+            tried=route.tried if numbered is None else numbered[1],
+        )
+        sealed = self._seal.close(turned.encode(), response.call_id)
+        for index, name in enumerate(response.names):  # the two entries of one pass have the same text
+            if name == "record-route":
+                response.lines[index] = response.lines[index].replace(text, sealed)
 
     def open_route(self, request: Request) -> SealedRoute | Refusal:
         """What our Route entry on top of an in-dialog request holds, or why the request must not pass."""

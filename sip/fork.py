@@ -407,7 +407,12 @@ def make_release(
     Raises `RemoteProtocolError` where the 2xx has no usable addresses.
     """
 
-    pinned = element.pinned_callee(answer)
+    found = element.own_route(answer)
+    pinned = found[1].callee if found is not None else None
+
+    def is_own(uri: str) -> bool:
+        """Whether it is the Record-Route of this pass; of a later one, on the way to him, it is a part of the route."""
+        return element.is_own(uri) if found is None else found[0] in uri
 
     def address(request: Request) -> tuple[Request, Hop]:
         hop = pinned or element.next_hop(request, default) or default
@@ -419,5 +424,5 @@ def make_release(
     def via(method: str) -> str:
         return element.via_for(answer, method, number, hop=default)
 
-    ack = builder.make_glare_ack(answer, via("ACK"), element.is_own)
-    return address(ack), address(builder.make_glare_bye(answer, via("BYE"), element.is_own))
+    ack = builder.make_glare_ack(answer, via("ACK"), is_own)
+    return address(ack), address(builder.make_glare_bye(answer, via("BYE"), is_own))

@@ -142,8 +142,9 @@ class MediaRelay:
 
     def _anchored_by(self, response: Response) -> tuple[str, bool] | None:
         """The leg of an anchored response, and whether its request made the offer; None if it is not anchored."""
-        route = self._element.find_route(response)
-        if route is not None:
+        found = self._element.own_route(response)
+        if found is not None and found[1].caller_tag == response.from_tag:
+            route = found[1]
             return (route.media[1:], route.media[0] == "o") if route.media else None
         transaction = self._layer.find_client(response)
         context = getattr(transaction.user, "context", None) if transaction is not None else None
