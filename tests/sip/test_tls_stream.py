@@ -110,6 +110,7 @@ class Trunk:
     def __init__(self) -> None:
         self.peers: asyncio.Queue[TlsPeer] = asyncio.Queue()
         self.hop = Hop(HOST, 0, "tls")
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.peers.put_nowait(TlsPeer(reader, writer))
@@ -119,17 +120,17 @@ class Trunk:
 
 
 @contextlib.asynccontextmanager
-async def listening(pair: Pair | None, workshop: Workshop | None = None) -> AsyncIterator[Trunk]:
+async def listening(pair: Pair | None, workshop: Workshop | None = None, host: str = HOST) -> AsyncIterator[Trunk]:
     """A trunk with this certificate; with a workshop it asks for ours."""
     trunk, context = Trunk(), None
     if pair is not None:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context = trunk.context
         context.load_cert_chain(pair.certificate, pair.key)
         if workshop is not None:
             context.load_verify_locations(workshop.authority.certificate)
             context.verify_mode = ssl.CERT_REQUIRED
-    server = await asyncio.start_server(trunk.take, HOST, 0, ssl=context)
-    trunk.hop = Hop(HOST, server.sockets[0].getsockname()[1], "tls")
+    server = await asyncio.start_server(trunk.take, host, 0, ssl=context)
+    trunk.hop = Hop(host, server.sockets[0].getsockname()[1], "tls")
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # asyncio tells of each handshake that fails
     try:
         yield trunk
@@ -286,6 +287,45 @@ def test_trunk_that_is_somebody_else_hears_nothing(workshop: Workshop, good: Pai
                 assert rig.secured == []
                 assert len(rig.streams) == 0
                 assert trunk.peers.empty(), "not even its own handshake looks done"
+
+    asyncio.run(scene())
+
+
+def test_refused_certificate_is_looked_at_once_and_told_with_its_dates(workshop: Workshop, good: Pair) -> None:
+    """The look sends nothing, and fails as any attempt would have; who mends his certificate is called."""
+
+    async def scene() -> None:
+        security = secure(workshop, good)
+        async with listening(workshop.make("old", days=(-30, -10))) as trunk:
+            peers = {trunk.hop[:2]: Peer(security.others.context, (DOMAIN,))}
+            with TlsRig(Security(security.server, peers, security.others, client_context("", verify=False))) as rig:
+                for count in range(1, 5):
+                    rig.send(request(), trunk.hop)
+                    await rig.until(lambda: len(rig.refused) == count)  # noqa: B023
+                first, *told = [why for _, why in rig.refused]
+                assert first == "its certificate, or one above it, has expired"
+                assert len(set(told)) == 1
+                assert told[0].startswith(f"{first}: it is of {DOMAIN}, from authority of the tests, good from ")
+                assert rig.secured == []
+                assert len(rig.core.refused) == 4
+                assert trunk.peers.empty(), "not one of the handshakes looks done from there"
+                trunk.context.load_cert_chain(good.certificate, good.key)
+                rig.send(request(), trunk.hop)
+                await rig.until(lambda: bool(rig.secured))
+                await (await trunk.accept()).close()
+
+    asyncio.run(scene())
+
+
+def test_address_of_version_6_is_compared_in_its_short_form(workshop: Workshop, good: Pair) -> None:
+    async def scene() -> None:
+        async with listening(workshop.make("six", "IP:0:0:0:0:0:0:0:1"), host="::1") as trunk:
+            with TlsRig(secure(workshop, good)) as rig:
+                rig.send(request(), trunk.hop)
+                await rig.until(lambda: bool(rig.secured or rig.refused))
+                assert rig.refused == []
+                assert rig.streams.identity_of(trunk.hop) == {"::1"}
+                await (await trunk.accept()).close()
 
     asyncio.run(scene())
 
