@@ -215,23 +215,21 @@ def test_a_caller_with_a_bad_certificate_is_refused_and_one_with_a_good_one_is_h
             assert not [line for line in daemon.lines if "Traceback" in line]
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, None])
-def test_old_versions_of_tls_are_not_spoken(
-    workshop: Workshop, free_port: int, tmp_path: Path, version: ssl.TLSVersion | None
-) -> None:
-    """Nor is none at all."""
-    context = None
-    if version is not None:
-        context = server_context(GOOD["name"](workshop))
+def test_old_versions_of_tls_are_not_spoken_nor_none_at_all(workshop: Workshop, free_port: int, tmp_path: Path) -> None:
+    contexts: dict[str, ssl.SSLContext | None] = {"none": None}
+    for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+        contexts[version.name] = context = server_context(GOOD["name"](workshop))
         with pytest.warns(DeprecationWarning, match="TLSv1"):
             context.minimum_version = version
         with pytest.warns(DeprecationWarning, match="TLSv1"):
             context.maximum_version = version
-    with TlsTrunk(context) as trunk:
-        file = workshop.folder / f"old-{version}.yaml"
-        file.write_text(plan({"name": trunk.port}, free_port))
-        with Daemon(file, tmp_path / "state") as daemon:
-            daemon.wait_for(lambda event: event.get("event") == "tls" and event["trunk"] == "name", "it to be refused")
+    with ExitStack() as stack:
+        trunks = {name: stack.enter_context(TlsTrunk(context)) for name, context in contexts.items()}
+        file = workshop.folder / "old.yaml"
+        file.write_text(plan({name: trunk.port for name, trunk in trunks.items()}, free_port))
+        daemon = stack.enter_context(Daemon(file, tmp_path / "state"))
+        for name, trunk in trunks.items():
+            daemon.wait_for(lambda event: event.get("event") == "tls" and event["trunk"] == name, name)  # noqa: B023
             assert b"SIP" not in trunk.raw
 
 

@@ -122,7 +122,7 @@ def storm(count: int, seed: str, workshop: Workshop, pair: Pair, port: int, tmp_
 
 
 def test_wrong_handshakes_do_no_harm(workshop: Workshop, pair: Pair, free_port: int, tmp_path: Path) -> None:
-    storm(200, "handshakes", workshop, pair, free_port, tmp_path)
+    storm(120, "handshakes", workshop, pair, free_port, tmp_path)
 
 
 @pytest.mark.long

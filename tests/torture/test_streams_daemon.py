@@ -156,15 +156,8 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 def test_the_daemon_judges_over_tls_as_the_engine_does(
     tmp_path: Path, free_port: int, shape: str, workshop: Workshop
 ) -> None:
-    check(tmp_path, free_port, OURS, shape, workshop)
-
-
-@pytest.mark.skipif(not CASES, reason=f"no RFC 4475 messages in {FOLDER} (set CALLWARD_RFC4475)")
-@pytest.mark.parametrize("shape", ["whole", "byte by byte", "before another"])
-def test_the_daemon_judges_the_messages_of_the_rfc_over_tls_as_the_engine_does(
-    tmp_path: Path, free_port: int, shape: str, workshop: Workshop
-) -> None:
-    check(tmp_path, free_port, {case["file"]: read(case) for case in CASES}, shape, workshop)
+    """Our messages, and those of the RFC where they are."""
+    check(tmp_path, free_port, OURS | {case["file"]: read(case) for case in CASES}, shape, workshop)
 
 
 def mutants(count: int, seed: str) -> dict[str, bytes]:
