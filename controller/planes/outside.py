@@ -1,4 +1,5 @@
-"""What is said to requests outside a call that are no INVITE: we are the registrar, presence server and mailbox of nobody.
+"""What is said to requests outside a call that are no INVITE: we are the presence server and mailbox of nobody, and the
+registrar of users alone (`controller.bindings`).
 
 Owns those answers (status and header lines). Must not know transactions.
 """

@@ -59,7 +59,7 @@ class KamailioRegistrar(Kamailio):
     """A carrier whose customers register, with digest."""
 
     def __init__(
-        self, who: str, folder: Path, port: int, password: str, algorithm: str, *, expires: int = 4, nonce: int = 300
+        self, who: str, folder: Path, port: int, password: str, algorithm: str, *, expires: int = 3, nonce: int = 300
     ) -> None:
         """It grants ``expires`` seconds at most, and its nonces are good for ``nonce``."""
         values = {"PASSWORD": password, "ALGORITHM": algorithm, "EXPIRES": expires, "NONCE": nonce}

@@ -103,8 +103,9 @@ def test_registers_with_digest_is_called_by_it_and_leaves_at_the_end(
         scene.daemon.wait_for(lambda event: event.get("event") == "call", "the record")
         (record,) = [event for event in scene.daemon.events if event.get("event") == "call"]
         assert (record["status"], record["winner"], record["from_trunk"]) == (200, "desk via pbx", "telco")
-        first = carrier.wait_for(lambda line: "registered" in line, "the first time")
-        carrier.wait_for(lambda line: "registered" in line, "a refresh", first + 1)
+        if transport == "udp":  # one is enough to wait for
+            first = carrier.wait_for(lambda line: "registered" in line, "the first time")
+            carrier.wait_for(lambda line: "registered" in line, "a refresh", first + 1)
         assert scene.daemon.stop() == 0
         carrier.wait_for(lambda line: "registered" in line and " for 0 " in line, "the end of the binding")
         with scene.caller("uac-expect-final", 0, "-set", "want", "480") as caller:
