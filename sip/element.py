@@ -11,7 +11,6 @@ import base64
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from enum import Enum
 
 from sip import builder, sequence
@@ -190,7 +189,8 @@ class Element:
         §16.6 step 4).
         """
         ours, theirs = self._route_prefix(route.caller, sips[0]), self._route_prefix(hop, sips[1])
-        route = replace(route, entries=1 if ours == theirs else 2)
+        if ours != theirs:
+            route = route._replace(entries=2)
         sealed = self._seal.close(route.encode(), call_id)
         entry = f"<{theirs};{SEAL_PARAM}={sealed}>"
         return entry if ours == theirs else f"{entry}, <{ours};{SEAL_PARAM}={sealed}>"
@@ -243,8 +243,7 @@ class Element:
         if found is None:
             return
         text, route = found
-        turned = replace(
-            route,
+        turned = route._replace(
             callee_tag=response.to_tag,
             caller_as=None if route.caller_as is None else keep(response.require("from")),
             callee_as=None if route.callee_as is None else keep(response.require("to")),
@@ -275,7 +274,7 @@ class Element:
             uri = twin
         onward = routes[route.entries] if len(routes) > route.entries else ""
         side = self._at.get(_address_of(uri)) if len(self.listeners) > 1 else None
-        return replace(route, side=side, onward=onward) if onward or side else route
+        return route._replace(side=side, onward=onward) if onward or side else route
 
     def owns(self, uri: Uri) -> bool:
         """Whether a URI points at one of our listeners."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -198,15 +197,17 @@ def from_callee(route: str, **options: Any) -> Request:
 @pytest.mark.parametrize("local", [LOCAL, US])
 def test_both_sides_may_speak_in_the_dialog_also_in_another_life(local: Hop) -> None:
     element = make_element(local)
-    assert element.open_route(from_callee(callees(local) + ", <sip:next;lr>")) == PASSPORT
-    assert element.open_route(from_caller(callers(local))) == replace(PASSPORT, callee_tag="callee")
+    assert element.open_route(from_callee(callees(local) + ", <sip:next;lr>")) == PASSPORT._replace(
+        onward="<sip:next;lr>"
+    )
+    assert element.open_route(from_caller(callers(local))) == PASSPORT._replace(callee_tag="callee")
 
 
 @pytest.mark.parametrize("status", [180, 183, 200])
 def test_every_early_dialog_has_a_passport_of_its_own(status: int) -> None:
     for tag in ("desk", "mobile"):
         route = make_element().open_route(from_caller(callers(to_tag=tag, status=status), to_tag=tag))
-        assert route == replace(PASSPORT, callee_tag=tag)
+        assert route == PASSPORT._replace(callee_tag=tag)
         assert make_element().open_route(from_caller(callers(to_tag=tag), to_tag="callee")) is Refusal.BROKEN_SEAL
 
 
@@ -217,7 +218,7 @@ def test_neither_side_can_speak_for_the_other() -> None:
 
 def test_our_entry_is_turned_wherever_it_stands_in_the_list() -> None:
     route = callers(more="<sip:192.0.2.200;lr>, ")
-    assert make_element().open_route(from_caller(route)) == replace(PASSPORT, callee_tag="callee")
+    assert make_element().open_route(from_caller(route)) == PASSPORT._replace(callee_tag="callee")
 
 
 def test_the_entries_of_others_go_upstream_as_they_are() -> None:
@@ -350,7 +351,7 @@ def make_both() -> Element:
 
 
 def passport_of(caller: str) -> SealedRoute:
-    return replace(PASSPORT, caller=Hop(*CALLER[:2], caller))
+    return PASSPORT._replace(caller=Hop(*CALLER[:2], caller))
 
 
 def values_of(caller: str, callee: str) -> list[str]:
@@ -380,18 +381,16 @@ def test_each_side_finds_on_top_the_entry_that_it_can_use(caller: str, callee: s
     entries = values_of(caller, callee)
     assert [element.hop_of(parse_uri(find_uri(entry))).transport for entry in entries] == [callee, caller]
     onward = "<sip:next:5080;lr;transport=tcp>"
-    here = replace(passport_of(caller), entries=2)
+    here = passport_of(caller)._replace(entries=2)
     opened = element.open_route(from_callee(", ".join([*entries, onward])))
-    assert opened == here
     assert isinstance(opened, SealedRoute)
-    assert opened.onward == onward
+    assert opened._replace(side=None) == here._replace(onward=onward)
     for lines in (1, 2):
         turned = turned_values_of(caller, callee, lines)
         assert [element.hop_of(parse_uri(find_uri(entry))).transport for entry in turned] == [callee, caller]
         opened = element.open_route(from_caller(", ".join([*turned[::-1], onward])))
-        assert opened == replace(here, callee_tag="callee")
         assert isinstance(opened, SealedRoute)
-        assert opened.onward == onward
+        assert opened._replace(side=None) == here._replace(callee_tag="callee", onward=onward)
 
 
 def test_a_double_entry_without_its_twin_is_refused() -> None:

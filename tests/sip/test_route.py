@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +38,8 @@ MEDIA = st.sampled_from(["", "oleg-1", "d"])
         media=MEDIA,
         caller_as=st.none() | WORD,
         callee_as=st.none() | WORD,
+        side=st.none(),
+        onward=st.just(""),
     )
 )
 def test_what_was_written_is_read_again(route: SealedRoute) -> None:
@@ -69,10 +69,10 @@ def test_a_side_is_pinned_by_the_nat_of_the_other_one() -> None:
     caller, callee = Hop("192.0.2.1", 40001), Hop("192.0.2.2", 40002)
     plain = SealedRoute("caller", caller, "carrier-a")
     assert plain.pinned is None
-    assert replace(plain, callee=callee).pinned is None, "the callee's own requests go to the caller"
-    assert replace(plain, callee=callee, callee_tag="callee").pinned == callee
-    assert replace(plain, caller_behind_nat=True).pinned == caller
-    assert replace(plain, caller_behind_nat=True, callee_tag="callee").pinned is None
+    assert plain._replace(callee=callee).pinned is None, "the callee's own requests go to the caller"
+    assert plain._replace(callee=callee, callee_tag="callee").pinned == callee
+    assert plain._replace(caller_behind_nat=True).pinned == caller
+    assert plain._replace(caller_behind_nat=True, callee_tag="callee").pinned is None
 
 
 @pytest.mark.parametrize(
