@@ -22,14 +22,14 @@ from tests.sipp.process import HOST, Ports, Sipp, read_script
 pytestmark = [pytest.mark.peers, pytest.mark.sipp]
 
 #: Scenarios that this file runs outside the matrix.
-USED = frozenset(("uac-all-methods", "uas-all-methods"))
+USED = frozenset(("uac-all-methods", "uac-expect-final", "uas-all-methods"))
 
 DIALPLAN = """\
 version: 1
 listen: [{{udp: "127.0.0.1:{proxy}"}}]
 trunks:
   near: {{uri: "sip:127.0.0.1:{near}", probe: off, auth: {{user: callward, password: hunter2}}}}
-  far: {{uri: "sip:127.0.0.1:{far}", auth: {{user: callward, password: hunter2, algorithms: SHA-256}}}}
+  far: {{uri: "sip:127.0.0.1:{far}", auth: {{user: callward, password: {password}, algorithms: SHA-256}}}}
 endpoints:
   desk: {{user: "100", via: [far]}}
 chains:
@@ -42,7 +42,7 @@ routes:
 class Scene:
     """The two carriers and the daemon between them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, password: str = "hunter2") -> None:
         self.folder = folder
         self.ports = Ports(31 * os.getpid() + 6700)  # runs side by side must not meet
         self.proxy, self.near, self.far, self.desk = (self.ports.pick() for _ in range(4))
@@ -52,7 +52,7 @@ class Scene:
             Kamailio("far", folder, self.far, {"100": f"sip:{HOST}:{self.desk}"}, asks=self.proxy),
         )
         self.dialplan = folder / "dialplan.yaml"
-        self.dialplan.write_text(DIALPLAN.format(proxy=self.proxy, near=self.near, far=self.far))
+        self.dialplan.write_text(DIALPLAN.format(proxy=self.proxy, near=self.near, far=self.far, password=password))
 
     def daemon(self) -> Daemon:
         """A daemon; the state folder is the same in each of its lives."""
@@ -69,9 +69,9 @@ class Scene:
 
 
 @contextmanager
-def scene_of(folder: Path) -> Iterator[Scene]:
-    """The carriers running."""
-    scene = Scene(folder)
+def scene_of(folder: Path, password: str = "hunter2") -> Iterator[Scene]:
+    """The carriers running; ``password`` is that of the far one in the dialplan."""
+    scene = Scene(folder, password)
     with scene.carriers[0], scene.carriers[1]:
         yield scene
 
@@ -136,3 +136,16 @@ def test_each_method_is_let_in_after_the_death_of_the_daemon(tmp_path: Path) -> 
             check_daemon(second)
     check_order(desk)
     check_order(caller)
+
+
+def test_a_wrong_password_is_said_at_the_second_call_and_never_shown(tmp_path: Path) -> None:
+    with scene_of(tmp_path, "hunter2wrong") as scene, scene.daemon() as daemon:
+        for _ in range(2):
+            assert not [event for event in daemon.events if event.get("code") == "NOT_LET_IN"]
+            with scene.caller("uac-expect-final", "-set", "want", "480") as caller:
+                assert caller.finish(20) == 0, caller.complaints()
+        daemon.wait_for(lambda event: event.get("code") == "NOT_LET_IN", "the verdict")
+        (said,) = [event for event in daemon.events if event.get("code") == "NOT_LET_IN"]
+        assert (said["trunk"], said["new"]) == ("far", "degraded")
+        assert said["why"] == "credentials refused in the realm 'carrier'"
+        check_daemon(daemon)
