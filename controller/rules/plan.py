@@ -115,7 +115,7 @@ def _due(
         why = why_not(when, dialplan, offer, view) if when is not None else ""
         overflow: tuple[str, ...] = ()
         if when is not None and when.overflow and not why:
-            if not is_overflow(when, _what_is_full(dialplan, full, due)):
+            if not is_overflow(when, _what_is_full(full, due)):
                 overflow = tuple(word for word in when.overflow if word not in (THE_NUMBER, THE_TENANT))
                 why = "" if overflow and full.refusal is None else "nothing that it is for is full"
         elif full.refusal is not None and not why:
@@ -147,7 +147,7 @@ def _affordable(dialplan: Dialplan, stage: Stage, number: int, skipped: list[Ski
     return replace(stage, targets=tuple(targets), max_cost=None)
 
 
-def _what_is_full(dialplan: Dialplan, full: Full, before: list[tuple[int, Stage]]) -> set[str]:
+def _what_is_full(full: Full, before: list[tuple[int, Stage]]) -> set[str]:
     """The words for what is full: where the number is, nothing else counts; else trunks, and `ANYTHING` if one of the
     stages before uses such a trunk."""
     if full.entry:

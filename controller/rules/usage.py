@@ -146,13 +146,10 @@ class Usage:
                 why = "as assumed"
             if why and not urgent:
                 entry.append(word)
-                status = (limits.answer if limits is not None else 0) or (
-                    486 if word in (THE_NUMBER, THE_TENANT) else 503
-                )
+                status = 486 if word in (THE_NUMBER, THE_TENANT) else 503
+                status = (limits.answer if limits is not None else 0) or status
                 refusal = refusal or Refusal(FULL, status, f"{name} is full: {why}")
-            if (
-                urgent or not why or line.startswith("in ")
-            ):  # what comes in occupies a channel of its carrier, like it or not
+            if urgent or not why or line.startswith("in "):  # what came in occupies a channel, like it or not
                 lines.append(line)
                 self._hold(line)
                 if line in self._paces:

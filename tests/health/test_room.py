@@ -31,3 +31,13 @@ def test_no_retry_after_shuts_it_for_longer_than_the_cap(steps: list[tuple[float
         room.refused(now, retry_after)
         assert 0.0 <= room.now(now) <= 1.0
         assert room.now(now + LONGEST_WAIT) >= LEAST_ROOM
+
+
+@pytest.mark.parametrize(
+    ("asked", "longest", "shut"), [(3600.0, 300.0, 300.0), (30.0, 300.0, 30.0), (3600.0, 20.0, 20.0)]
+)
+def test_how_long_it_is_believed_is_for_others_to_say(asked: float, longest: float, shut: float) -> None:
+    room = Room(0.0)
+    room.refused(0.0, asked, longest)
+    assert room.now(shut - 0.1) == 0.0
+    assert room.now(shut + 0.1) > 0.0

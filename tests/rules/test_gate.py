@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from controller.rules.plan import make_plan
 from controller.rules.usage import ROOM, Full
 from controller.switchboard import Switchboard
@@ -16,6 +18,7 @@ from controller.types import (
     AttemptProgressed,
     CancelAttempt,
     Chain,
+    DeadlineReached,
     Dialplan,
     Finish,
     HealthView,
@@ -225,3 +228,22 @@ def test_a_plan_is_made_anew_while_something_is_full_and_remembered_otherwise() 
     board.close("1")
     board.begin(Offer("3", DID), HealthView(), NOW)
     assert [path.name for path in board.runs["3"].plan.stages[0].targets[0].paths] == ["anna via t1", "anna via t2"]
+
+
+def test_what_is_given_up_frees_its_line_at_once() -> None:
+    """The phone's 487 may take its time, or never come."""
+    board = Switchboard(make_dialplan(stage("anna/t1"), stage("ben/t2"), t1=Limits(calls=1)))
+    board.begin(Offer("1", DID), HealthView(), NOW)
+    assert board.usage.held == {"out t1": 1}
+    commands = board.handle("1", DeadlineReached(), 0.25)
+    assert words(commands) == ["silent(1)", "start(2, ben via t2)"]
+    assert words(board.handle("1", DeadlineReached(), 2.0)) == ["cancel(1, NO_REPLY)", "silent(2)"]
+    assert board.usage.held == {"out t2": 1}
+
+
+def test_a_fault_of_ours_occupies_nothing() -> None:
+    dialplan = make_dialplan(stage("anna/t1"), route=Route(DID, "nowhere", limits=Limits(calls=1)))
+    board = Switchboard(dialplan)
+    with pytest.raises(KeyError):
+        board.begin(Offer("1", DID, trunk="t1"), HealthView(), NOW)
+    assert (board.usage.held, board.runs) == ({}, {})
