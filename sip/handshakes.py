@@ -39,7 +39,10 @@ class Handshakes:
         """Something has come for it: it is stepped when its turn comes."""
         if connection in self._waiting:
             return
-        self._waiting.append(connection)
+        if connection.opened:
+            self._waiting.appendleft(connection)  # a call waits for it, and whoever knocks must not be in its way
+        else:
+            self._waiting.append(connection)
         if len(self._waiting) == 1:
             loop.call_soon(self._turn, loop)
 

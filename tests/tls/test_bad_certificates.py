@@ -91,6 +91,9 @@ GOOD: dict[str, Maker] = {
     "between": lambda w: below(w, "between"),
     "for-both": lambda w: w.make("for-both", extensions=f"{LEAF}\nextendedKeyUsage=serverAuth,clientAuth"),
     "address": lambda w: w.make("address", f"IP:{HOST}"),
+    "unverified": lambda w: w.make(
+        "unverified", "DNS:other.example", above="itself", days=(-9, -1)
+    ),  # told not to look
 }
 BY_ADDRESS = ("address", "other-address", "address-as-name", "name-for-address")
 
@@ -116,6 +119,7 @@ def plan(ports: dict[str, int], ours: int) -> str:
     """A trunk, a phone and a number for each."""
     names = list(ports)
     expected = {name: "" if name in BY_ADDRESS else f"name: {DOMAIN}, " for name in names}
+    expected["unverified"] = "verify: false, "
     trunks = [
         f'  {name}: {{uri: "sips:{HOST}:{ports[name]}", probe: rare, tls: {{{expected[name]}ca: authority.pem}}}}'
         for name in names
