@@ -66,7 +66,7 @@ def _end_of_quoted(value: str) -> int:
 
 def keep(value: str) -> str:
     """What is remembered of a From or To value: its address, shortened, or "" (see `MAX_KEPT`)."""
-    address = clean(address_in(value))
+    address = clean(address_in(value)).strip()
     if len(address) > MAX_KEPT:
         try:
             address = f"<{clean(find_uri(value))}>"

@@ -11,11 +11,11 @@ import pytest
 from controller.types import Access, Fault
 from sip.digest import Algorithm, make_challenge
 from sip.message import Response
-from sip.parser import parse_message
+from sip.parser import MAX_HEAD, parse_message
 from sip.transaction import Hop
 from tests.sip import wire
 from tests.torture.credentials import asking_plan
-from tests.torture.dressed import dressed_plan
+from tests.torture.dressed import compare_dressed, dressed_plan
 from tests.torture.mutants import mutate
 from tests.torture.stand import SENDER, STRANGER, T1, Stand
 
@@ -117,6 +117,43 @@ def test_mutants_do_no_harm_where_everything_is_rewritten() -> None:
     stand, dice = Stand(plan=dressed_plan()), random.Random("callward/border")
     for number in range(15):
         storm(stand, dice, number)
+
+
+#: What the border reads, and what its policies are about.
+TELLING = (
+    'P-Asserted-Identity: "B" <sip:4155551234@a>, <tel:+1415>',
+    "Diversion: <sip:4155550001@a>;reason=x, <sip:2@b>",
+    "History-Info: <sip:1@a?Reason=SIP%3Bcause%3D486>;index=1",
+    "Privacy: id;user",
+    "Identity: signed",
+    "Supported: 100rel, timer",
+)
+
+
+def compare_mutants(seed: int, number: int) -> int:
+    """Mutants of an INVITE that says much of its caller, with rewriting and without; how many went on."""
+    dice, forwarded = random.Random(seed), 0
+    invite = wire.request("INVITE", via=VIA, extra=TELLING)
+    invite = invite.replace(b"<sip:alice@", b'"Bob \\" <x>" <sip:+14155551234;npdi@')
+    for _ in range(number):
+        mutant = mutate(invite, dice)
+        if len(mutant) > MAX_HEAD - 2_000:
+            continue  # with what we add it is larger than we would take ourselves
+        verdict = Stand().judge(mutant)
+        compare_dressed(mutant, verdict)
+        forwarded += bool(verdict.forwarded)
+    Stand.seen.clear()  # they are not for the other comparisons
+    return forwarded
+
+
+def test_mutants_are_judged_alike_with_rewriting() -> None:
+    assert compare_mutants(1, 150) > 20
+
+
+@pytest.mark.long
+def test_many_mutants_are_judged_alike_with_rewriting() -> None:
+    for seed in range(2, 42):
+        compare_mutants(seed, 500)
 
 
 def test_mutants_from_strangers_meet_silence_and_leave_nothing() -> None:
