@@ -10,7 +10,7 @@ queue fills with copies of itself. From then on each interval turns away a bit m
 from __future__ import annotations
 
 INTERVAL = 0.1  # seconds between judgements
-LONG = 0.1  # of the receive buffer still filled after a turn
+LONG = 0.05  # of the receive buffer still filled after a turn
 LATE = 0.1  # seconds by which a timer was late: the loop does not get round any more
 PATIENCE = 5  # intervals
 HARDER, SOFTER = 0.1, 0.05  # of new calls, an interval

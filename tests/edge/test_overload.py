@@ -150,7 +150,7 @@ def test_whoever_does_not_ask_is_told_nothing(more: str) -> None:
 
 def test_a_calm_daemon_asks_nobody_at_the_gate() -> None:
     stand = Stand(access=Access.TRUNKS)
-    press(stand, 2.0, queue=0.05)
+    press(stand, 2.0, queue=0.04)
     assert stand.engine.plane._layer.gate is None
     stand.engine.receive(invite(1, OC), SENDER, stand.now)
     assert not any(b"oc-validity" in sent for sent, _ in stand.take())
