@@ -46,7 +46,7 @@ class Trust:
         """Secure new connections so, and know these certificates of ours, and trunks by the addresses that are theirs."""
         for each in self._streams:
             if each.local.listener in securities:
-                each.security = securities[each.local.listener]
+                each.renew(securities[each.local.listener])
         self._trunks = owners
         known = {name for names in owners.values() for name in names}
         self._refused = {name: why for name, why in self._refused.items() if name in known}

@@ -18,7 +18,7 @@ from sip.errors import RemoteProtocolError
 from sip.framing import Framer
 from sip.layer import reply_hop
 from sip.parser import parse_message
-from sip.tls import Session, TlsError
+from sip.tls import Security, Session, TlsError
 from sip.transaction import Hop
 
 _CHUNK = 1 << 16  # bytes a turn and connection
@@ -39,9 +39,8 @@ class Limits:
     rest: float = 1.0  # before accepting again when the process is out of file descriptors
     strangers: int = 256  # connections of peers that nobody knows; the oldest makes room
     handshakes: int = 256  # of peers that are not finished; the oldest makes room
-    handshake: int = (
-        1 << 16
-    )  # bytes that a peer may send before it is finished; a long chain of certificates has 10,000
+    handshake: int = 1 << 16  # bytes of a peer before it is finished; a long chain of certificates has 10,000
+    refused: float = 1.0  # until a trunk whose certificate was refused twice is tried again; up to 8 times that
     ping: float = 30.0  # a connection to a trunk that is quiet for so long is asked whether it is there
     pong: float = 10.0  # RFC 5626 §4.4.1: it has so long to answer
 
@@ -260,7 +259,17 @@ def connect(hop: Hop, listener: socket.socket, limits: Limits) -> socket.socket 
     return sock
 
 
-def names_at(host: str, connections: Iterable[Connection]) -> set[str]:
+def make_session(
+    security: Security, hop: Hop, connections: Iterable[Connection], *, opened: bool, look: bool
+) -> Session:
+    """What secures a connection; ``connections`` are those that are up, ``look`` as in `sip.doubts`."""
+    if not opened:
+        return Session(None, security.server)
+    peer = security.peer_at(*hop[:2], lambda: _names_at(hop.host, connections))
+    return Session(peer, look=security.look if look else None)
+
+
+def _names_at(host: str, connections: Iterable[Connection]) -> set[str]:
     """Whom those who called from a host have proved to be."""
     return {name for each in connections if each.hop.host == host and not each.opened for name in each.names}
 

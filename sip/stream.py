@@ -17,7 +17,7 @@ from collections.abc import Callable
 from sip.accepting import Acceptor, Strangers
 from sip.aliases import Aliases
 from sip.certificate import Certificate
-from sip.connection import Connection, Core, Limits, Lost, connect, is_connected, names_at, tune, way_back
+from sip.connection import Connection, Core, Limits, Lost, connect, is_connected, make_session, tune, way_back
 from sip.doubts import Doubts
 from sip.errors import RemoteProtocolError
 from sip.framing import PING, PONG
@@ -25,16 +25,13 @@ from sip.handshakes import Handshakes
 from sip.keepalive import KeepAlive
 from sip.layer import make_refusal
 from sip.parser import outline_of
-from sip.tls import Security, Session
+from sip.tls import Security
 from sip.transaction import Hop
 
 
 class StreamEndpoint:
-    """A TCP or TLS listener and all connections. ``counters`` are for metrics.
-
-    ``security`` may be replaced at any time: connections that are up stay as they are. ``on_secured`` hears of the certificate behind each connection that we opened,
-    ``on_refused`` why one could not be secured.
-    """
+    """A TCP or TLS listener and all connections. ``counters`` are for metrics; ``on_secured`` hears of the certificate
+    behind each connection that we opened, ``on_refused`` why one could not be secured."""
 
     def __init__(
         self,
@@ -54,7 +51,7 @@ class StreamEndpoint:
         self._pump: Callable[[], None]
         self._connections: dict[Hop, Connection] = {}
         self._aliases = Aliases()
-        self._doubts = Doubts()
+        self._doubts = Doubts(self._limits.refused)
         self._dying: set[Connection] = set()
         self._handshakes: Handshakes
         self._acceptor = Acceptor(listener, self._limits.rest, self._on_accepted)
@@ -90,6 +87,11 @@ class StreamEndpoint:
     def __len__(self) -> int:
         return len(self._connections)
 
+    def renew(self, security: Security) -> None:
+        """Secure new connections so; those that are up stay as they are."""
+        self.security = security
+        self._doubts.clear()
+
     def identity_of(self, hop: Hop) -> frozenset[str]:
         """Whom the peer behind this connection has proved to be: SIP domains (RFC 5922) and IP addresses of a
         certificate that was verified; nobody where there is none."""
@@ -112,8 +114,7 @@ class StreamEndpoint:
             connection = self._connections.get(hop) or self._connect(data, hop)
             if connection is None:
                 return
-        if not connection.asked and not data.startswith(b"SIP/2.0 "):
-            connection.asked = True
+        connection.asked = connection.asked or not data.startswith(b"SIP/2.0 ")
         connection.used = self._clock()
         if not connection.is_up:
             connection.waiting.append(data)
@@ -158,7 +159,8 @@ class StreamEndpoint:
 
     def _connect(self, data: bytes, hop: Hop) -> Connection | None:
         """Begin a connection; None if that fails at once, which is told to the core."""
-        sock = connect(hop, self._listener, self._limits)
+        is_left_alone = self._doubts.is_left_alone(hop, self._clock())
+        sock = None if is_left_alone else connect(hop, self._listener, self._limits)
         if sock is None:
             self._tell_unreachable([data], hop)
             return None
@@ -208,7 +210,7 @@ class StreamEndpoint:
     def _tell_refused(self, connection: Connection, why: str) -> None:
         self.counters["insecure"] += 1
         if connection.opened:
-            self.on_refused(connection.hop, self._doubts.tell(connection, why))
+            self.on_refused(connection.hop, self._doubts.tell(connection, why, self._clock()))
 
     def _tell_unreachable(self, messages: list[bytes], hop: Hop) -> None:
         self.counters["unreachable"] += 1
@@ -372,17 +374,13 @@ class StreamEndpoint:
         if old is not None:  # its port came again, so the peer knows no more of it
             self._lose(old)
             self._loop.call_soon(self._pump)
-        session = None if self.security is None else self._make_session(self.security, hop, opened=opened)
+        session, others, look = None, self._connections.values(), self._doubts.wants_look(hop)
+        if self.security is not None:
+            session = make_session(self.security, hop, others, opened=opened, look=look)
         connection = self._connections[hop] = Connection(sock, hop, self._clock(), session, opened=opened)
         if self._sweep is None:
             self._sweep = self._loop.call_later(self._limits.sweep, self._on_sweep)
         return connection
-
-    def _make_session(self, security: Security, hop: Hop, *, opened: bool) -> Session:
-        if not opened:
-            return Session(None, security.server)
-        peer = security.peer_at(*hop[:2], lambda: names_at(hop.host, self._connections.values()))
-        return Session(peer, look=security.look if self._doubts.wants_look(hop) else None)
 
     def _is_open(self, connection: Connection) -> bool:
         return self._connections.get(connection.hop) is connection

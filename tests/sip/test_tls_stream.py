@@ -298,7 +298,8 @@ def test_refused_certificate_is_looked_at_once_and_told_with_its_dates(workshop:
         security = secure(workshop, good)
         async with listening(workshop.make("old", days=(-30, -10))) as trunk:
             peers = {trunk.hop[:2]: Peer(security.others.context, (DOMAIN,))}
-            with TlsRig(Security(security.server, peers, security.others, client_context("", verify=False))) as rig:
+            ours = Security(security.server, peers, security.others, client_context("", verify=False))
+            with TlsRig(ours, Limits(refused=0.0)) as rig:
                 for count in range(1, 5):
                     rig.send(request(), trunk.hop)
                     await rig.until(lambda: len(rig.refused) == count)  # noqa: B023
@@ -310,6 +311,24 @@ def test_refused_certificate_is_looked_at_once_and_told_with_its_dates(workshop:
                 assert len(rig.core.refused) == 4
                 assert trunk.peers.empty(), "not one of the handshakes looks done from there"
                 trunk.context.load_cert_chain(good.certificate, good.key)
+                rig.send(request(), trunk.hop)
+                await rig.until(lambda: bool(rig.secured))
+                await (await trunk.accept()).close()
+
+    asyncio.run(scene())
+
+
+def test_trunk_that_was_refused_twice_is_left_alone_for_a_while(workshop: Workshop, good: Pair) -> None:
+    """It is unreachable without an attempt, until its time is over or somebody else is trusted."""
+
+    async def scene() -> None:
+        async with listening(good) as trunk:
+            with TlsRig(secure(workshop, good, "other.example", trunk.hop.port), Limits(refused=100.0)) as rig:
+                for count in range(1, 6):
+                    rig.send(request(), trunk.hop)
+                    await rig.until(lambda: len(rig.core.refused) == count)  # noqa: B023
+                assert (len(rig.refused), rig.streams.counters["opened"]) == (2, 2)
+                rig.streams.renew(secure(workshop, good, DOMAIN, trunk.hop.port))
                 rig.send(request(), trunk.hop)
                 await rig.until(lambda: bool(rig.secured))
                 await (await trunk.accept()).close()
@@ -401,7 +420,7 @@ def test_new_certificates_hold_for_new_connections(workshop: Workshop, good: Pai
         with TlsRig(secure(workshop, good)) as rig:
             rig.echo()
             before = await TlsPeer.to(rig, workshop)
-            rig.streams.security = secure(workshop, caller)
+            rig.streams.renew(secure(workshop, caller))
             after = await TlsPeer.to(rig, workshop, domain=CALLER)
             for peer in (before, after):
                 await peer.send(request())
