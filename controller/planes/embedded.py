@@ -35,6 +35,7 @@ from controller.planes.relays import Relays
 from controller.planes.sessions import Sessions
 from controller.planes.strays import Strays
 from controller.planes.tries import Legs
+from controller.rules.run import Run
 from controller.switchboard import Switchboard
 from controller.types import (
     CALL_SILENT,
@@ -377,6 +378,18 @@ class EmbeddedPlane:
         self._execute(call, self._switchboard.handle(call.offer.id, event, now), now)
 
     def _execute(self, call: Call, commands: list[RunCommand], now: float) -> None:
+        try:
+            self._obey(call, commands, now)
+        except Exception:  # a fault of ours: neither a caller nor a line may wait for ever
+            for branch in tuple(call.context.branches):
+                call.context.cancel_branch(branch, None, now)
+            call.context.respond(500, now)
+            self._forget(call, None)
+            raise
+        finally:
+            self._arm(call)
+
+    def _obey(self, call: Call, commands: list[RunCommand], now: float) -> None:
         for command in commands:
             if isinstance(command, StartAttempt):
                 self._start(call, command, now)
@@ -391,7 +404,6 @@ class EmbeddedPlane:
                     self.evidence.note_failure(call.attempts[command.attempt], CALL_SILENT)
             elif isinstance(command, Finish):
                 self._finish(call, command, now)
-        self._arm(call)
 
     def _cancel(self, call: Call, command: CancelAttempt, now: float) -> None:
         attempt = call.attempts[command.attempt]
@@ -452,12 +464,16 @@ class EmbeddedPlane:
             context.respond(refusal.status if refusal is not None else 503, now)
         else:
             context.respond_best(now)
-        run = self._switchboard.close(call.offer.id)
+        run = self._forget(call, command.winner)
         if run is not None:
             self.records.append(make_record(call, run, command, now))
+
+    def _forget(self, call: Call, winner: int | None) -> Run | None:
+        """A call is decided."""
         self._calls.pop(call.offer.id, None)
-        self.anchoring.finish(call, command.winner)
-        context.user = None  # what its losers still have to say is the fork's business alone
+        self.anchoring.finish(call, winner)
+        call.context.user = None  # what its losers still have to say is the fork's business alone
+        return self._switchboard.close(call.offer.id)
 
     def _reason_for(self, call: Call, why: str) -> str | None:
         """Losers of a win log no missed call; a caller's own reason is passed on; a timeout says nothing."""

@@ -727,6 +727,25 @@ def test_a_fault_in_one_call_is_told_and_costs_no_other(monkeypatch: pytest.Monk
     assert bench.call(call_id="another", branch="z9hG4bK-another")
 
 
+def test_a_fault_in_the_middle_of_a_call_ends_it_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(stage("anna/t1 | ben/t2,t3", mode=Mode.PARALLEL))
+    ringing, busy = requests(bench.call())
+    bench.answer(ringing, 180)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.plane._branches, "make_invite", fail)
+        sent = bench.answer(busy, 503, T2)
+    assert statuses(sent) == [500]
+    assert [request.via.branch for request in requests(sent, "CANCEL")] == [ringing.via.branch]
+    assert len(bench.plane) == 0
+    assert bench.switchboard.usage.held == {}
+    (fault,) = bench.plane.faults
+    assert "RuntimeError: a bug" in fault.what
+
+
 # --------------------------------------------------------------------------- before the end
 
 
