@@ -80,5 +80,5 @@ class Anchoring:
 
     @staticmethod
     def _is_anchored(call: Call, attempt: Attempt) -> bool:
-        sides = call.trunks.get(attempt.path.trunk), call.trunks.get(call.offer.trunk)
+        sides = call.trunks.get(attempt.way.trunk), call.trunks.get(call.offer.trunk)
         return any(trunk is not None and trunk.anchored for trunk in sides)

@@ -129,7 +129,7 @@ class EmbeddedPlane:
         self._relays = Relays(self._layer, element, dialogs, self._legs, self._sessions, self.anchoring, self.counters)
         self._past_cancels = PastCancels(element, self._peers, self.phones, self.called, self._relays, switchboard)
         self._branches = Branches(element, self._legs)
-        self._again = Again(self._branches, self._redirects)
+        self._again = Again(self._branches, self._redirects, self.anchoring, switchboard)
         self._strays = Strays(self._layer, element, self._peers, switchboard, self.counters)
         self._calls: dict[str, Call] = {}  # under way, by offer id
         self._retry_after: str | None = None  # set: no new calls any more
@@ -342,9 +342,10 @@ class EmbeddedPlane:
             return
         attempt = call.attempts[event.branch]
         if isinstance(event, BranchFailed):
+            if not event.local:  # whoever is asked in his place may be another trunk
+                self.evidence.note_life(attempt, now)
             if self._again.handle(call, attempt, event, now):
                 if event.status:
-                    self.evidence.note_life(attempt, now)
                     self._tell(call, AttemptProgressed(event.branch, Milestone.ACCEPTED), now)
                 return
             call.spare += attempt.breadth
@@ -352,8 +353,6 @@ class EmbeddedPlane:
             self.anchoring.end(call, attempt)
             if not event.status:
                 self.evidence.note_failure(attempt, TRANSPORT_ERROR)
-            elif not event.local:
-                self.evidence.note_life(attempt, now)
             cause = attempt.outcome = str(event.status) if event.status else TRANSPORT_ERROR
             if not event.local or not event.status:
                 self.evidence.note_sign(call, attempt, cause, now, event.retry_after)

@@ -23,20 +23,20 @@ class Evidence:
 
     def note_failure(self, attempt: Attempt, code: str) -> None:
         """Silence, or an error of the transport."""
-        self.samples.append(Sample(attempt.path.trunk, alive=False, code=code))
+        self.samples.append(Sample(attempt.way.trunk, alive=False, code=code))
 
     def note_life(self, attempt: Attempt, now: float) -> None:
         """The first response of an attempt."""
         if not attempt.heard:
             attempt.heard = True
-            self.samples.append(Sample(attempt.path.trunk, True, CALL_RESPONSE, now - attempt.started))
+            self.samples.append(Sample(attempt.way.trunk, True, CALL_RESPONSE, now - attempt.started))
 
     def note_sign(self, call: Call, attempt: Attempt, code: str, now: float, retry_after: float = 0.0) -> None:
         """The first thing that an attempt says about the quality of its trunk; what comes later is the callee's."""
         if attempt.told:
             return
         attempt.told = True
-        endpoint, trunk = attempt.path.endpoint, attempt.path.trunk
+        endpoint, trunk = attempt.path.endpoint, attempt.way.trunk
         after = tuple((other, why) for who, other, why in call.failed if who == endpoint) if call.failed else ()
         self.signs.append(CallSign(trunk, code, now - attempt.started, after, retry_after))
         if code[0] not in "12":

@@ -24,7 +24,7 @@ class Sessions:
 
     def begin(self, call: Call, winner: int, answer: Response | None, now: float) -> None:
         """A call is answered; to be told before its run is closed."""
-        trunk, invite = call.attempts[winner].path.trunk, call.invite
+        trunk, invite = call.attempts[winner].way.trunk, call.invite
         lines = self._switchboard.keep_lines(call.offer.id, winner, trunk)
         session = session_of(answer) if answer is not None else 0.0
         self._switchboard.usage.answered(invite.call_id, invite.from_tag, trunk, lines, session, now)

@@ -196,6 +196,16 @@ class Usage:
             self._hold(line)
         return True
 
+    def move(self, offer_id: str, attempt: int, trunk: str, now: float) -> bool:
+        """Give an attempt a line of another trunk in place of its own; False, and nothing changes, if that is full."""
+        offer = self._offers.get(offer_id)
+        line = offer.attempts.get(attempt) if offer is not None else None
+        if not self.start(offer_id, attempt, trunk, now):
+            return False
+        if line is not None:
+            self._release(line)
+        return True
+
     def stop(self, offer_id: str, attempt: int) -> None:
         """An attempt has failed, or was given up."""
         offer = self._offers.get(offer_id)

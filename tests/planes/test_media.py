@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from controller.types import Media, Mode
+from controller.types import Media, Mode, Redirects
 from sip.message import Request, Response
 from sip.parser import parse_message
 from sip.transaction import Hop
@@ -304,3 +304,32 @@ def test_a_trunk_is_not_blamed_for_the_silence_of_the_relay(bench: Anchored) -> 
     (invite,) = requests(bench.wait_until(0.06))
     assert invite.uri.startswith("sip:anna@"), "somebody else is tried beside it"
     assert bench.plane.evidence.samples == []
+
+
+def test_a_call_that_is_led_to_an_anchored_trunk_is_anchored_there() -> None:
+    bench = Anchored(stage("anna/t2"))
+    dialplan = bench.switchboard.dialplan
+    trunks = {**dialplan.trunks, "t2": replace(dialplan.trunks["t2"], redirects=Redirects(("t1",)))}
+    chains = {"sales": replace(dialplan.chains["sales"], stages=(stage("anna/t2"), stage("anna/t1")))}
+    bench.switchboard.swap(replace(dialplan, trunks=trunks, chains=chains))
+    bench.plane.swap_hops(HOPS)
+    (invite,) = requests(bench.call(sdp=b"from caller"))
+    assert invite.body == b"from caller"
+    assert requests(bench.answer(invite, 302, T2, extra=[f"Contact: <sip:anna@{T1.host}>"])) == []
+    (following,) = requests(bench.relay_says("offered"))
+    assert (following.body, following.uri) == (b"offered", f"sip:anna@{T1.host}")
+    assert statuses(bench.answer(following, 200, sdp=b"from callee")) == []
+    (answer, _) = next(pair for pair in bench.relay_says("answered") if isinstance(pair[0], Response))
+    assert (answer.status, answer.body) == (200, b"answered")
+
+
+def test_a_caller_who_gives_up_while_the_relay_is_asked_about_a_redirection_rings_nobody_more() -> None:
+    bench = Anchored(stage("anna/t2"))
+    dialplan = bench.switchboard.dialplan
+    trunks = {**dialplan.trunks, "t2": replace(dialplan.trunks["t2"], redirects=Redirects(("t1",)))}
+    bench.switchboard.swap(replace(dialplan, trunks=trunks))
+    bench.plane.swap_hops(HOPS)
+    (invite,) = requests(bench.call(sdp=b"from caller"))
+    bench.answer(invite, 302, T2, extra=[f"Contact: <sip:anna@{T1.host}>"])
+    assert statuses(bench.receive(wire.request("CANCEL"))) == [200, 487]
+    assert requests(bench.relay_says("offered")) == []

@@ -189,6 +189,33 @@ def test_the_same_redirection_in_another_try_is_another_branch() -> None:
     assert second.via.branch != first.via.branch
 
 
+def test_a_call_occupies_the_trunk_that_it_was_led_to_and_none_that_is_full() -> None:
+    bench = Facing(mobile="redirects: {to: [spare]}", spare="limits: {calls: 1}")
+    ((following, hop),) = redirect(bench, bench.ring(), f"<sip:{ANNA}@192.0.2.33>")
+    assert isinstance(following, Request)
+    assert hop == SPARE
+    assert bench.switchboard.usage.held == {"in pstn": 1, "out spare": 1}
+    other = bench.ring(branch="z9hG4bK-other", call_id="other")
+    assert [m for m, _ in redirect(bench, other, f"<sip:{ANNA}@192.0.2.33>") if isinstance(m, Request)] == []
+    assert bench.switchboard.usage.held == {"in pstn": 1, "out spare": 1}, "there was no room"
+    bench.answer(following, 200, SPARE, extra=["Contact: <sip:a@192.0.2.33>"])
+    assert bench.switchboard.usage.held == {"in pstn": 1, "out spare": 1}
+    bye = wire.request("BYE", to_tag="caller", caller_tag=";tag=callee", via="SIP/2.0/UDP 192.0.2.33", branch="z9hG4bK-b",
+                       extra=[f"Route: {value}" for value in following.get_all("record-route")])  # fmt: skip
+    assert requests(bench.receive(bye, SPARE), "BYE")
+    assert bench.switchboard.usage.held == {}
+
+
+def test_what_becomes_of_a_call_is_evidence_about_the_trunk_that_it_was_led_to() -> None:
+    bench = Facing("    - ring: [anna]\n    - ring: [desk]", mobile="redirects: {to: [spare]}")
+    ((following, _),) = redirect(bench, bench.ring(), f"<sip:{ANNA}@192.0.2.33>")
+    assert isinstance(following, Request)
+    bench.answer(following, 503, SPARE)
+    evidence = bench.plane.evidence
+    assert [sample.trunk for sample in evidence.samples if sample.alive] == ["mobile"]
+    assert [(sign.trunk, sign.code) for sign in evidence.signs] == [("spare", "503")]
+
+
 HOSTS = st.sampled_from(
     ["192.0.2.31", "192.0.2.32", "192.0.2.33", "192.0.2.34", "192.0.2.10", "203.0.113.66", "x.example"]
 )
