@@ -50,6 +50,9 @@ class Budget:
 
     source: tuple[float, float] = (20.0, 60.0)
     total: tuple[float, float] = (1500.0, 1500.0)
+    #: Over TCP and TLS nobody forges his address, an office of phones may sit behind one, and connections are few.
+    stream_source: tuple[float, float] = (200.0, 1000.0)
+    stream_total: tuple[float, float] = (1500.0, 3000.0)
 
 
 class Edge:
@@ -61,6 +64,8 @@ class Edge:
         budget = budget or Budget()
         self._each = Buckets(*budget.source)
         self._all = Bucket(*budget.total)
+        self._each_stream = Buckets(*budget.stream_source)
+        self._all_stream = Bucket(*budget.stream_total)
         self.pressure = Pressure()
         self.credit = Credit()
         self._now = 0.0  # when a stranger was last let in
@@ -107,7 +112,7 @@ class Edge:
         if not (response or sealed or invited) and (not anyone or self.pressure.is_felt):
             self.counters["unknown"] += 1
             return False
-        if not self._each.take(source.host, now) or not self._all.take(now):
+        if not self._may_spend(source, now):
             self.counters["over_budget"] += 1
             return False
         if response:
@@ -126,6 +131,11 @@ class Edge:
             return True
         self.counters["forged"] += 1
         return False
+
+    def _may_spend(self, source: Hop, now: float) -> bool:
+        if source.transport == "udp":
+            return self._each.take(source.host, now) and self._all.take(now)
+        return self._each_stream.take(source.host, now) and self._all_stream.take(now)
 
     def may_send(self, data: bytes, hop: Hop) -> bool:
         """Whether a message may go to a stranger over UDP: where anyone may call, answers have to be paid for."""

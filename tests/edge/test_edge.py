@@ -156,3 +156,27 @@ def test_a_listener_may_have_an_access_of_its_own() -> None:
         for _ in range(3):
             stand.engine.receive(ask, source, stand.now)
         assert sorted({m.status for m in map(parse_message, (d for d, _ in stand.take())) if isinstance(m, Response)}) == statuses  # fmt: skip
+
+
+def test_a_flood_over_udp_takes_nothing_from_phones_on_connections() -> None:
+    stand = guarded()
+    up = Up(stand)
+    forged = up.within("BYE", route=up.callee_route)
+    for number in range(3_000):
+        stand.engine.receive(forged, Hop(f"198.51.{number >> 8}.{number & 255}", 5060), stand.now)
+    assert stand.engine.edge.counters["over_budget"] == 1_500
+    assert len(stand.judge(up.within("INFO"), STRANGER._replace(transport="tcp")).forwarded) == 1
+
+
+def test_a_call_outlives_its_trunk_in_the_dialplan() -> None:
+    """Whoever left is a stranger, and what belongs to a call that is up passes all the same."""
+    stand = guarded()
+    up = Up(stand)
+    plan = stand.engine.switchboard.dialplan
+    trunks = {name: trunk for name, trunk in plan.trunks.items() if name != "t2"}
+    hops = {name: hop for name, hop in HOPS.items() if name != "t2"}
+    stand.engine.reload(replace(plan, trunks=trunks), hops, stand.now)
+    stand.engine.receive(wire.request("INVITE", branch="z9hG4bK-new", call_id="new"), SENDER, stand.now)
+    assert stand.take() == []
+    stand.engine.receive(up.within("BYE"), SENDER, stand.now)
+    assert [request.method for request in read_verdict(stand.take()).forwarded] == ["BYE"]
