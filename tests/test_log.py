@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from dataclasses import replace
 
 from controller.log import BACKLOG, LineWriter, call_fields, log_news, open_log
 from controller.masking import mask_number
@@ -41,6 +42,16 @@ def test_callers_number_is_masked() -> None:
     assert call_fields(RECORD)["caller"] == "…09"
     assert "+15558675309" not in json.dumps(call_fields(RECORD))
     assert mask_number("100") == "…"
+
+
+def test_what_callers_write_neither_ends_a_line_nor_turns_it() -> None:
+    """Readers of JSON show what is escaped in it."""
+    evil = "\r\n{\u202e\0\u2028\x85"
+    said = json.dumps(call_fields(replace(RECORD, offer=Offer(f"id{evil}", f"555{evil}77", f"444{evil}33"))))
+    shown = json.dumps(json.loads(said), ensure_ascii=False)
+    assert not [char for char in shown if not char.isprintable()]
+    assert "\\r" not in said
+    assert "202e" not in said
 
 
 class StuckStream(io.StringIO):
