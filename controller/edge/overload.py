@@ -16,6 +16,7 @@ from controller.edge.fairness import Fairness
 from controller.edge.pressure import Pressure
 from sip import builder
 from sip.element import Element
+from sip.errors import RemoteProtocolError
 from sip.message import Request, Response
 from sip.transaction import Hop
 from sip.uri import find_param, split_params
@@ -75,7 +76,12 @@ class Overload:
 
     def tell(self, response: Response) -> None:
         """Write into the Via of a client that understands it how much to keep back."""
-        if ";oc" not in response.lines[response.names.index("via")].lower() or not _understands(response):
+        if "via" not in response.names or ";oc" not in response.lines[response.names.index("via")].lower():
+            return
+        try:
+            if not _understands(response):
+                return
+        except RemoteProtocolError:  # whoever answers may have spoilt it
             return
         via = response.via
         share = round(self._pressure.shed * 100)

@@ -23,6 +23,7 @@ from typing import Any
 
 from controller.types import Media, MediaNews
 from sip.element import Element
+from sip.errors import RemoteProtocolError
 from sip.fork import ResponseContext
 from sip.layer import TransactionLayer
 from sip.message import Message, Request, Response
@@ -127,7 +128,10 @@ class MediaRelay:
         if isinstance(message, Request):
             if not message.to_tag:
                 return None  # a new call: whom it is for, and whether it is anchored, is not known yet
-            route = self._element.open_route(message)
+            try:
+                route = self._element.open_route(message)
+            except RemoteProtocolError:
+                return None  # its sender is told so where it is dealt with
             if not isinstance(route, SealedRoute) or not route.media:
                 return None
             kind = "answer" if message.method == "ACK" else "offer"

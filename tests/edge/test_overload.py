@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from controller.types import Access, Overloaded
-from sip.message import Response
+from controller.types import Access, Fault, Overloaded
+from sip.message import Request, Response
 from sip.parser import parse_message
 from sip.transaction import Hop
 from tests.edge.test_edge import Up
@@ -146,6 +146,16 @@ def test_whoever_does_not_ask_is_told_nothing(more: str) -> None:
     stand = overloaded(0.3)
     stand.engine.receive(invite(1, f"SIP/2.0/UDP 192.0.2.99:5099{more}"), SENDER, stand.now)
     assert not any(b"oc-validity" in sent for sent, hop in stand.take() if hop == SENDER)
+
+
+@pytest.mark.parametrize("spoilt", ["", 'Via: SIP/2.0;oc;oc-algo="loss"\r\n'])
+def test_a_via_that_whoever_answers_has_spoilt_is_no_fault_of_ours(spoilt: str) -> None:
+    stand = overloaded(0.3)
+    stand.engine.receive(invite(1, OC), SENDER, stand.now)
+    (forwarded,) = [m for m in (parse_message(sent) for sent, _ in stand.take()) if isinstance(m, Request)]
+    below = next(line for line in forwarded.lines if "oc-algo" in line) + "\r\n"
+    stand.engine.receive(wire.answer(forwarded, 200).replace(below.encode(), spoilt.encode()), T1, stand.now)
+    assert not [item for item in stand.engine.news if isinstance(item, Fault)]
 
 
 def test_a_calm_daemon_asks_nobody_at_the_gate() -> None:

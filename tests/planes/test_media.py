@@ -333,3 +333,10 @@ def test_a_caller_who_gives_up_while_the_relay_is_asked_about_a_redirection_ring
     bench.answer(invite, 302, T2, extra=[f"Contact: <sip:anna@{T1.host}>"])
     assert statuses(bench.receive(wire.request("CANCEL"))) == [200, 487]
     assert requests(bench.relay_says("offered")) == []
+
+
+@pytest.mark.parametrize("route", ["<sip:192.0.2.10:50 60;lr;cw=x>", "<sip:192.0.2.10", "<mailto:x>", ""])
+def test_a_route_that_cannot_be_read_is_no_fault_of_ours(bench: Anchored, route: str) -> None:
+    data = wire.request("INVITE", to_tag="callee", extra=[f"Route: {route}"], sdp=b"from caller")
+    assert statuses(bench.receive(data))[-1] in {400, 416, 481}
+    assert bench.asked == []
