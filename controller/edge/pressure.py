@@ -11,7 +11,7 @@ from __future__ import annotations
 
 INTERVAL = 0.1  # seconds between judgements
 LONG = 0.05  # of the receive buffer still filled after a turn
-LATE = 0.1  # seconds by which a timer was late: the loop does not get round any more
+LATE = 0.25  # seconds by which timers are late: half of T1 goes by in the queue, or somebody else has the processor
 PATIENCE = 5  # intervals
 HARDER, SOFTER = 0.1, 0.05  # of new calls, an interval
 _UNSEEN = float("inf")

@@ -47,8 +47,8 @@ def test_timers_on_time_do_not_hide_a_queue() -> None:
 def test_a_loop_that_is_late_each_time_is_as_bad_and_one_stall_is_nothing() -> None:
     slow, stalled = Pressure(), Pressure()
     for number in range(20):
-        slow.see_timer(0.2, number * 0.2)
-        stalled.see_timer(1.5 if number == 5 else 0.001, number * 0.2)
+        slow.see_timer(0.3, number * 0.3)
+        stalled.see_timer(1.5 if number == 5 else 0.001, number * 0.3)
     assert slow.is_high
     assert not stalled.is_felt
 
