@@ -96,6 +96,6 @@ def _cipher(state_dir: Path) -> AESSIV:
 def _made_by() -> tuple[object, ...]:
     """The code that compiles and that is compiled for, as far as a look at its files can tell."""
     here = Path(__file__).parent
-    files = (entry for folder in (here, here / "config", here.parent / "sip") for entry in os.scandir(folder))
-    stamps = sorted((e.path, e.stat().st_mtime_ns, e.stat().st_size) for e in files if e.name.endswith(".py"))
+    files = (file for folder in (here, here.parent / "sip") for file in folder.rglob("*.py"))
+    stamps = sorted((str(file), (stat := file.stat()).st_mtime_ns, stat.st_size) for file in files)
     return __version__, sys.version, tuple(stamps)

@@ -1,0 +1,68 @@
+"""What observers want to know: the record of a call, and all other news."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.types.health import (
+    CertificateExpiring,
+    MediaNews,
+    Overloaded,
+    Page,
+    Registered,
+    TlsRefused,
+    Transition,
+    Uplink,
+)
+from controller.types.runs import Decided, Demoted, Offer, Skipped
+
+
+@dataclass(slots=True)
+class AttemptRecord:
+    """What became of one attempt."""
+
+    path: str
+    started: float  # seconds after the offer
+    milestone: str
+    cause: str  # why it ended or was given up; "" for a winner, unless it answered after it had been given up
+
+
+@dataclass(slots=True)
+class Fault:
+    """A bug of ours showed itself in one call; the others go on."""
+
+    what: str  # the traceback
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """What became of one offer: where it went, why, and what came of it."""
+
+    offer: Offer
+    chain: str
+    status: int  # the final response the caller got
+    winner: str | None  # the path that answered
+    cause: str  # why nobody did
+    seconds: float  # from the offer to its final response
+    attempts: list[AttemptRecord]
+    skipped: tuple[Skipped, ...]
+    panic: bool
+    version: str
+    demoted: tuple[Demoted, ...] = ()
+    decisions: tuple[Decided, ...] = ()
+    refusal: str = ""  # why nobody was to be tried
+
+
+#: What observers of the engine want to know.
+News = (
+    CallRecord
+    | CertificateExpiring
+    | Fault
+    | MediaNews
+    | Overloaded
+    | Page
+    | Registered
+    | TlsRefused
+    | Transition
+    | Uplink
+)
