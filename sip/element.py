@@ -226,12 +226,13 @@ class Element:
         A call that passes twice has two (a spiral, RFC 5393 §4.2.2): those of its later passes are above, and they have been
         turned already, so that ours is the first that was not.
         """
-        if "record-route" not in response.names:
+        names = response.names
+        if "record-route" not in names:
             return None
-        for name, line in zip(response.names, response.lines, strict=True):
-            if name != "record-route":
+        for index in range(names.index("record-route"), len(names)):
+            if names[index] != "record-route":
                 continue
-            for text in _SEALED.findall(line):
+            for text in _SEALED.findall(response.lines[index]):
                 secret = self._seal.open(text, response.call_id)
                 route = decode_route(secret) if secret is not None else None
                 if route is not None and route.callee_tag is None:

@@ -16,6 +16,7 @@ from controller.planes.call import Attempt, Call
 from controller.planes.media import put_sdp
 from controller.planes.peers import is_behind_nat
 from controller.planes.tries import Leg, Legs
+from controller.types import Path, Trunk
 from sip import builder
 from sip.element import Element
 from sip.errors import RemoteProtocolError
@@ -77,9 +78,7 @@ class Branches:
         note = ""  # behind the branch in our Via
         if dress is not None and dress.note is not None:
             note = element.write_note(dress.note, invite.call_id)
-        contact = trunk.contact if trunk is not None else ""
-        address = called_there(path.address, contact) if contact else path.address
-        address = secured(address) if call.is_sips else address
+        address = address_at(trunk, path, is_sips=call.is_sips)
         sips = call.is_sips, address.startswith("sips:")
         route = element.record_route(invite.call_id, passport, hop, sips)
         via = element.via_for(invite, tag, trial, call.loop_tag, hop=hop, came_by=caller.listener) + note
@@ -115,6 +114,13 @@ class Branches:
     def leg_of(self, path: str, trial: int) -> str:
         """The name of an attempt in the media relay: the same in any life."""
         return f"{self._tag_of(path)}-{trial}"
+
+
+def address_at(trunk: Trunk | None, path: Path, *, is_sips: bool) -> str:
+    """The Request-URI of what goes to somebody by a path, the same for an INVITE and its CANCEL (RFC 3261 §9.1)."""
+    contact = trunk.contact if trunk is not None else ""
+    address = called_there(path.address, contact) if contact else path.address
+    return secured(address) if is_sips else address
 
 
 def secured(address: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from controller.planes.border.dress import make_dress
+from controller.planes.branches import address_at
+from controller.planes.call import is_sips
 from controller.planes.offers import format_of, parse_caller
 from controller.rules.match import match_route
 from controller.rules.numbers import read_number
@@ -40,11 +42,11 @@ def forward_cancel(
     of that): where its INVITE went, the branch is that of the INVITE; anywhere else the answer is 481, and means
     nothing. ``trunk`` is the one that it came from, or "", ``came_by`` the listener.
     """
-    loop_tag, trunks = element.loop_tag_of(user), dialplan.trunks
+    loop_tag, trunks, sips = element.loop_tag_of(user), dialplan.trunks, is_sips(cancel)
     offer = _offer(dialplan, user, trunk, parse_caller(cancel))
     for path in _paths_of(dialplan, offer):
         hop = hops.get(path.trunk)
-        if hop is None or hop[2:] not in element.listeners:
+        if hop is None or hop[2:] not in element.listeners or (sips and hop.transport != "tls"):
             continue
         tag, there = element.path_tag_of(path.name), trunks.get(path.trunk)
         dress = None
@@ -57,7 +59,7 @@ def forward_cancel(
             number = None if tried is None else number_of(cseq, tried, cseq)
             marked = tag if tried is None else mark(tag, cseq, tried)
             via = element.via_for(cancel, marked, 1, loop_tag, hop=hop, came_by=came_by, cseq=number)
-            onward = builder.forward_request(cancel, path.address, via + note)
+            onward = builder.forward_request(cancel, address_at(there, path, is_sips=sips), via + note)
             if dress is not None:
                 dress.exchange(onward)
             if number is not None:
@@ -82,7 +84,8 @@ def acknowledge(
     for path in _paths_of(dialplan, _offer(dialplan, user, trunk)):
         hop = hops.get(path.trunk)
         if hop is not None and element.path_tag_of(path.name) == tag:
-            return builder.make_lost_ack(path.address, final), hop
+            there = dialplan.trunks.get(path.trunk)
+            return builder.make_lost_ack(address_at(there, path, is_sips=False), final), hop
     return None
 
 

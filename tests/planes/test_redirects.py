@@ -171,6 +171,21 @@ def test_a_call_to_a_sips_uri_is_never_led_out_of_tls(scheme: str, followed: int
     assert [hop for m, hop in sent if isinstance(m, Request)] == [SPARE] * followed
 
 
+def test_a_cancel_of_another_life_to_a_sips_uri_stays_within_tls_too() -> None:
+    bench = Facing()
+    ours, secure = Hop(wire.LOCAL.host, 5061, "tls"), Hop(MOBILE.host, 5061, "tls")
+    element = Element(wire.LOCAL, wire.BRANCH_KEY, Seal({"k1": wire.SEAL_KEY}, "k1"), None, ours)
+    uri, via, source = f"sips:{DID}@192.0.2.10:5061", f"SIP/2.0/TLS {PSTN.host}", Hop(PSTN.host, 40_000, "tls")
+    sent: list[Request] = []
+    for method in ("INVITE", "CANCEL"):
+        bench.plane = EmbeddedPlane(bench.switchboard, element, {**HOPS, "mobile": secure}, bench.deadlines)
+        found = bench.receive(wire.encode(wire.request_lines(method, uri, via=via)), source)
+        sent += [m for m, hop in found if isinstance(m, Request) and hop == secure]
+        assert SPARE not in [hop for _, hop in found]
+    invite, cancel = sent
+    assert (cancel.method, cancel.uri, cancel.via.branch) == ("CANCEL", invite.uri, invite.via.branch)
+
+
 def test_the_same_redirection_in_another_try_is_another_branch() -> None:
     """The first one was cancelled there: an INVITE with its branch would be taken for a repetition of it."""
     bench = Facing(spare=FOLLOW)
