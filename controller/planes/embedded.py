@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
-from functools import partial
-from math import inf
 
 from controller.bindings import Bindings
 from controller.credentials import Accounts
 from controller.edge.overload import Overload
 from controller.edge.sources import Sources
-from controller.planes.again import Again
 from controller.planes.anchoring import Anchoring
-from controller.planes.border.early import hear
 from controller.planes.border.redirects import Redirects
-from controller.planes.branches import Branches
-from controller.planes.call import Attempt, Call
+from controller.planes.call import Call
 from controller.planes.called import Called
+from controller.planes.calls import Calls
 from controller.planes.cancels import PastCancels
 from controller.planes.dialogs import Dialogs
 from controller.planes.evidence import Evidence
@@ -30,47 +26,23 @@ from controller.planes.offers import for_others, make_offer, width_of
 from controller.planes.outside import Answer, answer_outside, parse_target, refuse_extensions
 from controller.planes.peers import Peers
 from controller.planes.phones import Phones
-from controller.planes.record import make_record
 from controller.planes.relays import Relays
 from controller.planes.sessions import Sessions
 from controller.planes.strays import Strays
 from controller.planes.tries import Legs
-from controller.rules.run import Run
 from controller.switchboard import Switchboard
 from controller.types import (
-    CALL_SILENT,
-    COMPLETED_ELSEWHERE,
-    FORBIDDEN,
-    FULL,
-    NO_PROGRESS,
-    NO_REPLY,
     NO_ROUTE,
-    NOT_SECURE,
-    TRANSPORT_ERROR,
-    WITHDRAWN,
-    AttemptFailed,
-    AttemptProgressed,
     CallRecord,
-    CancelAttempt,
-    DeadlineReached,
     Fault,
-    Finish,
     HealthView,
-    Milestone,
     OfferWithdrawn,
-    ReportSilent,
-    RunCommand,
-    RunEvent,
-    StartAttempt,
 )
 from sip import builder
-from sip.element import MAX_DATAGRAM, Element
+from sip.element import Element
 from sip.errors import RemoteProtocolError
 from sip.fork import (
     Branch,
-    BranchAnswered,
-    BranchFailed,
-    BranchProgressed,
     BranchReleased,
     ForkEvent,
     Goodbye,
@@ -80,8 +52,6 @@ from sip.layer import TransactionLayer
 from sip.message import Request
 from sip.timing import Deadlines, Timing
 from sip.transaction import Event, Hop, RequestReceived, StrayResponse, Transaction, TransactionEnded
-
-NO_BREADTH = "440"  # RFC 5393 §5.3.3: as if the branch had been told so
 
 
 class EmbeddedPlane:
@@ -111,7 +81,6 @@ class EmbeddedPlane:
         self.evidence = Evidence()
         self._view = HealthView()
         self.epoch_offset = 0.0  # epoch seconds minus `now`
-        self.records: list[CallRecord] = []
         self.faults: list[Fault] = []
         self.counters: dict[str, int] = {
             "offers": 0,
@@ -128,16 +97,21 @@ class EmbeddedPlane:
         self.anchoring = Anchoring(self._layer, element, deadlines, self._peers)
         self._relays = Relays(self._layer, element, dialogs, self._legs, self._sessions, self.anchoring, self.counters)
         self._past_cancels = PastCancels(element, self._peers, self.phones, self.called, self._relays, switchboard)
-        self._branches = Branches(element, self._legs)
-        self._again = Again(self._branches, self._redirects, self.anchoring, switchboard)
         self._strays = Strays(self._layer, element, self._peers, switchboard, self.counters)
-        self._calls: dict[str, Call] = {}  # under way, by offer id
+        self._calls = Calls(
+            element, switchboard, deadlines, self.evidence, self._sessions, self._legs, self.anchoring, self._redirects
+        )
         self._retry_after: str | None = None  # set: no new calls any more
 
     @property
     def outbox(self) -> list[tuple[bytes, Hop]]:
         """What the transport must send; the driver clears it."""
         return self._layer.outbox
+
+    @property
+    def records(self) -> list[CallRecord]:
+        """What became of calls that are over; the driver clears it."""
+        return self._calls.records
 
     @property
     def strays(self) -> list[StrayResponse]:
@@ -203,8 +177,7 @@ class EmbeddedPlane:
 
     def lose_trunk(self, trunk: str, now: float) -> None:
         """Health says that a trunk is down: runs with an unanswered attempt there move on."""
-        for run_id, commands in self._switchboard.lose_trunk(trunk, now):
-            self._execute(self._calls[run_id], commands, now)
+        self._calls.lose_trunk(trunk, now)
         self.drain(now)
 
     def drain(self, now: float) -> None:
@@ -290,9 +263,8 @@ class EmbeddedPlane:
         transaction.user = context
         call = context.user = Call(offer, for_others(request), context, loop_tag, breadth, now, dialplan)
         call.hops, call.identity = self._peers.hops, event.identity
-        self._calls[offer.id] = call
         call.share = max(1, breadth // width_of(self._switchboard.runs[offer.id].plan))
-        self._execute(call, commands, now)
+        self._calls.begin(call, commands, now)
 
     def _on_cancel(self, transaction: Transaction, request: Request, source: Hop, now: float) -> None:
         invite = self._layer.find_invite(request)
@@ -306,7 +278,7 @@ class EmbeddedPlane:
         call = context.user
         if isinstance(call, Call):
             call.reason = request.get("reason")
-            self._tell(call, OfferWithdrawn(), now)
+            self._calls.tell(call, OfferWithdrawn(), now)
         else:  # a re-INVITE: its final comes from the other side
             for branch in list(context.branches):
                 context.cancel_branch(branch, request.get("reason"), now)
@@ -340,161 +312,4 @@ class EmbeddedPlane:
         if not isinstance(call, Call):  # within a dialog, or a call that is decided
             self._relays.handle(event, now)
             return
-        attempt = call.attempts[event.branch]
-        if isinstance(event, BranchFailed):
-            if not event.local:  # whoever is asked in his place may be another trunk
-                self.evidence.note_life(attempt, now)
-            if self._again.handle(call, attempt, event, now):
-                if event.status:
-                    self._tell(call, AttemptProgressed(event.branch, Milestone.ACCEPTED), now)
-                return
-            call.spare += attempt.breadth
-            attempt.breadth = 0
-            self.anchoring.end(call, attempt)
-            if not event.status:
-                self.evidence.note_failure(attempt, TRANSPORT_ERROR)
-            cause = attempt.outcome = str(event.status) if event.status else TRANSPORT_ERROR
-            if not event.local or not event.status:
-                self.evidence.note_sign(call, attempt, cause, now, event.retry_after)
-            self._tell(call, AttemptFailed(event.branch, cause), now)
-            return
-        self.evidence.note_life(attempt, now)
-        if attempt.tries is not None and (isinstance(event, BranchAnswered) or event.status > 100):
-            attempt.tries.let_in()
-        if isinstance(event, BranchProgressed):
-            alerting = 180 <= event.status < 190
-            if alerting:
-                self.evidence.note_sign(call, attempt, str(event.status), now)
-            milestone = Milestone.ALERTING if alerting else Milestone.ACCEPTED
-            self._tell(call, AttemptProgressed(event.branch, milestone), now)
-        else:
-            self.evidence.note_sign(call, attempt, "200", now)
-            self._tell(call, AttemptProgressed(event.branch, Milestone.ANSWERED), now)
-
-    # -- commands
-
-    def _tell(self, call: Call, event: RunEvent, now: float) -> None:
-        self._execute(call, self._switchboard.handle(call.offer.id, event, now), now)
-
-    def _execute(self, call: Call, commands: list[RunCommand], now: float) -> None:
-        try:
-            self._obey(call, commands, now)
-        except Exception:  # a fault of ours: neither a caller nor a line may wait for ever
-            for branch in tuple(call.context.branches):
-                call.context.cancel_branch(branch, None, now)
-            call.context.respond(500, now)
-            self._forget(call, None)
-            raise
-        finally:
-            self._arm(call)
-
-    def _obey(self, call: Call, commands: list[RunCommand], now: float) -> None:
-        for command in commands:
-            if isinstance(command, StartAttempt):
-                self._start(call, command, now)
-            elif isinstance(command, CancelAttempt):
-                attempt = call.attempts[command.attempt]
-                attempt.outcome = command.why
-                if command.why in (NO_REPLY, NO_PROGRESS) and not attempt.waiting:
-                    self.evidence.note_sign(call, attempt, command.why, now)
-                self._cancel(call, command, now)
-            elif isinstance(command, ReportSilent):
-                if not call.attempts[command.attempt].waiting:  # else nobody was asked yet
-                    self.evidence.note_failure(call.attempts[command.attempt], CALL_SILENT)
-            elif isinstance(command, Finish):
-                self._finish(call, command, now)
-
-    def _cancel(self, call: Call, command: CancelAttempt, now: float) -> None:
-        attempt = call.attempts[command.attempt]
-        if attempt.waiting:
-            attempt.dropped = True
-            call.spare += attempt.breadth
-            attempt.breadth = 0
-            call.context.consider(408)
-        else:
-            call.context.cancel_branch(command.attempt, self._reason_for(call, command.why), now)
-
-    def _start(self, call: Call, command: StartAttempt, now: float) -> None:
-        path, element = command.path, self._element
-        attempt = call.attempts[command.attempt] = Attempt(path, command.trial, now)
-        hop = call.hops.get(path.trunk)
-        if hop is None or hop[2:] not in element.listeners:
-            self._deadlines.arm(now, self._on_not_sent, call, command.attempt, TRANSPORT_ERROR)
-            return
-        if call.is_sips and hop.transport != "tls":
-            call.context.consider(480)
-            self._deadlines.arm(now, self._on_not_sent, call, command.attempt, NOT_SECURE)
-            return
-        if not call.spare:
-            call.context.consider(440)
-            self._deadlines.arm(now, self._on_not_sent, call, command.attempt, NO_BREADTH)
-            return
-        attempt.breadth = min(call.share, call.spare)
-        call.spare -= attempt.breadth
-        leg = self._branches.leg_of(path.name, command.trial)
-        self.anchoring.begin(call, attempt, leg, partial(self._send, call, command, hop), now)
-
-    def _send(self, call: Call, command: StartAttempt, hop: Hop, now: float) -> None:
-        """The INVITE of an attempt leaves."""
-        attempt, trunk = call.attempts[command.attempt], call.trunks.get(command.path.trunk)
-        run = self._switchboard.runs[call.offer.id]
-        back = hear(call, command.attempt, run.plan.stages[run.attempts[command.attempt].stage].early_media)
-        request = self._branches.make_invite(call, attempt, hop)
-        if trunk is not None and trunk.large_over_tcp and len(request.encode()) > MAX_DATAGRAM:
-            listener = self._element.listener_for(hop.host, "tcp", hop)
-            if listener is not None:
-                attempt.fallback = request, hop, attempt.tries
-                hop = Hop(hop.host, hop.port, "tcp", listener)
-                request = self._branches.make_invite(call, attempt, hop)
-        call.context.add_branch(command.attempt, request, hop, now, back, attempt.owner)
-
-    def _finish(self, call: Call, command: Finish, now: float) -> None:
-        context = call.context
-        if command.winner is not None:
-            self._sessions.begin(call, command.winner, context.branches[command.winner].answer, now)
-            context.respond_with(command.winner, now)
-            tries = call.attempts[command.winner].tries
-            if tries is not None:
-                self._legs.note(tries)
-        elif command.cause == WITHDRAWN:
-            context.respond(487, now)
-        elif command.cause in (FULL, FORBIDDEN):
-            refusal = self._switchboard.runs[call.offer.id].plan.refusal
-            context.respond(refusal.status if refusal is not None else 503, now)
-        else:
-            context.respond_best(now)
-        run = self._forget(call, command.winner)
-        if run is not None:
-            self.records.append(make_record(call, run, command, now))
-
-    def _forget(self, call: Call, winner: int | None) -> Run | None:
-        """A call is decided."""
-        self._calls.pop(call.offer.id, None)
-        self.anchoring.finish(call, winner)
-        call.context.user = None  # what its losers still have to say is the fork's business alone
-        return self._switchboard.close(call.offer.id)
-
-    def _reason_for(self, call: Call, why: str) -> str | None:
-        """Losers of a win log no missed call; a caller's own reason is passed on; a timeout says nothing."""
-        if why == COMPLETED_ELSEWHERE:
-            return builder.COMPLETED_ELSEWHERE
-        return call.reason if why == WITHDRAWN else None
-
-    def _arm(self, call: Call) -> None:
-        deadline = self._switchboard.deadline(call.offer.id)
-        if deadline == call.deadline:
-            return
-        if call.ticket is not None:
-            Deadlines.cancel(call.ticket)
-            call.ticket = None
-        call.deadline = deadline
-        if deadline != inf:
-            call.ticket = self._deadlines.arm(deadline, self._on_deadline, call)
-
-    def _on_deadline(self, now: float, call: Call) -> None:
-        call.ticket = None
-        call.deadline = inf
-        self._tell(call, DeadlineReached(), now)
-
-    def _on_not_sent(self, now: float, call: Call, attempt: int, cause: str) -> None:
-        self._tell(call, AttemptFailed(attempt, cause), now)
+        self._calls.handle(call, event, now)

@@ -45,7 +45,7 @@ def call(
     invite.set("to", f"To: <{to}>")
     line.send(invite.encode())
     if len(engine.plane):
-        (going,) = engine.plane._calls.values()
+        (going,) = engine.plane._calls.by_offer.values()
         return going.offer.did, going.offer.trunk
     (record,) = [item for item in engine.news if isinstance(item, CallRecord)]
     return record.offer.did, record.offer.trunk

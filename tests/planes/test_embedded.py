@@ -736,7 +736,7 @@ def test_a_fault_in_the_middle_of_a_call_ends_it_for_everybody(monkeypatch: pyte
         raise RuntimeError("a bug")
 
     with monkeypatch.context() as patch:
-        patch.setattr(bench.plane._branches, "make_invite", fail)
+        patch.setattr(bench.plane._calls._branches, "make_invite", fail)
         sent = bench.answer(busy, 503, T2)
     assert statuses(sent) == [500]
     assert [request.via.branch for request in requests(sent, "CANCEL")] == [ringing.via.branch]

@@ -32,7 +32,7 @@ def test_a_number_is_sent_as_its_trunk_wants_it() -> None:
 def test_a_dialled_number_goes_from_the_form_of_the_pbx_to_that_of_the_carrier() -> None:
     bench = Facing(pbx='format: {out: national, country: US, prefix: "9"}', mobile="format: {out: plus-less}")
     assert bench.ring("9011442079460018", source=PBX).uri == "sip:442079460018@192.0.2.32:5060"
-    (call,) = bench.plane._calls.values()
+    (call,) = bench.plane._calls.by_offer.values()
     assert call.offer.did == "+442079460018"
 
 

@@ -269,7 +269,7 @@ def test_nothing_grows_with_the_numbers_that_are_dialled() -> None:
     bench = Facing(mobile=FOLLOW)
 
     def held() -> int:
-        return sum(len(value) for value in vars(bench.plane._branches).values() if isinstance(value, Sized))
+        return sum(len(value) for value in vars(bench.plane._calls._branches).values() if isinstance(value, Sized))
 
     before = held()
     for number in range(20):

@@ -157,7 +157,7 @@ def test_the_number_called_is_decoded_exactly_once(user: str, did: str) -> None:
     stand = Stand()
     verdict = stand.judge(invite(uri=f"sip:{user}@192.0.2.10;odd=1"))
     assert str(verdict) == "forwarded"
-    (run,) = stand.engine.plane._calls.values()
+    (run,) = stand.engine.plane._calls.by_offer.values()
     assert run.offer.did == did
 
 
