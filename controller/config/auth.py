@@ -40,7 +40,7 @@ class AuthModel(Section):
 
     user: Annotated[str, Text(partial(parse_credential, what="user"), CREDENTIAL)]
     password: Annotated[str, Text(partial(parse_credential, what="password"), CREDENTIAL)] = Field(
-        examples=["${file:carrier-a.password}"]
+        examples=["${file:NAME.password}"]
     )
     realm: Annotated[list[Annotated[str, Text(partial(parse_credential, what="realm"), CREDENTIAL)]], OneOrMore] = []
     algorithms: Annotated[

@@ -5,6 +5,7 @@ Owns the types of its keys; what they have to say to each other is `facing`.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -47,14 +48,20 @@ class Short:
 
 SHOWS = [*map(str, Show)]
 _ASSERTED = [*map(str, Asserted)]
+_NUMBER_LIKE = re.compile(r"\+?[0-9]+")
+
+
+def _parse_show(text: str) -> Show:
+    if _NUMBER_LIKE.fullmatch(text):
+        hint = f'write {{number: "{text}"}}'
+        raise Mistake("BAD_CHOICE", f"{quoted(text)} is a number: say so", hint)
+    return Show(parse_choice(text, "caller id", SHOWS))
 
 
 class CallerIdModel(Section):
     """Whose number a trunk is shown."""
 
-    show: Annotated[Show | None, Text(lambda text: Show(parse_choice(text, "caller id", SHOWS)), {"enum": SHOWS})] = (
-        None
-    )
+    show: Annotated[Show | None, Text(_parse_show, {"enum": SHOWS})] = None
     number: Annotated[str, Text(parse_number, NUMBER)] = ""
     name: Annotated[str, Text(_parse_name, {"type": "string", "maxLength": LONGEST_NAME})] = ""
     domain: Annotated[str, Text(parse_domain, {"type": "string"})] = ""

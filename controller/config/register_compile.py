@@ -24,7 +24,7 @@ def compile_register(places: Places, trunk: str, model: TrunkModel, listen: tupl
     lost = places.map_at("trunks", trunk).lost | getattr(places.at(*loc), "lost", set())
     if user is None and not lost & {"user", "auth"}:
         message = f"the registration of trunk {quoted(trunk)} has no user"
-        hint = "add register: {user: \"...\"}, the name of the account, if that of 'auth' is not it"
+        hint = 'add register: {user: "..."}, the name of the account, or auth: {user: ..., password: ...}'
         places.report.error(places.map_at("trunks", trunk).keys["register"], "MISSING_KEY", message, hint)
     registrars = _registrars(places, trunk, register.registrars, listen)
     more = {} if register.expires is None else {"expires": register.expires}

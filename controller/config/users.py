@@ -18,6 +18,6 @@ class UserModel(Section):
     """Somebody who is known by a password."""
 
     password: Annotated[str, Text(partial(parse_credential, what="password"), CREDENTIAL)] = Field(
-        examples=["${file:anna.password}"], repr=False
+        examples=["${file:NAME.password}"], repr=False
     )
     trunk: str | None = None

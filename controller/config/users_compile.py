@@ -46,8 +46,11 @@ def compile_users(places: Places, listen: tuple[Listen, ...], *, all_known: bool
         users[name] = User(name, hash_user(name, REALM, model.password), model.trunk or "", where)
     for index, entry in enumerate(places.file.listen):
         if entry.phones and entry.udp is not None:
-            message = "phones are asked for a password over TCP, and this listener is on UDP as well"
-            hint = "write the UDP listener as an entry of its own: over UDP anybody can send in the name of anybody"
+            alone = entry.tcp is None and entry.tls is None
+            message = "phones are asked for a password over TCP and TLS, and this listener is on UDP"
+            message += "" if alone else " as well"
+            how = "write tcp or tls instead" if alone else "write the UDP listener as an entry of its own"
+            hint = f"{how}: over UDP anybody can send in the name of anybody"
             places.report.error(places.at("listen", index, "udp"), "BAD_LISTEN", message, hint)
         elif entry.phones and not users:
             message = "nobody could call by this listener: there are no users"

@@ -46,6 +46,10 @@ from controller.config.users import UserModel
 
 Loc = tuple[int | str, ...]
 
+_KEY_IN_QUOTES = re.compile(r'"([\w-]+)":')
+#: What other programs call it.
+_ELSEWHERE = {"secret": "password", "host": "uri", "extension": "user"}
+
 _MODELS: dict[str, type[Section]] = {
     "tls": TlsModel,
     "listen": ListenModel,
@@ -231,7 +235,9 @@ def _explain_missing(root: MapNode, loc: Loc, report: Report) -> None:
     if isinstance(node, MapNode) and key in node.lost:
         return  # misspelt, and said so
     field = _model(tuple(owner)).model_fields[str(key)]
-    example = json.dumps(field.examples[0]) if field.examples else "..."
+    example = _KEY_IN_QUOTES.sub(r"\1:", json.dumps(field.examples[0])) if field.examples else "..."
+    if len(owner) > 1:
+        example = example.replace("NAME.", f"{owner[1]}.")
     inside = f" in {describe(root, tuple(owner))}" if owner else ""
     message = f"required key {quoted(str(key))} is missing{inside}"
     report.error(node, "MISSING_KEY", message, f"add {key}: {example}")
@@ -250,7 +256,8 @@ def _explain_extra(root: MapNode, loc: Loc, report: Report) -> None:
         report.error(node.keys[key], "RESERVED_KEY", message, f"remove it: {model.RESERVED[key]}")
         return
     known = [field.alias or name for name, field in model.model_fields.items()]
-    close = difflib.get_close_matches(key.lower(), known, n=1)
+    meant = _ELSEWHERE.get(key.lower())
+    close = [meant] if meant in known else difflib.get_close_matches(key.lower(), known, n=1)
     if close:
         node.lost.add(close[0])
     hint = f"did you mean {quoted(close[0])}?" if close else f"known keys: {', '.join(known)}"
