@@ -168,6 +168,9 @@ def explain(
         raise typer.Exit(FINDINGS)
     dialplan = loaded.dialplan
     if state_dir is not None:
+        if not state_dir.is_dir():
+            typer.echo(f"{state_dir}: no such folder; is --state-dir another one?", err=True)
+            raise typer.Exit(UNREACHABLE)
         dialplan = expand(dialplan, last_addresses(dialplan, state_dir))
     try:
         view = explain.assume_down(dialplan, down or (), degraded or ())

@@ -54,7 +54,12 @@ def load_keys(state_dir: Path) -> Keys:
 
 
 def rotate_keys(state_dir: Path) -> Keys:
-    """Add a seal key and make it the current one; the oldest beyond `KEPT` is dropped."""
+    """Add a seal key and make it the current one; the oldest beyond `KEPT` is dropped.
+
+    Raises `KeyFileError`, also where a daemon never was: what it would make there nobody would read.
+    """
+    if not (state_dir / FILE).exists():
+        raise KeyFileError(f"{state_dir / FILE}: there are no keys to rotate; is --state-dir another folder?")
     keys = load_keys(state_dir)
     newest = str(int(keys.current) + 1)
     seals = dict(list(keys.seals.items())[-(KEPT - 1) :])

@@ -12,6 +12,7 @@ from controller.summary import make_table
 from controller.wording import show_seconds, show_span
 
 _STYLES = {"up": "green", "degraded": "yellow", "suspect": "yellow", "down": "bold red", "unknown": "dim"}
+_WIDE = 1000  # columns: more than any row of ours
 
 
 def print_status(status: Status, console: Console) -> None:
@@ -23,21 +24,9 @@ def print_status(status: Status, console: Console) -> None:
         f"[bold]{total - down} of {total} trunks[/bold] usable, {calls} call{'' if calls == 1 else 's'} being"
         f" set up, version {status['version']}, on {', '.join(status['listen'])}"
     )
-    table = make_table(
-        "trunk", "state", "for", "heard", "round trip", "address", "why",
-        right=("for", "heard", "round trip"), whole=("state", "for", "heard", "address"),
-    )  # fmt: skip
-    for trunk in trunks:
-        state = trunk["state"]
-        table.add_row(
-            trunk["name"],
-            f"[{_STYLES.get(state, '')}]{state}[/]",
-            show_span(trunk["for"]),
-            "never" if trunk["heard"] is None else show_span(trunk["heard"]),
-            "-" if trunk["round_trip"] is None else f"{trunk['round_trip'] * 1000:.1f} ms",
-            trunk["address"],
-            trunk["code"] or "-",
-        )
+    table = _table_of_trunks(trunks)
+    if console.measure(table, options=console.options.update(max_width=_WIDE)).maximum > console.width:
+        table = _table_of_trunks(trunks, narrow=True)
     console.print()
     console.print(table)
     if status["registrations"]:
@@ -59,6 +48,28 @@ def print_status(status: Status, console: Console) -> None:
         console.print(_table_of_certificates(status["certificates"]))
 
 
+def _table_of_trunks(trunks: list[dict[str, Any]], *, narrow: bool = False) -> Table:
+    """Where it is narrow the round trips make room: a reason must not be broken."""
+    trips = () if narrow else ("round trip",)
+    table = make_table(
+        "trunk", "state", "for", "heard", *trips, "address", "why",
+        right=("for", "heard", "round trip"), whole=("state", "for", "heard", "address"),
+    )  # fmt: skip
+    for trunk in trunks:
+        state = trunk["state"]
+        trip = "-" if trunk["round_trip"] is None else f"{trunk['round_trip'] * 1000:.1f} ms"
+        table.add_row(
+            trunk["name"],
+            f"[{_STYLES.get(state, '')}]{state}[/]",
+            show_span(trunk["for"]),
+            "never" if trunk["heard"] is None else show_span(trunk["heard"]),
+            *(trip for _ in trips),
+            trunk["address"],
+            trunk["code"] or "-",
+        )
+    return table
+
+
 def _table_of_limits(limits: list[dict[str, Any]]) -> Table:
     figures = ("calls", "of", "in", "of in", "of out", "a second")
     table = make_table("limit of", *figures, "full", right=figures, whole=figures)
@@ -70,7 +81,7 @@ def _table_of_limits(limits: list[dict[str, Any]]) -> Table:
 
 
 def _table_of_certificates(certificates: list[dict[str, Any]]) -> Table:
-    table = make_table("certificate of", "expiry", "refused", whole=("expiry",))
+    table = make_table("certificate of", "expiry", "refused")
     for each in certificates:
         table.add_row(each["owner"], each["expiry"] or "-", f"[red]{each['refused']}[/]" if each["refused"] else "-")
     return table

@@ -40,8 +40,9 @@ def summary(dialplan: Dialplan) -> dict[str, Any]:
 def print_summary(dialplan: Dialplan, console: Console) -> None:
     """The same as tables."""
     figures = summary(dialplan)
+    written = sum(not chain.stages[-1].targets[-1].dialled for chain in dialplan.chains.values())  # not outbound routes
     console.print(
-        f"[bold]ok[/bold]  {_count(figures['routes'], 'route')}, {_count(len(dialplan.chains), 'chain')}, "
+        f"[bold]ok[/bold]  {_count(figures['routes'], 'route')}, {_count(written, 'chain')}, "
         f"{_count(len(dialplan.trunks), 'trunk')}, version {dialplan.version}"
     )
     figures_of = ("probed every", "dead after", "at 20 % loss")
@@ -151,10 +152,12 @@ def _chain(chain: Chain) -> dict[str, Any]:
 
 def make_table(*columns: str, right: Collection[str] = (), whole: Collection[str] = ()) -> Table:
     """A calm table; columns in ``right`` hold figures, those in ``whole`` (and the first) are never cut."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
     for index, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if column in right else "left"
-        table.add_column(column, justify=justify, no_wrap=index == 0 or column in whole, overflow="fold")
+        longest = max(map(len, column.split()))
+        no_wrap = index == 0 or column in whole
+        table.add_column(column, justify=justify, no_wrap=no_wrap, overflow="fold", min_width=longest)
     return table
 
 

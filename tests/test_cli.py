@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from controller import __version__
 from controller.cli import FINDINGS, OK, UNREACHABLE, USAGE, cli
+from controller.keys import load_keys
 
 GOOD = """\
 version: 1
@@ -121,9 +122,23 @@ def test_wrong_usage_has_its_own_exit_code() -> None:
 
 
 def test_rotated_keys_are_said(tmp_path: Path) -> None:
+    load_keys(tmp_path)
     result = CliRunner().invoke(cli, ["rotate-keys", "--state-dir", str(tmp_path)])
     assert result.exit_code == OK
     assert "key 2 seals from the next start on" in result.output
+
+
+def test_keys_are_rotated_only_where_there_are_some(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["rotate-keys", "--state-dir", str(tmp_path / "slip")])
+    assert result.exit_code == UNREACHABLE
+    assert "there are no keys to rotate; is --state-dir another folder?" in result.output
+    assert not (tmp_path / "slip").exists()
+
+
+def test_explain_wants_a_state_folder_that_exists(good: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["explain", str(good), "+15557000", "--state-dir", str(tmp_path / "slip")])
+    assert result.exit_code == UNREACHABLE
+    assert "slip: no such folder; is --state-dir another one?" in result.output
 
 
 def test_check_says_who_is_let_in_beside_trunks() -> None:

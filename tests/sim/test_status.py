@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 from rich.console import Console
 
@@ -17,8 +18,8 @@ from tests.sim.test_quality import UNABLE, call_for, make_world
 from tests.sim.world import World
 
 
-def show(world: World) -> str:
-    console = Console(width=100, record=True, highlight=False, file=io.StringIO())
+def show(world: World, width: int = 100) -> str:
+    console = Console(width=width, record=True, highlight=False, file=io.StringIO())
     print_status(collect_status(world.engine, world.now), console)
     return console.export_text()
 
@@ -47,6 +48,16 @@ def test_a_daemon_without_calls_shows_its_trunks_only() -> None:
     text = show(world)
     assert "come through" not in text
     assert "never" in text
+
+
+def test_no_word_is_broken_in_a_terminal_of_80_columns() -> None:
+    world = make_world()
+    world.set_port("t2", Port.GONE)
+    world.run_until(world.now + 8.0)
+    wide, narrow = show(world), show(world, 80)
+    assert set(re.findall(r"[A-Z]+_[A-Z_]+", narrow)) == {"PROBE_OK", "PROBE_TIMEOUT"}
+    assert "round trip" in wide
+    assert max(map(len, narrow.splitlines())) <= 80
 
 
 def test_times_have_the_unit_that_suits_them() -> None:
