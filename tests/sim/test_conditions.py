@@ -10,7 +10,7 @@ from controller.types import Hours, Probe, Site, When
 from sip.agent import Script
 from tests.playbook import stage
 from tests.sim.network import Port
-from tests.sim.world import World
+from tests.sim.world import CALLER, ENGINE, URI, World
 
 ANSWERS = Script(ring_after=0.1, answer_after=1.0, hang_up_after=3.0)
 FIRST_HOUR = Hours("first-hour", UTC, (((0, 3600),),) * 7)
@@ -36,6 +36,21 @@ def test_the_same_number_rings_somebody_else_after_hours() -> None:
     assert [world.winner(call) for call in calls] == ["anna via t1", "ben via t2", "anna via t1"]
     (skipped,) = world.record(calls[1]).skipped
     assert (skipped.what, skipped.why) == ("stage 1", "first-hour is closed: Thu 1970-01-01 01:00 UTC")
+
+
+def test_the_same_number_rings_somebody_else_for_other_callers() -> None:
+    """Whoever writes his number with or without the plus is the same caller."""
+    world = World(stage("anna/t1", when=When(callers=("+1555", "+44"))), stage("ben/t2"))
+    for user in ("anna", "ben"):
+        world.behave(user, ANSWERS)
+    calls = []
+    for caller in ("+15550001", "15550001", "+442071234567", "+16665550001", "anonymous"):
+        calls.append(world.caller.place_call(URI, ENGINE, world.now, caller=caller))
+        world.network.settle(CALLER)
+        world.calm()
+    assert [world.winner(call) for call in calls] == ["anna via t1"] * 3 + ["ben via t2"] * 2
+    (skipped,) = world.record(calls[3]).skipped
+    assert (skipped.what, skipped.why) == ("stage 1", "caller +16665550001 does not begin with +1555 or +44")
 
 
 def test_a_chain_whose_turn_never_comes_is_refused_at_once() -> None:
