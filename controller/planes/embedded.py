@@ -22,7 +22,7 @@ from controller.planes.calls import Calls
 from controller.planes.cancels import PastCancels
 from controller.planes.dialogs import Dialogs
 from controller.planes.evidence import Evidence
-from controller.planes.offers import for_others, make_offer, width_of
+from controller.planes.offers import for_others, make_offer, name_call, width_of
 from controller.planes.outside import Answer, answer_outside, parse_target, refuse_extensions
 from controller.planes.peers import Peers
 from controller.planes.phones import Phones
@@ -249,9 +249,8 @@ class EmbeddedPlane:
             self.counters["loops"] += 1
             self._answer(transaction, 482, now)
             return
-        offer_id = ";".join((request.call_id, *map(str, transaction.key[:2])))  # unique while the transaction lives
         dialplan = self._switchboard.dialplan
-        offer = make_offer(offer_id, request, did, trunk, now + self.epoch_offset, dialplan)
+        offer = make_offer(name_call(request, transaction.key), request, did, trunk, now + self.epoch_offset, dialplan)
         self.counters["offers"] += 1
         commands = self._switchboard.begin(offer, self._view, now)
         if commands is None:

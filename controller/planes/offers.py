@@ -5,6 +5,8 @@ Owns what of an INVITE goes on, and the reading of From and of the number called
 
 from __future__ import annotations
 
+from typing import Any
+
 from controller.planes.phones import remove_credentials
 from controller.rules.numbers import read_number
 from controller.rules.run import MAX_TRIALS
@@ -12,7 +14,7 @@ from controller.types import Dialplan, NumberFormat, Offer, Plan
 from sip.errors import RemoteProtocolError
 from sip.headers import find_uri
 from sip.message import Request
-from sip.uri import parse_uri
+from sip.uri import bracketed, parse_uri
 
 
 def make_offer(offer_id: str, invite: Request, called: str, trunk: str, moment: float, dialplan: Dialplan) -> Offer:
@@ -25,6 +27,14 @@ def make_offer(offer_id: str, invite: Request, called: str, trunk: str, moment: 
         moment=moment,
         trunk=trunk,
     )
+
+
+def name_call(invite: Request, key: tuple[Any, ...]) -> str:
+    """The Call-ID and what else is in the ``key`` of the transaction: unique while that lives, and can be read."""
+    branch, sender = key[:2]
+    if isinstance(sender, tuple):  # of Via; a hash where there is no branch to go by
+        sender = f"{bracketed(sender[0])}:{sender[1]}"
+    return f"{invite.call_id};{branch};{sender}"
 
 
 def format_of(dialplan: Dialplan, trunk: str) -> NumberFormat | None:

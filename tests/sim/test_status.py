@@ -69,3 +69,12 @@ def test_times_have_the_unit_that_suits_them() -> None:
         "1 h 01 min",
         "2 d 7 h",
     ]
+
+
+def test_the_name_of_a_call_can_be_searched_for_on_the_wire() -> None:
+    world = World(stage("anna/t1"))
+    world.behave("anna", Script())
+    call = world.call()
+    world.calm()
+    name = world.record(call).offer.id
+    assert re.fullmatch(rf"{re.escape(call)};z9hG4bK[^;]+;198\.51\.100\.1:5060", name)
