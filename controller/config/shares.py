@@ -39,6 +39,9 @@ def build_limits(places: Places, model: LimitsModel | TrunkLimitsModel | None, l
     if not written.keys() - {"answer"} and not node.lost:
         known = "calls: 30, in: 20, out: 20 or cps: 5" if isinstance(model, TrunkLimitsModel) else "calls: 10 or cps: 2"
         places.report.error(node, "EMPTY", f"no limit in {places.describe(loc)}", f"write {known}, or remove it")
+    if isinstance(model, TrunkLimitsModel) and model.calls is not None and (model.outward or 0) >= model.calls:
+        message = f"'out' has no effect: no more than {model.calls} calls are up at once as it is"
+        places.report.warning(node.keys["out"], "NO_EFFECT", message, "write a number below calls, or remove it")
     return Limits(**written)
 
 

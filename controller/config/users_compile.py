@@ -14,12 +14,22 @@ from controller.config.source import MapNode
 from controller.types import REALM, Listen, User
 from sip.authenticator import hash_user
 
+_NOT_WHERE_PHONES_REGISTER = {
+    "register": "its user registers here; to register at a carrier write the address of that as uri",
+    "listener": "it is called over the connection on which its user has registered",
+}
+
 
 def place_of(places: Places, trunk: str, model: TrunkModel, listeners: Listeners) -> HostPort:
     """Where a trunk is. One that is where its user registers is nowhere until then, on a listener for phones."""
     if not model.uri.registered:
         return model.uri
     at = places.at("trunks", trunk, "uri")
+    keys = places.map_at("trunks", trunk).keys
+    for key, why in _NOT_WHERE_PHONES_REGISTER.items():
+        if key in keys and (key != "register" or model.registration is not None):
+            message = f"'uri: registered' and '{key}' exclude each other in trunk {quoted(trunk)}"
+            places.report.error(keys[key], "BOTH_KEYS", message, f"remove {key}: {why}")
     if (
         isinstance(places.root, MapNode)
         and "users" not in places.root.lost
