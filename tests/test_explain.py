@@ -363,6 +363,8 @@ def test_what_is_full_is_explained() -> None:
     assert (data["full"], data["refused"]) == (["did"], "+15557000 is full: as assumed")
     assert data["order"] == ["callback via carrier-b", "callback via carrier-a"]
     assert data["stages"][0]["skipped"] == "+15557000 is full: as assumed"
+    full = say(LIMITS, "+15557000", "--full", "did")
+    assert "limit: +15557000 is full: as assumed; stages for overflow alone are left\n" in full
     free = say(LIMITS, "+15557000")
     assert "waits for somebody who is busy" in free
     assert "waits for a full trunk" in free

@@ -51,7 +51,11 @@ def print_explanation(found: Explanation, dialplan: Dialplan, console: Console) 
     for name, word in found.hours.items():
         say(f"hours: {name} is {word}")
     if found.refused:
-        say(f"refused: {found.refused}")
+        say(
+            f"limit: {found.refused}; stages for overflow alone are left"
+            if found.order
+            else f"refused: {found.refused}"
+        )
     if found.panic:
         say("panic: every way is down, so all are tried all the same")
     for stage in found.stages:
