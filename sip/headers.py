@@ -161,6 +161,8 @@ def split_values(value: str) -> list[str]:
     """Split a comma-separated field value; commas in quotes or in <> do not separate."""
     if "," not in value:
         return [value]
+    if '"' not in value and "<" not in value:  # as several Vias on one line are
+        return [part.strip() for part in value.split(",")]
     parts: list[str] = []
     start, quoted, angle, skip = 0, False, False, False
     for index, char in enumerate(value):
