@@ -8,10 +8,11 @@ old when it is read counts no more.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from controller.files import write_whole
 from controller.rules.up import Up, dump_rows, load_rows
 
 FILE = "calls.json"
@@ -31,12 +32,6 @@ def load_calls(state_dir: Path, wall: float) -> dict[str, Up]:
 
 def write_calls(state_dir: Path, rows: Mapping[str, Up], wall: float) -> None:
     """Write what `CallsUp.copy` gave; whole or not at all. It blocks."""
-    path = state_dir / FILE
-    draft = path.with_suffix(".new")
-    try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it names numbers
-        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            json.dump({"format": FORMAT, "calls": dump_rows(rows, wall)}, out)
-        draft.replace(path)
-    except OSError:
-        return
+    data = json.dumps({"format": FORMAT, "calls": dump_rows(rows, wall)})
+    with suppress(OSError):
+        write_whole(state_dir / FILE, data.encode())

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import copyreg
 import io
-import os
 import pickle
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from controller import __version__
+from controller.files import write_whole
 from controller.inputs import Inputs
 from controller.keys import FILE as KEY_FILE
 from controller.keys import KeyFileError, load_keys
@@ -63,16 +64,9 @@ def write_compiled(file: Path, state_dir: Path, compiled: Compiled) -> None:
     stream = io.BytesIO()
     _Pickler(stream).dump((_made_by(), str(file.absolute()), compiled.inputs))
     _Pickler(stream).dump((compiled.dialplan, compiled.warnings))
-    path = state_dir / FILE
-    draft = path.with_suffix(".new")
-    try:
+    with suppress(OSError, KeyFileError):
         sealed = _cipher(state_dir).encrypt(stream.getvalue(), [_PURPOSE])
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(sealed)
-        draft.replace(path)
-    except (OSError, KeyFileError):
-        return
+        write_whole(state_dir / FILE, sealed)
 
 
 class _Pickler(pickle.Pickler):

@@ -7,11 +7,11 @@ by id, the newest of which seals. Losing the file costs the calls that are up (t
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.files import write_whole
 from sip.seal import KEY_BYTES, Seal
 
 FILE = "keys.json"
@@ -99,10 +99,4 @@ def _write(path: Path, keys: Keys) -> None:
         "seals": {key_id: key.hex() for key_id, key in keys.seals.items()},
         "current": keys.current,
     }
-    draft = path.with_suffix(".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(data, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_whole(path, json.dumps(data, indent=1).encode(), durable=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from controller.files import write_whole
 from controller.health.score import Scores, Target
 
 FILE = "scores.json"
@@ -36,13 +38,9 @@ def load_scores(state_dir: Path, targets: Iterable[Target], wall: float) -> Scor
 
 def write_scores(state_dir: Path, scores: dict[str, Any]) -> None:
     """Write what `Scores.dump` gave; whole or not at all. It blocks."""
-    path = state_dir / FILE
-    draft = path.with_suffix(".new")
-    try:
-        draft.write_text(json.dumps({"format": FORMAT, "boot": _boot_id(), "scores": scores}), encoding="utf-8")
-        draft.replace(path)
-    except OSError:
-        return
+    data = json.dumps({"format": FORMAT, "boot": _boot_id(), "scores": scores})
+    with suppress(OSError):
+        write_whole(state_dir / FILE, data.encode())
 
 
 def _boot_id() -> str:

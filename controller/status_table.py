@@ -81,7 +81,7 @@ def _table_of_limits(limits: list[dict[str, Any]]) -> Table:
 
 
 def _table_of_certificates(certificates: list[dict[str, Any]]) -> Table:
-    table = make_table("certificate of", "expiry", "refused")
+    table = make_table("certificate of", "expiry", "refused", whole=("expiry",))
     for each in certificates:
         table.add_row(each["owner"], each["expiry"] or "-", f"[red]{each['refused']}[/]" if each["refused"] else "-")
     return table

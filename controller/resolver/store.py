@@ -7,8 +7,10 @@ read or written is never an error. Reading and writing block.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
+from controller.files import write_whole
 from controller.resolver.book import Book
 from controller.types import Address, Dialplan
 
@@ -37,10 +39,6 @@ def last_addresses(dialplan: Dialplan, state_dir: Path) -> dict[str, tuple[Addre
 
 def write_addresses(names: list[object], state_dir: Path, epoch: float) -> None:
     """Write what `Book.dump` gave; whole or not at all."""
-    path = state_dir / FILE
-    draft = path.with_suffix(".new")
-    try:
-        draft.write_text(json.dumps({"format": FORMAT, "written": epoch, "names": names}), encoding="utf-8")
-        draft.replace(path)
-    except OSError:
-        return
+    data = json.dumps({"format": FORMAT, "written": epoch, "names": names})
+    with suppress(OSError):
+        write_whole(state_dir / FILE, data.encode())
