@@ -7,7 +7,6 @@ the BYE of a call that it never saw being set up. Must not hold state of calls.
 
 from __future__ import annotations
 
-import base64
 import hmac
 import re
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from sip.headers import MAGIC_COOKIE, Via, find_uri, parse_via, split_values
 from sip.message import Message, Request, Response
 from sip.route import SealedRoute, decode_route
 from sip.seal import Seal
+from sip.text import spell
 from sip.transaction import Hop
 from sip.uri import Uri, bare_host, bracketed, default_port, find_param, is_address, parse_uri, transport_of
 
@@ -31,7 +31,7 @@ SEAL_PARAM = "cw"
 MAX_DATAGRAM = 1300  # RFC 3261 §18.1.1: larger requests go over a transport with congestion control, where there is one
 NOTE_PARAM = "cwn"
 _NOTED = f";{NOTE_PARAM}="
-_SEALED = re.compile(r";\s*cw\s*=\s*([\w.\-]+)", re.IGNORECASE)
+_SEALED = re.compile(r";\s*cw\s*=\s*([\w.!\-]+)", re.IGNORECASE)
 
 
 class Refusal(Enum):
@@ -348,7 +348,7 @@ class Element:
 
     def _mac(self, text: str) -> str:
         digest = hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), "sha256")
-        return base64.urlsafe_b64encode(digest)[:_MAC_CHARS].decode()
+        return spell(digest)[:_MAC_CHARS]
 
 
 def _address_of(uri: Uri) -> tuple[str, int, str]:

@@ -6,12 +6,12 @@ same seal in another life of the daemon. The Call-ID is bound in: a seal is wort
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from sip.text import spell, unspell
 
 #: Seals whose text is remembered: a call opens each of its own several times within seconds.
 RECENT = 4096
@@ -38,7 +38,7 @@ class Seal:
     def close(self, secret: bytes, call_id: str) -> str:
         """Seal ``secret`` for the dialog of ``call_id``; the result is safe in a URI parameter."""
         sealed = self._ciphers[self._current].encrypt(secret, [_bytes(call_id)])
-        text = f"{self._current}.{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
+        text = f"{self._current}.{spell(sealed)}"
         self._remember(text, call_id, secret)
         return text
 
@@ -52,11 +52,8 @@ class Seal:
         if cipher is None:
             return None
         try:
-            data = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
-            if base64.urlsafe_b64encode(data).decode().rstrip("=") != sealed:
-                return None  # one seal has one spelling
-            secret = cipher.decrypt(data, [_bytes(call_id)])
-        except (InvalidTag, binascii.Error, ValueError):
+            secret = cipher.decrypt(unspell(sealed), [_bytes(call_id)])
+        except (InvalidTag, ValueError):
             return None
         self._remember(text, call_id, secret)
         return secret

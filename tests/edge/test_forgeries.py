@@ -23,7 +23,7 @@ from tests.torture.stand import SENDER, STRANGER, Stand
 
 ENOUGH, VERY_MANY = 4_000, 100_000
 METHODS = ("BYE", "INVITE", "INFO", "REFER", "ACK", "CANCEL", "UPDATE", "PRACK")
-_SEAL = re.compile(r";cw=([\w.\-]+)")
+_SEAL = re.compile(r";cw=([\w.!\-]+)")
 Dice = random.Random
 
 
