@@ -73,7 +73,8 @@ def _load_stage(data: dict[str, Any]) -> Stage:
         Target(target["endpoint"], tuple(Path(**path) for path in target["paths"]), target["live"])
         for target in data["targets"]
     )
-    words = {
+    words: dict[str, Any] = {
+        "until": None if data.get("until") is None else Milestone(data["until"]),
         "after": tuple(data["after"]),
         "overflow": tuple(data["overflow"]),
         "early_media": EarlyMedia(data["early_media"]),

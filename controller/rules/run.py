@@ -19,6 +19,7 @@ the same at every point.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 from typing import Any
 
@@ -131,6 +132,10 @@ class Run:
             self._keep_moving(now, commands)
         return commands
 
+    def avoid(self, trunks: Iterable[str]) -> None:
+        """From now on others come before these, where there are any; what is under way goes on."""
+        self.lost = set(trunks)
+
     def path_of(self, number: int) -> Path:
         """The path of an attempt."""
         return self._path(self.attempts[number])
@@ -148,7 +153,7 @@ class Run:
         if attempt.state is AttemptState.ENDED:
             return
         attempt.milestone = max(attempt.milestone, milestone)
-        if attempt.milestone >= self.plan.until:
+        if attempt.milestone >= self._until(attempt):
             self._finish(attempt.id, "", commands)  # a late success of one given up wins as well
         elif attempt.doubted and attempt.state is AttemptState.OPEN:
             attempt.doubted = False
@@ -236,9 +241,10 @@ class Run:
     def _note_after_finish(self, event: RunEvent, commands: list[RunCommand]) -> None:
         if isinstance(event, AttemptProgressed):
             attempt = self.attempts[event.attempt]
-            known = attempt.milestone >= self.plan.until
+            until = self._until(attempt)
+            known = attempt.milestone >= until
             attempt.milestone = max(attempt.milestone, event.milestone)
-            if attempt.milestone >= self.plan.until and not known:
+            if attempt.milestone >= until and not known:
                 commands.append(ReportLate(attempt.id))
         elif isinstance(event, AttemptFailed):
             self.attempts[event.attempt].state = AttemptState.ENDED
@@ -406,6 +412,11 @@ class Run:
             elif attempt.state is AttemptState.OPEN:
                 self._give_up(attempt, cause if winner is None else COMPLETED_ELSEWHERE, commands)
 
+    def _until(self, attempt: Attempt) -> Milestone:
+        """What is success for it."""
+        until = self.plan.stages[attempt.stage].until
+        return self.plan.until if until is None else until
+
     def _path(self, attempt: Attempt) -> Path:
         return self._target(attempt).paths[attempt.path]
 
@@ -416,8 +427,11 @@ class Run:
 
     def dump(self) -> dict[str, Any]:
         """The whole state as plain data that JSON can hold: dicts, lists, strings, numbers, None for never."""
+        return {"plan": dump_plan(self.plan), **self.dump_state()}
+
+    def dump_state(self) -> dict[str, Any]:
+        """The same without the plan, for who keeps plans elsewhere."""
         return {
-            "plan": dump_plan(self.plan),
             "attempts": [dump_attempt(attempt) for attempt in self.attempts.values()],
             "stage": self.stage,
             "opened": [None if when == inf else when for when in self.opened],
@@ -434,7 +448,12 @@ class Run:
     @classmethod
     def load(cls, data: dict[str, Any]) -> Run:
         """The run that `dump` described."""
-        run = cls(load_plan(data["plan"]))
+        return cls.load_state(data, load_plan(data["plan"]))
+
+    @classmethod
+    def load_state(cls, data: dict[str, Any], plan: Plan) -> Run:
+        """The run of this plan that `dump_state` described."""
+        run = cls(plan)
         for row in data["attempts"]:
             attempt = load_attempt(row)
             run.attempts[attempt.id] = attempt

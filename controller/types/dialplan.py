@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 
+from controller.types.messages import Messaging
 from controller.types.trunks import Dns, Hedge, Limits, Tenant, Tolls, Trunk
-from controller.types.words import COUNT_FOR, Access, EarlyMedia, Mode, Order, Verdict
+from controller.types.words import COUNT_FOR, Access, EarlyMedia, Milestone, Mode, Order, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Stage:
     early_media: EarlyMedia = EarlyMedia.PASS
     after: tuple[str, ...] = ()  # tried only once one of these has come to an attempt: `BUSY`, `UNANSWERED`
     max_cost: float | None = None  # per minute: dearer trunks are never used
+    until: Milestone | None = None  # what is success here; None: as in the whole plan
     overflow: tuple[str, ...] = ()  # in a plan: tried only once one of these trunks, or `ANYTHING`, turned out full
 
 
@@ -182,3 +184,4 @@ class Dialplan:
     access: Access | None = None
     users: Mapping[str, User] = field(default_factory=dict)
     media: Media | None = None  # None: streams go their own way
+    messaging: Messaging | None = None  # None: no messages are sent

@@ -1,0 +1,1 @@
+"""The HTTP API: cascades in, reports of providers in, news out."""

@@ -1,0 +1,1 @@
+"""Channels: adapters between messages and those who carry them."""

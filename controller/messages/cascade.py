@@ -1,0 +1,126 @@
+"""A cascade as it is written down between two events: the state that the reducer takes and gives.
+
+Owns the row and its plain data. Must not decide: that is `messages.reducer`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from math import inf
+from typing import Any
+
+from controller.rules.run import Run
+from controller.types import Plan
+from controller.types.cascades import CascadeStatus, SendPhase
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed when the cascade was accepted; never changed."""
+
+    expires: float  # seconds since the epoch: nothing is sent after it
+    max_attempts: int = 6
+    max_cost: float | None = None
+    lease: float = 5.0  # seconds: how long an adapter may take before the send counts as unclear
+    floors: dict[str, float] = field(default_factory=dict)  # by provider: seconds that a delivery takes at least
+    costs: dict[str, float] = field(default_factory=dict)  # by provider: of one message to this number
+    upstreams: dict[str, str] = field(default_factory=dict)  # by provider
+    dedup: dict[str, str] = field(default_factory=dict)  # by provider: `Dedup`
+    channels: dict[str, str] = field(default_factory=dict)  # by provider
+    region: tuple[str, ...] = ()  # of the recipient, for health: country, operator
+    weight: float = 1.0  # of its outcomes as evidence: 1 - fraud score
+    fanout: tuple[int, ...] = ()  # by stage: so many providers at most
+
+
+@dataclass(slots=True)
+class Send:
+    """One attempt, as far as the provider goes."""
+
+    attempt: int
+    provider: str
+    send_key: str
+    started: float
+    phase: SendPhase = SendPhase.SENDING
+    ref: str = ""
+    cost: float = 0.0  # what it costs if it is sent
+    spent: bool = False  # it was sent, or must be assumed to be
+    outcome: str = ""  # how it ended, as a code
+    ended: float = 0.0
+    asked: int = 0  # so often was the provider asked, or given the same key again, after a crash
+
+
+@dataclass(slots=True)
+class Cascade:
+    """One row. ``plan_id`` names the plan, which is stored once for all cascades that have the same."""
+
+    id: str
+    tenant: str
+    plan_id: str
+    run: Run
+    terms: Terms
+    status: CascadeStatus = CascadeStatus.ACTIVE
+    reason: str = ""  # why it is over
+    created: float = 0.0
+    ended: float = 0.0
+    due: float | None = None  # when `DueReached` is wanted: a timer, the end of the window, or the lease of a send
+    sends: list[Send] = field(default_factory=list)  # by attempt, from 1
+    winner: int = 0  # the attempt that completed it; 0 for feedback alone, or none
+    verified: bool = False
+    late: bool = False  # delivered after it was over
+
+    @property
+    def cost(self) -> float:
+        """What was spent so far."""
+        return sum(send.cost for send in self.sends if send.spent)
+
+    def dump(self) -> dict[str, Any]:
+        """The state without the plan, as plain data; id, tenant, plan and the columns that are searched stay out."""
+        return {
+            "run": self.run.dump_state(),
+            "terms": asdict(self.terms),
+            "reason": self.reason,
+            "ended": self.ended,
+            "sends": [asdict(send) for send in self.sends],
+            "winner": self.winner,
+            "verified": self.verified,
+            "late": self.late,
+        }
+
+    @classmethod
+    def load(
+        cls,
+        data: dict[str, Any],
+        plan: Plan,
+        *,
+        id: str,  # noqa: A002  # as the column
+        tenant: str,
+        plan_id: str,
+        status: str,
+        created: float,
+        due: float | None,
+    ) -> Cascade:
+        """What `dump` gave, with its columns."""
+        terms = data["terms"]
+        tuples = {key: tuple(terms[key]) for key in ("region", "fanout")}
+        return cls(
+            id,
+            tenant,
+            plan_id,
+            Run.load_state(data["run"], plan),
+            Terms(**{**terms, **tuples}),
+            CascadeStatus(status),
+            data["reason"],
+            created,
+            data["ended"],
+            due,
+            [Send(**{**send, "phase": SendPhase(send["phase"])}) for send in data["sends"]],
+            data["winner"],
+            data["verified"],
+            data["late"],
+        )
+
+    def next_due(self, lease_until: float = inf) -> float | None:
+        """When something must happen: the run's deadline, the end of the window, or the end of a send's lease."""
+        if self.status is not CascadeStatus.ACTIVE:
+            return None
+        return min(self.run.deadline(), self.terms.expires, lease_until)

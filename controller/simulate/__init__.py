@@ -1,0 +1,1 @@
+"""Simulated providers on real sockets, with faults, for tests, benches and the demo."""

@@ -1,0 +1,163 @@
+"""What a store promises: an event is applied once, in one transaction with its history; commands come after the commit.
+
+Owns the words between the broker, the API and the stores. Must not know how rows are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from controller.channels.base import Inbound, Report
+from controller.messages.cascade import Cascade
+from controller.types import Plan
+from controller.types.cascades import Audit, CascadeCommand, CascadeEvent, Circumstances
+
+
+class StoreError(Exception):
+    """The store cannot do it now (lost, full); nothing of it was done. The message is for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What figures are made of; no number, no address."""
+
+    use_case: str = ""
+    route_class: str = "standard"
+    country: str = ""
+    operator: str = ""
+    operator_source: str = ""  # "report", "lookup", "range", "guess"
+    kind: str = ""
+    prefix: str = ""  # the first digits of the number, too few to tell who it is
+    cascade: str = ""
+    version: str = ""  # of the dialplan
+
+
+@dataclass(frozen=True, slots=True)
+class NewCascade:
+    """A request that is to be written down. Sealed fields are ciphertext already (controller.privacy)."""
+
+    cascade: Cascade
+    plan: Plan
+    idem_key: str  # "" for none
+    body_hash: str
+    answer: str  # what the API answers, JSON: the same again for the same key
+    facts: Facts
+    recipient: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # "phone", "email": sealed
+    indexes: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # the same, as blind indexes
+    payload: bytes = field(default=b"", repr=False)  # sealed: text, template, params, feedback hash
+    audit: Sequence[Audit] = ()  # decisions of the plan
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """It is new, and durable."""
+
+    commands: list[CascadeCommand]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The key was seen with the same body: the first answer."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The key was seen with another body."""
+
+
+Admission = Kept | Again | Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an event came to, once it is durable."""
+
+    cascade: Cascade
+    facts: Facts
+    commands: list[CascadeCommand]
+    changed: bool  # False: it came too late, or twice, and is in the history alone (or nowhere)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One row of the audit."""
+
+    seq: int
+    at: float
+    audit: Audit
+
+
+class Store(Protocol):
+    """A place for cascades. All times are seconds since the epoch. Methods raise `StoreError`."""
+
+    async def open(self) -> None:
+        """Make or open it; older schemas are brought up."""
+
+    async def close(self) -> None:
+        """Write what is under way, let go."""
+
+    async def accept(self, new: NewCascade, now: float) -> Admission:
+        """Write a request down and take `CascadeBegun`, in one transaction. Durable on return."""
+
+    async def apply(
+        self, cascade_id: str, event: CascadeEvent, now: float, circumstances: Circumstances
+    ) -> Applied | None:
+        """Reduce one event in a transaction; None for an id that is not there. Durable on return."""
+
+    async def take_report(self, report: Report, now: float, circumstances: Circumstances) -> Applied | None:
+        """Find the send that a report is about and apply it; a report that comes before the name of its message is
+        kept, and applied once `SendAccepted` brings it. The same report twice changes nothing."""
+
+    async def due(self, now: float, limit: int) -> list[tuple[str, bool]]:
+        """Ids whose `due` has come, oldest first, taken for this daemon; True: a send of a daemon that is gone."""
+
+    async def next_due(self) -> float | None:
+        """The earliest `due`."""
+
+    async def get(self, cascade_id: str) -> tuple[Cascade, Facts] | None:
+        """One cascade."""
+
+    async def history(self, cascade_id: str, after: int = 0) -> list[History]:
+        """Its audit from a sequence number on."""
+
+    async def find(
+        self, tenant: str, *, status: str = "", before: str = "", limit: int = 50
+    ) -> list[tuple[Cascade, Facts]]:
+        """The newest first; ``before`` is an id."""
+
+    async def recipient(self, cascade_id: str) -> tuple[Mapping[str, bytes], bytes] | None:
+        """Sealed addresses and payload; None once purged."""
+
+    async def keep_inbound(self, message: Inbound, sealed: Mapping[str, bytes], index: bytes, now: float) -> bool:
+        """Write a message from a person down; False if it is known already."""
+
+    async def is_opted_out(self, tenant: str, index: bytes, channel: str = "") -> bool:
+        """Whether a person wants nothing more of this tenant (by all channels, or this one)."""
+
+    async def set_opt_out(self, tenant: str, index: bytes, channel: str, now: float, *, out: bool) -> None:
+        """Remember it, or forget it."""
+
+    async def put_callback(self, tenant: str, cascade_id: str, body: str, now: float) -> None:
+        """Queue something for the tenant to hear."""
+
+    async def due_callbacks(self, now: float, limit: int) -> list[tuple[int, str, str, str, int]]:
+        """(number, tenant, cascade, body, tries so far) of callbacks that are to be sent now, taken for this daemon."""
+
+    async def done_callback(self, number: int, *, again_at: float | None) -> None:
+        """It was heard, or is to be tried again then."""
+
+    async def purge(self, now: float, grace: float, keep: Mapping[str, float]) -> dict[str, int]:
+        """Drop texts and identities whose window and grace are over, and rows after what their tenant keeps."""
+
+    async def erase(self, index: bytes, now: float) -> int:
+        """Take a person out: identities, texts and inbound messages; how many cascades knew the person."""
+
+    async def outcomes(self, since: float, until: float) -> list[dict[str, Any]]:
+        """Rows for figures: one for each send, and one for each cascade that is over (see `messages.figures`)."""
+
+    async def outcomes_after(self, seq: int, limit: int) -> list[tuple[int, str, Audit]]:
+        """(sequence, cascade, audit) of what all daemons wrote, for health that they share."""
