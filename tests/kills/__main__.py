@@ -1,6 +1,6 @@
 """`python -m tests.kills [--minutes 20] [--kills 100] [--seed 1] [--rate 50]`: no call is lost, on real sockets.
 
-Prints a table by kind of death; exit code 1 if a call was lost or answered twice, or any book contradicts another.
+Prints a table by kind of death; exit code 1 if a call was lost or answered twice, any book contradicts another, or calls or deaths are missing.
 ``--keep DIR`` keeps the evidence: dialplan, the daemon's log, the journals of the phones.
 """
 
@@ -40,7 +40,8 @@ def main() -> int:
         )
     report = audit(outcome)
     print(show(report))
-    return 1 if report.wrong else 0
+    whole = len(report.kills) == options.kills and len(report.verdicts) == round(60 * options.minutes * options.rate)
+    return 1 if report.wrong or not whole else 0
 
 
 if __name__ == "__main__":

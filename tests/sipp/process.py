@@ -33,23 +33,24 @@ class Ports:
     """Free ports of 127.0.0.1 in blocks of four, never the same twice; threads may share it."""
 
     # Below Linux's ephemeral range (32768 up), and below what tests/conftest.py hands out.
-    _FIRST, _LAST, _BLOCK = 12_000, 19_999, 4
+    _BLOCK = 4
 
-    def __init__(self, start: int = 0) -> None:
+    def __init__(self, start: int = 0, first: int = 12_000, last: int = 19_999) -> None:
         """`start` spreads out test runs that go on side by side."""
+        self._first, self._last = first, last
         self._next = start
         self._lock = Lock()
 
     def pick(self) -> int:
         """A port to which nothing is bound, neither UDP nor TCP; the three after it are the caller's too."""
-        blocks = (self._LAST - self._FIRST + 1) // self._BLOCK
+        blocks = (self._last - self._first + 1) // self._BLOCK
         with self._lock:
             for _ in range(blocks):
-                port = self._FIRST + self._next % blocks * self._BLOCK
+                port = self._first + self._next % blocks * self._BLOCK
                 self._next += 1
                 if all(_is_free(port + beside) for beside in range(self._BLOCK)):
                     return port
-        raise SippError(f"no free port on {HOST} between {self._FIRST} and {self._LAST}")
+        raise SippError(f"no free port on {HOST} between {self._first} and {self._last}")
 
 
 def _is_free(port: int) -> bool:
