@@ -1,0 +1,75 @@
+"""What a message says: the content that a request brought, and its text on one channel.
+
+Owns the plain form that is sealed with a cascade (`Content.dump`), the choice of a language and the filling in of
+parameters. Must not know who it is for. Nothing here may be logged: `repr` shows no text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from controller.types.messages import Channel, Templates
+
+_PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+#: Which address of a recipient a channel goes to; all others go to the number.
+ADDRESS = {Channel.EMAIL: "email"}
+PHONE = "phone"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is to be said. Either ``text`` is given, or ``template`` names one of the dialplan."""
+
+    text: str = field(default="", repr=False)
+    subject: str = field(default="", repr=False)
+    template: str = ""
+    language: str = ""  # BCP 47, "de-AT"; "": any
+    params: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def dump(self) -> dict[str, Any]:
+        """Plain data, to be sealed; `load` takes it."""
+        return {
+            "text": self.text,
+            "subject": self.subject,
+            "template": self.template,
+            "language": self.language,
+            "params": dict(self.params),
+        }
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> Content:
+        """What `dump` gave; other keys that were sealed beside it are passed over."""
+        return cls(data["text"], data["subject"], data["template"], data["language"], data["params"])
+
+    @classmethod
+    def read(cls, sealed: bytes) -> Content:
+        """The same from the bytes of its JSON."""
+        return cls.load(json.loads(sealed))
+
+
+def choose_language(texts: Mapping[str, str], wanted: str) -> str:
+    """The language of a template that fits best: as asked, without its region, the one for any, else the first."""
+    for language in (wanted, wanted.split("-", 1)[0], ""):
+        if language in texts:
+            return language
+    return next(iter(texts), "")
+
+
+def fill_in(text: str, params: Mapping[str, str]) -> str:
+    """Put parameters in place of their names in braces; what is not given stays as it is written."""
+    return _PLACE.sub(lambda found: params.get(found[1], found[0]), text)
+
+
+def wording(content: Content, templates: Mapping[str, Templates]) -> tuple[str, str]:
+    """Text and subject as a person reads them. A template that is gone from the dialplan leaves the text as given."""
+    template = templates.get(content.template)
+    if template is None:
+        return fill_in(content.text, content.params), fill_in(content.subject, content.params)
+    text = content.text or template.texts.get(choose_language(template.texts, content.language), "")
+    subject = content.subject or template.subjects.get(choose_language(template.subjects, content.language), "")
+    return fill_in(text, content.params), fill_in(subject, content.params)
