@@ -23,6 +23,9 @@ _LIKE_HOST_PORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,60}(?::[0-9]{1,5})?")
 _LIKE_IPV4 = re.compile(r"[0-9.]+")
 _HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
 _USER = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,;?/-]|%[0-9A-Fa-f]{2})+")  # RFC 3261 §25.1: user
+_LOCAL = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64})*"
+)  # RFC 5322 §3.2.3
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")  # at most 15 digits: ITU-T E.164 §6
 _INTERNAL = re.compile(r"[0-9]{1,15}")
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}|[0-9]{1,15}")
@@ -125,6 +128,27 @@ def parse_advertised(text: str) -> HostPort:
     if where.port is not None and not 1 <= where.port <= 65535:
         raise Mistake("BAD_PORT", f"port {where.port} does not exist", "write a port from 1 to 65535, or none")
     return HostPort(host, where.port or 0)
+
+
+def parse_host(text: str) -> str:
+    """Read a host alone: a DNS name or an IP literal, IPv6 with or without its brackets; raises `Mistake`."""
+    shape = "write the host alone, for example smsc.example.com"
+    if ip_version(text) == 6:
+        return text
+    where = _parse_host_port(text, shape)
+    if where.port is not None:
+        raise Mistake("BAD_HOST", "a host has no port", f"write host: {where.host}, port: {where.port}")
+    return _check_host(where.host, shape)
+
+
+def parse_mailbox(text: str) -> str:
+    """Read an address of mail, LOCAL@DOMAIN; raises `Mistake`."""
+    local, at, domain = text.rpartition("@")
+    shape = "write LOCAL@DOMAIN, for example codes@example.com"
+    if not at or not _LOCAL.fullmatch(local):
+        raise Mistake("BAD_USER", f"{quoted(text)} is not an address of mail", shape)
+    _check_host(domain, shape)
+    return text
 
 
 def parse_domain(text: str) -> str:

@@ -50,7 +50,7 @@ class Certificates(Places):
                 message = f"{describe(self.root, loc)} has no certificate to show"
                 self.report.error(node.keys["tls"], "MISSING_KEY", message, _PAIR_HINT)
             return None
-        ca = self._trust((*loc, "ca"), model.ca) if model.ca is not None else self._trust(("tls", "ca"), common.ca)
+        ca = self.trust((*loc, "ca"), model.ca) if model.ca is not None else self.trust(("tls", "ca"), common.ca)
         clients = (model.verify or common.verify) == "clients"
         shown = self._shown.get(pair[0])
         names, until = (tuple(sorted(shown.names)), shown.not_after) if shown is not None else ((), 0.0)
@@ -70,7 +70,7 @@ class Certificates(Places):
         if model is None:
             return None
         pair = self._pair(("tls",), model) if model.certificate or model.key else ("", "")
-        ca = self._trust(("tls", "ca"), model.ca)
+        ca = self.trust(("tls", "ca"), model.ca)
         return ListenTls(*(pair or ("", "")), ca, clients=model.verify == "clients")
 
     def trunk(self, name: str, model: TrunkModel) -> TrunkTls | None:
@@ -84,7 +84,7 @@ class Certificates(Places):
             return None
         if written is None:
             return TrunkTls(ca=self._common_ca())
-        own = self._trust(("trunks", name, "tls", "ca"), written.ca)
+        own = self.trust(("trunks", name, "tls", "ca"), written.ca)
         if not written.verify:
             message = f"nobody knows who trunk {quoted(name)} is: its certificate is not checked"
             hint = "write its authorities as ca, or the name in its certificate as name, and remove verify"
@@ -92,7 +92,7 @@ class Certificates(Places):
         return TrunkTls(written.name or "", own or self._common_ca(), verify=written.verify)
 
     def _common_ca(self) -> str:
-        return self._trust(("tls", "ca"), self.file.tls.ca) if self.file.tls is not None else ""
+        return self.trust(("tls", "ca"), self.file.tls.ca) if self.file.tls is not None else ""
 
     # ----------------------------------------------------------------- files
 
@@ -113,7 +113,7 @@ class Certificates(Places):
             self._check_pair(self.at(*loc, "certificate"), certificate, self.at(*loc, "key"), key)
         return str(certificate.absolute()), str(key.absolute())
 
-    def _trust(self, loc: Loc, written: str | None) -> str:
+    def trust(self, loc: Loc, written: str | None) -> str:
         """The path of a file of authorities, "" for those of the system."""
         if written is None:
             return ""
