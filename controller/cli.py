@@ -275,20 +275,25 @@ def status(
 
 @cli.command("rotate-keys")
 def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
-    """Seal new calls with a new key; older seals still open.
+    """Seal new calls, and what is kept of messages, with a new key; older seals still open.
 
     Restart the daemon afterwards.
     """
-    from controller.keys import KEPT, KeyFileError, rotate_keys
+    from controller.keys import FILE, KEPT, KeyFileError, rotate_keys
+    from controller.privacy import KeyringError, rotate_keyring
 
     try:
-        keys = rotate_keys(state_dir)
-    except KeyFileError as error:
+        keyring = rotate_keyring(state_dir)
+        keys = None if keyring is not None and not (state_dir / FILE).exists() else rotate_keys(state_dir)
+    except (KeyFileError, KeyringError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNREACHABLE) from None
-    typer.echo(
-        f"key {keys.current} seals from the next start on; {len(keys.seals)} of at most {KEPT} keys still open seals"
-    )
+    if keys is not None:
+        typer.echo(
+            f"key {keys.current} seals from the next start on; {len(keys.seals)} of at most {KEPT} keys still open seals"
+        )
+    if keyring is not None:
+        typer.echo(f"messages: data key {keyring.current} seals from the next start on; {len(keyring.data)} keys open")
 
 
 @cli.command()
