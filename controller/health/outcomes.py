@@ -93,7 +93,9 @@ SIP: Table = {
 MESSAGE: Table = {
     "delivered": _S,
     "read": _S,
-    "verified": _S,
+    "verified": _S,  # nobody had reported it, and yet the code was typed in
+    "confirmed": OutcomeClass.CONFIRMED,  # reported, and typed in
+    "unconfirmed": OutcomeClass.UNCONFIRMED,  # reported, and of no use
     "undelivered": _F,  # the network's fault, as far as the report tells
     "expired": _F,
     "rejected": _F,  # by the route
@@ -102,6 +104,7 @@ MESSAGE: Table = {
     TRANSPORT_ERROR: _F,
     "ESME_RSYSERR": _F,
     "ESME_RSUBMITFAIL": _F,
+    "UNCLEAR": _F,
     "429": _C,
     "ESME_RTHROTTLED": _C,
     "ESME_RMSGQFUL": _C,

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any
 
+from controller.rules.attempt import AttemptState
 from controller.rules.run import Run
 from controller.types import Plan
 from controller.types.cascades import CascadeStatus, SendPhase
@@ -34,7 +35,7 @@ class Terms:
 
 @dataclass(slots=True)
 class Send:
-    """One attempt, as far as the provider goes."""
+    """One attempt that was handed to a provider. What the reducer withheld leaves a gap in the numbers."""
 
     attempt: int
     provider: str
@@ -46,7 +47,9 @@ class Send:
     spent: bool = False  # it was sent, or must be assumed to be
     outcome: str = ""  # how it ended, as a code
     ended: float = 0.0
-    asked: int = 0  # so often was the provider asked, or given the same key again, after a crash
+    asked: int = 0  # so often was the provider asked, or given the same key again
+    looking: bool = False  # it is being asked whether it has it
+    judged: str = ""  # the code that health was told last; "" for none
 
 
 @dataclass(slots=True)
@@ -63,15 +66,29 @@ class Cascade:
     created: float = 0.0
     ended: float = 0.0
     due: float | None = None  # when `DueReached` is wanted: a timer, the end of the window, or the lease of a send
-    sends: list[Send] = field(default_factory=list)  # by attempt, from 1
+    sends: list[Send] = field(default_factory=list)  # in the order of their attempts
     winner: int = 0  # the attempt that completed it; 0 for feedback alone, or none
     verified: bool = False
     late: bool = False  # delivered after it was over
+    failed: bool = False  # whoever asked said that the code was of no use
 
     @property
     def cost(self) -> float:
         """What was spent so far."""
         return sum(send.cost for send in self.sends if send.spent)
+
+    def send_of(self, attempt: int) -> Send | None:
+        """What was sent by an attempt; None for a number that nothing was sent by."""
+        return next((send for send in self.sends if send.attempt == attempt), None)
+
+    def current(self) -> Send | None:
+        """The send whose turn it is."""
+        open_ones = (a.id for a in reversed(self.run.attempts.values()) if a.state is AttemptState.OPEN)
+        return self.send_of(next(open_ones, 0))
+
+    def step_of(self, attempt: int) -> int:
+        """The step that an attempt belongs to, from 1."""
+        return self.run.attempts[attempt].stage + 1
 
     def dump(self) -> dict[str, Any]:
         """The state without the plan, as plain data; id, tenant, plan and the columns that are searched stay out."""
@@ -84,6 +101,7 @@ class Cascade:
             "winner": self.winner,
             "verified": self.verified,
             "late": self.late,
+            "failed": self.failed,
         }
 
     @classmethod
@@ -117,6 +135,7 @@ class Cascade:
             data["winner"],
             data["verified"],
             data["late"],
+            data["failed"],
         )
 
     def next_due(self, lease_until: float = inf) -> float | None:

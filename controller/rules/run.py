@@ -23,9 +23,10 @@ from collections.abc import Iterable
 from math import inf
 from typing import Any
 
-from controller.rules.attempt import Attempt, AttemptState, dump_attempt, load_attempt
+from controller.rules.attempt import Attempt, AttemptState
 from controller.rules.plain import dump_plan, load_plan
-from controller.rules.turn import choose_path
+from controller.rules.saved import dump_state, load_state
+from controller.rules.turn import bring_forward, choose_path
 from controller.rules.verdicts import MERGED, judge
 from controller.types import (
     ANYTHING,
@@ -75,6 +76,7 @@ class Run:
 
     __slots__ = (
         "attempts",
+        "behind",
         "cause",
         "cursors",
         "finished",
@@ -83,6 +85,7 @@ class Run:
         "joins",
         "lost",
         "opened",
+        "orders",
         "plan",
         "stage",
         "winner",
@@ -96,6 +99,8 @@ class Run:
         self.cursors = [[0] * len(stage.targets) for stage in plan.stages]  # next path of each target; 0: untouched
         self.joins: list[float] = []  # when the next target joins each stage so far; infinity but for hybrid ones
         self.lost: set[str] = set()  # trunks that went down meanwhile
+        self.behind: frozenset[str] = frozenset()  # trunks that others come before now; said anew before each event
+        self.orders: dict[tuple[int, int], list[int]] = {}  # of the paths of a target, where it is not the plan's
         self.happened: set[str] = set()  # what stages may wait for: `BUSY`, `UNANSWERED`, `ANYTHING` full, full trunks
         self.hunting = True  # False after a stop verdict: nothing new is started
         self.finished = False
@@ -133,8 +138,8 @@ class Run:
         return commands
 
     def avoid(self, trunks: Iterable[str]) -> None:
-        """From now on others come before these, where there are any; what is under way goes on."""
-        self.lost = set(trunks)
+        """Others come before these, where there are any; what is under way goes on, and nobody is left out for good."""
+        self.behind = frozenset(trunks)
 
     def path_of(self, number: int) -> Path:
         """The path of an attempt."""
@@ -150,9 +155,9 @@ class Run:
     # -- events
 
     def _on_progress(self, attempt: Attempt, milestone: Milestone, now: float, commands: list[RunCommand]) -> None:
+        attempt.milestone = max(attempt.milestone, milestone)
         if attempt.state is AttemptState.ENDED:
             return
-        attempt.milestone = max(attempt.milestone, milestone)
         if attempt.milestone >= self._until(attempt):
             self._finish(attempt.id, "", commands)  # a late success of one given up wins as well
         elif attempt.doubted and attempt.state is AttemptState.OPEN:
@@ -368,10 +373,15 @@ class Run:
         stage = self.plan.stages[stage_index]
         target = stage.targets[target_index]
         cursor = self.cursors[stage_index][target_index]
-        stuck = {self._path(a).group for a in self.attempts.values() if a.cause == NO_PROGRESS}
-        path_index = choose_path(target.paths, cursor, self.lost, stuck)
+        place = stage_index, target_index
+        if self.behind or place in self.orders:
+            self.orders[place] = bring_forward(target.paths, self.orders.get(place), cursor, self.behind)
+            path_index, turn = self.orders[place][cursor], cursor
+        else:
+            stuck = {self._path(a).group for a in self.attempts.values() if a.cause == NO_PROGRESS}
+            path_index = turn = choose_path(target.paths, cursor, self.lost, stuck)
         path = target.paths[path_index]
-        self.cursors[stage_index][target_index] = path_index + 1
+        self.cursors[stage_index][target_index] = turn + 1
         attempt = Attempt(
             id=len(self.attempts) + 1,
             stage=stage_index,
@@ -431,19 +441,7 @@ class Run:
 
     def dump_state(self) -> dict[str, Any]:
         """The same without the plan, for who keeps plans elsewhere."""
-        return {
-            "attempts": [dump_attempt(attempt) for attempt in self.attempts.values()],
-            "stage": self.stage,
-            "opened": [None if when == inf else when for when in self.opened],
-            "cursors": [list(row) for row in self.cursors],
-            "joins": [None if when == inf else when for when in self.joins],
-            "lost": sorted(self.lost),
-            "happened": sorted(self.happened),
-            "hunting": self.hunting,
-            "finished": self.finished,
-            "winner": self.winner,
-            "cause": self.cause,
-        }
+        return dump_state(self)
 
     @classmethod
     def load(cls, data: dict[str, Any]) -> Run:
@@ -454,13 +452,5 @@ class Run:
     def load_state(cls, data: dict[str, Any], plan: Plan) -> Run:
         """The run of this plan that `dump_state` described."""
         run = cls(plan)
-        for row in data["attempts"]:
-            attempt = load_attempt(row)
-            run.attempts[attempt.id] = attempt
-        run.stage, run.cursors = data["stage"], [list(row) for row in data["cursors"]]
-        run.opened = [inf if when is None else when for when in data["opened"]]
-        run.joins = [inf if when is None else when for when in data["joins"]]
-        run.lost, run.happened = set(data["lost"]), set(data["happened"])
-        run.hunting, run.finished = data["hunting"], data["finished"]
-        run.winner, run.cause = data["winner"], data["cause"]
+        load_state(run, data)
         return run

@@ -17,3 +17,15 @@ def choose_path(paths: Sequence[Path], cursor: int, lost: Collection[str], stuck
     alive = [place for place in range(cursor, len(paths)) if paths[place].trunk not in lost]
     others = (place for place in alive if not paths[place].group or paths[place].group not in stuck)
     return next(others, alive[0] if alive else cursor)
+
+
+def bring_forward(
+    paths: Sequence[Path], order: Sequence[int] | None, cursor: int, behind: Collection[str]
+) -> list[int]:
+    """The order of the paths from now on: at the cursor comes the first one whose trunk is not among ``behind``, if any.
+
+    Those that it comes before keep their turn after it, so that nothing is left out for good."""
+    places = list(range(len(paths)) if order is None else order)
+    first = next((at for at in range(cursor, len(places)) if paths[places[at]].trunk not in behind), cursor)
+    places.insert(cursor, places.pop(first))
+    return places

@@ -55,5 +55,10 @@ _BY_CLASS: Mapping[str, Verdict] = {
 
 
 def judge(cause: str, overrides: Mapping[str, Verdict]) -> Verdict:
-    """The verdict on a cause: the dialplan's word, else the default, else that of its class, else the next path."""
-    return overrides.get(cause) or DEFAULTS.get(cause) or _BY_CLASS.get(cause[:1], Verdict.NEXT_PATH)
+    """The verdict on a cause: the dialplan's word, else the default, else that of its class, else the next path.
+
+    The plan of a message brings a table of its own, with rows for classes ("4xx") and for all else ("*").
+    """
+    if overrides and (verdict := overrides.get(cause) or overrides.get(f"{cause[:1]}xx") or overrides.get("*")):
+        return verdict
+    return DEFAULTS.get(cause) or _BY_CLASS.get(cause[:1], Verdict.NEXT_PATH)

@@ -43,6 +43,7 @@ class Outcome(StrEnum):
 NO_TIME = "NO_TIME"  # the window is over, or too short for the next
 MAX_ATTEMPTS = "MAX_ATTEMPTS"
 MAX_COST = "MAX_COST"
+ENOUGH = "ENOUGH"  # the step has had as many providers as it may
 NOT_WORTH = "NOT_WORTH"  # what is left promises less than it costs
 LIMITED = "LIMITED"  # a limit is reached
 OPTED_OUT = "OPTED_OUT"

@@ -1,0 +1,60 @@
+"""What the sends of a cascade tell health, each thing once.
+
+Owns which code is told about which send, and which upstreams failed. Must not judge targets: that is `health.score`.
+"""
+
+from __future__ import annotations
+
+from controller.health.outcomes import MESSAGE, OutcomeClass, classify
+from controller.messages.cascade import Cascade, Send
+from controller.types.cascades import ObserveOutcome
+
+DELIVERED, READ, VERIFIED, CONFIRMED, UNCONFIRMED = "delivered", "read", "verified", "confirmed", "unconfirmed"
+
+
+def observe(cascade: Cascade, send: Send, code: str, now: float, retry_after: float = 0.0) -> list[ObserveOutcome]:
+    """The evidence of a code, if it is any and says more than what was told of this send before."""
+    kind = classify(MESSAGE, code, retry_after)
+    known = classify(MESSAGE, send.judged) if send.judged else None
+    if kind is None or kind is known or known is OutcomeClass.SUCCESS:
+        return []
+    send.judged = code
+    return [
+        ObserveOutcome(send.provider, code, _failed_before(cascade, send), max(now - send.started, 0.0), retry_after)
+    ]
+
+
+def prove(cascade: Cascade, send: Send, now: float, *, held: bool) -> list[ObserveOutcome]:
+    """Whoever asked says that what this send brought was of use, or not."""
+    told = observe(cascade, send, VERIFIED, now) if held else []
+    return [*told, ObserveOutcome(send.provider, CONFIRMED if held else UNCONFIRMED, age=max(now - send.started, 0.0))]
+
+
+def bringer(cascade: Cascade) -> Send | None:
+    """Which send a code that was typed in came by: the winner, else the only one that arrived, else the only one there
+    is. None if nobody can say."""
+    if cascade.winner:
+        return cascade.send_of(cascade.winner)
+    arrived = [send for send in cascade.sends if has_arrived(send)]
+    candidates = arrived or [send for send in cascade.sends if send.spent]
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def has_arrived(send: Send) -> bool:
+    """Whether it was reported as delivered, or proved to be."""
+    return bool(send.judged) and classify(MESSAGE, send.judged) is OutcomeClass.SUCCESS
+
+
+def failed_upstreams(cascade: Cascade) -> set[str]:
+    """Who really carried what did not arrive, where that is the carrier's doing or nobody can say."""
+    upstreams = cascade.terms.upstreams
+    return {upstreams.get(send.provider, "") for send in cascade.sends if _has_failed(send)} - {""}
+
+
+def _has_failed(send: Send) -> bool:
+    return bool(send.outcome) and classify(MESSAGE, send.outcome) is OutcomeClass.FAILURE
+
+
+def _failed_before(cascade: Cascade, send: Send) -> tuple[str, ...]:
+    others = (s.provider for s in cascade.sends if s.attempt < send.attempt and _has_failed(s))
+    return tuple(dict.fromkeys(other for other in others if other != send.provider))
