@@ -91,6 +91,18 @@ class History:
     audit: Audit
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message from a person, as it is kept."""
+
+    number: int  # in the order in which they came
+    provider: str
+    ref: str
+    to: str  # the number of ours
+    at: float
+    sealed: Mapping[str, bytes] = field(repr=False)  # "sender", "text"; empty once erased or purged
+
+
 class Store(Protocol):
     """A place for cascades. All times are seconds since the epoch. Methods raise `StoreError`."""
 
@@ -132,8 +144,17 @@ class Store(Protocol):
     async def recipient(self, cascade_id: str) -> tuple[Mapping[str, bytes], bytes] | None:
         """Sealed addresses and payload; None once purged."""
 
-    async def keep_inbound(self, message: Inbound, sealed: Mapping[str, bytes], index: bytes, now: float) -> bool:
-        """Write a message from a person down; False if it is known already."""
+    async def seen(self, tenant: str, idem_key: str) -> tuple[str, str] | None:
+        """Body hash and answer of an idempotency key; None if it is new. Asked before a request is turned away only."""
+
+    async def keep_inbound(
+        self, message: Inbound, sealed: Mapping[str, bytes], index: bytes, now: float, tenant: str = ""
+    ) -> bool:
+        """Write a message from a person down; False if it is known already. ``tenant``: whose number it went to.
+        ``sealed`` has "sender" and "text"; their place is (tenant, "inbound", column, "PROVIDER:REF")."""
+
+    async def inbound(self, tenant: str, *, before: int = 0, limit: int = 50) -> list[Received]:
+        """Messages from persons to numbers of a tenant, the newest first; ``before``: a number of one (0: from the top)."""
 
     async def is_opted_out(self, tenant: str, index: bytes, channel: str = "") -> bool:
         """Whether a person wants nothing more of this tenant (by all channels, or this one)."""

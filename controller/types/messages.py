@@ -65,6 +65,7 @@ class Sender:
     countries: tuple[str, ...] = ()  # where it may be used (ISO 3166); none: everywhere
     can: tuple[str, ...] = ("send",)  # "send", "receive"
     per_second: float = 0.0  # its capacity; 0: nothing is known
+    tenant: str = ""  # who sees what people send to it; "": whoever has the scope "operate"
     where: str = ""
 
 
