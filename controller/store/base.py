@@ -5,14 +5,14 @@ Owns the words between the broker, the API and the stores. Must not know how row
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from controller.channels.base import Inbound, Report
 from controller.messages.cascade import Cascade
 from controller.types import Plan
-from controller.types.cascades import Audit, CascadeCommand, CascadeEvent, Circumstances
+from controller.types.cascades import Audit, CascadeCommand, CascadeEvent, Circumstances, TellClient
 
 
 class StoreError(Exception):
@@ -103,6 +103,11 @@ class Received:
     sealed: Mapping[str, bytes] = field(repr=False)  # "sender", "text"; empty once erased or purged
 
 
+#: The body of a callback for the tenant of a cascade, or "" for nothing (`messages.telling`). A store is made with one:
+#: each `TellClient` that it answers for is queued in the transaction it came of, so that a crash loses none.
+Hear = Callable[[Cascade, TellClient, float], str]
+
+
 class Store(Protocol):
     """A place for cascades. All times are seconds since the epoch. Methods raise `StoreError`."""
 
@@ -163,7 +168,7 @@ class Store(Protocol):
         """Remember it, or forget it."""
 
     async def put_callback(self, tenant: str, cascade_id: str, body: str, now: float) -> None:
-        """Queue something for the tenant to hear."""
+        """Queue something for the tenant to hear; what cascades tell is queued already (`Hear`)."""
 
     async def due_callbacks(self, now: float, limit: int) -> list[tuple[int, str, str, str, int]]:
         """(number, tenant, cascade, body, tries so far) of callbacks that are to be sent now, taken for this daemon."""

@@ -1,0 +1,359 @@
+"""The broker: carries out what cascades command, and gives back what comes of it.
+
+An intent is durable before its effect: a `SendMessage` comes out of the store only after it was committed. What a provider
+answers goes back as an event; where the store cannot take it now it is offered again and again, and if this process ends
+before it could be written down, the row still says "sending", and whoever takes it over does what the provider's way
+against sending twice allows.
+
+Owns the way between store and adapters, the sweeper (one timer, for the earliest due of all cascades) and what must be
+known to judge circumstances. Must not decide what becomes of a cascade: that is the reducer, inside the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from controller import clock
+from controller.broker.circumstances import Outlook
+from controller.broker.lane import Job, Lane, Spawn
+from controller.broker.outcomes import Evidence
+from controller.broker.sending import Composer
+from controller.channels.base import Accepted, Adapter, Inbound, Liveness, News, Refused, Report, Submission, Unclear
+from controller.messages.cascade import Cascade
+from controller.store.base import Applied, Facts, Store, StoreError
+from controller.types.cascades import (
+    LIMITED,
+    NO_PROVIDER,
+    NO_TIME,
+    TIMEOUT,
+    CascadeCommand,
+    CascadeEvent,
+    CascadeStatus,
+    Circumstances,
+    DueReached,
+    LookUpSend,
+    ObserveOutcome,
+    SendAccepted,
+    SendMessage,
+    SendRefused,
+    SendUnclear,
+    TellClient,
+)
+from controller.types.messages import Provider
+
+T = TypeVar("T")
+
+#: So many cascades whose due has come are taken at once.
+BATCH = 500
+
+#: Other daemons' cascades, and clocks that are set, show themselves within so many seconds.
+POLL = 0.5
+
+#: A store that is lost is asked again after so many seconds, twice as many each time up to the last.
+FIRST_RETRY, LAST_RETRY = 0.05, 1.0
+
+#: Of the lease so much is left to an adapter: what comes later is unclear before anybody else may have the cascade.
+SHARE_OF_LEASE = 0.9
+
+#: So many cascades are remembered, for what their events depend on; others are looked up.
+REMEMBERED = 20_000
+
+#: "Something happened to this cascade": for whoever watches it.
+Watcher = Callable[[Cascade, Sequence[TellClient]], None]
+TakeInbound = Callable[[Inbound, float], Awaitable[None]]
+
+
+class _Known(NamedTuple):
+    """What circumstances of a cascade depend on."""
+
+    providers: tuple[str, ...]
+    region: tuple[str, ...]
+
+
+class Broker:
+    """One daemon's hands."""
+
+    def __init__(
+        self,
+        store: Store,
+        composer: Composer,
+        evidence: Evidence,
+        spawn: Spawn,
+        *,
+        lease: float,
+        watch: Watcher,
+        take_inbound: TakeInbound,
+        on_fault: Callable[[BaseException], None],
+        on_store: Callable[[str], None],
+    ) -> None:
+        """``lease`` in seconds; ``on_store`` hears why the store is lost, once, and "" when it is back."""
+        self._store = store
+        self._composer = composer
+        self._evidence = evidence
+        self._spawn = spawn
+        self._watch = watch
+        self._take_inbound = take_inbound
+        self._on_fault = on_fault
+        self._on_store = on_store
+        self._store_lost = False
+        self._adapters: dict[str, Adapter] = {}
+        self._lanes: dict[str, Lane] = {}
+        self.outlook = Outlook(evidence.scores, self._lanes, lease / 2)
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._refs: OrderedDict[tuple[str, str], str] = OrderedDict()  # (provider, its name for it) -> cascade
+        self._sleeps_until = 0.0
+        self._woken = asyncio.Event()
+        self.counters = {"sent": 0, "accepted": 0, "refused": 0, "unclear": 0, "reports": 0, "recovered": 0}
+
+    # -- who carries messages
+
+    def use(self, provider: Provider, adapter: Adapter) -> None:
+        """This adapter carries the messages of a provider from now on."""
+        self._adapters[provider.name] = adapter
+        self._lanes[provider.name] = Lane(provider.name, self._work, self._spawn, per_second=provider.per_second)
+
+    def drop(self, name: str) -> None:
+        """Nothing more goes to this provider."""
+        self._adapters.pop(name, None)
+        self._lanes.pop(name, None)
+
+    def adapter(self, name: str) -> Adapter | None:
+        """Who carries for a provider."""
+        return self._adapters.get(name)
+
+    def waiting(self) -> Mapping[str, int]:
+        """By provider, how many sends wait or are under way."""
+        return {name: len(lane) for name, lane in self._lanes.items()}
+
+    # -- events
+
+    async def apply(self, cascade_id: str, event: CascadeEvent) -> Applied | None:
+        """Give a cascade an event, and carry out what comes of it. None for one that is not there.
+
+        Raises `StoreError`.
+        """
+        now = clock.epoch()
+        known = self._known.get(cascade_id) or await self._look(cascade_id)
+        if known is None:
+            return None
+        circumstances = self.outlook.circumstances(known.providers, known.region, now)
+        applied = await self._store.apply(cascade_id, event, now, circumstances)
+        if applied is not None:
+            self.carry_out(applied.cascade, applied.facts, applied.commands)
+        return applied
+
+    async def take(self, news: Sequence[News]) -> None:
+        """Take what an adapter or a webhook brings; durable on return.
+
+        Raises `StoreError`: whoever brought it must keep it, and bring it again.
+        """
+        if len(news) == 1:
+            await self._take_one(news[0])
+        else:
+            await asyncio.gather(*(self._take_one(one) for one in news))
+
+    async def _take_one(self, news: News) -> None:
+        now = clock.epoch()
+        match news:
+            case Report():
+                self.counters["reports"] += 1
+                applied = await self._store.take_report(news, now, self._circumstances_of(news, now))
+                if applied is not None:
+                    self.carry_out(applied.cascade, applied.facts, applied.commands)
+            case Inbound():
+                await self._take_inbound(news, now)
+            case Liveness():
+                self._evidence.see(news, now)
+
+    def _circumstances_of(self, report: Report, now: float) -> Circumstances:
+        """A report names a message, not a cascade: what is remembered of it must do, else providers as a whole."""
+        cascade_id = report.send_key.partition(":")[0] or self._refs.get((report.provider, report.ref), "")
+        known = self._known.get(cascade_id) or _Known(tuple(self._adapters), ())
+        return self.outlook.circumstances(known.providers, known.region, now)
+
+    async def _look(self, cascade_id: str) -> _Known | None:
+        found = await self._store.get(cascade_id)
+        return None if found is None else self._remember(found[0])
+
+    def _remember(self, cascade: Cascade) -> _Known:
+        known = _Known(tuple(cascade.terms.channels), cascade.terms.region)
+        if cascade.status is CascadeStatus.ACTIVE:
+            self._known[cascade.id] = known
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        else:
+            self._known.pop(cascade.id, None)
+        return known
+
+    # -- commands
+
+    def carry_out(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
+        """Do what an event came to, now that it is durable. Returns at once."""
+        now = clock.epoch()
+        self._remember(cascade)
+        if cascade.due is not None and cascade.due < self._sleeps_until:
+            self._sleeps_until = cascade.due
+            self._woken.set()
+        told = []
+        for command in commands:
+            match command:
+                case SendMessage() | LookUpSend():
+                    self._hand_over(self._job(cascade, facts, command, now))
+                case ObserveOutcome():
+                    self._evidence.observe(command, cascade.terms, now)
+                case TellClient():
+                    told.append(command)
+        self._watch(cascade, told)
+
+    @staticmethod
+    def _job(cascade: Cascade, facts: Facts, command: SendMessage | LookUpSend, now: float) -> Job:
+        send = cascade.send_of(command.attempt)
+        again = send is not None and send.asked > 0
+        latest = now + cascade.terms.lease * SHARE_OF_LEASE
+        return Job(cascade.id, cascade.tenant, facts.country, command, again, now, latest)
+
+    def _hand_over(self, job: Job) -> None:
+        lane = self._lanes.get(job.command.provider)
+        if lane is None:
+            self._spawn(self._settle(job, SendRefused(job.command.attempt, NO_PROVIDER)), "no provider")
+        elif not lane.put(job):
+            self._spawn(self._settle(job, self._not_sent(job, LIMITED)), "too many")
+
+    @staticmethod
+    def _not_sent(job: Job, cause: str) -> CascadeEvent:
+        """It was not handed to the provider: now, that is; in an earlier life it may have been."""
+        if job.again:
+            return SendUnclear(job.command.attempt, cause)
+        return SendRefused(job.command.attempt, cause)
+
+    async def _work(self, job: Job) -> None:
+        """Do one job of a lane, whatever happens."""
+        try:
+            event = await self._try(job)
+        except Exception as error:  # noqa: BLE001  # a fault of ours: it is logged, and the cascade goes on
+            self._on_fault(error)
+            event = SendUnclear(job.command.attempt, "fault")
+        await self._settle(job, event)
+
+    async def _try(self, job: Job) -> CascadeEvent:
+        command, now = job.command, clock.epoch()
+        adapter = self._adapters.get(command.provider)
+        if adapter is None:
+            return self._not_sent(job, NO_PROVIDER)
+        if now >= job.latest:
+            return self._not_sent(job, LIMITED)
+        try:
+            async with asyncio.timeout(job.latest - now):
+                if isinstance(command, LookUpSend):
+                    return self._event(command.attempt, await adapter.look_up(command.send_key))
+                message = await self._surely(lambda: self._composer.compose(job, command, clock.epoch()))
+        except TimeoutError:  # the provider has not seen it
+            return self._not_sent(job, LIMITED)
+        if isinstance(message, SendRefused):
+            return message
+        now = clock.epoch()
+        if now >= min(job.latest, command.until):
+            return self._not_sent(job, NO_TIME if now >= command.until else LIMITED)
+        self.counters["sent"] += 1
+        try:
+            async with asyncio.timeout(job.latest - now):
+                submission = await adapter.submit(message)
+        except TimeoutError:
+            submission = Unclear(TIMEOUT)
+        return self._event(command.attempt, submission)
+
+    def _event(self, attempt: int, submission: Submission) -> CascadeEvent:
+        match submission:
+            case Accepted(ref=ref, milestone=milestone, cost=cost):
+                self.counters["accepted"] += 1
+                return SendAccepted(attempt, ref, milestone, cost)
+            case Refused(cause=cause, code=code, retry_after=retry_after):
+                self.counters["refused"] += 1
+                return SendRefused(attempt, cause, code, retry_after)
+            case Unclear(cause=cause):
+                self.counters["unclear"] += 1
+                return SendUnclear(attempt, cause)
+
+    async def _settle(self, job: Job, event: CascadeEvent) -> None:
+        """Bring home what came of a job, however long the store is lost."""
+        if isinstance(event, SendAccepted) and event.ref:
+            self._refs[job.command.provider, event.ref] = job.cascade_id
+            if len(self._refs) > REMEMBERED:
+                self._refs.popitem(last=False)
+        try:
+            await self._surely(lambda: self.apply(job.cascade_id, event))
+        except Exception as error:  # noqa: BLE001  # a fault of ours: the lease ends, and the cascade goes on
+            self._on_fault(error)
+
+    async def _surely(self, act: Callable[[], Awaitable[T]]) -> T:
+        """What the store must do, tried until it can."""
+        pause = FIRST_RETRY
+        while True:
+            try:
+                done = await act()
+            except StoreError as error:
+                self._note_store(str(error))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LAST_RETRY)
+            else:
+                self._note_store("")
+                return done
+
+    def _note_store(self, why: str) -> None:
+        if bool(why) != self._store_lost:
+            self._store_lost = bool(why)
+            self._on_store(why)
+
+    # -- time
+
+    async def sweep(self) -> None:
+        """Give cascades their due, for ever: timers, ends of windows, and sends of daemons that are gone."""
+        pause = FIRST_RETRY
+        while True:
+            self._woken.clear()
+            now = clock.epoch()
+            try:
+                rows = await self._store.due(now, BATCH)
+                await asyncio.gather(*(self._reach(cascade_id, recovered) for cascade_id, recovered in rows))
+                if len(rows) == BATCH:
+                    continue
+                due = await self._store.next_due()
+            except StoreError as error:
+                self._note_store(str(error))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LAST_RETRY)
+                continue
+            self._note_store("")
+            pause = FIRST_RETRY
+            await self._sleep_until(min(due, now + POLL) if due is not None else now + POLL)
+
+    async def _reach(self, cascade_id: str, recovered: bool) -> None:
+        if recovered:
+            self.counters["recovered"] += 1
+        await self.apply(cascade_id, DueReached(recovered))
+
+    async def _sleep_until(self, until: float) -> None:
+        self._sleeps_until = until
+        left = until - clock.epoch()
+        while left > 0 and not self._woken.is_set():
+            try:
+                async with asyncio.timeout(left):
+                    await self._woken.wait()
+            except TimeoutError:
+                return
+            self._woken.clear()
+            left = self._sleeps_until - clock.epoch()
+
+    async def drain(self, patience: float) -> bool:
+        """Wait for what is under way, at most ``patience`` seconds; False if something is left for whoever comes next."""
+        try:
+            async with asyncio.timeout(patience):
+                while any(self.waiting().values()):
+                    for lane in list(self._lanes.values()):
+                        await lane.drain()
+        except TimeoutError:
+            return False
+        return True

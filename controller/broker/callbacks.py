@@ -1,0 +1,130 @@
+"""Callbacks to tenants: what the store has queued is posted, signed, and tried again until it is heard.
+
+Owns the signature (Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature: v1,...`), the pauses between
+tries and when one is given up. Must not decide what is told: that is `messages.telling`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+
+import aiohttp
+
+from controller import clock
+from controller.log import Log
+from controller.store.base import Store, StoreError
+from controller.types.messages import Client
+
+#: Seconds until a callback is tried again, after the first try, the second and so on; then it is given up: a day in all.
+PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0, 21600.0, 36000.0)
+
+#: So many are posted at once.
+AT_ONCE = 16
+
+#: Seconds that a tenant may take to answer.
+PATIENCE = 10.0
+
+#: Seconds between looks at the queue while nobody says that something is there.
+POLL = 1.0
+
+#: "It is gone and will not come back": nothing is tried again (as Standard Webhooks has it).
+_GONE = 410
+
+
+def sign(key: str, number: str, timestamp: int, body: str) -> str:
+    """The signature of a callback. A key "whsec_..." is Base64, any other is taken as it is."""
+    return "v1," + base64.b64encode(
+        hmac.digest(_key_bytes(key), f"{number}.{timestamp}.{body}".encode(), hashlib.sha256)
+    ).decode("ascii")
+
+
+def _key_bytes(key: str) -> bytes:
+    if key.startswith("whsec_"):
+        try:
+            return base64.b64decode(key.removeprefix("whsec_"), validate=True)
+        except binascii.Error:
+            pass  # it only looks like one
+    return key.encode()
+
+
+class Callbacks:
+    """The postman of one daemon."""
+
+    def __init__(
+        self, store: Store, clients: Mapping[str, Client], log: Log, on_fault: Callable[[BaseException], None]
+    ) -> None:
+        self._store = store
+        self.clients = clients  # swapped by a reload
+        self._log = log
+        self._on_fault = on_fault
+        self._some = asyncio.Event()
+        self.counters = {"heard": 0, "again": 0, "given_up": 0}
+
+    def wake(self) -> None:
+        """Something may be queued."""
+        self._some.set()
+
+    async def keep(self) -> None:
+        """Post, for ever."""
+        timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            while True:
+                self._some.clear()
+                try:
+                    rows = await self._store.due_callbacks(clock.epoch(), AT_ONCE)
+                except StoreError:
+                    rows = []  # whoever needs the store more says so
+                await asyncio.gather(*(self._post(session, *row) for row in rows))
+                if len(rows) == AT_ONCE:
+                    continue
+                try:
+                    async with asyncio.timeout(POLL):
+                        await self._some.wait()
+                except TimeoutError:
+                    pass
+
+    async def _post(
+        self, session: aiohttp.ClientSession, number: int, tenant: str, cascade: str, body: str, tries: int
+    ) -> None:
+        client = self.clients.get(tenant)
+        if client is None or client.callback is None:
+            await self._done(number, None)  # nobody is there any more to hear it
+            return
+        name, stamp = f"{cascade}.{number}", int(clock.epoch())
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": name,
+            "webhook-timestamp": str(stamp),
+            "webhook-signature": sign(client.callback.key, name, stamp, body),
+        }
+        status, why = 0, ""
+        try:
+            async with session.post(
+                client.callback.url, data=body.encode(), headers=headers, allow_redirects=False
+            ) as answer:
+                status, why = answer.status, str(answer.status)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            why = type(error).__name__
+        if 200 <= status < 300:
+            self.counters["heard"] += 1
+            await self._done(number, None)
+        elif status == _GONE or tries >= len(PAUSES):
+            self.counters["given_up"] += 1
+            self._log.error("callback given up", tenant=tenant, cascade=cascade, why=why, tries=tries + 1)
+            await self._done(number, None)
+        else:
+            self.counters["again"] += 1
+            await self._done(number, clock.epoch() + PAUSES[tries])
+
+    async def _done(self, number: int, again_at: float | None) -> None:
+        try:
+            await self._store.done_callback(number, again_at=again_at)
+        except StoreError:
+            pass  # it is heard twice, with the same id
+        except Exception as error:  # noqa: BLE001  # a fault of ours: the others are posted all the same
+            self._on_fault(error)

@@ -1,0 +1,44 @@
+"""What else counts when an event of a cascade is taken: who is out now, and who may not be used.
+
+Owns the way from scores and queues to `Circumstances`. Must not decide: the reducer does, and writes them down with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from controller.broker.lane import Lane
+from controller.health.readmission import Stage
+from controller.health.score import Scores
+from controller.types.cascades import LIMITED, Circumstances
+
+#: As far as a gate may be closed for those that come in the middle of a cascade: canaries are chosen at its beginning.
+CLOSED = frozenset((Stage.HELD, Stage.CANARY, Stage.PARKED))
+
+NOTHING_ELSE = Circumstances()
+
+
+class Outlook:
+    """Makes circumstances. Cheap: it is asked with every event."""
+
+    def __init__(self, scores: Scores, lanes: Mapping[str, Lane], patience: float) -> None:
+        """``patience`` is how long a send may wait for its turn, in seconds."""
+        self.scores = scores
+        self._lanes = lanes
+        self.patience = patience
+
+    def circumstances(self, providers: Iterable[str], region: tuple[str, ...], now: float) -> Circumstances:
+        """As they are for these providers and a recipient in this region. ``now``: seconds since the epoch."""
+        avoid: dict[str, str] = {}
+        barred: dict[str, str] = {}
+        for name in providers:
+            if name not in self.scores.targets:
+                continue
+            for gate in self.scores.nodes.gates(name, region, now):
+                if gate.settle(now) in CLOSED:
+                    avoid[name] = gate.why
+                    break
+            lane = self._lanes.get(name)
+            if lane is not None and lane.is_full(now, self.patience):
+                barred[name] = LIMITED
+        return Circumstances(avoid, barred) if avoid or barred else NOTHING_ELSE

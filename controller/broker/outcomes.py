@@ -1,0 +1,99 @@
+"""What outcomes say about providers: from the commands of cascades, and from connections, to the scores.
+
+Owns which evidence reaches the scores of this daemon, and once only: with a store of its own it is told at once, with one
+that several daemons share all of them fold the same stream, and so agree within a second. Must not decide about cascades.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from controller.channels.base import Liveness
+from controller.health.node import Change
+from controller.health.outcomes import MESSAGE, Outcome, classify
+from controller.health.score import Scores, Target
+from controller.messages.cascade import Terms
+from controller.types.cascades import ObserveOutcome
+from controller.types.messages import Messaging, Provider
+
+
+def target_of(provider: Provider) -> Target:
+    """A provider as the scores know it: who really carries it fails together."""
+    return Target(provider.name, (provider.upstream,) if provider.upstream else ())
+
+
+def targets_of(messaging: Messaging) -> list[Target]:
+    """All providers as targets."""
+    return [target_of(provider) for provider in messaging.providers.values()]
+
+
+class Evidence:
+    """The way of outcomes into the scores. Times are seconds since the epoch."""
+
+    def __init__(self, scores: Scores, tell: Callable[[Change], None]) -> None:
+        """``tell`` hears of each gate that moves."""
+        self.scores = scores
+        self._tell = tell
+        self._alive: dict[str, bool] = {}
+
+    def follow(self, messaging: Messaging) -> None:
+        """These are the providers from now on."""
+        self.scores.update(targets_of(messaging))
+        self._alive = {name: alive for name, alive in self._alive.items() if name in messaging.providers}
+
+    def observe(self, command: ObserveOutcome, terms: Terms, now: float) -> None:
+        """Take in what a cascade says about a provider."""
+        kind = classify(MESSAGE, command.code, command.retry_after)
+        if kind is None:
+            return
+        outcome = Outcome(
+            command.provider,
+            kind,
+            terms.region,
+            terms.weight,
+            command.after,
+            command.age,
+            command.retry_after,
+            code=command.code,
+        )
+        self._publish(self.scores.observe(outcome, now))
+
+    def see(self, news: Liveness, now: float) -> None:
+        """A connection was lost, or is back: no counting is needed."""
+        if news.provider not in self.scores.targets or self._alive.get(news.provider) is news.alive:
+            return
+        first = news.provider not in self._alive
+        self._alive[news.provider] = news.alive
+        if first and news.alive and not self._was_lost(news.provider):
+            return
+        move = self.scores.found if news.alive else self.scores.lost
+        self._publish(move(news.provider, now, news.why))
+
+    def _was_lost(self, provider: str) -> bool:
+        """Whether another life of ours knew it as lost."""
+        node = self.scores.nodes.all.get((provider,))
+        return node is not None and node.gate.lost
+
+    def is_alive(self, provider: str) -> bool | None:
+        """What its connection says; None for one that has none, or said nothing yet."""
+        return self._alive.get(provider)
+
+    def _publish(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            self._tell(change)
+
+    def view(self, now: float) -> list[dict[str, Any]]:
+        """Rows for a status page, whole providers only."""
+        return [
+            {
+                "provider": row.target,
+                "gate": row.state,
+                "estimate": round(row.estimate, 3),
+                "samples": round(row.samples, 1),
+                "alive": self.is_alive(row.target),
+                "why": row.why,
+            }
+            for row in self.scores.view(now)
+            if not row.region
+        ]
