@@ -73,3 +73,10 @@ def wording(content: Content, templates: Mapping[str, Templates]) -> tuple[str, 
     text = content.text or template.texts.get(choose_language(template.texts, content.language), "")
     subject = content.subject or template.subjects.get(choose_language(template.subjects, content.language), "")
     return fill_in(text, content.params), fill_in(subject, content.params)
+
+
+def lacking(content: Content, template: Templates) -> set[str]:
+    """Parameters that the template needs in the language of the content, and that are not given."""
+    texts = [content.text or template.texts.get(choose_language(template.texts, content.language), "")]
+    texts.append(content.subject or template.subjects.get(choose_language(template.subjects, content.language), ""))
+    return {name for text in texts for name in _PLACE.findall(text)} - set(content.params)

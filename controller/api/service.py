@@ -1,0 +1,397 @@
+"""What can be done with cascades, without HTTP: accept, look, explain, feedback, cancel, opt out, erase.
+
+Owns the order of things when a request comes in: who may, limits, plan, sealing, the store, and only then the answer and
+the commands. Must not know HTTP beyond the problems that it raises, nor decide where a message goes: planning does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from controller import clock
+from controller.api.models import CascadeRequest, OptOut, Person
+from controller.api.problems import Problem, no_such, wrong
+from controller.api.tokens import Principal
+from controller.api.views import show_cascade, show_explanation, show_receipt, stamp
+from controller.channels.base import Adapter, News
+from controller.messages.cascade import Cascade, Terms
+from controller.messages.content import Content, lacking
+from controller.messages.ids import CHANCE, PATTERN, make_id
+from controller.messages.request import Request
+from controller.privacy import BlindIndex, Cipher, Place, Unsealable
+from controller.rules.run import Run
+from controller.store.base import (
+    Again,
+    Applied,
+    Conflict,
+    Facts,
+    History,
+    Kept,
+    NewCascade,
+    Received,
+    Store,
+    StoreError,
+)
+from controller.types import Plan
+from controller.types.cascades import (
+    OPTED_OUT,
+    Audit,
+    CascadeCancelled,
+    CascadeCommand,
+    CascadeEvent,
+    CascadeStatus,
+    FeedbackGiven,
+)
+from controller.types.messages import Messaging
+
+#: What the store being lost means for whoever asks, in seconds.
+STORE_RETRY = 2.0
+#: Policy forbids it; anything else that nothing can be sent for is the request's own fault.
+FORBIDDEN = frozenset(("OPTED_OUT", "FRAUD", "NOT_ALLOWED"))
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A request and where it is to go."""
+
+    plan: Plan
+    terms: Terms
+    facts: Facts
+    audit: Sequence[Audit] = ()
+    refusal: str = ""  # a cause: nothing may be sent
+
+
+class Turned(Exception):
+    """A request that cannot be planned: ``pointer`` says where in its body, "/to/phone"."""
+
+    def __init__(self, pointer: str, detail: str) -> None:
+        super().__init__(detail)
+        self.pointer = pointer
+
+
+class Planner(Protocol):
+    """Region of the number, policy, plan."""
+
+    def __call__(self, request: Request, key: str, now: float) -> Planned:
+        """``key`` is the id that draws are made by. Raises `Turned`."""
+
+
+class Gate(Protocol):
+    """Limits that are counted when a request comes in."""
+
+    def __call__(self, request: Request, facts: Facts, now: float) -> tuple[str, float] | None:
+        """Which limit is reached, in words, and when to come again (seconds); None: it may pass, and is counted."""
+
+
+class Hands(Protocol):
+    """The broker, as far as the API needs it."""
+
+    def carry_out(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
+        """Do what came of an event, now that it is durable. Returns at once."""
+
+    async def apply(self, cascade_id: str, event: CascadeEvent) -> Applied | None:
+        """Give a cascade an event. Raises `StoreError`."""
+
+    async def take(self, news: Sequence[News]) -> None:
+        """Take what a webhook brings; durable on return. Raises `StoreError`."""
+
+    def adapter(self, name: str) -> Adapter | None:
+        """Who carries for a provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a request. ``again``: it was given before, for the same key."""
+
+    cascade_id: str
+    answer: str  # JSON
+    again: bool = False
+
+
+class Service:
+    """The use cases."""
+
+    def __init__(
+        self,
+        messaging: Messaging,
+        store: Store,
+        cipher: Cipher,
+        index: BlindIndex,
+        planner: Planner,
+        hands: Hands,
+        gate: Gate | None = None,
+        *,
+        now: Callable[[], float] = clock.epoch,
+        chance: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        """``now``: seconds since the epoch."""
+        self.messaging = messaging
+        self.store = store
+        self.hands = hands
+        self._cipher = cipher
+        self._index = index
+        self._planner = planner
+        self._gate = gate
+        self.now = now
+        self._chance = chance
+        self._under_way: dict[tuple[str, str], asyncio.Event] = {}  # keys whose first request is being written down
+
+    def adopt(self, messaging: Messaging, planner: Planner, gate: Gate | None = None) -> None:
+        """Go by another dialplan from now on."""
+        self.messaging, self._planner, self._gate = messaging, planner, gate
+
+    # -- a request comes in
+
+    async def accept(self, who: Principal, body: CascadeRequest, raw: bytes, key: str) -> Accepted:
+        """Write a request down and set it going. ``raw`` is the body as it came, ``key`` its Idempotency-Key or "".
+
+        Raises `Problem`.
+        """
+        if not key:
+            return await self._accept(who, body, "", "")
+        body_hash = self._index.digest(raw)
+        place = (who.tenant, key)
+        while (first := self._under_way.get(place)) is not None:  # its answer is ours, if it gets one
+            await first.wait()
+            if (known := await self._known(who.tenant, key, body_hash)) is not None:
+                return known
+        done = self._under_way[place] = asyncio.Event()
+        try:
+            return await self._accept(who, body, key, body_hash)
+        except Problem:  # limits and plans change: what was accepted once stays accepted
+            known = await self._known(who.tenant, key, body_hash)
+            if known is None:
+                raise
+            return known
+        finally:
+            del self._under_way[place]
+            done.set()
+
+    async def _accept(self, who: Principal, body: CascadeRequest, key: str, body_hash: str) -> Accepted:
+        now = self.now()
+        request = body.to_request(who.tenant)
+        content = Content(request.text, request.subject, request.template, request.language, request.params)
+        self._check_content(content)
+        cascade_id = make_id(now, self._chance(CHANCE))
+        try:
+            planned = self._planner(request, cascade_id, now)
+        except Turned as turned:
+            raise wrong(turned.pointer, str(turned)) from None
+        if self._gate is not None and (full := self._gate(request, planned.facts, now)) is not None:
+            raise Problem(429, "limited", full[0], retry_after=full[1])
+        recipient, indexes = self._seal(request, cascade_id)
+        refusal = planned.refusal
+        if not refusal and await self._want_nothing(who.tenant, indexes):
+            refusal = OPTED_OUT
+        plan = planned.plan
+        cascade = Cascade(cascade_id, who.tenant, "", Run(plan), planned.terms, created=now)
+        audit = planned.audit
+        if refusal:
+            cascade.status, cascade.reason, cascade.ended = CascadeStatus.REFUSED, refusal, now
+            recipient = {}  # nobody needs to be reached; the index stays, so that it can be erased
+            audit = (*audit, Audit("refused", "", CascadeStatus.REFUSED.value, refusal))
+        receipt = json.dumps(show_receipt(cascade))
+        payload = b""
+        if not refusal:
+            sealed = json.dumps(content.dump(), ensure_ascii=False)
+            payload = self._cipher.seal(sealed, Place(who.tenant, "payload", "body", cascade_id))
+        new = NewCascade(cascade, plan, key, body_hash, receipt, planned.facts, recipient, indexes, payload, audit)
+        try:
+            admission = await self.store.accept(new, now)
+        except StoreError as error:
+            raise lost(error) from None
+        match admission:
+            case Again(answer=answer):
+                return self._again(answer)
+            case Conflict():
+                raise _other_body()
+            case Kept():
+                pass
+        self.hands.carry_out(cascade, planned.facts, admission.commands)
+        if refusal:
+            raise _refused(refusal, cascade_id)
+        return Accepted(cascade_id, receipt)
+
+    def _check_content(self, content: Content) -> None:
+        if not content.template:
+            return
+        template = self.messaging.templates.get(content.template)
+        if template is None:
+            raise wrong("/template", "there is no such template in the dialplan")
+        if missing := lacking(content, template):
+            raise wrong("/params", f"the template needs {', '.join(sorted(missing))}")
+
+    def _seal(self, request: Request, cascade_id: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        recipient, indexes = {}, {}
+        for kind, value in (("phone", request.phone), ("email", request.email)):
+            if value:
+                recipient[kind] = self._cipher.seal(value, Place(request.tenant, "recipient", kind, cascade_id))
+                indexes[kind] = self._index.of(kind, value)
+        return recipient, indexes
+
+    async def _want_nothing(self, tenant: str, indexes: dict[str, bytes]) -> bool:
+        """Whether the person is out by every way there is; one channel that is out is the broker's business."""
+        try:
+            for index in indexes.values():
+                if not await self.store.is_opted_out(tenant, index):
+                    return False
+        except StoreError as error:
+            raise lost(error) from None
+        return True
+
+    async def _known(self, tenant: str, key: str, body_hash: str) -> Accepted | None:
+        try:
+            seen = await self.store.seen(tenant, key)
+        except StoreError:
+            return None
+        if seen is None:
+            return None
+        if seen[0] != body_hash:
+            raise _other_body()
+        return self._again(seen[1])
+
+    @staticmethod
+    def _again(answer: str) -> Accepted:
+        said = json.loads(answer)
+        if said["status"] == CascadeStatus.REFUSED.value:
+            raise _refused(said["reason"], said["id"])
+        return Accepted(said["id"], answer, again=True)
+
+    # -- one cascade
+
+    async def find(self, who: Principal, cascade_id: str) -> tuple[Cascade, Facts]:
+        """One of the tenant's own. Raises `Problem`: another tenant's is not there."""
+        if PATTERN.fullmatch(cascade_id) is None:
+            raise no_such("cascade")
+        try:
+            found = await self.store.get(cascade_id)
+        except StoreError as error:
+            raise lost(error) from None
+        if found is None or found[0].tenant != who.tenant:
+            raise no_such("cascade")
+        return found
+
+    async def show(self, who: Principal, cascade_id: str) -> dict[str, Any]:
+        """One cascade as it is now."""
+        return show_cascade(*await self.find(who, cascade_id))
+
+    async def page(self, who: Principal, status: str, before: str, limit: int) -> dict[str, Any]:
+        """Some of the tenant's, the newest first."""
+        try:
+            rows = await self.store.find(who.tenant, status=status, before=before, limit=limit + 1)
+        except StoreError as error:
+            raise lost(error) from None
+        page = [show_cascade(*row) for row in rows[:limit]]
+        return {"cascades": page, "next": page[-1]["id"] if len(rows) > limit else None}
+
+    async def explain(self, who: Principal, cascade_id: str) -> dict[str, Any]:
+        """Where it went, why, and what came of it."""
+        cascade, facts = await self.find(who, cascade_id)
+        return show_explanation(cascade, facts, await self.history(cascade_id))
+
+    async def history(self, cascade_id: str, after: int = 0) -> list[History]:
+        """Its history from a sequence number on."""
+        try:
+            return await self.store.history(cascade_id, after)
+        except StoreError as error:
+            raise lost(error) from None
+
+    async def feedback(self, who: Principal, cascade_id: str, event: FeedbackGiven) -> dict[str, Any]:
+        """What became of the code; the same twice changes nothing."""
+        return show_cascade(*await self._apply(who, cascade_id, event))
+
+    async def cancel(self, who: Principal, cascade_id: str) -> dict[str, Any]:
+        """Take it back: nothing more is sent. Raises `Problem` where it is over otherwise."""
+        cascade, facts = await self._apply(who, cascade_id, CascadeCancelled())
+        if cascade.status is not CascadeStatus.CANCELLED:
+            raise Problem(409, "over", f"it is over already: {cascade.status.value}", cascade=cascade_id)
+        return show_cascade(cascade, facts)
+
+    async def _apply(self, who: Principal, cascade_id: str, event: CascadeEvent) -> tuple[Cascade, Facts]:
+        await self.find(who, cascade_id)
+        try:
+            applied = await self.hands.apply(cascade_id, event)
+        except StoreError as error:
+            raise lost(error) from None
+        if applied is None:
+            raise no_such("cascade")
+        return applied.cascade, applied.facts
+
+    # -- persons
+
+    async def set_opt_out(self, who: Principal, wish: OptOut) -> dict[str, Any]:
+        """Remember that somebody wants nothing more, or wants it again."""
+        index = self._index.of(*wish.known_as())
+        channel = wish.channel.value if wish.channel is not None else ""
+        try:
+            await self.store.set_opt_out(who.tenant, index, channel, self.now(), out=wish.out)
+        except StoreError as error:
+            raise lost(error) from None
+        return {"out": wish.out, "channel": channel}
+
+    async def is_opted_out(self, who: Principal, wish: OptOut) -> dict[str, Any]:
+        """Whether somebody does."""
+        index = self._index.of(*wish.known_as())
+        channel = wish.channel.value if wish.channel is not None else ""
+        try:
+            out = await self.store.is_opted_out(who.tenant, index, channel)
+        except StoreError as error:
+            raise lost(error) from None
+        return {"out": out, "channel": channel}
+
+    async def erase(self, person: Person) -> dict[str, Any]:
+        """Take a person out of all that is kept, of all tenants."""
+        try:
+            known = await self.store.erase(self._index.of(*person.known_as()), self.now())
+        except StoreError as error:
+            raise lost(error) from None
+        return {"cascades": known}
+
+    async def inbound(self, who: Principal, before: int, limit: int) -> dict[str, Any]:
+        """Messages from persons to the tenant's numbers, the newest first."""
+        try:
+            rows = await self.store.inbound(who.tenant, before=before, limit=limit + 1)
+        except StoreError as error:
+            raise lost(error) from None
+        page = [self._open_inbound(who.tenant, row) for row in rows[:limit]]
+        return {"messages": page, "next": rows[limit - 1].number if len(rows) > limit else None}
+
+    def _open_inbound(self, tenant: str, row: Received) -> dict[str, Any]:
+        shown: dict[str, Any] = {"number": row.number, "provider": row.provider, "to": row.to, "at": stamp(row.at)}
+        for column in ("sender", "text"):
+            sealed = row.sealed.get(column)
+            try:
+                place = Place(tenant, "inbound", column, f"{row.provider}:{row.ref}")
+                shown["from" if column == "sender" else column] = self._cipher.open(sealed, place) if sealed else None
+            except Unsealable:  # its key is gone
+                shown["from" if column == "sender" else column] = None
+        return shown
+
+
+def lost(error: StoreError) -> Problem:
+    """The store cannot do it now; nothing of it was done."""
+    return Problem(503, "store", f"nothing was done: {error}", retry_after=STORE_RETRY)
+
+
+def _other_body() -> Problem:
+    return Problem(409, "key-reused", "this Idempotency-Key was used for another body; use a new one for each request")
+
+
+def _refused(cause: str, cascade_id: str) -> Problem:
+    """It is written down with its reason, and nothing was sent."""
+    detail = _REASONS.get(cause, "nothing can be sent for this request")
+    return Problem(403 if cause in FORBIDDEN else 422, cause.lower().replace("_", "-"), detail, cascade=cascade_id)
+
+
+_REASONS = {
+    "OPTED_OUT": "the person wants nothing more",
+    "FRAUD": "the fraud score is too high",
+    "NOT_ALLOWED": "policy does not allow it",
+    "NO_PROVIDER": "no provider can carry this: /explain says why for each",
+    "NOT_WORTH": "what could be sent promises less than it costs",
+}

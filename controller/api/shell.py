@@ -1,0 +1,175 @@
+"""What stands around the API, as plain ASGI: who asks, how large and how long a request may be, errors in one form.
+
+Owns tokens at the door, the limits of size, time and number, and the line that is logged of a request: its route, never its
+path, query or headers. Must not know what a request is about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from controller import clock
+from controller.api.problems import MEDIA_TYPE, Problem
+from controller.api.tokens import Principal, Tokens, unauthorized
+
+#: Largest bodies, in bytes: a request for a cascade is some hundred; a provider may send reports in batches.
+MOST_BODY, MOST_HOOK = 64 * 1024, 1024 * 1024
+#: Seconds until a request must be done; streams are not counted.
+PATIENCE = 30.0
+#: So many requests at once; what comes beside is told to come again.
+AT_ONCE = 2_000
+
+#: Nobody is asked for a token here: providers sign what they bring, and the rest tells nothing.
+OPEN = ("/hooks/", "/healthz", "/openapi.json")
+
+
+@dataclass(slots=True)
+class Seen:
+    """One request, as it may be logged."""
+
+    method: str
+    route: str  # "/v1/cascades/{cascade_id}": as it is described, or "" where nothing is there
+    status: int
+    seconds: float
+    who: str  # the name of the token, or ""
+    code: str  # of its problem, or ""
+
+
+class Shell:
+    """The outermost layer."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        tokens: Tokens,
+        on_request: Callable[[Seen], None] = lambda _: None,
+        on_fault: Callable[[str], None] = lambda _: None,
+        patience: float = PATIENCE,
+    ) -> None:
+        """``on_fault`` hears where a bug of ours showed itself: files and lines, no values."""
+        self._app = app
+        self.tokens = tokens
+        self._on_request = on_request
+        self._on_fault = on_fault
+        self._patience = patience
+        self.under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        began = clock.monotonic()
+        request = _Request(scope, receive, send)
+        self.under_way += 1
+        code = ""
+        try:
+            try:
+                self._admit(scope, request)
+                async with asyncio.timeout(self._patience) as request.timer:
+                    await self._app(scope, request.receive, request.send)
+            except Problem as problem:
+                code = problem.code
+                await request.answer(problem)
+            except TimeoutError:
+                code = "slow"
+                await request.answer(Problem(408, "slow", "the request was not there in time", headers=_CLOSE))
+            except Exception as error:  # noqa: BLE001  # whatever it is, whoever asked hears no more of it than that
+                code = "fault"
+                self._on_fault(place_of(error))
+                await request.answer(Problem(500, "fault", "a bug in callward: its log has more"))
+        finally:
+            self.under_way -= 1
+            route = scope.get("route")
+            who = scope.get("principal")
+            self._on_request(
+                Seen(
+                    scope["method"],
+                    getattr(route, "path", ""),
+                    request.status,
+                    clock.monotonic() - began,
+                    who.name if who else "",
+                    code or scope.get("problem", ""),
+                )
+            )
+
+    def _admit(self, scope: Scope, request: _Request) -> None:
+        path: str = scope["path"]
+        if self.under_way > AT_ONCE:
+            raise Problem(503, "busy", "too many requests at once", retry_after=1, headers=_CLOSE)
+        authorization = length = None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"content-length":
+                length = value
+        if not path.startswith(OPEN):
+            who = self.tokens.find(authorization) if authorization else None
+            if who is None:
+                raise unauthorized(given=authorization is not None)
+            scope["principal"] = who
+        most = MOST_HOOK if path.startswith("/hooks/") else MOST_BODY
+        if length is not None and length.isdigit() and int(length[:12]) > most:
+            raise _too_large(most)
+        request.left = most
+
+
+_CLOSE = {"Connection": "close"}
+
+
+class _Request:
+    """One request on its way: counts what comes in, sees what goes out."""
+
+    __slots__ = ("_receive", "_send", "left", "scope", "status", "timer")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope, self._receive, self._send = scope, receive, send
+        self.left = 0  # bytes that may still come
+        self.status = 0
+        self.timer: asyncio.Timeout | None = None
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.left -= len(message.get("body", b""))
+            if self.left < 0:
+                raise _too_large()
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self.timer is not None and (b"content-type", b"text/event-stream; charset=utf-8") in message["headers"]:
+                self.timer.reschedule(None)
+        await self._send(message)
+
+    async def answer(self, problem: Problem) -> None:
+        """Answer with a problem, unless something was answered already."""
+        if self.status:
+            return
+        body = problem.body()
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        headers += [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+        await self.send({"type": "http.response.start", "status": problem.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": b"" if self.scope["method"] == "HEAD" else body})
+
+
+def _too_large(most: int = 0) -> Problem:
+    detail = f"the body has more than {most} bytes" if most else "the body is too large"
+    return Problem(413, "too-large", detail, headers=_CLOSE)
+
+
+def principal(scope: Scope) -> Principal:
+    """Who asks; the shell let nobody else in."""
+    found: Principal = scope["principal"]
+    return found
+
+
+def place_of(error: BaseException) -> str:
+    """Where and as what an error of ours came up; what it says stays out, for it may repeat a number or a text."""
+    frames: list[Any] = traceback.extract_tb(error.__traceback__)[-6:]
+    return f"{type(error).__name__} at " + " < ".join(f"{f.filename}:{f.lineno}" for f in reversed(frames))

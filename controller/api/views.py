@@ -1,0 +1,207 @@
+"""Cascades as the API shows them: plain data out of rows and their history, never a number, an address or a text.
+
+Owns the words of answers. Must not look anything up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from controller.messages.cascade import Cascade, Send
+from controller.store.base import Facts, History
+from controller.types.cascades import CascadeStatus, SendPhase
+from controller.types.messages import Channel
+
+
+class AttemptView(BaseModel):
+    """One send, as far as it is known."""
+
+    attempt: int
+    step: int = Field(description="of the cascade, from 1")
+    channel: Channel | str
+    provider: str
+    phase: SendPhase
+    milestone: str = Field(default="", description="none, accepted, sent, delivered or read")
+    started: str = Field(description="RFC 3339")
+    ended: str | None = None
+    outcome: str = Field(default="", description="how it ended, as a code")
+    ref: str = Field(default="", description="what the provider calls it")
+    cost: float = 0.0
+
+
+class CascadeView(BaseModel):
+    """One cascade."""
+
+    id: str
+    status: CascadeStatus
+    reason: str = Field(default="", description="why it is over, as a code")
+    step: int = Field(description="the latest that was begun, from 1; 0 before the first")
+    steps: int
+    created: str = Field(description="RFC 3339")
+    expires: str = Field(description="nothing is sent after this")
+    ended: str | None = None
+    cascade: str = Field(default="", description="the name of the cascade in the dialplan")
+    use_case: str = ""
+    class_: str = Field(default="standard", alias="class")
+    country: str = ""
+    cost: float = 0.0
+    winner: int = Field(default=0, description="the attempt that got as far as it should; 0: none")
+    verified: bool = False
+    late: bool = Field(default=False, description="delivered after it was over")
+    attempts: list[AttemptView] = Field(default_factory=list)
+    links: dict[str, str] = Field(default_factory=dict)
+
+
+class CascadePage(BaseModel):
+    """Some cascades, the newest first."""
+
+    cascades: list[CascadeView]
+    next: str | None = Field(default=None, description="`before` of the next page; null: that was all")
+
+
+class Transition(BaseModel):
+    """One line of the history."""
+
+    seq: int
+    at: str
+    event: str
+    old: str = ""
+    new: str = ""
+    reason: str = ""
+    attempt: int = 0
+    provider: str = ""
+    decision: dict[str, Any] = Field(default_factory=dict, description="all that it was decided by; it replays")
+
+
+class Explanation(BaseModel):
+    """Where it went, why, and what came of it."""
+
+    cascade: CascadeView
+    version: str = Field(description="of the dialplan")
+    plan: list[dict[str, Any]] = Field(description="steps with their providers, in the order they were to be tried")
+    skipped: list[dict[str, Any]] = Field(description="what was left out or put behind, and why")
+    history: list[Transition]
+
+
+#: Milestones in the words of messages.
+_REACHED = ("none", "accepted", "sent", "delivered", "read")
+
+
+def stamp(moment: float) -> str:
+    """Seconds since the epoch as RFC 3339, to the millisecond, in UTC."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def links_of(cascade_id: str) -> dict[str, str]:
+    """Where else something is to be had about a cascade."""
+    here = f"/v1/cascades/{cascade_id}"
+    return {"self": here, "explain": f"{here}/explain", "events": f"{here}/events"}
+
+
+def show_receipt(cascade: Cascade) -> dict[str, Any]:
+    """What whoever asked hears first, and again for the same key."""
+    return {
+        "id": cascade.id,
+        "status": cascade.status.value,
+        "reason": cascade.reason,
+        "created": stamp(cascade.created),
+        "expires": stamp(cascade.terms.expires),
+        "links": links_of(cascade.id),
+    }
+
+
+class Receipt(BaseModel):
+    """A cascade that was accepted and written down."""
+
+    id: str
+    status: CascadeStatus
+    reason: str = ""
+    created: str
+    expires: str
+    links: dict[str, str]
+
+
+def show_cascade(cascade: Cascade, facts: Facts) -> dict[str, Any]:
+    """A cascade with its attempts."""
+    return {
+        "id": cascade.id,
+        "status": cascade.status.value,
+        "reason": cascade.reason,
+        "step": cascade.run.stage + 1,
+        "steps": len(cascade.run.plan.stages),
+        "created": stamp(cascade.created),
+        "expires": stamp(cascade.terms.expires),
+        "ended": stamp(cascade.ended) if cascade.ended else None,
+        "cascade": facts.cascade,
+        "use_case": facts.use_case,
+        "class": facts.route_class,
+        "country": facts.country,
+        "cost": round(cascade.cost, 6),
+        "winner": cascade.winner,
+        "verified": cascade.verified,
+        "late": cascade.late,
+        "attempts": [_show_send(cascade, send) for send in cascade.sends],
+        "links": links_of(cascade.id),
+    }
+
+
+def _show_send(cascade: Cascade, send: Send) -> dict[str, Any]:
+    attempt = cascade.run.attempts.get(send.attempt)
+    return {
+        "attempt": send.attempt,
+        "step": attempt.stage + 1 if attempt else 0,
+        "channel": cascade.terms.channels.get(send.provider, ""),
+        "provider": send.provider,
+        "phase": send.phase.value,
+        "milestone": _REACHED[attempt.milestone] if attempt else "",
+        "started": stamp(send.started),
+        "ended": stamp(send.ended) if send.ended else None,
+        "outcome": send.outcome,
+        "ref": send.ref,
+        "cost": round(send.cost, 6) if send.spent else 0.0,
+    }
+
+
+def show_transition(row: History) -> dict[str, Any]:
+    """One line of the history."""
+    audit = row.audit
+    return {
+        "seq": row.seq,
+        "at": stamp(row.at),
+        "event": audit.event,
+        "old": audit.old,
+        "new": audit.new,
+        "reason": audit.reason,
+        "attempt": audit.attempt,
+        "provider": audit.provider,
+        "decision": audit.decision,
+    }
+
+
+def show_explanation(cascade: Cascade, facts: Facts, history: Sequence[History]) -> dict[str, Any]:
+    """All there is to say about why it went where it went."""
+    plan = cascade.run.plan
+    return {
+        "cascade": show_cascade(cascade, facts),
+        "version": plan.version or facts.version,
+        "plan": [
+            {
+                "step": number,
+                "channel": target.endpoint,
+                "until": _REACHED[stage.until if stage.until is not None else plan.until],
+                "wait": stage.ring,
+                "providers": [path.trunk for path in target.paths],
+            }
+            for number, stage in enumerate(plan.stages, 1)
+            for target in stage.targets
+        ],
+        "skipped": [
+            *({"what": each.what, "why": each.why, "step": each.stage} for each in plan.skipped),
+            *({"what": each.what, "why": each.why, "step": each.stage} for each in plan.demoted),
+        ],
+        "history": [show_transition(row) for row in history],
+    }

@@ -1,0 +1,19 @@
+"""Ids of cascades: unique without asking anybody, and in the order in which they were made.
+
+Owns their form: 26 letters and digits (48 bits of milliseconds since the epoch, 80 of chance), in Crockford's base 32.
+"""
+
+from __future__ import annotations
+
+import re
+
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+LENGTH = 26
+CHANCE = 10  # bytes
+PATTERN = re.compile(rf"[{_DIGITS}]{{{LENGTH}}}")
+
+
+def make_id(now: float, chance: bytes) -> str:
+    """An id made at ``now`` (seconds since the epoch) out of ten bytes of chance."""
+    value = (int(now * 1000) & (1 << 48) - 1) << 80 | int.from_bytes(chance[:CHANCE], "big")
+    return "".join([_DIGITS[value >> shift & 31] for shift in range(125, -1, -5)])
