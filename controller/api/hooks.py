@@ -33,4 +33,5 @@ async def take_webhook(service: Service, provider: str, request: Request) -> Res
             await service.hands.take(answer.news)
         except StoreError as error:  # the provider keeps it, and brings it again
             raise lost(error) from None
+    answer.taken()
     return Response(answer.body, answer.status, media_type=answer.content_type)

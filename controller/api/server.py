@@ -52,7 +52,6 @@ class ApiServer:
             shell,
             lifespan="off",
             log_config=None,
-            log_level="critical",  # what goes wrong is told by the shell; garbage from strangers is not
             access_log=False,
             server_header=False,
             proxy_headers=False,
@@ -84,9 +83,7 @@ class ApiServer:
 
 def open_socket(host: str, port: int) -> socket.socket:
     """A TCP socket bound there; port 0: any. Raises `ListenError`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sets TCP_NODELAY only where the protocol is named; without it an answer in two writes waits 40 ms for an ACK.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))

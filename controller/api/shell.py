@@ -77,9 +77,7 @@ class Shell:
                 await request.answer(problem)
             except TimeoutError:
                 code = "slow"
-                await request.answer(
-                    Problem(408, "slow", "the request was not there in time", headers={"Connection": "close"})
-                )
+                await request.answer(Problem(408, "slow", "the request was not there in time", headers=_CLOSE))
             except Exception as error:  # noqa: BLE001  # whatever it is, whoever asked hears no more of it than that
                 code = "fault"
                 self._on_fault(place_of(error))
@@ -102,7 +100,7 @@ class Shell:
     def _admit(self, scope: Scope, request: _Request) -> None:
         path: str = scope["path"]
         if self.under_way > AT_ONCE:
-            raise Problem(503, "busy", "too many requests at once", retry_after=1)
+            raise Problem(503, "busy", "too many requests at once", retry_after=1, headers=_CLOSE)
         authorization = length = None
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -118,6 +116,9 @@ class Shell:
         if length is not None and length.isdigit() and int(length[:12]) > most:
             raise _too_large(most)
         request.left = most
+
+
+_CLOSE = {"Connection": "close"}
 
 
 class _Request:
@@ -159,9 +160,7 @@ class _Request:
 
 def _too_large(most: int = 0) -> Problem:
     detail = f"the body has more than {most} bytes" if most else "the body is too large"
-    return Problem(
-        413, "too-large", detail
-    )  # what still comes is passed over: a reset would cost the client the answer
+    return Problem(413, "too-large", detail, headers=_CLOSE)
 
 
 def principal(scope: Scope) -> Principal:

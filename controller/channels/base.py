@@ -118,6 +118,9 @@ class WebhookAnswer:
     status: int = 200
     body: bytes = b""
     content_type: str = "text/plain"
+    #: To be called once that is durable: from then on the same webhook says nothing new. A webhook that a provider
+    #: sends again because we could not keep it is no replay.
+    taken: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
 class Forged(Exception):

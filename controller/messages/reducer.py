@@ -171,8 +171,6 @@ class _Reduction:
         send.spent = True
         send.cost = send.cost if event.cost is None else event.cost
         if event.milestone is not None:
-            if send.phase is SendPhase.SENDING:  # before the answer to it: the provider has it
-                send.phase, send.looking = SendPhase.WAITING, False
             self.ledger.note(NAMES[event.milestone], send)
             self._progress(send, event.milestone)
             return True

@@ -13,7 +13,7 @@ from typing import Any
 
 from controller.types.messages import Channel, Dedup
 
-METHODS = ("POST", "PUT", "GET")
+METHODS = ("POST", "PUT")  # to send; a GET is sent again by clients and caches when they see fit
 ALGORITHMS = ("RS256", "HS256")  # RFC 7518 §3.1
 
 # --------------------------------------------------------------------------- templates

@@ -72,11 +72,7 @@ def make_cascade(plan: Plan, name: str = "c1", **given: Any) -> Cascade:
 
 def reload(cascade: Cascade) -> Cascade:
     """The same, as it comes back from a row."""
-    return copy(cascade, json.loads(json.dumps(cascade.dump())))
-
-
-def copy(cascade: Cascade, data: dict[str, Any]) -> Cascade:
-    """What a row with this data would be loaded as."""
+    data = json.loads(json.dumps(cascade.dump()))
     return Cascade.load(
         data,
         cascade.run.plan,

@@ -1,0 +1,163 @@
+"""Webhooks of a provider -> reports and inbound messages. Pure; raises `Forged`, and nothing else for what is sent.
+
+Owns the order: where it comes from, who signed it, whether it was taken before, what it says.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from controller.channels.base import Forged, Inbound, News, Report, Webhook, WebhookAnswer
+from controller.channels.http import signatures
+from controller.channels.http.answers import clean_code, clean_ref
+from controller.channels.http.paths import Data, Unreadable, find, instant, items, number, parse_json, text
+from controller.channels.http.replays import Replays
+from controller.types.http import Handshake, HttpSettings, InboundRules, Path, ReportRules
+from controller.types.words import Milestone
+
+MOST_NEWS = 1000  # in one webhook
+REMEMBERED = 600.0  # seconds; twice as long as any preset lets a signature be good
+_MOST_FIELDS = 1000
+_MILESTONES = {
+    "accepted": Milestone.ACCEPTED,
+    "sent": Milestone.ALERTING,
+    "delivered": Milestone.ANSWERED,
+    "read": Milestone.CONFIRMED,
+}
+
+
+class Webhooks:
+    """Reads the webhooks of one provider."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._settings = settings
+        tolerance = getattr(settings.webhook and settings.webhook.verifier, "tolerance", 0.0)
+        self._replays = Replays(max(REMEMBERED, 2 * tolerance))
+
+    def receive(self, request: Webhook, now: float) -> WebhookAnswer:
+        """What it says, and what it hears. ``now``: seconds since the epoch. Raises `Forged`."""
+        rules = self._settings.webhook
+        if rules is None:
+            return WebhookAnswer(status=404)
+        signatures.check_source(rules.sources, request.peer)
+        try:
+            data = read_request(request)
+        except Unreadable:
+            data = None
+        if rules.handshake and data and _is_asked(rules.handshake, data):
+            return _shake(rules.handshake, data)
+        body = request.body
+        if rules.unwrap is not None:
+            body = _unwrap(data, rules.unwrap)
+        name = signatures.check(rules.verifier, request, body, now) if rules.verifier else ""
+        if name and self._replays.knows(name, now):
+            return WebhookAnswer()
+        if rules.unwrap is not None:
+            try:
+                data = Data(parse_json(body), {}, request.headers)
+            except Unreadable:
+                data = None
+        if data is None:
+            return WebhookAnswer(status=400, body=b"unreadable")
+        return WebhookAnswer(self._read(data), taken=lambda: self._replays.note(name, now))
+
+    def _read(self, data: Data) -> list[News]:
+        rules = self._settings.webhook
+        assert rules is not None
+        news: list[News] = []
+        if rules.reports is not None:
+            reports = (_report(self._settings, rules.reports, item) for item in items(data, rules.reports.each))
+            news += filter(None, reports)
+        if rules.inbound is not None:
+            messages = (_inbound(self._settings, rules.inbound, item) for item in items(data, rules.inbound.each))
+            news += filter(None, messages)
+        return news[:MOST_NEWS]
+
+
+def read_request(request: Webhook) -> Data:
+    """A request as data: JSON, a form, or what stands in its query. Raises `Unreadable`."""
+    try:
+        query = dict(parse_qsl(request.query, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError as error:
+        raise Unreadable("no query") from error
+    return Data(_read_body(request, query), query, request.headers)
+
+
+def _read_body(request: Webhook, query: Mapping[str, str]) -> Any:
+    if not request.body:
+        return query
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/x-www-form-urlencoded":
+        try:
+            return dict(parse_qsl(request.body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        except ValueError as error:
+            raise Unreadable("no form") from error
+    return parse_json(request.body)
+
+
+# --------------------------------------------------------------------------- handshakes, envelopes
+
+
+def _is_asked(handshake: Handshake, data: Data) -> bool:
+    return any(True for _ in find(data, handshake.given))
+
+
+def _shake(handshake: Handshake, data: Data) -> WebhookAnswer:
+    if not signatures.is_same(text(data, (handshake.given,)), handshake.token):
+        raise Forged("it asks who we are with a wrong token")
+    answer = text(data, (handshake.answer,))
+    return WebhookAnswer(body=answer[:256].encode())
+
+
+def _unwrap(data: Data | None, path: Path) -> bytes:
+    try:
+        return base64.b64decode(str(next(find(data or Data(), path), "")), validate=True)
+    except (binascii.Error, ValueError):
+        raise Forged("there is nothing signed in it") from None
+
+
+# --------------------------------------------------------------------------- news
+
+
+def _report(settings: HttpSettings, rules: ReportRules, data: Data) -> Report | None:
+    """None for what is no report, or says nothing new."""
+    ref, key = clean_ref(text(data, rules.ref)), clean_ref(text(data, rules.key))
+    if not ref and not key:
+        return None
+    word = rules.statuses.get(text(data, rules.status).lower(), "")
+    if not word and text(data, rules.read):
+        word = "read"
+    if word in {"", "pending"}:
+        return None
+    report = Report(settings.provider, ref, _MILESTONES.get(word), send_key=key)
+    if report.milestone is None:
+        report.code = clean_code(text(data, rules.code))
+        report.cause = settings.errors.get(report.code, word)
+    report.cost = number(data, rules.cost)
+    report.operator = _operator(text(data, rules.operator))
+    report.at = instant(data, rules.at)
+    return report
+
+
+def _operator(written: str) -> str:
+    """MCC-MNC as five or six digits, whatever stands between the two."""
+    digits = written.replace("-", "").replace(" ", "")
+    return digits if digits.isascii() and digits.isdecimal() and len(digits) in {5, 6} else ""
+
+
+def _inbound(settings: HttpSettings, rules: InboundRules, data: Data) -> Inbound | None:
+    sender, said = text(data, rules.sender), text(data, rules.text)
+    if not sender or not said:
+        return None
+    ref = clean_ref(text(data, rules.ref))
+    return Inbound(settings.provider, ref, _plain(sender), _plain(text(data, rules.to)), said, instant(data, rules.at))
+
+
+def _plain(number: str) -> str:
+    """A number as we write it: E.164, without the channel that some put before it."""
+    bare = number.rpartition(":")[2].strip()
+    return f"+{bare}" if bare.isascii() and bare.isdecimal() and len(bare) > 6 else bare
