@@ -23,6 +23,7 @@ from controller.broker.outcomes import Evidence
 from controller.broker.sending import Composer
 from controller.channels.base import Accepted, Adapter, Inbound, Liveness, News, Refused, Report, Submission, Unclear
 from controller.messages.cascade import Cascade
+from controller.messages.limits import SenderTurns
 from controller.store.base import Applied, Facts, Store, StoreError
 from controller.types.cascades import (
     LIMITED,
@@ -81,6 +82,7 @@ class Broker:
         store: Store,
         composer: Composer,
         evidence: Evidence,
+        turns: SenderTurns,
         spawn: Spawn,
         *,
         lease: float,
@@ -93,6 +95,7 @@ class Broker:
         self._store = store
         self._composer = composer
         self._evidence = evidence
+        self.turns = turns  # swapped by a reload
         self._spawn = spawn
         self._watch = watch
         self._take_inbound = take_inbound
@@ -106,6 +109,7 @@ class Broker:
         self._refs: OrderedDict[tuple[str, str], str] = OrderedDict()  # (provider, its name for it) -> cascade
         self._sleeps_until = 0.0
         self._woken = asyncio.Event()
+        self._resting = False
         self.counters = {"sent": 0, "accepted": 0, "refused": 0, "unclear": 0, "reports": 0, "recovered": 0}
 
     # -- who carries messages
@@ -115,10 +119,9 @@ class Broker:
         self._adapters[provider.name] = adapter
         self._lanes[provider.name] = Lane(provider.name, self._work, self._spawn, per_second=provider.per_second)
 
-    def drop(self, name: str) -> None:
-        """Nothing more goes to this provider."""
-        self._adapters.pop(name, None)
-        self._lanes.pop(name, None)
+    def drop(self, name: str) -> tuple[Adapter | None, Lane | None]:
+        """Nothing more goes to this provider: who carried its messages, and what is still under way."""
+        return self._adapters.pop(name, None), self._lanes.pop(name, None)
 
     def adapter(self, name: str) -> Adapter | None:
         """Who carries for a provider."""
@@ -254,6 +257,9 @@ class Broker:
             return self._not_sent(job, LIMITED)
         if isinstance(message, SendRefused):
             return message
+        wait = self.turns.reserve(command.provider, message.sender, clock.epoch())
+        if wait > 0:
+            await asyncio.sleep(min(wait, max(job.latest - clock.epoch(), 0.0)))
         now = clock.epoch()
         if now >= min(job.latest, command.until):
             return self._not_sent(job, NO_TIME if now >= command.until else LIMITED)
@@ -312,7 +318,7 @@ class Broker:
     async def sweep(self) -> None:
         """Give cascades their due, for ever: timers, ends of windows, and sends of daemons that are gone."""
         pause = FIRST_RETRY
-        while True:
+        while not self._resting:
             self._woken.clear()
             now = clock.epoch()
             try:
@@ -338,7 +344,7 @@ class Broker:
     async def _sleep_until(self, until: float) -> None:
         self._sleeps_until = until
         left = until - clock.epoch()
-        while left > 0 and not self._woken.is_set():
+        while left > 0 and not self._resting:
             try:
                 async with asyncio.timeout(left):
                     await self._woken.wait()
@@ -347,13 +353,12 @@ class Broker:
             self._woken.clear()
             left = self._sleeps_until - clock.epoch()
 
-    async def drain(self, patience: float) -> bool:
-        """Wait for what is under way, at most ``patience`` seconds; False if something is left for whoever comes next."""
-        try:
-            async with asyncio.timeout(patience):
-                while any(self.waiting().values()):
-                    for lane in list(self._lanes.values()):
-                        await lane.drain()
-        except TimeoutError:
-            return False
-        return True
+    def rest(self) -> None:
+        """Give no cascade its due any more: what is under way is finished, no more."""
+        self._resting = True
+        self._woken.set()
+
+    async def drained(self) -> None:
+        """Wait until nothing is under way."""
+        while any(self.waiting().values()):
+            await asyncio.gather(*(lane.drained() for lane in list(self._lanes.values())))

@@ -82,7 +82,7 @@ class Lane:
             return True
         return self._per_second > 0 and len(self._jobs) / self._per_second > patience
 
-    async def drain(self) -> None:
+    async def drained(self) -> None:
         """Wait until nothing waits and nothing is under way."""
         await self._idle.wait()
 

@@ -6,6 +6,7 @@ that several daemons share all of them fold the same stream, and so agree within
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,8 +15,13 @@ from controller.health.node import Change
 from controller.health.outcomes import MESSAGE, Outcome, classify
 from controller.health.score import Scores, Target
 from controller.messages.cascade import Terms
+from controller.messages.shared import read_back
+from controller.store.base import Store
 from controller.types.cascades import ObserveOutcome
 from controller.types.messages import Messaging, Provider
+
+#: So many rows of the history are read at once, and so many of the last ones once more.
+BATCH, OVERLAP = 2000, 500
 
 
 def target_of(provider: Provider) -> Target:
@@ -31,10 +37,14 @@ def targets_of(messaging: Messaging) -> list[Target]:
 class Evidence:
     """The way of outcomes into the scores. Times are seconds since the epoch."""
 
-    def __init__(self, scores: Scores, tell: Callable[[Change], None]) -> None:
-        """``tell`` hears of each gate that moves."""
+    def __init__(self, scores: Scores, tell: Callable[[Change], None], *, shared: bool = False, read: int = 0) -> None:
+        """``tell`` hears of each gate that moves. ``shared``: outcomes come by `fold` alone, from the history of all
+        daemons, which was read up to ``read``."""
         self.scores = scores
         self._tell = tell
+        self._shared = shared
+        self.read = read
+        self._lately: OrderedDict[int, None] = OrderedDict()  # numbers of rows that were folded, of those near the end
         self._alive: dict[str, bool] = {}
 
     def follow(self, messaging: Messaging) -> None:
@@ -43,21 +53,47 @@ class Evidence:
         self._alive = {name: alive for name, alive in self._alive.items() if name in messaging.providers}
 
     def observe(self, command: ObserveOutcome, terms: Terms, now: float) -> None:
-        """Take in what a cascade says about a provider."""
+        """Take in what a cascade of this daemon says about a provider."""
+        if not self._shared:
+            self._take(command, terms.region, terms.weight, now)
+
+    def _take(self, command: ObserveOutcome, region: tuple[str, ...], weight: float, now: float) -> None:
         kind = classify(MESSAGE, command.code, command.retry_after)
         if kind is None:
             return
         outcome = Outcome(
             command.provider,
             kind,
-            terms.region,
-            terms.weight,
+            region,
+            weight,
             command.after,
             command.age,
             command.retry_after,
             code=command.code,
         )
         self._publish(self.scores.observe(outcome, now))
+
+    async def fold(self, store: Store, now: float) -> int:
+        """Take in what all daemons wrote since the last time, in the order of the history; how many rows were read.
+
+        Rows get their numbers before they are committed, so that one may show itself after its successors: the last
+        ones are read again each time. Raises `StoreError`.
+        """
+        if not self.read:
+            self.read = await store.last_seq()
+        rows = await store.outcomes_after(max(self.read - OVERLAP, 0), OVERLAP + BATCH)
+        new = 0
+        for seq, _, audit in rows:
+            if seq in self._lately:
+                continue
+            new += 1
+            self._lately[seq] = None
+            self.read = max(self.read, seq)
+            for seen in read_back(audit.decision):
+                self._take(seen.outcome, seen.region, seen.weight, now)
+        while len(self._lately) > 2 * OVERLAP + BATCH:
+            self._lately.popitem(last=False)
+        return new
 
     def see(self, news: Liveness, now: float) -> None:
         """A connection was lost, or is back: no counting is needed."""

@@ -1,4 +1,4 @@
-"""How much a tenant, whoever it names, a block of numbers, a provider and a sender may do.
+"""How much a tenant, whoever it names, a block of numbers and a sender of ours may do.
 
 Owns the limits of the dialplan and what was used of them. They are in memory and of each daemon: two daemons let twice as
 much through, and a restart begins anew. A limit that may never be passed belongs to the provider's account. Pure.
@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.messages.gcra import Gcra
-from controller.types.cascades import LIMITED
 from controller.types.messages import Messaging
 
 
@@ -65,36 +64,24 @@ class Limits:
         return taken
 
 
-class Capacities:
-    """What providers and senders carry a second. A short queue is smoothed, a long one is another provider's turn."""
+class SenderTurns:
+    """What our numbers and names carry a second, where that is known. A short queue is smoothed, a long one is another
+    sender's turn, or another provider's."""
 
-    def __init__(self, messaging: Messaging, patience: float = 1.0) -> None:
-        """``patience``: seconds that a message may wait for its turn; well below the lease of a send."""
-        self._patience = patience
-        self._rates: dict[tuple[str, str], Gcra] = {}
-        for name, provider in messaging.providers.items():
-            if provider.per_second > 0:
-                self._rates[name, ""] = Gcra(1.0, 1.0 / provider.per_second, places=1)
-            for sender in provider.senders:
-                if sender.per_second > 0:
-                    self._rates[name, sender.id] = Gcra(1.0, 1.0 / sender.per_second, places=1)
-
-    def full(self, now: float) -> dict[str, str]:
-        """Providers whose queue is longer than patience, and why: for `Circumstances.barred`."""
-        return {
-            name: LIMITED
-            for (name, sender), rate in self._rates.items()
-            if not sender and rate.wait("", now) > self._patience
+    def __init__(self, messaging: Messaging) -> None:
+        self._rates = {
+            (name, sender.id): Gcra(1.0, 1.0 / sender.per_second, places=1)
+            for name, provider in messaging.providers.items()
+            for sender in provider.senders
+            if sender.per_second > 0
         }
 
-    def is_full(self, provider: str, sender: str, now: float) -> bool:
-        """Whether a sender of a provider has more to do than patience allows."""
+    def wait(self, provider: str, sender: str, now: float) -> float:
+        """Seconds until a sender of a provider has a turn; 0 without a limit. Takes nothing."""
         rate = self._rates.get((provider, sender))
-        return rate is not None and rate.wait("", now) > self._patience
+        return rate.wait("", now) if rate is not None else 0.0
 
     def reserve(self, provider: str, sender: str, now: float) -> float:
-        """Seconds until a message has its turn, at the provider and at its sender: submit it then. 0 without limits."""
-        if not self._rates:
-            return 0.0
-        rates = [self._rates.get((provider, name)) for name in {"", sender}]
-        return max((rate.reserve("", now) for rate in rates if rate is not None), default=0.0)
+        """Take the next turn: the seconds until it comes."""
+        rate = self._rates.get((provider, sender))
+        return rate.reserve("", now) if rate is not None else 0.0

@@ -15,6 +15,7 @@ from controller.messages.evidence import DELIVERED, READ, bringer, failed_upstre
 from controller.messages.ledger import NAMES, Ledger, Reduced, words
 from controller.messages.objections import in_time, object_to
 from controller.messages.record import record
+from controller.messages.shared import write_down
 from controller.rules.attempt import AttemptState
 from controller.types import (
     WITHDRAWN,
@@ -59,13 +60,14 @@ _NOT_SURE = frozenset(("", TIMEOUT))  # outcomes of which the provider may still
 def reduce(cascade: Cascade, event: CascadeEvent, now: float, circumstances: Circumstances) -> Reduced:
     """Take one event. ``cascade`` is changed in place.
 
-    The first audit of what changed holds the event itself, so that the history replays (`messages.replay`).
+    The first audit of what changed holds the event itself, so that the history replays (`messages.replay`), and what
+    it told health, for the other daemons.
     """
     reduction = _Reduction(cascade, now, circumstances)
     reduction.take(event)
     out = reduction.ledger.out
     if out.audit:
-        out.audit[0].decision.update(record(event, now, circumstances))
+        out.audit[0].decision.update(record(event, now, circumstances), **write_down(out.commands, cascade.terms))
     return out
 
 
@@ -171,6 +173,8 @@ class _Reduction:
         send.spent = True
         send.cost = send.cost if event.cost is None else event.cost
         if event.milestone is not None:
+            if send.phase is SendPhase.SENDING:  # before the answer to it: the provider has it
+                send.phase, send.looking = SendPhase.WAITING, False
             self.ledger.note(NAMES[event.milestone], send)
             self._progress(send, event.milestone)
             return True

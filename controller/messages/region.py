@@ -41,9 +41,11 @@ class Number:
 
     @property
     def region(self) -> tuple[str, ...]:
-        """From broad to narrow, as health has it: country, operator. An operator that is only guessed is as good as
+        """From broad to narrow, as health has it: ("US", "US/310260"). An operator that is only guessed is as good as
         any other name of the range."""
-        return tuple(name for name in (self.country, self.operator) if name)
+        if not self.country:
+            return ()
+        return (self.country, f"{self.country}/{self.operator}") if self.operator else (self.country,)
 
 
 class NotANumber(ValueError):
@@ -60,7 +62,7 @@ def warm() -> None:
 
 
 @lru_cache(maxsize=KNOWN)
-def read_number(text: str) -> Number:
+def read_recipient(text: str) -> Number:
     """Read a full number, as "+49 151 12345678".
 
     Raises `NotANumber`.

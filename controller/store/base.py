@@ -187,3 +187,6 @@ class Store(Protocol):
 
     async def outcomes_after(self, seq: int, limit: int) -> list[tuple[int, str, Audit]]:
         """(sequence, cascade, audit) of what all daemons wrote, for health that they share."""
+
+    async def last_seq(self) -> int:
+        """The number of the last audit row; 0 if there is none."""

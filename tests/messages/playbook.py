@@ -72,7 +72,11 @@ def make_cascade(plan: Plan, name: str = "c1", **given: Any) -> Cascade:
 
 def reload(cascade: Cascade) -> Cascade:
     """The same, as it comes back from a row."""
-    data = json.loads(json.dumps(cascade.dump()))
+    return copy(cascade, json.loads(json.dumps(cascade.dump())))
+
+
+def copy(cascade: Cascade, data: dict[str, Any]) -> Cascade:
+    """What a row with this data would be loaded as."""
     return Cascade.load(
         data,
         cascade.run.plan,

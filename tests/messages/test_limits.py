@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.messages.gcra import Gcra
-from controller.messages.limits import Capacities, Limits
+from controller.messages.limits import Limits, SenderTurns
 from controller.types.messages import Channel, Client, Messaging, NumberKind, Provider, Sender
 
 
@@ -89,22 +89,14 @@ def test_limits_survive_nothing_and_cost_nothing_where_there_are_none() -> None:
     assert all(limits.admit("acme", {"ip": "x"}, "DE-1", 0.0) is None for _ in range(1000))
 
 
-SENDER = Sender("+12015550123", NumberKind.MOBILE, per_second=1.0)
-PROVIDER = Provider("sms-1", Channel.SMS, "http", None, senders=(SENDER,), per_second=50.0)
+SENDER = Sender("+12015550123", NumberKind.MOBILE, per_second=2.0)
+PROVIDER = Provider("sms-1", Channel.SMS, "http", None, senders=(SENDER, Sender("CALLWARD", NumberKind.ALPHANUMERIC)))
 
 
-def test_a_provider_is_smoothed_and_then_full() -> None:
-    capacities = Capacities(Messaging(providers={"sms-1": PROVIDER}, cascades={}))
-    turns = [capacities.reserve("sms-1", "", 0.0) for _ in range(52)]
-    assert turns == pytest.approx([place / 50 for place in range(52)])
-    assert capacities.full(0.0) == {"sms-1": "LIMITED"}
-    assert capacities.full(0.5) == {}
-    assert capacities.reserve("mail", "", 0.0) == 0.0
-
-
-def test_a_sender_that_is_full_does_not_fill_its_provider() -> None:
-    capacities = Capacities(Messaging(providers={"sms-1": PROVIDER}, cascades={}))
-    assert [round(capacities.reserve("sms-1", SENDER.id, 0.0), 3) for _ in range(3)] == [0.0, 1.0, 2.0]
-    assert capacities.is_full("sms-1", SENDER.id, 0.0)
-    assert not capacities.is_full("sms-1", SENDER.id, 3.0)
-    assert capacities.full(0.0) == {}
+def test_a_sender_has_its_turns_one_after_the_other() -> None:
+    turns = SenderTurns(Messaging(providers={"sms-1": PROVIDER}, cascades={}))
+    assert [turns.reserve("sms-1", SENDER.id, 100.0) for _ in range(3)] == pytest.approx([0.0, 0.5, 1.0])
+    assert turns.wait("sms-1", SENDER.id, 100.0) == pytest.approx(1.5)
+    assert turns.wait("sms-1", SENDER.id, 102.0) == 0.0
+    assert turns.reserve("sms-1", "CALLWARD", 100.0) == 0.0, "nothing is known of its capacity"
+    assert turns.wait("other", SENDER.id, 100.0) == 0.0

@@ -221,6 +221,18 @@ def test_a_failure_that_comes_after_the_success_is_nothing() -> None:
     assert case.at(30.0).delivered(1, Milestone.CONFIRMED).outcome == ("completed", "")
 
 
+def test_the_first_failure_of_a_send_is_the_one_that_counts() -> None:
+    case = Case(*WHOLE).begin().accepted(1).failed(1, "undelivered").failed(1, BLOCKED)
+    assert not case.last.changed
+    assert case.cascade.sends[0].outcome == "undelivered"
+
+
+def test_what_was_refused_and_yet_delivered_has_its_price() -> None:
+    case = Case(*WHOLE).begin().refused(1, "503").at(3.0).delivered(1)
+    assert case.outcome == ("completed", "")
+    assert case.cascade.cost == pytest.approx(0.02)
+
+
 def test_what_nobody_sent_cannot_be_reported() -> None:
     case = Case(*WHOLE).begin().accepted(1)
     for event in (ReportReceived(2, Milestone.ANSWERED), ReportReceived(9, None, "rejected"), SendAccepted(7, "x")):

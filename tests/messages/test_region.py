@@ -7,7 +7,7 @@ import pytest
 from phonenumbers import PhoneNumberType
 
 from controller.messages.operators import GOOD_FOR, Operators
-from controller.messages.region import GUESS, LOOKUP, RANGE, REPORT, NotANumber, read_number, warm, with_operator
+from controller.messages.region import GUESS, LOOKUP, RANGE, REPORT, NotANumber, read_recipient, warm, with_operator
 from controller.types.messages import NumberKind
 
 
@@ -25,7 +25,7 @@ def example(country: str, kind: int = PhoneNumberType.MOBILE) -> str:
     ],
 )
 def test_a_number_is_read_however_it_is_written(text: str, e164: str) -> None:
-    assert read_number(text).e164 == e164
+    assert read_recipient(text).e164 == e164
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_a_number_is_read_however_it_is_written(text: str, e164: str) -> None:
     ],
 )
 def test_a_mobile_has_its_country_and_kind(country: str, kind: NumberKind) -> None:
-    number = read_number(example(country))
+    number = read_recipient(example(country))
     assert (number.country, number.kind, number.refused) == (country, kind, "")
     assert number.region[0] == country
 
 
 def test_guernsey_is_not_britain() -> None:
-    assert read_number("+447911123456").country == "GG"
+    assert read_recipient("+447911123456").country == "GG"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_guernsey_is_not_britain() -> None:
     [("ID", "telkomsel", RANGE), ("DE", "t-mobile", GUESS), ("US", "", "")],
 )
 def test_an_operator_has_its_source(country: str, operator: str, source: str) -> None:
-    number = read_number(example(country))
+    number = read_recipient(example(country))
     assert (number.operator, number.source) == (operator, source)
 
 
@@ -67,11 +67,11 @@ def test_an_operator_has_its_source(country: str, operator: str, source: str) ->
     ],
 )
 def test_nothing_is_sent_to_numbers_that_cost_or_that_nobody_reads(country: str, kind: int, why: str) -> None:
-    assert why in read_number(example(country, kind)).refused
+    assert why in read_recipient(example(country, kind)).refused
 
 
 def test_a_number_of_no_country_says_so() -> None:
-    number = read_number("+882161234567")
+    number = read_recipient("+882161234567")
     assert (number.country, number.prefix, number.region) == ("", "882-16123", ())
 
 
@@ -92,14 +92,14 @@ def test_a_number_of_no_country_says_so() -> None:
 )
 def test_what_is_no_number_is_said_without_it(text: str, why: str) -> None:
     with pytest.raises(NotANumber, match=why) as caught:
-        read_number(text)
+        read_recipient(text)
     assert len(text) < 4 or text.lstrip("+") not in str(caught.value)
 
 
 def test_a_prefix_is_shared_by_ten_thousand_and_tells_nobody() -> None:
-    number = read_number("+4915123456789")
+    number = read_recipient("+4915123456789")
     assert number.prefix == "DE-1512345"
-    assert read_number("+4915123450000").prefix == number.prefix
+    assert read_recipient("+4915123450000").prefix == number.prefix
     assert "4915123456789" not in repr(number)
 
 
@@ -108,24 +108,24 @@ def test_all_countries_are_read() -> None:
     for country in phonenumbers.SUPPORTED_REGIONS:
         number = phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE)
         if number is not None:
-            read = read_number(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+            read = read_recipient(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
             assert not read.refused
             assert read.country
             assert len(read.prefix) < len(read.e164)
 
 
 def test_better_knowledge_of_the_operator_wins_and_worse_does_not() -> None:
-    guessed = read_number(example("DE"))
+    guessed = read_recipient(example("DE"))
     looked_up = with_operator(guessed, "26202", LOOKUP)
     reported = with_operator(looked_up, "26203", REPORT)
-    assert (reported.operator, reported.source, reported.region) == ("26203", REPORT, ("DE", "26203"))
+    assert (reported.operator, reported.source, reported.region) == ("26203", REPORT, ("DE", "DE/26203"))
     assert with_operator(reported, "26202", LOOKUP) is reported
     assert with_operator(guessed, "", REPORT) is guessed
 
 
 def test_reports_teach_the_operator_for_a_month() -> None:
     operators = Operators()
-    number = read_number(example("DE"))
+    number = read_recipient(example("DE"))
     operators.learn(b"anna", "26203", 0.0)
     operators.learn(b"anna", "26202", 1.0, LOOKUP)
     assert operators.refine(number, b"anna", 10.0).operator == "26203"
@@ -138,4 +138,4 @@ def test_the_memory_of_operators_is_bounded() -> None:
     for person in range(50):
         operators.learn(b"%d" % person, "26203", float(person))
     assert len(operators) == 10
-    assert operators.refine(read_number(example("DE")), b"49", 50.0).source == REPORT
+    assert operators.refine(read_recipient(example("DE")), b"49", 50.0).source == REPORT

@@ -1,0 +1,56 @@
+"""Messages from persons: sealed and kept, and their wish to hear nothing more.
+
+Owns the way of an inbound message into the store. Must not answer it.
+"""
+
+from __future__ import annotations
+
+from controller.channels.base import Inbound
+from controller.messages.optout import Wish, wish_of
+from controller.privacy import BlindIndex, Cipher, Place
+from controller.store.base import Store
+from controller.types.messages import Channel, Messaging
+
+
+class Inbox:
+    """Takes messages from persons."""
+
+    def __init__(self, store: Store, cipher: Cipher, index: BlindIndex, messaging: Messaging) -> None:
+        self._store = store
+        self._cipher = cipher
+        self._index = index
+        self.messaging = messaging  # swapped by a reload
+
+    async def take(self, message: Inbound, now: float) -> None:
+        """Write it down; durable on return. ``now``: seconds since the epoch.
+
+        Raises `StoreError`.
+        """
+        try:
+            index = self._index.of_address(message.sender)
+        except ValueError:
+            return  # from nobody: a network's own notice
+        tenant = self._tenant(message)
+        row = f"{message.provider}:{message.ref}"
+        sealed = {
+            "sender": self._cipher.seal(message.sender, Place(tenant, "inbound", "sender", row)),
+            "text": self._cipher.seal(message.text, Place(tenant, "inbound", "text", row)),
+        }
+        wish = wish_of(message.text)
+        if wish is not Wish.NOTHING:  # first: a message that is kept is not looked at again
+            for whom in self._whose(tenant):
+                await self._store.set_opt_out(whom, index, self._channel(message), now, out=wish is Wish.STOP)
+        await self._store.keep_inbound(message, sealed, index, now, tenant)
+
+    def _tenant(self, message: Inbound) -> str:
+        provider = self.messaging.providers.get(message.provider)
+        senders = provider.senders if provider is not None else ()
+        return next((sender.tenant for sender in senders if sender.id == message.to), "")
+
+    def _whose(self, tenant: str) -> tuple[str, ...]:
+        """A number that is nobody's own is everybody's: whoever says no to it says no to all."""
+        return (tenant,) if tenant else tuple({"", *(token.tenant for token in self.messaging.tokens)})
+
+    def _channel(self, message: Inbound) -> Channel | str:
+        provider = self.messaging.providers.get(message.provider)
+        return provider.channel if provider is not None else ""
