@@ -20,6 +20,7 @@ from controller.config.dns import compile_dns
 from controller.config.facing import build_early_media, build_format, build_identity, build_redirects
 from controller.config.hours import DAYS, parse_days
 from controller.config.listen import Listeners
+from controller.config.messages_compile import build_messaging
 from controller.config.model import (
     ROUTE_KINDS,
     DeepModel,
@@ -126,6 +127,7 @@ class _Compiler(Places):
             count_for=self.file.defaults.count_for or COUNT_FOR,
             media=Anchors(self.file, self.root, self.names, self.report).build(listen),
             dns=compile_dns(self),
+            messaging=build_messaging(self, certificates),
         )
 
     # ----------------------------------------------------------------- sections

@@ -24,10 +24,12 @@ Severity = Literal["error", "warning"]
 _BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 #: A snippet goes to terminals and logs: what a key of such a name holds is masked, character by character.
 _SECRET = re.compile(
-    r"""(?<=\b)((?:pass?word|passwd|secret|token|auth(?=["']?\s*:\s*[^\s{]))["']?\s*:\s*)"""
+    r"""(?<=\b)((?:pass?word|passwd|secret|token|sha256|auth(?=["']?\s*:\s*[^\s{]))["']?\s*:\s*)"""
     r"""("[^"]*"?|'[^']*'?|(?:(?!,\s+[\w-]+["']?\s*:|[}\]]+\s*(?:,|\#|$)).)+)""",
     re.IGNORECASE,
 )
+#: The password in a URL, as that of a database.
+_IN_URL = re.compile(r"(://[^\s/:@]*:)([^\s/@]+)(?=@)")
 _WINDOW = 160  # characters of a long line that are shown
 _LEAD = 60  # of these, before the first caret
 _QUOTED = 60  # characters of a name or value that a message repeats
@@ -146,7 +148,9 @@ def _render_one(found: Diagnostic, lines: list[str] | tuple[()]) -> str:
     head = f"{found.file}:{found.line}:{found.col}: {label}{found.message}\n"
     if found.line > len(lines):
         return head + (f"      | {found.hint}\n" if found.hint else "")
-    text = _SECRET.sub(lambda match: match[1] + "*" * len(match[2]), lines[found.line - 1])
+    text = lines[found.line - 1]
+    for secret in (_SECRET, _IN_URL):
+        text = secret.sub(lambda match: match[1] + "*" * len(match[2]), text)
     start = found.col - 1
     end = max(found.end_col - 1, start + 1)
     first = max(0, start - _LEAD) if len(text) > _WINDOW else 0

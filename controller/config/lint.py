@@ -123,6 +123,7 @@ _USERS = {
     "chains": "the 'chain' of a route",
     "hours": "the 'when' of a stage",
     "tenants": "the 'tenant' of a route",
+    "providers": "a step of its channel",
 }
 
 

@@ -46,6 +46,10 @@ from controller.config.limits import (
     TrunkLimitsModel,
 )
 from controller.config.media import MediaModel
+from controller.config.messages_cascades import CascadeModel, OrSteps
+from controller.config.messages_daemon import MessagesModel
+from controller.config.messages_policies import PolicyModel, TemplateModel
+from controller.config.messages_providers import ProviderModel
 from controller.config.redirects import OrWord, RedirectsModel
 from controller.config.register import DidFromName, RegisterModel
 from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, OrSwitch, Section, Text, between, matching
@@ -341,8 +345,6 @@ class FileModel(Section):
     """A whole dialplan file."""
 
     RESERVED = {
-        "providers": "this version routes calls only",
-        "cascades": "this version routes calls only",
         "alerts": "events are in the log only",
     }
 
@@ -363,3 +365,8 @@ class FileModel(Section):
     endpoints: dict[str, EndpointModel] = Field(examples=[{"front-desk": {"user": "100", "via": ["carrier-a"]}}])
     chains: dict[str, Chain] = Field(examples=[{"sales": [{"ring": ["front-desk"]}]}])
     routes: list[RouteModel] = Field(min_length=1, examples=[[{"did": "+15557000", "chain": "sales"}]])
+    providers: dict[str, ProviderModel] = {}
+    cascades: dict[str, Annotated[CascadeModel, OrSteps()]] = {}
+    policies: list[PolicyModel] = []
+    templates: dict[str, TemplateModel] = {}
+    messages: MessagesModel | None = None

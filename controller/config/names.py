@@ -22,8 +22,11 @@ KINDS = {
     "sites": "site",
     "hours": "calendar",
     "tenants": "tenant",
+    "providers": "provider",
+    "cascades": "cascade",
+    "templates": "template",
 }
-_OPTIONAL = {"users", "probes", "sites", "hours", "tenants"}
+_OPTIONAL = {"users", "probes", "sites", "hours", "tenants", "providers", "cascades", "templates"}
 #: Comparing a name costs up to 100 us: beyond this many a slip that runs through a big file gets no suggestion.
 _BUDGET = 30_000
 _LISTED = 8  # known names that are listed when none is similar

@@ -16,6 +16,11 @@ from controller.config.auth import AuthModel
 from controller.config.dns import DnsModel, Server
 from controller.config.limits import LimitsModel, TenantModel
 from controller.config.media import MediaModel, RelayAddress
+from controller.config.messages_cascades import CascadeModel, StepModel
+from controller.config.messages_daemon import CallbackModel, ClientModel, MessagesModel, TokenModel
+from controller.config.messages_policies import ANY, PolicyModel, TemplateModel
+from controller.config.messages_providers import ProviderModel, SenderModel
+from controller.config.messages_values import Alone
 from controller.config.model import (
     DeepModel,
     EndpointModel,
@@ -36,6 +41,7 @@ from controller.config.model import (
 )
 from controller.config.section import OneOrMore, Section
 from controller.config.users import UserModel
+from controller.types.messages import Channel
 
 _NOWHERE = HostPort("", 0)
 
@@ -108,6 +114,55 @@ class _User(UserModel):
     password: str = Field("", repr=False)
 
 
+class _Sender(SenderModel):
+    id: str = ""
+
+
+class _Provider(ProviderModel):
+    channel: Channel = Channel.SMS
+    http: Any = None  # what a driver cannot do without is looked at when it is compiled
+    smpp: Any = None
+    smtp: Any = None
+    via: Annotated[list[str], OneOrMore] | None = None
+    senders: list[Annotated[SenderModel, _read_as(_Sender), Alone("id", {})]] = []
+
+
+class _Step(StepModel):
+    via: Annotated[list[str], OneOrMore] | None = None
+
+
+class _Cascade(CascadeModel):
+    steps: list[Annotated[StepModel, _read_as(_Step)]] = Field(default=[])
+
+
+class _Policy(PolicyModel):
+    name: str = ""
+
+
+class _Template(TemplateModel):
+    text: Annotated[dict[str, str], Alone(ANY, {})] = Field(default={})
+
+
+class _Token(TokenModel):
+    name: str = ""
+    sha256: str = ""
+    tenant: str = ""
+
+
+class _Callback(CallbackModel):
+    url: str = ""
+    secret: str = Field("", repr=False)
+
+
+class _Client(ClientModel):
+    callback: Annotated[CallbackModel, _read_as(_Callback)] | None = None
+
+
+class _Messages(MessagesModel):
+    tokens: list[Annotated[TokenModel, _read_as(_Token)]] = []
+    clients: dict[str, Annotated[ClientModel, _read_as(_Client)]] = {}
+
+
 class Remains(FileModel):
     """A file from which all that is wrong has been cut."""
 
@@ -123,3 +178,8 @@ class Remains(FileModel):
     endpoints: dict[str, Annotated[EndpointModel, _read_as(_Endpoint)]] = Field(default={})
     chains: dict[str, list[Annotated[StageModel, _read_as(_Stage)]]] = Field(default={})
     routes: list[Annotated[RouteModel, _read_as(_Route)]] = Field(default=[])
+    providers: dict[str, Annotated[ProviderModel, _read_as(_Provider)]] = {}
+    cascades: dict[str, Annotated[CascadeModel, _read_as(_Cascade)]] = {}
+    policies: list[Annotated[PolicyModel, _read_as(_Policy)]] = []
+    templates: dict[str, Annotated[TemplateModel, _read_as(_Template)]] = {}
+    messages: Annotated[MessagesModel, _read_as(_Messages)] | None = None

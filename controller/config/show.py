@@ -16,7 +16,8 @@ from controller.config.include import join_includes
 from controller.config.source import ListNode, MapNode, Node, ScalarNode, compose, read_text
 from controller.masking import GONE, mask_numbers
 
-_SECRET = re.compile(r"password|passwd|secret|token", re.IGNORECASE)
+_SECRET = re.compile(r"password|passwd|secret|token|sha256", re.IGNORECASE)
+_IN_URL = re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)")  # the password of a database
 _REFERENCE = re.compile(r"\$\{[^{}]*\}")
 
 
@@ -46,7 +47,7 @@ def _shown(node: Node, numbers: bool, key: str = "") -> Any:
     assert isinstance(node, ScalarNode)
     if _SECRET.search(key):
         return node.text if _REFERENCE.fullmatch(node.text) else GONE
-    return _masked(node.text, numbers)
+    return _masked(_IN_URL.sub(rf"\1{GONE}", node.text), numbers)
 
 
 def _masked(text: str, numbers: bool) -> str:

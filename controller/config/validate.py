@@ -20,6 +20,8 @@ from controller.config.dns import DnsModel, TtlModel
 from controller.config.formats import FormatModel
 from controller.config.limits import LimitsModel, TenantModel, TrunkLimitsModel
 from controller.config.media import MediaModel
+from controller.config.messages_cascades import spell_out
+from controller.config.messages_places import describe_message_part, model_of_message_part
 from controller.config.model import (
     DeepModel,
     DefaultsModel,
@@ -96,6 +98,7 @@ def validate(root: Node, report: Report) -> FileModel:
         message = f"file must be a mapping, not {_kind(root)}"
         report.error(root, "WRONG_KIND", message, "begin with 'version: 1'; every section is a key")
         return Remains()
+    spell_out(root)
     try:
         return FileModel.model_validate(to_data(root))
     except ValidationError as error:
@@ -151,6 +154,8 @@ def describe(root: Node, loc: Loc) -> str:
             words = [f"listen {_number(root, loc[:2])}"]
         case "defaults", _:
             words = ["defaults"]
+        case "providers" | "cascades" | "policies" | "templates" | "messages", _:
+            words, rest = describe_message_part(root, loc)
         case _:
             words, rest = [], list(loc)
     keys = [f"key {quoted(step)}" for step in rest if isinstance(step, str)]
@@ -234,7 +239,8 @@ def _explain_missing(root: MapNode, loc: Loc, report: Report) -> None:
     node = find(root, tuple(owner))
     if isinstance(node, MapNode) and key in node.lost:
         return  # misspelt, and said so
-    field = _model(tuple(owner)).model_fields[str(key)]
+    fields = _model(tuple(owner)).model_fields
+    field = fields.get(str(key)) or next(each for each in fields.values() if each.alias == key)
     example = _KEY_IN_QUOTES.sub(r"\1:", json.dumps(field.examples[0])) if field.examples else "..."
     if len(owner) > 1:
         example = example.replace("NAME.", f"{owner[1]}.")
@@ -268,6 +274,9 @@ def _explain_extra(root: MapNode, loc: Loc, report: Report) -> None:
 
 
 def _model(owner: Loc) -> type[Section]:
+    of_messages = model_of_message_part(owner)
+    if of_messages is not None:
+        return of_messages
     if owner[3:4] == ("when",) or (owner[:1] == ("routes",) and owner[2:3] == ("when",)):
         return WhenModel
     if owner[:1] == ("routes",) and owner[2:3] == ("outbound",):

@@ -70,6 +70,14 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
+class ByTrunks:
+    """Settings of the drivers "voice" and "sip": the call half carries it."""
+
+    trunks: tuple[str, ...]  # tried in this order
+    caller: str = ""  # the number of ours that it comes from
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """An account that carries messages of one channel. ``settings`` are its driver's own."""
 
@@ -97,7 +105,7 @@ class Step:
     wait: float = 20.0  # seconds for each provider until the next has its turn
     providers: tuple[str, ...] = ()  # none: all of the channel
     order: Order = Order.CONFIGURED
-    fanout: int = 1  # so many providers are tried at most, one after the other
+    fanout: int = 1  # so many providers are tried at most, one after the other; 0: all
     where: str = ""
 
 
@@ -118,7 +126,7 @@ class CascadeRules:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What holds for some of the requests; later layers are narrower and win: base, tenant, tenant and country."""
+    """What holds for some of the requests; narrower layers win: base, country, tenant, tenant and country."""
 
     name: str
     tenants: tuple[str, ...] = ()  # each empty list: of all

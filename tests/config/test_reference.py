@@ -10,6 +10,8 @@ import pytest
 
 from controller.config import media, model
 from controller.config.duration import show_duration
+from controller.config.messages_cascades import StepModel
+from controller.config.messages_providers import SenderModel
 from controller.rules.verdicts import judge
 from controller.types import DeepProbe, Dns, Order, Probe, Stage, Verdict
 
@@ -36,7 +38,14 @@ HEADINGS = {
     model.OutboundModel: "### `outbound`",
     model.TrunkLimitsModel: "### `limits`",
     model.TenantModel: "### `tenants`",
+    model.ProviderModel: "### `providers`",
+    model.CascadeModel: "### `cascades`",
+    model.PolicyModel: "### `policies`",
+    model.TemplateModel: "### `templates`",
+    model.MessagesModel: "### `messages`",
 }
+#: Models whose keys stand in the tables of another.
+WITHIN = {model.ProviderModel: SenderModel, model.CascadeModel: StepModel}
 RESERVED = {
     model.FileModel: "top",
     model.ListenModel: "`listen`",
@@ -61,6 +70,8 @@ def test_every_key_has_its_row_and_no_other(section: type[model.Section]) -> Non
         keys |= set(model.TrunkTlsModel.model_fields)
     if section is model.DefaultsModel:
         keys |= {"next-path", "next-target", "stop"} | {*map(str, Order)}
+    if section in WITHIN:
+        keys |= set(WITHIN[section].model_fields)
     if section is model.StageModel:
         keys |= set(model.WhenModel.model_fields)
     assert documented == keys
