@@ -142,9 +142,8 @@ class ResponseContext:
 
     __slots__ = (
         "__weakref__",
-        "_best",
-        "_best_rank",
         "_element",
+        "_failures",
         "_layer",
         "_relay",
         "_winner_tag",
@@ -170,8 +169,7 @@ class ResponseContext:
         self._layer = layer
         self._element = element
         self._relay = relay
-        self._best: Response | int = 0
-        self._best_rank = 99
+        self._failures: dict[int, Response | int] = {}  # by branch; below 0: of those that were never started
         self.upstream = upstream
         self.user = user
         self.offers: bool | None = None  # for a media relay: whether a request within an anchored call makes an offer
@@ -187,7 +185,8 @@ class ResponseContext:
     ) -> None:
         """Forward ``request`` on a new branch; its top Via is ours already. ``back`` undoes in responses whatever else
         the request differs in from that of upstream. With an ``owner``, the driver's, the responses to a BYE of ours
-        are told (`Goodbye`)."""
+        are told (`Goodbye`). A branch that failed may be added once more, and has then not failed."""
+        self._failures.pop(branch_id, None)
         branch = Branch(self, branch_id, request, back, owner)
         self.branches[branch_id] = branch
         branch.transaction = self._layer.request(request, hop, now, branch)
@@ -202,14 +201,14 @@ class ResponseContext:
         branch.cancel_wanted = True
         branch.cancel_reason = reason
         if not self.final:  # given up: silence counts as 408, ringing without an answer as 480
-            self._consider(480 if branch.status >= 180 else 408)
+            self._failures[branch_id] = 480 if branch.status >= 180 else 408
         if branch.status:
             self._send_cancel(branch, now)
 
     def consider(self, status: int) -> None:
         """A branch that was never started counts as if it had failed with this."""
         if not self.final:
-            self._consider(status)
+            self._failures[-1 - len(self._failures)] = status
 
     def respond_with(self, branch_id: int, now: float) -> bool:
         """Make this answered branch the winner: its 2xx goes upstream. False if a final was sent before."""
@@ -234,7 +233,7 @@ class ResponseContext:
         """Send the best of the responses that failed branches gave; 480 when there is none fit to pass on."""
         if self.final:
             return False
-        best = self._best
+        best = self._find_best()
         status = best if isinstance(best, int) else best.status
         if status == 503:  # §16.7 step 6: our caller must not think that *we* are overloaded
             return self.respond(500, now)
@@ -337,7 +336,7 @@ class ResponseContext:
         self._disarm(branch)
         branch.done = True
         if self._relay or not branch.cancel_wanted:  # who cancels a relayed request hears the 487 of the other side
-            self._consider(best if isinstance(best, int) else self._undress(branch, best))
+            self._failures[branch.id] = best if isinstance(best, int) else self._undress(branch, best)
         branch.status = status
         branch.request = None
         if isinstance(best, int):
@@ -349,22 +348,20 @@ class ResponseContext:
 
     def _send_final(self, response: Response, now: float) -> None:
         self.final = response.status
-        self._best = 0
+        self._failures.clear()
         self._layer.respond(self.upstream, response, now)
 
     def _undress(self, branch: Branch, response: Response) -> Response:
         forwarded = self._element.forward_response(response)
         return forwarded if branch.back is None else branch.back(forwarded)
 
-    def _consider(self, response: Response | int) -> None:
-        status = response if isinstance(response, int) else response.status
+    def _find_best(self) -> Response | int:
+        """The best of what the branches came to (§16.7 step 6); 0 if nothing is fit to pass on."""
+        failures = list(self._failures.values())
         if self._relay:
-            self._best = response
-            return
-        rank = _RANK_OF_STATUS.get(status, _RANK_OF_CLASS.get(status // 100, 9))
-        if rank < self._best_rank:
-            self._best_rank = rank
-            self._best = 0 if rank in _NOT_FOR_THE_CALLER else response
+            return failures[-1] if failures else 0
+        best = min(failures, key=_rank, default=0)
+        return 0 if _rank(best) in _NOT_FOR_THE_CALLER else best
 
     def _send_cancel(self, branch: Branch, now: float) -> None:
         invite = branch.request
@@ -396,6 +393,12 @@ class ResponseContext:
             self._layer.abandon(branch.transaction, now)
         else:  # Timer C (§16.8): ringing without end
             self.cancel_branch(branch.id, None, now)
+
+
+def _rank(response: Response | int) -> int:
+    """The lowest is the best; of equals the first."""
+    status = response if isinstance(response, int) else response.status
+    return _RANK_OF_STATUS.get(status, _RANK_OF_CLASS.get(status // 100, 9))
 
 
 def make_release(

@@ -22,7 +22,7 @@ from controller.api.hooks import take_webhook
 from controller.api.models import CascadeRequest, Feedback, OptOut, Person, body_of, read_body, schemas
 from controller.api.problems import MEDIA_TYPE, Problem, ProblemDetails, described
 from controller.api.service import Service
-from controller.api.shell import Seen, Shell, principal
+from controller.api.shell import PATIENCE, Seen, Shell, principal
 from controller.api.tokens import Tokens
 from controller.api.views import CascadePage, CascadeView, Explanation, Receipt
 from controller.messages.ids import LENGTH
@@ -58,8 +58,10 @@ def create_app(
     on_request: Callable[[Seen], None] = lambda _: None,
     on_fault: Callable[[str], None] = lambda _: None,
     routers: tuple[APIRouter, ...] = (),
+    patience: float = PATIENCE,
 ) -> Shell:
-    """The whole API, to be served. ``routers``: what others bring; tokens are asked for there as well."""
+    """The whole API, to be served. ``routers``: what others bring; tokens are asked for there as well. ``patience``: seconds that
+    a request may take."""
     api = FastAPI(
         title="callward",
         version=__version__,
@@ -76,7 +78,7 @@ def create_app(
     api.add_exception_handler(RequestValidationError, _on_parameters)
     api.add_exception_handler(Exception, _on_fault)
     _describe(api)
-    return Shell(api, Tokens(service.messaging.tokens), on_request, on_fault)
+    return Shell(api, Tokens(service.messaging.tokens), on_request, on_fault, patience)
 
 
 def _cascades(service: Service, announcer: Announcer) -> APIRouter:

@@ -77,7 +77,9 @@ class Shell:
                 await request.answer(problem)
             except TimeoutError:
                 code = "slow"
-                await request.answer(Problem(408, "slow", "the request was not there in time", headers=_CLOSE))
+                await request.answer(
+                    Problem(408, "slow", "the request was not there in time", headers={"Connection": "close"})
+                )
             except Exception as error:  # noqa: BLE001  # whatever it is, whoever asked hears no more of it than that
                 code = "fault"
                 self._on_fault(place_of(error))
@@ -100,7 +102,7 @@ class Shell:
     def _admit(self, scope: Scope, request: _Request) -> None:
         path: str = scope["path"]
         if self.under_way > AT_ONCE:
-            raise Problem(503, "busy", "too many requests at once", retry_after=1, headers=_CLOSE)
+            raise Problem(503, "busy", "too many requests at once", retry_after=1)
         authorization = length = None
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -116,9 +118,6 @@ class Shell:
         if length is not None and length.isdigit() and int(length[:12]) > most:
             raise _too_large(most)
         request.left = most
-
-
-_CLOSE = {"Connection": "close"}
 
 
 class _Request:
@@ -160,7 +159,9 @@ class _Request:
 
 def _too_large(most: int = 0) -> Problem:
     detail = f"the body has more than {most} bytes" if most else "the body is too large"
-    return Problem(413, "too-large", detail, headers=_CLOSE)
+    return Problem(
+        413, "too-large", detail
+    )  # what still comes is passed over: a reset would cost the client the answer
 
 
 def principal(scope: Scope) -> Principal:

@@ -5,7 +5,7 @@ Owns the state of an attempt and its plain data. Must not decide what comes next
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from math import inf
 from typing import Any
@@ -69,9 +69,12 @@ class Attempt:
         return due if self.doubted else min(due, self.hedge_at)
 
 
+_FIELDS = tuple(one.name for one in fields(Attempt))
+
+
 def dump_attempt(attempt: Attempt) -> dict[str, Any]:
     """An attempt as plain data; None stands for never."""
-    return {name: None if value == inf else value for name, value in asdict(attempt).items()}
+    return {name: None if (value := getattr(attempt, name)) == inf else value for name in _FIELDS}
 
 
 def load_attempt(data: dict[str, Any]) -> Attempt:

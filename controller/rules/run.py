@@ -27,10 +27,8 @@ from controller.rules.attempt import Attempt, AttemptState
 from controller.rules.plain import dump_plan, load_plan
 from controller.rules.saved import dump_state, load_state
 from controller.rules.turn import bring_forward, choose_path
-from controller.rules.verdicts import MERGED, judge
+from controller.rules.verdicts import MERGED, happenings, judge
 from controller.types import (
-    ANYTHING,
-    BUSY,
     COMPLETED_ELSEWHERE,
     EXHAUSTED,
     FULL,
@@ -42,7 +40,6 @@ from controller.types import (
     STOPPED,
     TARGET_REFUSED,
     TRUNK_DOWN,
-    UNANSWERED,
     WITHDRAWN,
     AttemptFailed,
     AttemptProgressed,
@@ -66,8 +63,6 @@ from controller.types import (
 )
 
 MAX_TRIALS = 3  # a stand-in is released and tried again so often at most; a flapping trunk must not make it blink
-_BUSY = frozenset(("486", "600"))
-_UNANSWERED = frozenset((NO_ANSWER, "480"))
 CLOSED = 1 << 30  # cursor of a target whose endpoint said no: past all of its paths, and never put back
 
 
@@ -185,7 +180,8 @@ class Run:
 
     def _act_on(self, attempt: Attempt, cause: str, now: float, commands: list[RunCommand]) -> None:
         """An open attempt is out: what its cause means for the target, the hunt, and stages that wait for it."""
-        self._note(attempt, cause)
+        path = self._path(attempt)
+        self.happened.update(happenings(cause, attempt.milestone, path.group or path.trunk))
         if cause == MERGED and self._is_open(attempt.stage, attempt.target):
             return  # proof that a sibling has got there, however silent it is
         verdict = judge(cause, self.plan.causes)
@@ -195,15 +191,6 @@ class Run:
             self._close_target(attempt, commands)
         elif not attempt.doubted:  # a doubted one has had its stand-in already
             self._start_next_path(attempt, attempt.stands_in_for, now, commands)
-
-    def _note(self, attempt: Attempt, cause: str) -> None:
-        if cause in _BUSY:
-            self.happened.add(BUSY)
-        elif cause in _UNANSWERED or (cause == "408" and attempt.milestone >= Milestone.ALERTING):
-            self.happened.add(UNANSWERED)
-        elif cause == FULL:
-            path = self._path(attempt)
-            self.happened.update((ANYTHING, path.group or path.trunk))
 
     def _close_target(self, refused: Attempt, commands: list[RunCommand]) -> None:
         """The endpoint itself said no: no other path to it is worth trying."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from controller.types import (
+    ANYTHING,
+    BUSY,
     FULL,
     NO_ANSWER,
     NO_PROGRESS,
@@ -16,6 +18,8 @@ from controller.types import (
     NOT_SECURE,
     TRANSPORT_ERROR,
     TRUNK_DOWN,
+    UNANSWERED,
+    Milestone,
     Verdict,
 )
 
@@ -62,3 +66,12 @@ def judge(cause: str, overrides: Mapping[str, Verdict]) -> Verdict:
     if overrides and (verdict := overrides.get(cause) or overrides.get(f"{cause[:1]}xx") or overrides.get("*")):
         return verdict
     return DEFAULTS.get(cause) or _BY_CLASS.get(cause[:1], Verdict.NEXT_PATH)
+
+
+def happenings(cause: str, milestone: Milestone, trunk: str) -> tuple[str, ...]:
+    """What has happened by an attempt that was out for this cause, for stages that wait for it (`after`, `overflow`)."""
+    if cause in ("486", "600"):
+        return (BUSY,)
+    if cause in (NO_ANSWER, "480") or (cause == "408" and milestone >= Milestone.ALERTING):
+        return (UNANSWERED,)
+    return (ANYTHING, trunk) if cause == FULL else ()

@@ -5,11 +5,17 @@ Names of people are endpoints, t1, t2 ... are trunks.
 
 from __future__ import annotations
 
+from controller.rules.run import Run
 from controller.types import (
     COMPLETED_ELSEWHERE,
+    EXHAUSTED,
     HEDGE_RELEASED,
     TRUNK_DOWN,
+    AttemptFailed,
+    Finish,
     Mode,
+    RunCommand,
+    StartAttempt,
 )
 from tests.playbook import (
     answered,
@@ -144,3 +150,19 @@ def test_a_trunk_lost_under_several_attempts_moves_them_all() -> None:
 
 def test_a_trunk_of_nobody_changes_nothing() -> None:
     assert play(plan("anna/t1")) >> begin() << start(1, "anna via t1") >> lost("t9") << wakes(0.25)
+
+
+def test_who_is_put_behind_comes_later_and_not_never() -> None:
+    run = Run(plan("anna/t1,t2,t3", hedge=None))
+    run.avoid(("t1",))
+    assert _started(run.begin(0.0)) == ["anna via t2"]
+    run.avoid(("t1", "t3"))
+    assert _started(run.handle(AttemptFailed(1, "503"), 0.1)) == ["anna via t1"]  # all are: as written
+    run = Run.load(run.dump())
+    run.avoid(())
+    assert _started(run.handle(AttemptFailed(2, "503"), 0.2)) == ["anna via t3"]
+    assert run.handle(AttemptFailed(3, "503"), 0.3) == [Finish(None, EXHAUSTED)]
+
+
+def _started(commands: list[RunCommand]) -> list[str]:
+    return [command.path.name for command in commands if isinstance(command, StartAttempt)]

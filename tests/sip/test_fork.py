@@ -225,6 +225,16 @@ def test_nothing_provisional_goes_upstream_after_the_final(scene: Scene) -> None
     assert methods(scene.comes(2, 180)) == []
 
 
+def test_a_branch_that_is_tried_again_has_not_failed_yet(scene: Scene) -> None:
+    """TCP is refused, UDP after it is silent: the caller hears of the silence, and not of a fault (503, and so 500)."""
+    scene.add(1)
+    scene.fail(1)
+    scene.add(1)
+    scene.cancel(1)
+    assert scene.respond_best()
+    assert [final.status for final in scene.finals()] == [408]
+
+
 # --------------------------------------------------------------------------- the winner
 
 

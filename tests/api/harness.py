@@ -1,0 +1,177 @@
+"""The API on a real socket, with a store, keys and a plan of two steps; what it hands to the broker is noted."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+import aiohttp
+
+from controller import clock
+from controller.api.app import create_app
+from controller.api.events import Announcer
+from controller.api.server import ApiServer, open_socket
+from controller.api.service import Gate, Planned, Service, Turned
+from controller.api.shell import Seen, Shell
+from controller.channels.base import Adapter, News, Report
+from controller.messages.cascade import Cascade, Terms
+from controller.messages.request import Request
+from controller.messages.verdicts import DEFAULTS
+from controller.privacy import BlindIndex, Cipher, Keyring
+from controller.store.base import Applied, Facts, Store
+from controller.types import Milestone, Path, Plan, Stage, Target
+from controller.types.cascades import CascadeCommand, CascadeEvent, Circumstances
+from controller.types.messages import ApiToken, Messaging, Templates
+from tests.api.memory import MemoryStore
+
+#: Tokens of two tenants; one that may only read, one that may erase.
+ACME, OTHER, READER, ERASER = "acme-token-1", "other-token-2", "reader-token-3", "eraser-token-4"
+
+
+def messaging() -> Messaging:
+    """Two providers, one cascade, tokens and a template."""
+    return Messaging(
+        {},
+        {},
+        tokens=(
+            ApiToken("acme-app", digest(ACME), "acme", ("send", "read")),
+            ApiToken("other-app", digest(OTHER), "other", ("send", "read")),
+            ApiToken("acme-reader", digest(READER), "acme", ("read",)),
+            ApiToken("eraser", digest(ERASER), "acme", ("erase",)),
+        ),
+        templates={"otp": Templates("otp", {"": "Your code is {code}", "de": "Ihr Code ist {code}"})},
+        public="https://hooks.example.com",
+    )
+
+
+def digest(token: str) -> str:
+    """As the dialplan has it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def plan_two_steps(request: Request, key: str, now: float) -> Planned:
+    """SMS by two providers, then mail."""
+    if request.cascade not in {"", "otp"}:
+        raise Turned("/cascade", "there is no such cascade in the dialplan")
+    if request.phone.startswith("+1900"):
+        raise Turned("/to/phone", "a premium-rate number")
+    stages = (_stage("sms", "sms-1", "sms-2"), _stage("email", "mail"))
+    terms = Terms(
+        now + (request.window or 180.0),
+        channels={"sms-1": "sms", "sms-2": "sms", "mail": "email"},
+        dedup={"sms-1": "native", "sms-2": "none", "mail": "none"},
+        costs={"sms-1": 0.01, "sms-2": 0.02, "mail": 0.0},
+        region=("US", ""),
+    )
+    refusal = "FRAUD" if request.fraud_score > 0.9 else ""
+    return Planned(
+        Plan("otp", stages, {}, DEFAULTS, Milestone.ANSWERED, version="v1"),
+        terms,
+        Facts(cascade="otp", country="US", use_case=request.use_case, version="v1"),
+        refusal=refusal,
+    )
+
+
+def _stage(channel: str, *providers: str) -> Stage:
+    paths = tuple(Path(f"{channel} via {name}", channel, name, "", False, name) for name in providers)
+    return Stage((Target(channel, paths),), ring=20.0, no_reply=inf, no_progress=inf, hedge=None)
+
+
+@dataclass
+class NotingHands:
+    """Applies events to the store; what is to be done is noted, nothing is sent."""
+
+    store: Store
+    announcer: Announcer
+    done: list[tuple[str, CascadeCommand]] = field(default_factory=list)
+    adapters: dict[str, Adapter] = field(default_factory=dict)
+
+    def carry_out(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
+        self.done += [(cascade.id, command) for command in commands]
+        self.announcer.announce(cascade)
+
+    async def apply(self, cascade_id: str, event: CascadeEvent) -> Applied | None:
+        applied = await self.store.apply(cascade_id, event, clock.epoch(), Circumstances())
+        if applied is not None:
+            self.carry_out(applied.cascade, applied.facts, applied.commands)
+        return applied
+
+    async def take(self, news: Sequence[News]) -> None:
+        for each in news:
+            if isinstance(each, Report):
+                applied = await self.store.take_report(each, clock.epoch(), Circumstances())
+                if applied is not None:
+                    self.carry_out(applied.cascade, applied.facts, applied.commands)
+
+    def adapter(self, name: str) -> Adapter | None:
+        return self.adapters.get(name)
+
+
+@dataclass
+class Api:
+    """A running one."""
+
+    url: str
+    client: aiohttp.ClientSession
+    service: Service
+    store: Any
+    hands: NotingHands
+    shell: Shell
+    seen: list[Seen]
+    faults: list[str]
+
+    async def call(
+        self, method: str, path: str, body: Any = None, token: str | None = ACME, **headers: str
+    ) -> tuple[int, Any, Any]:
+        """Status, JSON and headers of one request. ``headers`` with underscores for dashes."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        data = {"data": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
+        async with self.client.request(method, self.url + path, headers=sent, **data) as response:
+            text = await response.text()
+            return response.status, await response.json(content_type=None) if text else None, response.headers
+
+    async def send(self, token: str = ACME, key: str = "", **more: Any) -> tuple[int, Any, Any]:
+        """One request for a cascade."""
+        body = {**asked(), **more}
+        return await self.call("POST", "/v1/cascades", body, token, **({"Idempotency_Key": key} if key else {}))
+
+
+def asked(**more: Any) -> dict[str, Any]:
+    """The body of a request."""
+    return {"to": {"phone": "+14155550123"}, "cascade": "otp", "template": "otp", "params": {"code": "737373"}, **more}
+
+
+@asynccontextmanager
+async def running(
+    store: Any = None,
+    gate: Gate | None = None,
+    patience: float = 30.0,
+    spy: Callable[[Messaging], Messaging] = lambda m: m,
+) -> AsyncIterator[Api]:
+    """The API on loopback, and a client."""
+    store = store or MemoryStore()
+    keyring = Keyring({"1": bytes(range(32))}, "1", bytes(32))
+    announcer = Announcer()
+    hands = NotingHands(store, announcer)
+    service = Service(spy(messaging()), store, Cipher(keyring), BlindIndex(keyring), plan_two_steps, hands, gate)
+    seen: list[Seen] = []
+    faults: list[str] = []
+    shell = create_app(service, announcer, on_request=seen.append, on_fault=faults.append, patience=patience)
+    server = ApiServer(shell, open_socket("127.0.0.1", 0))
+    serving = asyncio.get_running_loop().create_task(server.serve())
+    await server.started()
+    host, port = server.address
+    try:
+        async with aiohttp.ClientSession() as client:
+            yield Api(f"http://{host}:{port}", client, service, store, hands, shell, seen, faults)
+    finally:
+        announcer.close()
+        server.stop()
+        await serving

@@ -1,0 +1,310 @@
+"""The SMPP adapter against a simulated SMSC on a real socket, with what goes wrong at real ones."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+
+import pytest
+
+from controller.channels import smpp
+from controller.channels.base import Accepted, Inbound, Liveness, Refused, Report, Unclear
+from controller.channels.smpp import SmppAdapter
+from controller.simulate.base import Answer, Fate, FatedReport, Fates, Word
+from controller.simulate.smsc import Smsc
+from controller.types.smpp import SmppBind, SmppIds, SmppLong
+from controller.types.words import Milestone
+from tests.channels.smpp_world import PATIENCE, Desk, account, bound, eventually, text
+
+SENT, DELIVERED, FAILED = FatedReport(0, Word.SENT), FatedReport(0, Word.DELIVERED), FatedReport(0, Word.FAILED)
+
+
+def play(script: Callable[[], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with asyncio.timeout(3 * PATIENCE):
+            await script()
+
+    asyncio.run(whole())
+
+
+def smsc_with(*fates: Fate, **settings: object) -> Smsc:
+    return Smsc(fates=Fates(script=[*fates]), **settings)  # type: ignore[arg-type]
+
+
+def test_a_message_and_its_receipt() -> None:
+    async def script() -> None:
+        smsc = smsc_with(Fate(reports=(SENT, DELIVERED)), system_id="acme", password="secret")
+        async with bound(smsc) as (adapter, desk):
+            assert await adapter.submit(text("Ihr Code: 123 €")) == Accepted("1")
+            await desk.until(lambda: len(desk.of(Report)) == 2)
+            assert [(each.ref, each.milestone, each.cause) for each in desk.of(Report)] == [
+                ("1", Milestone.ALERTING, ""),
+                ("1", Milestone.ANSWERED, ""),
+            ]
+            (got,) = smsc.journal.entries
+            assert (got.to, got.text) == ("+15550100", "Ihr Code: 123 €")
+            await eventually(lambda: all(each.done for each in smsc.deliveries))
+
+    play(script)
+
+
+@pytest.mark.parametrize(
+    ("fate", "submission"),
+    [
+        (Fate(Answer.THROTTLE), Refused("ESME_RTHROTTLED", "ESME_RTHROTTLED")),
+        (Fate(Answer.REFUSE, code="0x14"), Refused("ESME_RMSGQFUL", "ESME_RMSGQFUL")),
+        (Fate(Answer.REFUSE, code="0x0B"), Refused("ESME_RINVDSTADR", "ESME_RINVDSTADR")),
+        (Fate(Answer.REFUSE, code="0x400"), Refused("rejected", "0x00000400")),
+        (Fate(Answer.FAIL), Refused("ESME_RSYSERR", "ESME_RSYSERR")),
+        (Fate(Answer.CUT, reports=()), Unclear("TRANSPORT_ERROR")),
+        (Fate(Answer.DROP, reports=()), Unclear("timeout")),
+    ],
+    ids=lambda value: value.answer + value.code if isinstance(value, Fate) else "",
+)
+def test_answers(fate: Fate, submission: object) -> None:
+    async def script() -> None:
+        async with bound(smsc_with(fate), timeout=0.3) as (adapter, _):
+            assert await adapter.submit(text()) == submission
+
+    play(script)
+
+
+def test_failed_late_twice_and_before_the_answer() -> None:
+    async def script() -> None:
+        early = FatedReport(-1, Word.FAILED)
+        smsc = smsc_with(Fate(delay=0.05, reports=(early, FAILED)), Fate(reports=(DELIVERED,), code="069"))
+        async with bound(smsc, errors={"000": "absent"}) as (adapter, desk):
+            accepted = asyncio.ensure_future(adapter.submit(text()))  # noqa: TID251
+            await desk.until(lambda: desk.of(Report))
+            assert not accepted.done()
+            assert await accepted == Accepted("1")
+            await desk.until(lambda: len(desk.of(Report)) == 2)
+            assert {(each.ref, each.cause, each.code) for each in desk.of(Report)} == {("1", "absent", "UNDELIV/000")}
+
+    play(script)
+
+
+def test_ids_in_hexadecimal() -> None:
+    async def script() -> None:
+        smsc = smsc_with(*[Fate(reports=(DELIVERED,))] * 30, hex_ids=True, with_tlvs=False)
+        async with bound(smsc, receipt_ids=SmppIds.DECIMAL_OF_HEX) as (adapter, desk):
+            refs = [(await adapter.submit(text(f"n {n}"))).ref for n in range(30)]  # type: ignore[union-attr]
+            await desk.until(lambda: len(desk.of(Report)) == 30)
+            assert [each.ref for each in desk.of(Report)] == refs
+            assert smsc.journal.entries[-1].ref == "1E"
+
+    play(script)
+
+
+@pytest.mark.parametrize("long", SmppLong)
+def test_a_long_text_has_one_receipt(long: SmppLong) -> None:
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc, long=long, window=1) as (adapter, desk):
+            words = "".join(f"{n:03}" for n in range(100))
+            submission = await adapter.submit(text(words))
+            parts = 1 if long is SmppLong.PAYLOAD else 2
+            assert "".join(got.text for got in smsc.journal.entries) == words
+            assert submission == Accepted(str(parts))
+            await desk.until(lambda: len(desk.of(Report)) == 2)
+            assert {each.ref for each in desk.of(Report)} == {str(parts)}
+
+    play(script)
+
+
+def test_a_part_that_is_refused_refuses_the_text() -> None:
+    async def script() -> None:
+        smsc = smsc_with(Fate(), Fate(Answer.THROTTLE))
+        async with bound(smsc) as (adapter, _):
+            assert isinstance(await adapter.submit(text("x" * 200)), Refused)
+            assert await adapter.submit(text("x" * 2000)) == Refused("bad-template", "too long")
+            assert await adapter.submit(text(to="someone@example.com")) == Refused(
+                "bad-template", "no number to send to"
+            )
+            assert await adapter.submit(text(sender="Ж")) == Refused("bad-template", "no sender that SMPP could write")
+
+    play(script)
+
+
+def test_an_answer_after_we_gave_up_still_names_the_message() -> None:
+    async def script() -> None:
+        smsc = smsc_with(Fate(delay=0.5, reports=()), Fate(Answer.THROTTLE, delay=0.5), Fate(delay=0.3, reports=()))
+        async with bound(smsc, timeout=0.2) as (adapter, desk):
+            for key in ("c1:0:1", "c2:0:1"):
+                assert await adapter.submit(text(key=key)) == Unclear("timeout")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):  # the broker's patience may be shorter than ours
+                    await adapter.submit(text(key="c3:0:1"))
+            await desk.until(lambda: len(desk.of(Report)) == 3)
+            found = {each.send_key: (each.ref, each.milestone, each.cause) for each in desk.of(Report)}
+            assert found == {
+                "c1:0:1": ("1", Milestone.ACCEPTED, ""),
+                "c2:0:1": ("", None, "ESME_RTHROTTLED"),
+                "c3:0:1": ("3", Milestone.ACCEPTED, ""),
+            }
+
+    play(script)
+
+
+def test_messages_from_persons_and_receipts_that_are_none() -> None:
+    async def script() -> None:
+        smsc = smsc_with(Fate(reports=(FatedReport(0, Word.DELIVERED, forged=True),)))
+        async with bound(smsc) as (adapter, desk):
+            smsc.deliver("15550199", "15557000", "STOP")
+            await adapter.submit(text())
+            await desk.until(lambda: len(desk.of(Inbound)) == 2)
+            stop, forged = desk.of(Inbound)
+            assert (stop.provider, stop.sender, stop.to, stop.text) == ("sms-1", "+15550199", "+15557000", "STOP")
+            assert "stat:DELIVRD" in forged.text
+            assert not desk.of(Report)
+            assert "5550199" not in repr(stop)
+
+    play(script)
+
+
+def test_what_cannot_be_written_down_is_not_acknowledged() -> None:
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc) as (adapter, desk):
+            desk.failing = True
+            delivery = smsc.deliver("15550199", "15557000", "STOP")
+            assert isinstance(await adapter.submit(text()), Accepted)  # sending goes on
+            await eventually(lambda: delivery.tries > 1)
+            assert not delivery.done
+            desk.failing = False
+            await eventually(lambda: all(each.done for each in smsc.deliveries))
+            assert [each.text for each in desk.of(Inbound)] == ["STOP"]
+
+    play(script)
+
+
+def test_whoever_takes_news_is_dead_and_messages_are_sent_all_the_same() -> None:
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc) as (adapter, desk):
+            desk.stuck = True
+            for n in range(50):
+                assert isinstance(await adapter.submit(text(f"n {n}")), Accepted)
+            await eventually(lambda: len(smsc.deliveries) == 100)
+            assert not any(each.done for each in smsc.deliveries)
+
+    play(script)
+
+
+def test_a_receipt_waits_until_somebody_is_bound_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.channels.smpp_link.FIRST_PAUSE", 0.01)
+
+    async def script() -> None:
+        smsc = smsc_with(Fate(delay=0.0, reports=(FatedReport(0.02, Word.DELIVERED),)))
+        async with bound(smsc) as (adapter, desk):
+            assert await adapter.submit(text()) == Accepted("1")
+            smsc.drop()
+            await desk.alive(times=2)
+            await desk.until(lambda: desk.of(Report))
+            assert [each.alive for each in desk.of(Liveness)] == [True, False, True]
+            assert (await adapter.submit(text("again"))) == Accepted("2")
+
+    play(script)
+
+
+def test_unbind_of_the_smsc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.channels.smpp_link.FIRST_PAUSE", 0.01)
+
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc) as (_, desk):
+            smsc.unbind()
+            await desk.alive(times=2)
+            assert [(each.alive, each.why) for each in desk.of(Liveness)] == [
+                (True, "bound"),
+                (False, "unbound by the SMSC"),
+                (True, "bound"),
+            ]
+            assert smsc.binds == 2
+
+    play(script)
+
+
+def test_half_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.channels.smpp_link.FIRST_PAUSE", 0.01)
+
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc, enquire=0.1, timeout=0.2) as (adapter, desk):
+            smsc.deaf = True
+            assert isinstance(await adapter.submit(text()), Unclear | Refused)
+            await desk.until(lambda: not desk.of(Liveness)[-1].alive)
+            assert desk.of(Liveness)[-1].why.startswith("nothing heard for")
+            assert await adapter.submit(text()) == Refused("TRANSPORT_ERROR", "not bound")
+            smsc.deaf = False
+            smsc.drop()
+            await desk.alive(times=2)
+
+    play(script)
+
+
+def test_nobody_listens_and_a_password_that_is_wrong(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.channels.smpp_link.FIRST_PAUSE", 0.01)
+
+    async def script() -> None:
+        desk, smsc = Desk(), Smsc(system_id="acme", password="other")
+        adapter = SmppAdapter(account(free_port), Random(1))
+        await adapter.start(desk.take)
+        await desk.until(lambda: desk.news)
+        assert desk.news == [Liveness("sms-1", alive=False, why=desk.news[0].why)]  # type: ignore[union-attr]
+        assert await adapter.submit(text()) == Refused("TRANSPORT_ERROR", "not bound")
+        await smsc.start(port=free_port)
+        await eventually(lambda: adapter._links[0]._refused)
+        assert len(desk.news) == 1  # told once
+        await adapter.close()
+        await smsc.close()
+
+    play(script)
+
+
+def test_two_connections() -> None:
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc, bind=SmppBind.SPLIT) as (adapter, desk):
+            assert sorted((each.sends, each.receives) for each in smsc.sessions) == [(False, True), (True, False)]
+            assert await adapter.submit(text()) == Accepted("1")
+            await desk.until(lambda: len(desk.of(Report)) == 2)
+
+    play(script)
+
+
+def test_a_window_that_stays_full() -> None:
+    async def script() -> None:
+        smsc = smsc_with(*[Fate(Answer.DROP, reports=())] * 3)
+        async with bound(smsc, window=1, timeout=0.3, enquire=0.1) as (adapter, _):
+            answers = await asyncio.gather(*(adapter.submit(text(f"n {n}")) for n in range(2)))
+            assert answers == [Unclear("timeout"), Refused("429", "window")]
+            assert len(smsc.journal.entries) == 1
+
+    play(script)
+
+
+def test_a_mistake_of_ours_in_taking_news_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smpp, "FAILURE_PAUSE", 0.01)
+
+    async def script() -> None:
+        async with bound(Smsc()) as (adapter, desk):
+            monkeypatch.setattr(smpp, "BATCH", "nonsense")
+            await adapter.submit(text())
+            await eventually(lambda: adapter._alive is False)
+            monkeypatch.setattr(smpp, "BATCH", 500)
+            await desk.alive(times=2)
+            await adapter.submit(text())
+            await desk.until(lambda: desk.of(Report))
+
+    play(script)
+
+
+def test_close_says_goodbye() -> None:
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc) as (adapter, _):
+            await adapter.close()
+            await eventually(lambda: not smsc.sessions)
+            assert await adapter.submit(text()) == Refused("TRANSPORT_ERROR", "not bound")
+
+    play(script)
