@@ -1,59 +1,18 @@
-"""What tests of SMPP share: an account at a simulated SMSC, and news that can be waited for."""
+"""What tests of SMPP share: an account at a simulated SMSC."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from controller.channels.base import Liveness, Message, News
+from controller.channels.base import Message
 from controller.channels.smpp import SmppAdapter
 from controller.simulate.smsc import Smsc
 from controller.types.messages import Channel, Provider
 from controller.types.smpp import Smpp
-
-PATIENCE = 20.0  # seconds; nothing takes a tenth of it
-
-
-@dataclass
-class Desk:
-    """Takes news; `until` waits for some."""
-
-    news: list[News] = field(default_factory=list)
-    failing: bool = False  # nothing can be written down now
-    stuck: bool = False  # whoever takes news is dead
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def take(self, news: list[News]) -> None:
-        if self.stuck:
-            await asyncio.Event().wait()
-        if self.failing:
-            raise OSError("no space left on device")
-        self.news += news
-        self._changed.set()
-
-    async def until(self, holds: Callable[[], Any]) -> None:
-        """Wait for news until something holds; fails after `PATIENCE`."""
-        async with asyncio.timeout(PATIENCE):
-            while not holds():
-                self._changed.clear()
-                await self._changed.wait()
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [news for news in self.news if isinstance(news, kind)]
-
-    async def alive(self, times: int = 1) -> None:
-        await self.until(lambda: sum(each.alive for each in self.of(Liveness)) >= times)
-
-
-async def eventually(holds: Callable[[], Any]) -> None:
-    """Wait for something that nobody tells; fails after `PATIENCE`."""
-    async with asyncio.timeout(PATIENCE):
-        while not holds():  # noqa: ASYNC110  # the other side is bytes on a socket
-            await asyncio.sleep(0.005)
+from tests.channels.desk import Desk
 
 
 def account(port: int, **settings: Any) -> Provider:

@@ -1,7 +1,6 @@
 """The SMPP adapter against a simulated SMSC on a real socket, with what goes wrong at real ones."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from random import Random
 
 import pytest
@@ -13,17 +12,10 @@ from controller.simulate.base import Answer, Fate, FatedReport, Fates, Word
 from controller.simulate.smsc import Smsc
 from controller.types.smpp import SmppBind, SmppIds, SmppLong
 from controller.types.words import Milestone
-from tests.channels.smpp_world import PATIENCE, Desk, account, bound, eventually, text
+from tests.channels.desk import Desk, eventually, play
+from tests.channels.smpp_world import account, bound, text
 
 SENT, DELIVERED, FAILED = FatedReport(0, Word.SENT), FatedReport(0, Word.DELIVERED), FatedReport(0, Word.FAILED)
-
-
-def play(script: Callable[[], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        async with asyncio.timeout(3 * PATIENCE):
-            await script()
-
-    asyncio.run(whole())
 
 
 def smsc_with(*fates: Fate, **settings: object) -> Smsc:

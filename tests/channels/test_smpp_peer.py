@@ -8,7 +8,8 @@ from controller.channels.base import Accepted, Inbound, Refused, Report
 from controller.channels.smpp import SmppAdapter
 from controller.types.smpp import SmppLong
 from controller.types.words import Milestone
-from tests.channels.smpp_world import PATIENCE, Desk, account, text
+from tests.channels.desk import PATIENCE, Desk
+from tests.channels.smpp_world import account, text
 
 SCRIPT = Path(__file__).parent / "smsc.pl"
 
