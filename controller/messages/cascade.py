@@ -90,11 +90,13 @@ class Cascade:
         """The step that an attempt belongs to, from 1."""
         return self.run.attempts[attempt].stage + 1
 
-    def dump(self) -> dict[str, Any]:
-        """The state without the plan, as plain data; id, tenant, plan and the columns that are searched stay out."""
-        return {
+    def dump(self, *, terms: bool = True) -> dict[str, Any]:
+        """The state without the plan, as plain data; id, tenant, plan and the columns that are searched stay out.
+
+        ``terms``: False for who keeps them elsewhere, as they never change.
+        """
+        data: dict[str, Any] = {
             "run": self.run.dump_state(),
-            "terms": _shallow(self.terms, _TERMS),
             "reason": self.reason,
             "ended": self.ended,
             "sends": [_shallow(send, _SEND) for send in self.sends],
@@ -103,6 +105,9 @@ class Cascade:
             "late": self.late,
             "failed": self.failed,
         }
+        if terms:
+            data["terms"] = dump_terms(self.terms)
+        return data
 
     @classmethod
     def load(
@@ -116,16 +121,15 @@ class Cascade:
         status: str,
         created: float,
         due: float | None,
+        terms: Terms | None = None,
     ) -> Cascade:
-        """What `dump` gave, with its columns."""
-        terms = data["terms"]
-        tuples = {key: tuple(terms[key]) for key in ("region", "fanout")}
+        """What `dump` gave, with its columns, and its terms if those are not in it."""
         return cls(
             id,
             tenant,
             plan_id,
             Run.load_state(data["run"], plan),
-            Terms(**{**terms, **tuples}),
+            load_terms(data["terms"]) if terms is None else terms,
             CascadeStatus(status),
             data["reason"],
             created,
@@ -151,3 +155,13 @@ _TERMS, _SEND = (tuple(one.name for one in fields(kind)) for kind in (Terms, Sen
 def _shallow(thing: Terms | Send, names: tuple[str, ...]) -> dict[str, Any]:
     """As `dataclasses.asdict`, which copies all that is within: too slow for every event of every cascade."""
     return {name: getattr(thing, name) for name in names}
+
+
+def dump_terms(terms: Terms) -> dict[str, Any]:
+    """Terms as plain data."""
+    return _shallow(terms, _TERMS)
+
+
+def load_terms(data: dict[str, Any]) -> Terms:
+    """What `dump_terms` gave, also if it was JSON meanwhile."""
+    return Terms(**{**data, "region": tuple(data["region"]), "fanout": tuple(data["fanout"])})

@@ -108,6 +108,10 @@ class Received:
 Hear = Callable[[Cascade, TellClient, float], str]
 
 
+#: Nothing speaks against anything.
+CALM = Circumstances()
+
+
 class Store(Protocol):
     """A place for cascades. All times are seconds since the epoch. Methods raise `StoreError`."""
 
@@ -117,7 +121,7 @@ class Store(Protocol):
     async def close(self) -> None:
         """Write what is under way, let go."""
 
-    async def accept(self, new: NewCascade, now: float) -> Admission:
+    async def accept(self, new: NewCascade, now: float, circumstances: Circumstances = CALM) -> Admission:
         """Write a request down and take `CascadeBegun`, in one transaction. Durable on return."""
 
     async def apply(

@@ -1,0 +1,197 @@
+"""Cascades as rows, and back; plans, which are written once for all cascades that have the same.
+
+Owns the JSON in columns. Must not know either database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from controller.messages.cascade import Cascade, Terms, dump_terms, load_terms
+from controller.messages.reducer import Reduced
+from controller.rules.plain import dump_plan, load_plan
+from controller.store.base import Facts, Hear, History
+from controller.store.memory import Memory
+from controller.store.ops import Body, Fetch, Row
+from controller.store.schema import CASCADE, PLAN, REQUEST
+from controller.types import Plan
+from controller.types.cascades import Audit, CascadeEvent, Circumstances, SendPhase
+
+Reduce = Callable[[Cascade, CascadeEvent, float, Circumstances], Reduced]
+
+PLAN_LIFE = 3600.0  # seconds: so long may an acceptance rely on a plan that this process saw written
+_HELD_COLUMNS = ("id", "status", "due", "state")
+_KNOWN_COLUMNS = ("id", "tenant", "plan_id", "created", "facts", "terms")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What of a cascade never changes (but for the operator in its facts)."""
+
+    tenant: str
+    plan_id: str
+    created: float
+    facts: Facts
+    terms: Terms
+
+
+@dataclass(slots=True)
+class Held:
+    """A cascade that was read, and perhaps locked."""
+
+    cascade: Cascade
+    facts: Facts
+    dirty: bool = False
+
+
+class Books:
+    """What the transactions of one store share."""
+
+    def __init__(self, reduce: Reduce, hear: Hear | None, owner: str) -> None:
+        self.reduce, self.hear, self.owner = reduce, hear, owner
+        self.known: Memory[Known] = Memory(20_000)
+        self.plans: Memory[Plan] = Memory(2_000)
+        self._ids: Memory[tuple[Plan, str]] = Memory(2_000)  # by identity: whoever plans may reuse what it made
+        self._written: dict[str, float] = {}  # plan -> when it was seen written
+
+    def intern(self, plan: Plan) -> str:
+        """The name of a plan: its content decides."""
+        place = str(id(plan))
+        found = self._ids.get(place)
+        if found is not None and found[0] is plan:
+            return found[1]
+        bare = replace(plan, decisions=(), skipped=(), demoted=())  # those of one offer, and in its history
+        name = sha256(dump_json(dump_plan(bare)).encode()).hexdigest()[:32]
+        self._ids.put(place, (plan, name))
+        if self.plans.get(name) is None:
+            self.plans.put(name, bare)
+        return name
+
+    def plan_row(self, name: str, now: float) -> tuple[Any, ...] | None:
+        """The row of an interned plan if it must be written; None if it is there for sure."""
+        if now - self._written.get(name, -PLAN_LIFE) < PLAN_LIFE:
+            return None
+        plan = self.plans.get(name)
+        assert plan is not None
+        return name, dump_json(dump_plan(plan)), now
+
+    def plans_written(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """They are durable."""
+        if len(self._written) > 10_000:
+            self._written.clear()
+        self._written.update((row[0], row[2]) for row in rows)
+
+
+def dump_json(data: Any) -> str:
+    """JSON, compact."""
+    return to_json(data).decode()
+
+
+load_json: Callable[[str], Any] = from_json
+
+
+def clean(text: str) -> str:
+    """Text that both databases can hold: providers send what they like."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def request_row(cascade: Cascade, facts: Facts, idem_key: str, body_hash: str, answer: str) -> tuple[Any, ...]:
+    """A row of `REQUEST`."""
+    return (
+        cascade.id,
+        cascade.tenant,
+        idem_key or None,
+        body_hash,
+        answer,
+        cascade.plan_id,
+        cascade.created,
+        cascade.terms.expires,
+        dump_json(asdict(facts)),
+        dump_json(dump_terms(cascade.terms)),
+    )
+
+
+def cascade_row(cascade: Cascade, owner: str) -> tuple[Any, ...]:
+    """A row of `CASCADE`."""
+    sending = any(send.phase is SendPhase.SENDING for send in cascade.sends)
+    state = dump_json(cascade.dump(terms=False))
+    return cascade.id, cascade.status.value, cascade.due, 0.0, owner, int(sending), cascade.ended, state
+
+
+def audit_row(cascade_id: str, audit: Audit, now: float) -> tuple[Any, ...]:
+    """A row of `AUDIT`."""
+    return (
+        cascade_id,
+        now,
+        audit.event,
+        audit.old,
+        audit.new,
+        audit.reason,
+        audit.attempt,
+        audit.provider,
+        dump_json(audit.decision) if audit.decision else "{}",
+    )
+
+
+AUDIT_COLUMNS = "event, old, new, reason, attempt, provider, decision"
+
+
+def load_audit(row: Row) -> Audit:
+    """What `audit_row` wrote, from `AUDIT_COLUMNS`."""
+    return Audit(row[0], row[1], row[2], row[3], row[4], row[5], load_json(row[6]))
+
+
+def load_history(row: Row) -> History:
+    """A line of the history: seq, at, then `AUDIT_COLUMNS`."""
+    return History(row[0], row[1], load_audit(row[2:]))
+
+
+def read_cascades(books: Books, ids: Collection[str], *, lock: bool = False) -> Body[dict[str, Held]]:
+    """Cascades by their ids, those that are there."""
+    if not ids:
+        return {}
+    rows = yield Fetch(CASCADE, _HELD_COLUMNS, ("id",), [(one,) for one in sorted(ids)], lock=lock)
+    unknown = [(row[0],) for row in rows if books.known.get(row[0]) is None]
+    known: dict[str, Known] = {}
+    if unknown:
+        for row in (yield Fetch(REQUEST, _KNOWN_COLUMNS, ("id",), unknown)):
+            facts, terms = Facts(**load_json(row[4])), load_terms(load_json(row[5]))
+            known[row[0]] = Known(row[1], row[2], row[3], facts, terms)
+            books.known.put(row[0], known[row[0]])
+    for row in rows:
+        if row[0] not in known and (one := books.known.get(row[0])) is not None:
+            known[row[0]] = one
+    plans = yield from _read_plans(books, {one.plan_id for one in known.values()})
+    return {row[0]: _hold(row, known[row[0]], plans[known[row[0]].plan_id]) for row in rows if row[0] in known}
+
+
+def _read_plans(books: Books, names: Collection[str]) -> Body[dict[str, Plan]]:
+    plans = {name: plan for name in names if (plan := books.plans.get(name)) is not None}
+    missing = [(name,) for name in names if name not in plans]
+    if missing:
+        for name, body in (yield Fetch(PLAN, ("id", "body"), ("id",), missing)):
+            plans[name] = load_plan(load_json(body))
+            books.plans.put(name, plans[name])
+    return plans
+
+
+def _hold(row: Row, known: Known, plan: Plan) -> Held:
+    cascade = Cascade.load(
+        load_json(row[3]),
+        plan,
+        id=row[0],
+        tenant=known.tenant,
+        plan_id=known.plan_id,
+        status=row[1],
+        created=known.created,
+        due=row[2],
+        terms=known.terms,
+    )
+    return Held(cascade, known.facts)

@@ -1,0 +1,292 @@
+"""All that a store answers, once for both databases: what is asked, in which transaction, and what becomes of rows.
+
+Owns the methods of `base.Store`. Must not know a driver: a database gives three ways to run a `Body` (below).
+"""
+
+from __future__ import annotations
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from controller.channels.base import Inbound, Report
+from controller.messages.cascade import Cascade
+from controller.store import retention
+from controller.store.base import CALM, Admission, Applied, Facts, Hear, History, NewCascade, Received
+from controller.store.batch import Apply, Job, Later, Result, TakeReport, cleaned, prepare
+from controller.store.ops import Ask, Body, Change, Fetch, Insert, Remove
+from controller.store.outcomes import read_outcomes
+from controller.store.rows import AUDIT_COLUMNS, Books, Reduce, clean, load_audit, load_history, read_cascades
+from controller.store.schema import CALLBACK, CASCADE, IDENTITY, INBOUND, OPT_OUT, PAYLOAD, REQUEST
+from controller.types.cascades import (
+    Audit,
+    CascadeEvent,
+    Circumstances,
+    SendAccepted,
+    SendRefused,
+    SendUnclear,
+)
+
+T = TypeVar("T")
+
+CLAIM = 5.0  # seconds: what a sweeper has taken and not done by then is taken again
+CALLBACK_CLAIM = 30.0  # seconds: longer than any tenant may take to listen
+
+
+class Tables(ABC):
+    """A store but for its database."""
+
+    #: Seconds after its lease that a send of another daemon is left alone: that one may be about to renew it.
+    courtesy = 0.0
+
+    def __init__(self, reduce: Reduce, hear: Hear | None = None, owner: str = "") -> None:
+        """``owner`` names this life of this daemon. ``hear`` makes callbacks, queued in the transaction of their event."""
+        self.books = Books(reduce, hear, owner or secrets.token_hex(8))
+
+    # -- what a database gives
+
+    @abstractmethod
+    async def _do(self, job: Job) -> Result:
+        """A job in the next batch (`batch.settle`). Durable on return. Raises `StoreError`."""
+
+    @abstractmethod
+    async def _write(self, body: Callable[[], Body[T]]) -> T:
+        """A transaction of its own, or with others; begun again from the start if need be. Raises `StoreError`."""
+
+    @abstractmethod
+    async def _read(self, body: Callable[[], Body[T]]) -> T:
+        """The same, but it changes nothing. Raises `StoreError`."""
+
+    # -- cascades
+
+    async def accept(self, new: NewCascade, now: float, circumstances: Circumstances = CALM) -> Admission:
+        """See `base.Store`."""
+        result = await self._do(prepare(self.books, new, now, circumstances))
+        assert result is not None
+        assert not isinstance(result, Applied | Later)
+        return result
+
+    async def apply(
+        self, cascade_id: str, event: CascadeEvent, now: float, circumstances: Circumstances
+    ) -> Applied | None:
+        """See `base.Store`."""
+        result = await self._do(Apply(cascade_id, _cleaned(event), now, circumstances))
+        assert result is None or isinstance(result, Applied)
+        return result
+
+    async def take_report(self, report: Report, now: float, circumstances: Circumstances) -> Applied | None:
+        """See `base.Store`."""
+        job = TakeReport(cleaned(report), now, circumstances)
+        result = await self._do(job)
+        while isinstance(result, Later):
+            result = await self._do(job)
+        assert result is None or isinstance(result, Applied)
+        return result
+
+    async def due(self, now: float, limit: int) -> list[tuple[str, bool]]:
+        """See `base.Store`. Another daemon's send is taken `courtesy` later, and counts as one of a daemon that is gone."""
+        owner = self.books.owner
+
+        def body() -> Body[list[tuple[str, bool]]]:
+            rows = yield Ask(
+                "SELECT id, owner, sending FROM cascade WHERE due <= $1 AND taken <= $1"
+                " AND (sending = 0 OR owner = $2 OR due <= $3) ORDER BY due LIMIT $4 {skip}",
+                (now, owner, now - self.courtesy, limit),
+            )
+            if rows:
+                yield Change(CASCADE, ("id",), ("taken",), sorted((row[0], now + CLAIM) for row in rows))
+            return [(row[0], bool(row[2]) and row[1] != owner) for row in rows]
+
+        return await self._write(body)
+
+    async def next_due(self) -> float | None:
+        """See `base.Store`; what is taken comes back when its `CLAIM` is over."""
+        sql = "SELECT due, taken, owner, sending FROM cascade WHERE due IS NOT NULL ORDER BY due LIMIT 100"
+        owner = self.books.owner
+        return min(
+            (
+                max(due + self.courtesy if sending and whose != owner else due, taken)
+                for due, taken, whose, sending in await self._ask(sql)
+            ),
+            default=None,
+        )
+
+    async def get(self, cascade_id: str) -> tuple[Cascade, Facts] | None:
+        """See `base.Store`."""
+        held = (await self._read(lambda: read_cascades(self.books, [cascade_id]))).get(cascade_id)
+        return None if held is None else (held.cascade, held.facts)
+
+    async def history(self, cascade_id: str, after: int = 0) -> list[History]:
+        """See `base.Store`."""
+        sql = f"SELECT seq, at, {AUDIT_COLUMNS} FROM audit WHERE cascade_id = $1 AND seq > $2 ORDER BY seq"
+        return [load_history(row) for row in await self._ask(sql, cascade_id, after)]
+
+    async def find(
+        self, tenant: str, *, status: str = "", before: str = "", limit: int = 50
+    ) -> list[tuple[Cascade, Facts]]:
+        """See `base.Store`."""
+
+        def body() -> Body[list[tuple[Cascade, Facts]]]:
+            rows = yield Ask(
+                "SELECT r.id FROM request r JOIN cascade c ON c.id = r.id"
+                " WHERE r.tenant = $1 AND ($2 = '' OR c.status = $2)"
+                " AND ($3 = '' OR (r.created, r.id) < (SELECT b.created, b.id FROM request b WHERE b.id = $3))"
+                " ORDER BY r.created DESC, r.id DESC LIMIT $4",
+                (tenant, status, before, limit),
+            )
+            ids = [row[0] for row in rows]
+            held = yield from read_cascades(self.books, ids)
+            return [(held[one].cascade, held[one].facts) for one in ids if one in held]
+
+        return await self._read(body)
+
+    async def recipient(self, cascade_id: str) -> tuple[Mapping[str, bytes], bytes] | None:
+        """See `base.Store`."""
+
+        def body() -> Body[tuple[Mapping[str, bytes], bytes] | None]:
+            texts = yield Fetch(PAYLOAD, ("body",), ("cascade_id",), [(cascade_id,)])
+            if not texts:
+                return None
+            people = yield Fetch(IDENTITY, ("kind", "sealed"), ("cascade_id",), [(cascade_id,)])
+            return {row[0]: row[1] for row in people if row[1]}, texts[0][0]
+
+        return await self._read(body)
+
+    async def seen(self, tenant: str, idem_key: str) -> tuple[str, str] | None:
+        """See `base.Store`."""
+        if not idem_key:
+            return None
+        columns, by = ("body_hash", "answer"), ("tenant", "idem_key")
+        rows = await self._read(lambda: _fetch(Fetch(REQUEST, columns, by, [(tenant, idem_key)])))
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    # -- people
+
+    async def keep_inbound(
+        self, message: Inbound, sealed: Mapping[str, bytes], index: bytes, now: float, tenant: str = ""
+    ) -> bool:
+        """See `base.Store`."""
+        provider, ref = clean(message.provider), clean(message.ref)
+        texts = sealed.get("sender"), sealed.get("text")
+
+        def body() -> Body[bool]:
+            # A name of the provider's is good once; a message without one cannot be told from another.
+            name = ref or secrets.token_hex(16)
+            row = (provider, name, tenant, clean(message.to), message.at or now, *texts, index)
+            if (yield Fetch(INBOUND, ("number",), ("provider", "ref"), [(provider, name)])):
+                return False
+            yield Insert(INBOUND, [row])
+            return True
+
+        return await self._write(body)
+
+    async def inbound(self, tenant: str, *, before: int = 0, limit: int = 50) -> list[Received]:
+        """See `base.Store`."""
+        rows = await self._ask(
+            "SELECT number, provider, ref, dest, at, sender, text FROM inbound"
+            " WHERE tenant = $1 AND (CAST($2 AS BIGINT) = 0 OR number < $2) ORDER BY number DESC LIMIT $3",
+            tenant,
+            before,
+            limit,
+        )
+        return [_received(row) for row in rows]
+
+    async def is_opted_out(self, tenant: str, index: bytes, channel: str = "") -> bool:
+        """See `base.Store`."""
+        keys = [(tenant, index, one) for one in {"", channel}]
+        by = ("tenant", "idx", "channel")
+        return bool(await self._read(lambda: _fetch(Fetch(OPT_OUT, ("channel",), by, keys))))
+
+    async def set_opt_out(self, tenant: str, index: bytes, channel: str, now: float, *, out: bool) -> None:
+        """See `base.Store`."""
+        row, by = (tenant, index, channel), ("tenant", "idx", "channel")
+        op = Insert(OPT_OUT, [(*row, now)], "at = excluded.at") if out else Remove(OPT_OUT, by, [row])
+        await self._write(lambda: _fetch(op))
+
+    async def erase(self, index: bytes, now: float) -> int:
+        """See `base.Store`. Opt-outs stay: they are what the person asked for."""
+        return await self._write(lambda: retention.erase(index))
+
+    async def purge(self, now: float, grace: float, keep: Mapping[str, float]) -> dict[str, int]:
+        """See `base.Store`. ``keep``: seconds by tenant, "" for all others; a little at a time, texts first."""
+        counts: dict[str, int] = {}
+        for name, step in retention.steps(now, grace, keep):
+            while some := await self._write(step):
+                counts[name] = counts.get(name, 0) + some
+        return counts
+
+    # -- callbacks
+
+    async def put_callback(self, tenant: str, cascade_id: str, body: str, now: float) -> None:
+        """See `base.Store`."""
+        op = Insert(CALLBACK, [(tenant, cascade_id, body, 0, now)])
+        await self._write(lambda: _fetch(op))
+
+    async def due_callbacks(self, now: float, limit: int) -> list[tuple[int, str, str, str, int]]:
+        """See `base.Store`. One that is not done within `CALLBACK_CLAIM` is given out again."""
+
+        def body() -> Body[list[tuple[int, str, str, str, int]]]:
+            rows = yield Ask(
+                "SELECT number, tenant, cascade_id, body, tries FROM callback WHERE due <= $1"
+                " ORDER BY due, number LIMIT $2 {skip}",
+                (now, limit),
+            )
+            if rows:
+                claimed = sorted((row[0], now + CALLBACK_CLAIM) for row in rows)
+                yield Change(CALLBACK, ("number",), ("due",), claimed)
+            return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+        return await self._write(body)
+
+    async def done_callback(self, number: int, *, again_at: float | None) -> None:
+        """See `base.Store`."""
+        if again_at is None:
+            await self._write(lambda: _fetch(Remove(CALLBACK, ("number",), [(number,)])))
+            return
+        op = Ask("UPDATE callback SET tries = tries + 1, due = $2 WHERE number = $1", (number, again_at))
+        await self._write(lambda: _fetch(op))
+
+    # -- figures
+
+    async def outcomes(self, since: float, until: float) -> list[dict[str, Any]]:
+        """See `base.Store`, and `store.outcomes` for what a row holds; by the time of acceptance."""
+        return await self._read(lambda: read_outcomes(since, until))
+
+    async def outcomes_after(self, seq: int, limit: int) -> list[tuple[int, str, Audit]]:
+        """See `base.Store`."""
+        sql = f"SELECT seq, cascade_id, {AUDIT_COLUMNS} FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2"
+        return [(row[0], row[1], load_audit(row[2:])) for row in await self._ask(sql, seq, limit)]
+
+    async def last_seq(self) -> int:
+        """See `base.Store`."""
+        rows = await self._ask("SELECT max(seq) FROM audit")
+        return rows[0][0] or 0
+
+    # -- small things
+
+    async def _ask(self, sql: str, *args: Any) -> list[Any]:
+        return await self._read(lambda: _fetch(Ask(sql, args)))
+
+
+def _fetch(op: Any) -> Body[list[Any]]:
+    return list((yield op))
+
+
+def _received(row: Any) -> Received:
+    sealed = {"sender": row[5], "text": row[6]}
+    return Received(row[0], row[1], row[2], row[3], row[4], {key: value for key, value in sealed.items() if value})
+
+
+def _cleaned(event: CascadeEvent) -> CascadeEvent:
+    """What providers said, in words that both databases can hold."""
+    match event:
+        case SendAccepted():
+            event.ref = clean(event.ref)
+        case SendRefused():
+            event.cause, event.code = clean(event.cause), clean(event.code)
+        case SendUnclear():
+            event.cause = clean(event.cause)
+        case _:
+            pass
+    return event
