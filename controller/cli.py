@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from controller import __version__
+from controller.cli_messages import add_commands
+from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
 
 if TYPE_CHECKING:
     from controller.compiled import Compiled
 
-OK, FINDINGS, USAGE, UNREACHABLE = 0, 1, 2, 3
 DEFAULT_STATE_DIR = Path("/var/lib/callward")
 
 cli = typer.Typer(
@@ -378,6 +379,9 @@ def _ask(state_dir: Path, command: str, **more: str) -> dict[str, Any]:
     except ControlError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNREACHABLE) from None
+
+
+add_commands(cli)
 
 
 def main() -> None:

@@ -155,7 +155,7 @@ def make_table(*columns: str, right: Collection[str] = (), whole: Collection[str
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
     for index, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if column in right else "left"
-        longest = max(map(len, column.split()))
+        longest = max(map(len, column.split()), default=0)
         no_wrap = index == 0 or column in whole
         table.add_column(column, justify=justify, no_wrap=no_wrap, overflow="fold", min_width=longest)
     return table

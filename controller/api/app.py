@@ -23,6 +23,7 @@ from controller.api.models import CascadeRequest, Feedback, OptOut, Person, body
 from controller.api.problems import MEDIA_TYPE, Problem, ProblemDetails, described
 from controller.api.service import Service
 from controller.api.shell import PATIENCE, Seen, Shell, principal
+from controller.api.stats import stats_router
 from controller.api.tokens import Tokens
 from controller.api.views import CascadePage, CascadeView, Explanation, Receipt
 from controller.messages.ids import LENGTH
@@ -71,7 +72,13 @@ def create_app(
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for router in (_cascades(service, announcer or Announcer()), _persons(service), _rest(service), *routers):
+    for router in (
+        _cascades(service, announcer or Announcer()),
+        _persons(service),
+        stats_router(service),
+        _rest(service),
+        *routers,
+    ):
         api.include_router(router)
     api.add_exception_handler(Problem, _on_problem)
     api.add_exception_handler(HTTPException, _on_http)

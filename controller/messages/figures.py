@@ -13,7 +13,7 @@ from typing import Any
 Row = Mapping[str, Any]
 
 _ARRIVED = frozenset(("delivered", "read", "verified"))
-_BUCKETS = (60.0, 300.0, 900.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0)
+_BUCKETS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0)
 MOST_BUCKETS = 60  # of a trend; as many fit on a line of a terminal
 
 
@@ -23,14 +23,13 @@ def rows_of(
     """The rows of one cascade: one for itself, one for each send. ``state`` and ``terms`` as `Cascade.dump` has them,
     ``facts`` as the fields of `Facts`."""
     cell = {name: facts[name] for name in ("country", "operator", "route_class", "use_case", "prefix")}
-    cell |= {"cascade": cascade_id, "tenant": tenant}
+    cell |= {"cascade": cascade_id, "tenant": tenant, "created": created}
     winner = state["winner"] if status == "completed" else 0
     sends = [_send_row(send, terms, won=send["attempt"] == winner) | cell for send in state["sends"]]
     row: dict[str, Any] = {
         "row": "cascade",
         "status": status,
         "reason": state["reason"],
-        "created": created,
         "ended": state["ended"],
         "verified": state["verified"],
         "late": state["late"],
@@ -157,62 +156,76 @@ class _Sends:
         }
 
 
+class Figures:
+    """All figures of some time, row by row: a day need not be in memory at once."""
+
+    def __init__(self, since: float, until: float) -> None:
+        """Seconds since the epoch; they choose how fine the trend is."""
+        self._span = (since, until)
+        self._bucket = next((size for size in _BUCKETS if (until - since) / size <= MOST_BUCKETS), _BUCKETS[-1])
+        self._whole = _Cascades()
+        self._countries: dict[str, _Cascades] = {}
+        self._operators: dict[tuple[str, str], _Cascades] = {}
+        self._trend: dict[float, _Cascades] = {}
+        self._routes: dict[str, _Sends] = {}
+        self._in_country: dict[tuple[str, str], _Sends] = {}
+        self._in_operator: dict[tuple[str, str, str], _Sends] = {}
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Count rows as `rows_of` gives them, in any order."""
+        for row in rows:
+            country, operator = row["country"], row["operator"]
+            if row["row"] == "cascade":
+                start = row["created"] // self._bucket * self._bucket
+                self._whole.add(row)
+                _at(self._countries, country, _Cascades).add(row)
+                _at(self._operators, (country, operator), _Cascades).add(row)
+                _at(self._trend, start, _Cascades).add(row)
+                continue
+            provider = row["provider"]
+            _at(self._routes, provider, _Sends).add(row)
+            _at(self._in_country, (provider, country), _Sends).add(row)
+            if operator:
+                _at(self._in_operator, (provider, country, operator), _Sends).add(row)
+
+    def show(self) -> dict[str, Any]:
+        """Plain data. A rate or price of nothing is None; costs are in the dialplan's unit, times in seconds."""
+        by_country = {c: (s.completed + s.failed, s.failed) for c, s in self._countries.items()}
+        return {
+            "since": self._span[0],
+            "until": self._span[1],
+            "all": self._whole.show(),
+            "countries": [{"country": name, **sums.show()} for name, sums in _largest(self._countries)],
+            "operators": [
+                {"country": country, "operator": name, **sums.show()}
+                for (country, name), sums in _largest(self._operators)
+                if name
+            ],
+            "routes": [{"provider": name, **sums.show()} for name, sums in sorted(self._routes.items())],
+            "routes_by_country": [
+                {"provider": name, "country": country, **sums.show()}
+                for (name, country), sums in sorted(self._in_country.items())
+            ],
+            "routes_by_operator": [
+                {"provider": name, "country": country, "operator": operator, **sums.show()}
+                for (name, country, operator), sums in sorted(self._in_operator.items())
+            ],
+            "concentration": {
+                "cascades": concentration(by_country),
+                "sends": concentration(_by_country(self._in_country)),
+            },
+            "trend": {
+                "seconds": self._bucket,
+                "buckets": [{"start": start, **sums.show()} for start, sums in sorted(self._trend.items())],
+            },
+        }
+
+
 def figures(rows: Iterable[Row], since: float, until: float) -> dict[str, Any]:
-    """All figures of some time, as plain data. A rate or price of nothing is None; costs are in the dialplan's unit,
-    times in seconds. ``rows`` as `rows_of` gives them, in any order."""
-    bucket = next((size for size in _BUCKETS if (until - since) / size <= MOST_BUCKETS), _BUCKETS[-1])
-    whole = _Cascades()
-    countries: dict[str, _Cascades] = {}
-    operators: dict[tuple[str, str], _Cascades] = {}
-    trend: dict[float, _Cascades] = {}
-    routes: dict[str, _Sends] = {}
-    in_country: dict[tuple[str, str], _Sends] = {}
-    in_operator: dict[tuple[str, str, str], _Sends] = {}
-    for row in rows:
-        country, operator = row["country"], row["operator"]
-        if row["row"] == "cascade":
-            start = row["created"] // bucket * bucket
-            for sums in (
-                whole,
-                _at(countries, country, _Cascades),
-                _at(operators, (country, operator), _Cascades),
-                _at(trend, start, _Cascades),
-            ):
-                sums.add(row)
-            continue
-        provider = row["provider"]
-        _at(routes, provider, _Sends).add(row)
-        _at(in_country, (provider, country), _Sends).add(row)
-        if operator:
-            _at(in_operator, (provider, country, operator), _Sends).add(row)
-    return {
-        "since": since,
-        "until": until,
-        "all": whole.show(),
-        "countries": [{"country": name, **sums.show()} for name, sums in _largest(countries)],
-        "operators": [
-            {"country": country, "operator": name, **sums.show()}
-            for (country, name), sums in _largest(operators)
-            if name
-        ],
-        "routes": [{"provider": name, **sums.show()} for name, sums in sorted(routes.items())],
-        "routes_by_country": [
-            {"provider": name, "country": country, **sums.show()}
-            for (name, country), sums in sorted(in_country.items())
-        ],
-        "routes_by_operator": [
-            {"provider": name, "country": country, "operator": operator, **sums.show()}
-            for (name, country, operator), sums in sorted(in_operator.items())
-        ],
-        "concentration": {
-            "cascades": concentration({c: (s.completed + s.failed, s.failed) for c, s in countries.items()}),
-            "sends": concentration(_by_country(in_country)),
-        },
-        "trend": {
-            "seconds": bucket,
-            "buckets": [{"start": start, **sums.show()} for start, sums in sorted(trend.items())],
-        },
-    }
+    """All figures of rows that are at hand."""
+    found = Figures(since, until)
+    found.add(rows)
+    return found.show()
 
 
 def _at(table: dict[Any, Any], key: Any, make: type) -> Any:

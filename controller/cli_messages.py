@@ -1,0 +1,121 @@
+"""The commands about messages: each asks the API, or the store where no daemon runs.
+
+Owns arguments and output only. Numbers and tokens are kept off the command line, where every user of the machine would read
+them: a token comes from a file or the environment, a person may be read from standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
+
+TOKEN = "CALLWARD_TOKEN"  # noqa: S105  # the name of a variable
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+Url = Annotated[str, typer.Option(metavar="URL", envvar="CALLWARD_URL", help="where the API listens")]
+TokenFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help=f"holds the token; else it is in the environment ({TOKEN})")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="as JSON")]
+
+
+def add_commands(cli: typer.Typer) -> None:
+    """Put them beside the others."""
+    cli.command()(stats)
+    cli.command()(erase)
+
+
+def stats(
+    hours: Annotated[float, typer.Option(help="look at cascades accepted in so many last hours", min=0.02)] = 24.0,
+    everybody: Annotated[bool, typer.Option("--all", help="of all tenants; takes the scope 'operate'")] = False,
+    url: Url = DEFAULT_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many messages arrived, how fast, at what price, and where they fail."""
+    from rich.console import Console
+
+    from controller.stats_table import print_stats
+
+    path = f"/v1/stats?hours={hours}&everybody={'true' if everybody else 'false'}"
+    found = ask_api(url, token_file, "GET", path)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        print_stats(found, Console(highlight=False, emoji=False))
+
+
+def erase(
+    person: Annotated[str, typer.Argument(metavar="NUMBER|ADDRESS", help="whom; - reads it from standard input")],
+    url: Url = DEFAULT_URL,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a person out of all that is kept: numbers, addresses, texts, messages.
+
+    What was counted stays, and that a person wants nothing more: neither tells who it was.
+    """
+    known_as = read_person(person)
+    done = ask_api(url, token_file, "POST", "/v1/erase", known_as)
+    _say_erased(int(done["cascades"]), as_json=as_json)
+
+
+def _say_erased(cascades: int, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"cascades": cascades}))
+    else:
+        typer.echo(f"erased; {cascades} cascade{'' if cascades == 1 else 's'} knew the person")
+    raise typer.Exit(OK)
+
+
+def read_person(text: str) -> dict[str, str]:
+    """{"phone": ...} or {"email": ...} of an argument, or of what stands on standard input."""
+    if text == "-":
+        text = sys.stdin.readline()
+    text = text.strip()
+    if "@" in text:
+        return {"email": text}
+    number = "".join(sign for sign in text if sign not in " ()-./")
+    if not number.startswith("+") or not number[1:].isdigit():
+        typer.echo("give a number in full, as +4915112345678, or an address of mail", err=True)
+        raise typer.Exit(USAGE)
+    return {"phone": number}
+
+
+def ask_api(url: str, token_file: Path | None, method: str, path: str, body: Any = None) -> Any:
+    """The answer of the API; what is wrong ends the command."""
+    from controller.api.client import Refused, Unreachable, ask
+
+    try:
+        return ask(url, _read_token(token_file), method, path, body)
+    except Unreachable as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREACHABLE) from None
+    except Refused as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FINDINGS) from None
+
+
+def _read_token(token_file: Path | None) -> str:
+    if token_file is None:
+        token = os.environ.get(TOKEN, "").strip()
+        if not token:
+            typer.echo(f"there is no token: set {TOKEN}, or give --token-file", err=True)
+            raise typer.Exit(USAGE)
+    else:
+        try:
+            token = token_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            typer.echo(f"{token_file}: {getattr(error, 'strerror', None) or 'not a text'}", err=True)
+            raise typer.Exit(USAGE) from None
+    if not token.isascii() or not token.isprintable() or not token:
+        typer.echo("the token must be one line of visible ASCII characters", err=True)
+        raise typer.Exit(USAGE)
+    return token
