@@ -160,7 +160,7 @@ class Referee:
         assert send.provider not in circumstances.barred, "over a limit"
         assert terms.max_cost is None or cascade.cost <= terms.max_cost + 1e-9, "dearer than agreed"
         assert send.attempt > max((s.attempt for s in before.sends), default=0), "an attempt that was before"
-        failed = {terms.upstreams[s.provider] for s in before.sends + cascade.sends[:-1] if _failed(s)} - {""}
+        failed = {terms.upstreams[s.provider] for s in cascade.sends[:-1] if _failed(s)} - {""}
         behind = failed and terms.upstreams[send.provider] in failed
         if behind or send.provider in circumstances.avoid:
             tried = {run.path_of(number).trunk for number in run.attempts}
