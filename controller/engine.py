@@ -19,6 +19,7 @@ from controller.health.board import Board
 from controller.health.outcomes import SIP, Outcome, OutcomeClass, classify
 from controller.health.score import Change, Scores
 from controller.health.signals import Signals
+from controller.placing import Placer
 from controller.planes.embedded import EmbeddedPlane
 from controller.probes import MAX_LAG, Prober
 from controller.registration import Registrations
@@ -30,6 +31,7 @@ from controller.types import (
     NOT_REGISTERED,
     REGISTER_RESPONSE,
     Address,
+    CallOrder,
     CallSign,
     Dialplan,
     News,
@@ -97,6 +99,8 @@ class Engine:
         self.plane.set_past(now + (timing or Timing()).timer_c)  # RFC 3261 §16.6 step 11: nothing rings for longer
         self.prober = Prober(self.board, hops, element.local, token, *element.listeners.values())
         self.deep = DeepProber(self.board, hops, element, token, now, timing, self.accounts)
+        self.placer = Placer(element.local, token, timing)
+        self.plane.orders = self.placer.orders
         self.edge = Edge(element, dialplan.access, self.plane.sources)
         self.overload = Overload(element, self.edge.pressure)
         self._is_guarded = False
@@ -123,7 +127,7 @@ class Engine:
         if media is not None and source[:2] == media.hop[:2] and source.transport == "udp":
             media.handle_answer(data, now)
             self.plane.drain(now)
-        elif self.edge.admit(data, source, now):
+        elif source.port and self.edge.admit(data, source, now):  # port 0 is ours
             self.plane.receive(data, source, now)
         else:
             return False
@@ -195,6 +199,7 @@ class Engine:
             self.prober.next_deadline(),
             self.deep.next_deadline(),
             self.registrations.next_deadline(),
+            self.placer.next_deadline(),
             self.board.next_deadline(),
         )
 
@@ -215,6 +220,8 @@ class Engine:
             self._take(self.deep.handle_timer(now), now)
         if self.registrations.next_deadline() <= now:
             self._take(self.registrations.handle_timer(now), now)
+        if self.placer.next_deadline() <= now:
+            self.placer.handle_timer(now)
         if self.board.next_deadline() <= now:
             self._take(self.board.handle_timer(now), now)
         if self.bindings.due <= now:
@@ -272,6 +279,12 @@ class Engine:
         for hop, trunk in self.registrations.registrars():
             self.plane.sources.add(hop.host, trunk)
 
+    def place(self, order: CallOrder, now: float) -> str:
+        """Make a call of our own; why not, "" if it is on its way. What becomes of it is news."""
+        why = self.placer.place(order, now)
+        self._settle(now)
+        return why
+
     def drain(self, trunk: str, now: float) -> bool:
         """An operator takes a trunk out, all its addresses: it is used only where nothing else leads. False if it was
         out."""
@@ -310,6 +323,7 @@ class Engine:
     def close(self, now: float) -> None:
         """Before the end: test calls of ours must not ring on, and nobody shall send calls here any more."""
         self.deep.close(now)
+        self.placer.close(now)
         self.registrations.close(now)
         self._settle(now)
 
@@ -319,6 +333,11 @@ class Engine:
 
     def _settle(self, now: float) -> None:
         plane = self.plane
+        if plane.inward or self.placer.outbox:
+            self.placer.talk_to(plane, now)
+        if self.placer.news:
+            self.news += self.placer.news
+            self.placer.news.clear()
         evidence = plane.evidence
         while plane.strays or evidence.samples:
             strays = plane.strays.copy()

@@ -27,6 +27,7 @@ from controller.types import (
     Offer,
     Overloaded,
     Page,
+    PlacedNews,
     Registered,
     TlsRefused,
     Transition,
@@ -159,6 +160,9 @@ def log_news(log: Log, news: News | Change | NameNews) -> None:
             log.warning("addresses are stale", **fields, advice="what is known stays in use")
         else:
             log.info("addresses are good again", **fields)
+        return
+    if isinstance(news, PlacedNews):
+        log.info("call of our own", key=news.key, state=news.state, cause=news.cause)
         return
     if isinstance(news, Fault):
         log.error("fault", what=mask_secrets(news.what), advice="a bug in callward: please report it with this line")

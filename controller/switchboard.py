@@ -24,6 +24,7 @@ from controller.types import (
     HealthView,
     Offer,
     Plan,
+    Route,
     RunCommand,
     RunEvent,
     TrunkLost,
@@ -51,14 +52,18 @@ class Switchboard:
         prepare(dialplan)
         self._plans.clear()
 
-    def begin(self, offer: Offer, view: HealthView, now: float) -> list[RunCommand] | None:
-        """Start a run for an offer; None when no route wants it."""
-        route = match_route(self.dialplan, offer)
+    def begin(self, offer: Offer, view: HealthView, now: float, chain: Chain | None = None) -> list[RunCommand] | None:
+        """Start a run for an offer, by its route, or by a chain that is made for it; None when no route wants it."""
+        if chain is not None:
+            route: Route | None = Route("", chain.name, outbound=True)
+        else:
+            route = match_route(self.dialplan, offer)
         if route is None:
             return None
         full = let_in(self.usage, route, offer, now)
         try:
-            run = self.runs[offer.id] = Run(self._plan(self.dialplan.chains[route.chain], view, offer, full, now))
+            by = self.dialplan.chains[route.chain] if chain is None else chain
+            run = self.runs[offer.id] = Run(self._plan(by, view, offer, full, now, ours=chain is not None))
             return pass_on(run, offer.id, run.begin(now), self.usage, now)
         except Exception:
             self.close(offer.id)  # a fault of ours must not occupy a line for ever
@@ -92,9 +97,11 @@ class Switchboard:
         """Before `close`: somebody has answered. What the call occupies from now on, for `Usage.answered`."""
         return self.usage.leave(run_id, winner, trunk)
 
-    def _plan(self, chain: Chain, view: HealthView, offer: Offer, full: Full, now: float) -> Plan:
+    def _plan(
+        self, chain: Chain, view: HealthView, offer: Offer, full: Full, now: float, *, ours: bool = False
+    ) -> Plan:
         quality = Quality(self.scores, now)
-        if full is not ROOM or not quality.is_calm() or any(depends_on_offer(stage) for stage in chain.stages):
+        if ours or full is not ROOM or not quality.is_calm() or any(depends_on_offer(stage) for stage in chain.stages):
             return make_plan(self.dialplan, chain, view, offer, quality, full)
         if view is not self._view:
             self._view = view

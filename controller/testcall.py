@@ -57,9 +57,13 @@ def make_invite(trunk: Trunk, user: str, local: Hop, token: str) -> Request:
     It offers what any call does: PCMU, both ways, at our own address; an offer on hold (``a=inactive``) may be treated
     differently, or be refused, where real calls pass. Media that comes before our BYE goes to the discard port (9).
     """
+    return invite_from(_sender(trunk, local), uri_of(trunk, user), local, token)
+
+
+def invite_from(sender: str, uri: str, local: Hop, token: str) -> Request:
+    """An INVITE of our own, from whoever is named in From."""
     kind = "" if local.transport == "udp" else f";transport={local.transport}"
     host, us = local.host, f"{bracketed(local.host)}:{local.port}"
-    uri = uri_of(trunk, user)
     address = f"IN IP{6 if ':' in host else 4} {host}"
     offer = [
         "v=0",
@@ -76,7 +80,7 @@ def make_invite(trunk: Trunk, user: str, local: Hop, token: str) -> Request:
     lines = [
         f"Via: {via_of(local, token)}",
         f"Max-Forwards: {builder.DEFAULT_MAX_FORWARDS}",
-        f"From: {_sender(trunk, local)};tag={token}",
+        f"From: {sender};tag={token}",
         f"To: <{uri}>",
         f"Call-ID: {token}@{bracketed(host)}",
         "CSeq: 1 INVITE",

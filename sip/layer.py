@@ -51,6 +51,7 @@ class TransactionLayer:
         self.feedback: Callable[[Response], None] | None = None  # writes how much too much into responses
         self.hold: Hold | None = None  # sees all messages before any transaction does
         self.outbox: list[tuple[bytes, Hop]] = []
+        self.inward: list[bytes] = []  # for who is in this process, at port 0, which no peer can have
         self.counters: dict[str, int] = {"malformed": 0, "malformed_answered": 0}
         self.behind_nat: frozenset[str] = frozenset()  # hosts that are answered where they send from, asked or not
         self._servers: dict[tuple[Any, ...], Transaction] = {}
@@ -61,7 +62,9 @@ class TransactionLayer:
 
     def send(self, data: bytes, hop: Hop) -> None:
         """Queue bytes for the transport."""
-        if self.meter is None or self.meter(data, hop):
+        if not hop.port:
+            self.inward.append(data)
+        elif self.meter is None or self.meter(data, hop):
             self.outbox.append((data, hop))
 
     def emit(self, event: Event) -> None:
@@ -201,7 +204,7 @@ class TransactionLayer:
             if refusal is not None:
                 self.send_stateless(refusal, reply_to)
                 return
-        identity = self.screen(request, source, now) if self.screen is not None else ""
+        identity = self.screen(request, source, now) if self.screen is not None and source.port else ""
         if not isinstance(identity, str):
             self.send_stateless(identity, reply_to)
             return

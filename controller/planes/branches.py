@@ -68,7 +68,9 @@ class Branches:
             caller,
             path.trunk,
             callee=hop if is_behind_nat(call.trunks, path.trunk) else None,
-            caller_behind_nat=is_behind_nat(call.trunks, call.offer.trunk) or is_phone_elsewhere(call),
+            caller_behind_nat=is_behind_nat(call.trunks, call.offer.trunk)
+            or is_phone_elsewhere(call)
+            or call.offer.ours,  # its Contact is that of us all
             first=invite.cseq[0] if asked else None,
             caller_trunk=source.name if source is not None and source.auth is not None else "",
             media=media,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from controller.bindings import Bindings
 from controller.credentials import Accounts
@@ -26,6 +27,7 @@ from controller.planes.offers import for_others, make_offer, name_call, width_of
 from controller.planes.outside import Answer, answer_outside, parse_target, refuse_extensions
 from controller.planes.peers import Peers
 from controller.planes.phones import Phones
+from controller.planes.placed import make_chain
 from controller.planes.relays import Relays
 from controller.planes.sessions import Sessions
 from controller.planes.strays import Strays
@@ -33,6 +35,7 @@ from controller.planes.tries import Legs
 from controller.switchboard import Switchboard
 from controller.types import (
     NO_ROUTE,
+    CallOrder,
     CallRecord,
     Fault,
     HealthView,
@@ -102,11 +105,17 @@ class EmbeddedPlane:
             element, switchboard, deadlines, self.evidence, self._sessions, self._legs, self.anchoring, self._redirects
         )
         self._retry_after: str | None = None  # set: no new calls any more
+        self.orders: Mapping[str, CallOrder] = {}  # of calls of our own, by Call-ID
 
     @property
     def outbox(self) -> list[tuple[bytes, Hop]]:
         """What the transport must send; the driver clears it."""
         return self._layer.outbox
+
+    @property
+    def inward(self) -> list[bytes]:
+        """What is for who makes calls of our own; the driver clears it."""
+        return self._layer.inward
 
     @property
     def records(self) -> list[CallRecord]:
@@ -243,7 +252,11 @@ class EmbeddedPlane:
         if not breadth:
             self._answer(transaction, 440, now)
             return
-        trunk, did = self.called.read(request, uri.user, event.source, event.identity)
+        order = self.orders.get(request.call_id) if not event.source.port else None
+        if order is not None:
+            trunk, did = "", order.number
+        else:
+            trunk, did = self.called.read(request, uri.user, event.source, event.identity)
         loop_tag = self._element.loop_tag_of(did)
         if self._element.has_passed(request, loop_tag):
             self.counters["loops"] += 1
@@ -252,7 +265,10 @@ class EmbeddedPlane:
         dialplan = self._switchboard.dialplan
         offer = make_offer(name_call(request, transaction.key), request, did, trunk, now + self.epoch_offset, dialplan)
         self.counters["offers"] += 1
-        commands = self._switchboard.begin(offer, self._view, now)
+        chain = None
+        if order is not None:
+            offer, chain = replace(offer, ours=True), make_chain(order, dialplan)
+        commands = self._switchboard.begin(offer, self._view, now, chain)
         if commands is None:
             self._answer(transaction, 404, now)
             version = self._switchboard.dialplan.version

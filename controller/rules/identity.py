@@ -39,7 +39,7 @@ def own_number(dialplan: Dialplan, offer: Offer, identity: Identity) -> str:
 
 def is_diverted(dialplan: Dialplan, offer: Offer) -> bool:
     """Whether it is a call to a number of ours, which whoever gets it is not; a call outward is none."""
-    route = match_route(dialplan, offer)
+    route = match_route(dialplan, offer) if not offer.ours else None
     return route is not None and not route.outbound
 
 

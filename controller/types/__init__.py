@@ -40,6 +40,7 @@ from controller.types.health import (
     TrunkHealth,
     Uplink,
 )
+from controller.types.placed import CallOrder, CallState, PlacedNews
 from controller.types.records import AttemptRecord, CallRecord, Fault, News
 from controller.types.runs import (
     AttemptFailed,
@@ -172,8 +173,10 @@ __all__ = [
     "AttemptProgressed",
     "AttemptRecord",
     "Auth",
+    "CallOrder",
     "CallRecord",
     "CallSign",
+    "CallState",
     "CancelAttempt",
     "CertificateExpiring",
     "Chain",
@@ -208,6 +211,7 @@ __all__ = [
     "Overloaded",
     "Page",
     "Path",
+    "PlacedNews",
     "Plan",
     "Probe",
     "Readmit",

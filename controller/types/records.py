@@ -14,6 +14,7 @@ from controller.types.health import (
     Transition,
     Uplink,
 )
+from controller.types.placed import PlacedNews
 from controller.types.runs import Decided, Demoted, Offer, Skipped
 
 
@@ -61,6 +62,7 @@ News = (
     | MediaNews
     | Overloaded
     | Page
+    | PlacedNews
     | Registered
     | TlsRefused
     | Transition

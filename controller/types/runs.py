@@ -19,6 +19,7 @@ class Offer:
     caller: str = ""
     moment: float = 0.0  # wall time
     trunk: str = ""  # whose address it came from; "" for an unknown one
+    ours: bool = False  # we call ourselves, by a chain of our own
 
 
 @dataclass(frozen=True, slots=True)
