@@ -6,7 +6,6 @@ that several daemons share all of them fold the same stream, and so agree within
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,8 +19,8 @@ from controller.store.base import Store
 from controller.types.cascades import ObserveOutcome
 from controller.types.messages import Messaging, Provider
 
-#: So many rows of the history are read at once, and so many of the last ones once more.
-BATCH, OVERLAP = 2000, 500
+#: So many rows of the history are read at once.
+BATCH = 2000
 
 
 def target_of(provider: Provider) -> Target:
@@ -44,7 +43,6 @@ class Evidence:
         self._tell = tell
         self._shared = shared
         self.read = read
-        self._lately: OrderedDict[int, None] = OrderedDict()  # numbers of rows that were folded, of those near the end
         self._alive: dict[str, bool] = {}
 
     def follow(self, messaging: Messaging) -> None:
@@ -76,24 +74,16 @@ class Evidence:
     async def fold(self, store: Store, now: float) -> int:
         """Take in what all daemons wrote since the last time, in the order of the history; how many rows were read.
 
-        Rows get their numbers before they are committed, so that one may show itself after its successors: the last
-        ones are read again each time. Raises `StoreError`.
+        Raises `StoreError`.
         """
         if not self.read:
             self.read = await store.last_seq()
-        rows = await store.outcomes_after(max(self.read - OVERLAP, 0), OVERLAP + BATCH)
-        new = 0
+        rows = await store.outcomes_after(self.read, BATCH)
         for seq, _, audit in rows:
-            if seq in self._lately:
-                continue
-            new += 1
-            self._lately[seq] = None
-            self.read = max(self.read, seq)
+            self.read = seq
             for seen in read_back(audit.decision):
                 self._take(seen.outcome, seen.region, seen.weight, now)
-        while len(self._lately) > 2 * OVERLAP + BATCH:
-            self._lately.popitem(last=False)
-        return new
+        return len(rows)
 
     def see(self, news: Liveness, now: float) -> None:
         """A connection was lost, or is back: no counting is needed."""

@@ -118,6 +118,8 @@ class SqliteStore(Tables):
             found = connection.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()[0]
             if int(found) > VERSION:
                 raise StoreError(f"{self._path}: made by a newer callward (schema {found}): use that one")
+            # Nobody else has this file: what a life before us had taken is nobody's.
+            connection.execute("UPDATE cascade SET taken = 0 WHERE due IS NOT NULL AND taken > 0")
             return
         for statement in describe(TYPES, {}):
             connection.execute(statement)
