@@ -63,19 +63,20 @@ class Webhooks:
                 data = None
         if data is None:
             return WebhookAnswer(status=400, body=b"unreadable")
-        return WebhookAnswer(self._read(data), taken=lambda: self._replays.note(name, now))
+        return WebhookAnswer(read_news(self._settings, data), taken=lambda: self._replays.note(name, now))
 
-    def _read(self, data: Data) -> list[News]:
-        rules = self._settings.webhook
-        assert rules is not None
-        news: list[News] = []
-        if rules.reports is not None:
-            reports = (_report(self._settings, rules.reports, item) for item in items(data, rules.reports.each))
-            news += filter(None, reports)
-        if rules.inbound is not None:
-            messages = (_inbound(self._settings, rules.inbound, item) for item in items(data, rules.inbound.each))
-            news += filter(None, messages)
-        return news[:MOST_NEWS]
+
+def read_news(settings: HttpSettings, data: Data) -> list[News]:
+    """What a webhook says, whoever sent it."""
+    rules = settings.webhook
+    news: list[News] = []
+    if rules is not None and rules.reports is not None:
+        reports = (_report(settings, rules.reports, item) for item in items(data, rules.reports.each))
+        news += filter(None, reports)
+    if rules is not None and rules.inbound is not None:
+        messages = (_inbound(settings, rules.inbound, item) for item in items(data, rules.inbound.each))
+        news += filter(None, messages)
+    return news[:MOST_NEWS]
 
 
 def read_request(request: Webhook) -> Data:
