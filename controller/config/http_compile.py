@@ -186,9 +186,9 @@ class _Maker:
                 return
         except (ValueError, TypeError):
             pass
-        what = "token" if key == self.keys.token else "http"
-        hint = 'write token: "${file:PATH}" of a PEM file without passphrase, as the provider gave it to you'
-        self._error("BAD_CREDENTIAL", f"the {what} is no private RSA key in PEM", what, hint)
+        what, at = ("token", "token") if key == self.keys.token else ("key", "http")
+        hint = f'write {what}: "${{file:PATH}}" of a PEM file without passphrase, as the provider gave it to you'
+        self._error("BAD_CREDENTIAL", f"the {what} is no private RSA key in PEM", at, hint)
 
     # ------------------------------------------------------------------- answers and webhooks
 
@@ -216,6 +216,7 @@ class _Maker:
             )
             self._error("MISSING_KEY", "'webhook' is missing beside 'reports' or 'inbound'", "http", hint)
             return None
+        self._check_news(model)
         verifier = self._verifier(said)
         if verifier is None and said.verify == "sources" and not said.sources:
             hint = "add sources: [...], or another check"
@@ -231,6 +232,19 @@ class _Maker:
             reports=_reports(model.reports),
             inbound=_inbound(inbound),
         )
+
+    def _check_news(self, model: HttpModel) -> None:
+        """A report that says not what of, or not what, is none; a message needs somebody and a text."""
+        reports, inbound = model.reports, model.inbound
+        if reports is not None and not (reports.ref or reports.key):
+            hint = "say where the provider's name for the message stands, or ours"
+            self._error("MISSING_KEY", "'reports' has neither 'ref' nor 'key'", "http", hint)
+        if reports is not None and not (reports.status and reports.statuses) and not reports.read:
+            hint = "say where the status stands, and what each stands for"
+            self._error("MISSING_KEY", "'reports' goes with 'status' and 'statuses'", "http", hint)
+        if inbound is not None and not (inbound.sender and inbound.text):
+            hint = "say where they stand"
+            self._error("MISSING_KEY", "'inbound' goes with 'from' and 'text'", "http", hint)
 
     def _verifier(self, said: WebhookModel) -> Verifier | None:
         if said.verify is None:

@@ -16,6 +16,7 @@ from controller.config.http_values import (
     BodyTemplate,
     Failure,
     HeaderName,
+    Network,
     OnePath,
     PathList,
     Seconds,
@@ -29,7 +30,6 @@ from controller.config.http_values import (
 )
 from controller.config.presets import PRESETS
 from controller.config.section import OneOrMore, Section, Text
-from controller.config.sources import Source
 from controller.types.http import ALGORITHMS, METHODS
 
 
@@ -131,7 +131,7 @@ class WebhookModel(Section):
     url_claim: Annotated[str, Text(str, SCALAR)] = ""
     place: OnePath | None = None
     tolerance: Age = 300.0
-    sources: Annotated[list[Source], OneOrMore] = []
+    sources: Annotated[list[Network], OneOrMore] = []
     unwrap: OnePath | None = None
     handshake: HandshakeModel | None = None
 

@@ -15,6 +15,7 @@ from pydantic import Field
 from controller.config.diagnostics import Mistake, quoted
 from controller.config.duration import parse_duration
 from controller.config.section import TIME, OneOrMore, Text, between, matching
+from controller.config.sources import TLS, parse_source
 from controller.config.templates import parse_body, parse_template
 from controller.config.values import hint_choice, parse_choice, parse_count
 from controller.types import TRANSPORT_ERROR
@@ -103,6 +104,19 @@ def parse_url_template(text: str) -> Template:
     return template
 
 
+def parse_network(text: str) -> str:
+    """Read where webhooks come from: an address or a network."""
+    try:
+        source = parse_source(text)
+    except Mistake as mistake:
+        hint = mistake.hint.partition(", or tls:")[0]
+        raise Mistake(mistake.code, mistake.message, hint) from None
+    if source.startswith(TLS):
+        hint = "write an address or a network such as 192.0.2.0/24"
+        raise Mistake("BAD_SOURCE", f"{quoted(text)} is not an address or network", hint)
+    return source
+
+
 def parse_header(text: str) -> str:
     """Read the name of a header."""
     if not _TOKEN.fullmatch(text):
@@ -148,6 +162,7 @@ TemplateText = Annotated[Template, Text(parse_template, SCALAR)]
 UrlTemplate = Annotated[Template, Text(parse_url_template, {"type": "string"})]
 BodyTemplate = Annotated[Any, _Data()]
 Url = Annotated[str, Text(parse_url, {"type": "string"})]
+Network = Annotated[str, Text(parse_network, {"type": "string"})]
 HeaderName = Annotated[str, Text(parse_header, {"type": "string"})]
 OnePath = Annotated[Path, Text(parse_path, {"type": "string"})]
 PathList = Annotated[list[OnePath], Field(min_length=1), OneOrMore]

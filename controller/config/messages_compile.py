@@ -29,7 +29,7 @@ from controller.config.places import Places
 from controller.config.section import Section
 from controller.config.smpp import SmppModel, compile_smpp
 from controller.config.smtp import SmtpModel, compile_smtp
-from controller.config.source import MapNode, to_data
+from controller.config.source import ListNode, MapNode, Node, to_data
 from controller.config.validate import Loc
 from controller.types import Milestone
 from controller.types.messages import (
@@ -155,13 +155,26 @@ def _http(places: Places, name: str, model: ProviderModel, wrong: Any) -> Any:
         return None
     daemon = places.file.messages
     public = (daemon.public if daemon else None) or ""
-    settings = compile_http(model, changes, name, model.channel, public, wrong)
+    whole = "http" not in node.entries or _is_whole(node.entries["http"])
+
+    def found(key: str, code: str, message: str, hint: str) -> None:
+        if whole or key != "http":  # what is missing there now may be what was wrong
+            wrong(key, code, message, hint)
+
+    settings = compile_http(model, changes, name, model.channel, public, found)
     unsure = "messages" in getattr(places.root, "lost", ()) or (daemon and "public" in places.map_at("messages").lost)
     if settings is not None and settings.webhook is not None and not public and not unsure:
         message = f"the webhooks of provider {quoted(name)} have nowhere to go"
         hint = 'add messages: {public: "https://..."}, the URL by which it reaches us'
         places.report.error(places.key(*loc), "MISSING_KEY", message, hint)
     return settings
+
+
+def _is_whole(node: Node) -> bool:
+    """Whether nothing that was wrong was cut out of it."""
+    if isinstance(node, MapNode):
+        return not node.lost and all(map(_is_whole, node.entries.values()))
+    return not isinstance(node, ListNode) or (not node.numbers and all(map(_is_whole, node.items)))
 
 
 def _strict(places: Places, model: type[_A], loc: Loc) -> _A | None:

@@ -1,6 +1,7 @@
 """What webhooks say: an example of each provider's documents, and whatever else may be sent."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,8 @@ def test_no_json_makes_a_reader_raise(which: Any, data: Any) -> None:
 @settings(max_examples=300, deadline=None)
 def test_no_bytes_make_a_reader_raise(which: Any, kind: str, body: bytes, query: str) -> None:
     reader = Webhooks(READERS[which])
-    try:
+    with suppress(Forged):
         reader.receive(Webhook("POST", "https://a/", query, {"content-type": kind}, body, "peer"), 0.0)
-    except Forged:
-        pass
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 50_000, b"9" * 10_000, b"\xff\xfe", b"1e999", b"NaN"])

@@ -14,6 +14,7 @@ from controller.types.http import EachParam, Entry, HttpSettings, Literal, Objec
 from controller.types.messages import Channel, Dedup
 from tests.channels.providers import ALL, keys, private_key, settings
 
+REPORTS = {"status": "s", "statuses": {"OK": "delivered"}, "ref": "id"}
 OWN = {"url": "https://sms.example/send", "json": {"to": "{to}", "text": "{text}"}}
 
 
@@ -81,17 +82,17 @@ def test_constants_are_put_in_once() -> None:
         ({**OWN, "auth": {"bearer": "a", "basic": {"user": "u", "password": "p"}}}, {}, ("http", "BOTH_KEYS")),
         ({**OWN, "headers": {"X": "{tokn}"}}, {"token": "t"}, ("", "UNKNOWN_PLACE")),
         ({**OWN, "dedup": "lookup"}, {}, ("http", "MISSING_KEY")),
-        ({**OWN, "reports": {"status": "s"}}, {}, ("http", "MISSING_KEY")),
-        ({**OWN, "reports": {"status": "s"}, "webhook": {"header": "X"}}, {}, ("http", "MISSING_KEY")),
-        ({**OWN, "reports": {"status": "s"}, "webhook": {"verify": "sources"}}, {}, ("http", "MISSING_KEY")),
-        ({**OWN, "reports": {"status": "s"}, "webhook": {"verify": "hmac"}}, {"secret": "s"}, ("http", "MISSING_KEY")),
+        ({**OWN, "reports": REPORTS}, {}, ("http", "MISSING_KEY")),
+        ({**OWN, "reports": REPORTS, "webhook": {"header": "X"}}, {}, ("http", "MISSING_KEY")),
+        ({**OWN, "reports": REPORTS, "webhook": {"verify": "sources"}}, {}, ("http", "MISSING_KEY")),
+        ({**OWN, "reports": REPORTS, "webhook": {"verify": "hmac"}}, {"secret": "s"}, ("http", "MISSING_KEY")),
         (
-            {**OWN, "reports": {"status": "s"}, "webhook": {"verify": "hmac", "header": "X", "over": "{timestamp}"}},
+            {**OWN, "reports": REPORTS, "webhook": {"verify": "hmac", "header": "X", "over": "{timestamp}"}},
             {"secret": "s"},
             ("http", "MISSING_KEY"),
         ),
         (
-            {**OWN, "reports": {"status": "s"}, "webhook": {"verify": "hmac", "header": "X", "key_form": "base64"}},
+            {**OWN, "reports": REPORTS, "webhook": {"verify": "hmac", "header": "X", "key_form": "base64"}},
             {"secret": "no base64"},
             ("secret", "BAD_CREDENTIAL"),
         ),
@@ -108,7 +109,7 @@ def test_a_provider_of_ones_own() -> None:
             **OWN,
             "auth": {"jwt": {"key": "{token}", "claims": {"app": "{account}"}}},
             "query": {"a?": "{from}"},
-            "reports": {"each": "list.*", "status": "s", "statuses": {"OK": "delivered"}},
+            "reports": {"each": "list.*", **REPORTS},
             "webhook": {"verify": "token", "place": "query:t", "sources": "192.0.2.0/24"},
         },
         token=private_key(),
