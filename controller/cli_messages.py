@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
+from controller.exits import FINDINGS, UNREACHABLE, USAGE
 
 TOKEN = "CALLWARD_TOKEN"  # noqa: S105  # the name of a variable
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -56,6 +56,9 @@ def erase(
     person: Annotated[str, typer.Argument(metavar="NUMBER|ADDRESS", help="whom; - reads it from standard input")],
     url: Url = DEFAULT_URL,
     token_file: TokenFile = None,
+    state_dir: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="no daemon runs: take the person out of what is kept there")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a person out of all that is kept: numbers, addresses, texts, messages.
@@ -63,16 +66,45 @@ def erase(
     What was counted stays, and that a person wants nothing more: neither tells who it was.
     """
     known_as = read_person(person)
-    done = ask_api(url, token_file, "POST", "/v1/erase", known_as)
-    _say_erased(int(done["cascades"]), as_json=as_json)
-
-
-def _say_erased(cascades: int, *, as_json: bool) -> None:
+    if state_dir is not None:
+        cascades = _erase_offline(state_dir, known_as)
+    else:
+        cascades = int(ask_api(url, token_file, "POST", "/v1/erase", known_as)["cascades"])
     if as_json:
         typer.echo(json.dumps({"cascades": cascades}))
     else:
         typer.echo(f"erased; {cascades} cascade{'' if cascades == 1 else 's'} knew the person")
-    raise typer.Exit(OK)
+
+
+def _erase_offline(state_dir: Path, known_as: dict[str, str]) -> int:
+    """From SQLite in a state folder; a daemon that has it open keeps it."""
+    import asyncio
+
+    from controller import clock
+    from controller.messages.reducer import reduce
+    from controller.privacy import BlindIndex, KeyringError, load_keyring
+    from controller.privacy.keyring import FILE as KEYS
+    from controller.store.base import StoreError
+    from controller.store.opening import FILE, open_store
+
+    async def main() -> int:
+        store = open_store("", state_dir, reduce)
+        await store.open()
+        try:
+            return await store.erase(index, clock.epoch())
+        finally:
+            await store.close()
+
+    for name in (KEYS, FILE):
+        if not (state_dir / name).exists():
+            typer.echo(f"{state_dir / name}: there is no such file; is --state-dir another folder?", err=True)
+            raise typer.Exit(UNREACHABLE)
+    try:
+        index = BlindIndex(load_keyring(state_dir)).of(*next(iter(known_as.items())))
+        return asyncio.run(main())
+    except (KeyringError, StoreError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREACHABLE) from None
 
 
 def read_person(text: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from controller.channels.base import Inbound, Report
 from controller.messages.cascade import Cascade
+from controller.privacy import Cipher
 from controller.types import Plan
 from controller.types.cascades import Audit, CascadeCommand, CascadeEvent, Circumstances, TellClient
 
@@ -185,6 +186,9 @@ class Store(Protocol):
 
     async def erase(self, index: bytes, now: float) -> int:
         """Take a person out: identities, texts and inbound messages; how many cascades knew the person."""
+
+    async def reseal(self, cipher: Cipher) -> int:
+        """Seal anew what older keys than the newest have sealed; how many rows had such. It takes its time, in small steps."""
 
     async def outcomes(self, since: float, until: float) -> list[dict[str, Any]]:
         """Rows for figures: one for each send, and one for each cascade that is over (see `messages.figures`)."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from controller.channels.base import Inbound, Report
 from controller.messages.cascade import Cascade
-from controller.store import retention
+from controller.privacy import Cipher
+from controller.store import resealing, retention
 from controller.store.base import CALM, Admission, Applied, Facts, Hear, History, NewCascade, Received
 from controller.store.batch import Apply, Job, Later, Result, TakeReport, cleaned, prepare
 from controller.store.ops import Ask, Body, Change, Fetch, Insert, Remove
@@ -248,6 +250,17 @@ class Tables(ABC):
         await self._write(lambda: _fetch(op))
 
     # -- figures
+
+    async def reseal(self, cipher: Cipher) -> int:
+        """See `base.Store`."""
+        count = 0
+        for fields in resealing.all_fields():
+            after = fields.first
+            while rows := await self._read(partial(resealing.page, fields, after)):
+                after = tuple(rows[-1][: len(fields.key)])
+                if old := resealing.old_ones(fields, rows, cipher):
+                    count += await self._write(partial(resealing.reseal, fields, old, cipher))
+        return count
 
     async def outcomes(self, since: float, until: float) -> list[dict[str, Any]]:
         """See `base.Store`, and `store.outcomes` for what a row holds; by the time of acceptance."""
