@@ -30,6 +30,7 @@ from controller.engine import Engine, host_names
 from controller.keys import KeyFileError, load_keys
 from controller.listeners import find_misled
 from controller.log import LineWriter, Log, log_news, open_log
+from controller.outgoing import Outgoing
 from controller.resolver.book import Book, NameNews
 from controller.resolver.keeper import Keeper
 from controller.resolver.store import read_addresses
@@ -41,7 +42,7 @@ from controller.status import collect_status, show_listeners
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Inherited, Notifier
 from controller.trust import Trust
-from controller.types import Address, Dialplan, Fault
+from controller.types import Address, Dialplan, Fault, PlacedNews
 from controller.wording import count_routes
 from sip.element import Element
 from sip.endpoint import UdpEndpoint
@@ -98,6 +99,7 @@ class App:
         self._log: Log
         self._writer: LineWriter
         self._control: ControlServer
+        self._outgoing: Outgoing
         self._names = Book()
         self._keeper: Keeper
         self._supervisor: Supervisor
@@ -132,11 +134,9 @@ class App:
         except (AddressError, KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
         self._names.take(placed.found, nobody_knows, clock.monotonic())
-        self._control = ControlServer(
-            control,
-            {"reload": self.reload, "status": self.status, "drain": self.drain, "undrain": self.undrain},
-            self._on_fault,
-        )
+        self._outgoing = Outgoing(lambda: self.engine, self._pump, secrets.token_hex(8))
+        commands = {"reload": self.reload, "status": self.status, "drain": self.drain, "undrain": self.undrain}
+        self._control = ControlServer(control, commands | self._outgoing.commands, self._on_fault)
         self._undo.append(self._control.close)
         inherited = Inherited()
         sockets = Sockets()
@@ -407,12 +407,17 @@ class App:
         if self._draining and not len(self.engine.plane):  # their last words have been sent in this turn
             self._stopped.set()
 
+    def _pump(self) -> None:
+        self.endpoint.pump()
+
     def _publish(self) -> None:
         news = self.engine.news
         if news:
             self.engine.news = []
             for item in news:
                 log_news(self._log, item)
+                if isinstance(item, PlacedNews):
+                    self._outgoing.hear(item)
 
 
 def nobody_knows(_: Address) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 FILE = "control.sock"
 MAX_LINE = 1 << 12  # bytes of a command
+MAX_ANSWER = 1 << 20
 PATIENCE = 60.0  # seconds that a command may take: a reload looks up names
 _MAX_PATH = 107  # bytes of a socket's path, unix(7)
 
@@ -28,6 +29,10 @@ Commands = Mapping[str, Command]
 
 class ControlError(Exception):
     """The control socket cannot be opened or reached; the message says why and what to do."""
+
+
+class NoAnswerError(ControlError):
+    """The command went out, and nothing came back."""
 
 
 def open_control(state_dir: Path) -> socket.socket:
@@ -137,4 +142,27 @@ def ask(state_dir: Path, command: str, **more: str) -> Answer:
         raise ControlError(f"{path}: {error.strerror or error}; run this as the daemon's user") from error
     except ValueError as error:
         raise ControlError(f"{path}: the daemon went away before it answered; its log may say why") from error
+    return answer
+
+
+async def ask_soon(
+    state_dir: Path, command: str, patience: float, more: Request | None = None, file: str = FILE
+) -> Answer:
+    """The same for who has a loop to turn meanwhile; ``patience`` in seconds.
+
+    Raises `ControlError`; `NoAnswerError` where the command may have been heard.
+    """
+    path = state_dir / file
+    try:
+        async with asyncio.timeout(patience):
+            reader, writer = await asyncio.open_unix_connection(str(path), limit=MAX_ANSWER)
+    except (OSError, TimeoutError) as error:
+        raise ControlError(f"no daemon runs with --state-dir {state_dir}; is it another folder?") from error
+    with contextlib.closing(writer):
+        try:
+            async with asyncio.timeout(patience):
+                writer.write(json.dumps({"command": command, **(more or {})}).encode() + b"\n")
+                answer: Answer = json.loads(await reader.readline())
+        except (OSError, ValueError, TimeoutError) as error:
+            raise NoAnswerError(f"{path}: the daemon did not answer; its log may say why") from error
     return answer

@@ -172,7 +172,10 @@ class Placer:
             elif status >= 180 and call.state is CallState.CALLING:
                 self._note(call, CallState.RINGING)
         elif status >= 300:
-            self._end(call, CallState.FAILED, now, "408" if call.cancelled else str(status))
+            cause = "408" if call.cancelled else str(status)
+            if cause == "408" and call.state is CallState.RINGING:
+                cause = "480"  # somebody was there, or might have been
+            self._end(call, CallState.FAILED, now, cause)
         elif call.answer is None:
             self._on_answer(call, response, now)
         elif call.ack is not None:

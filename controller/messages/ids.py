@@ -17,3 +17,13 @@ def make_id(now: float, chance: bytes) -> str:
     """An id made at ``now`` (seconds since the epoch) out of ten bytes of chance."""
     value = (int(now * 1000) & (1 << 48) - 1) << 80 | int.from_bytes(chance[:CHANCE], "big")
     return "".join([_DIGITS[value >> shift & 31] for shift in range(125, -1, -5)])
+
+
+def time_of(cascade_id: str) -> float | None:
+    """When an id was made, in seconds since the epoch; None for what is no id."""
+    if not PATTERN.fullmatch(cascade_id):
+        return None
+    value = 0
+    for digit in cascade_id:
+        value = value << 5 | _DIGITS.index(digit)
+    return (value >> 80) / 1000
