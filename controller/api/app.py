@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from controller import __version__
-from controller.api.events import Announcer, follow
+from controller.api.events import follow
 from controller.api.hooks import take_webhook
 from controller.api.models import CascadeRequest, Feedback, OptOut, Person, body_of, read_body, schemas
 from controller.api.problems import MEDIA_TYPE, Problem, ProblemDetails, described
@@ -54,7 +54,6 @@ class Json(Response):
 
 def create_app(
     service: Service,
-    announcer: Announcer | None = None,
     *,
     on_request: Callable[[Seen], None] = lambda _: None,
     on_fault: Callable[[str], None] = lambda _: None,
@@ -72,13 +71,7 @@ def create_app(
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for router in (
-        _cascades(service, announcer or Announcer()),
-        _persons(service),
-        stats_router(service),
-        _rest(service),
-        *routers,
-    ):
+    for router in (_cascades(service), _persons(service), stats_router(service), _rest(service), *routers):
         api.include_router(router)
     api.add_exception_handler(Problem, _on_problem)
     api.add_exception_handler(HTTPException, _on_http)
@@ -88,7 +81,7 @@ def create_app(
     return Shell(api, Tokens(service.messaging.tokens), on_request, on_fault, patience)
 
 
-def _cascades(service: Service, announcer: Announcer) -> APIRouter:
+def _cascades(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1/cascades", tags=["cascades"])
 
     @router.post(
@@ -174,7 +167,7 @@ def _cascades(service: Service, announcer: Announcer) -> APIRouter:
         who = principal(request.scope)
         who.need("read")
         await service.find(who, cascade_id)
-        stream = follow(service.store, announcer, cascade_id, last_event_id)
+        stream = follow(service.store, service.announcer, cascade_id, last_event_id)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
 

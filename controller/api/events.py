@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 from controller.api.problems import Problem
 from controller.api.views import show_transition
-from controller.messages.cascade import Cascade
 from controller.store.base import History, Store, StoreError
-from controller.types.cascades import CascadeStatus, TellClient
+from controller.types.cascades import CascadeStatus
 
 MOST_STREAMS = 1_000
 POLL = 2.0  # seconds: what another daemon wrote is seen then
@@ -30,9 +29,9 @@ class Announcer:
         self.streams = 0
         self.closing = False
 
-    def announce(self, cascade: Cascade, _told: Sequence[TellClient] = ()) -> None:
+    def announce(self, cascade_id: str) -> None:
         """Something happened to it, and is durable."""
-        for event in self._waiting.get(cascade.id, ()):
+        for event in self._waiting.get(cascade_id, ()):
             event.set()
 
     def close(self) -> None:

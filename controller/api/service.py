@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from controller import clock
+from controller.api.admission import Admission
+from controller.api.events import Announcer
 from controller.api.models import CascadeRequest, OptOut, Person
 from controller.api.problems import Problem, no_such, wrong
 from controller.api.tokens import Principal
@@ -22,6 +24,7 @@ from controller.channels.base import Adapter, News
 from controller.messages.cascade import Cascade, Terms
 from controller.messages.content import Content, lacking
 from controller.messages.ids import CHANCE, PATTERN, make_id
+from controller.messages.region import Number
 from controller.messages.request import Request
 from controller.privacy import BlindIndex, Cipher, Place, Unsealable
 from controller.rules.run import Run
@@ -46,6 +49,7 @@ from controller.types.cascades import (
     CascadeEvent,
     CascadeStatus,
     FeedbackGiven,
+    TellClient,
 )
 from controller.types.messages import Messaging
 
@@ -75,17 +79,11 @@ class Turned(Exception):
 
 
 class Planner(Protocol):
-    """Region of the number, policy, plan."""
+    """Policy and plan."""
 
-    def __call__(self, request: Request, key: str, now: float) -> Planned:
-        """``key`` is the id that draws are made by. Raises `Turned`."""
-
-
-class Gate(Protocol):
-    """Limits that are counted when a request comes in."""
-
-    def __call__(self, request: Request, facts: Facts, now: float) -> tuple[str, float] | None:
-        """Which limit is reached, in words, and when to come again (seconds); None: it may pass, and is counted."""
+    def __call__(self, request: Request, number: Number | None, risk: float, key: str, now: float) -> Planned:
+        """``number``: None for a request by mail alone; ``risk``: of fraud, 0 to 1; ``key``: the id that draws are made
+        by. Raises `Turned`."""
 
 
 class Hands(Protocol):
@@ -124,7 +122,7 @@ class Service:
         index: BlindIndex,
         planner: Planner,
         hands: Hands,
-        gate: Gate | None = None,
+        announcer: Announcer | None = None,
         *,
         now: Callable[[], float] = clock.epoch,
         chance: Callable[[int], bytes] = secrets.token_bytes,
@@ -136,14 +134,21 @@ class Service:
         self._cipher = cipher
         self._index = index
         self._planner = planner
-        self._gate = gate
+        self._admission = Admission(messaging)
+        self.announcer = announcer or Announcer()
         self.now = now
         self._chance = chance
         self._under_way: dict[tuple[str, str], asyncio.Event] = {}  # keys whose first request is being written down
 
-    def adopt(self, messaging: Messaging, planner: Planner, gate: Gate | None = None) -> None:
+    def adopt(self, messaging: Messaging, planner: Planner) -> None:
         """Go by another dialplan from now on."""
-        self.messaging, self._planner, self._gate = messaging, planner, gate
+        self.messaging, self._planner = messaging, planner
+        self._admission.adopt(messaging)
+
+    def notice(self, cascade: Cascade, _told: Sequence[TellClient] = ()) -> None:
+        """Something became of a cascade, and is durable: the broker calls this after each event."""
+        self.announcer.announce(cascade.id)
+        self._admission.notice(cascade)
 
     # -- a request comes in
 
@@ -177,13 +182,13 @@ class Service:
         request = body.to_request(who.tenant)
         content = Content(request.text, request.subject, request.template, request.language, request.params)
         self._check_content(content)
+        number = self._admission.read(request)
         cascade_id = make_id(now, self._chance(CHANCE))
         try:
-            planned = self._planner(request, cascade_id, now)
+            planned = self._planner(request, number, self._admission.risk(request, number, now), cascade_id, now)
         except Turned as turned:
             raise wrong(turned.pointer, str(turned)) from None
-        if self._gate is not None and (full := self._gate(request, planned.facts, now)) is not None:
-            raise Problem(429, "limited", full[0], retry_after=full[1])
+        self._admission.admit(request, number, now)
         recipient, indexes = self._seal(request, cascade_id)
         refusal = planned.refusal
         if not refusal and await self._want_nothing(who.tenant, indexes):
@@ -212,9 +217,10 @@ class Service:
                 raise _other_body()
             case Kept():
                 pass
-        self.hands.carry_out(cascade, planned.facts, admission.commands)
         if refusal:
             raise _refused(refusal, cascade_id)
+        self._admission.begun(cascade, number, now)
+        self.hands.carry_out(cascade, planned.facts, admission.commands)
         return Accepted(cascade_id, receipt)
 
     def _check_content(self, content: Content) -> None:

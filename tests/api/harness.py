@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -14,12 +14,12 @@ import aiohttp
 
 from controller import clock
 from controller.api.app import create_app
-from controller.api.events import Announcer
 from controller.api.server import ApiServer, open_socket
-from controller.api.service import Gate, Planned, Service, Turned
+from controller.api.service import Planned, Service, Turned
 from controller.api.shell import Seen, Shell
 from controller.channels.base import Adapter, News, Report
 from controller.messages.cascade import Cascade, Terms
+from controller.messages.region import Number
 from controller.messages.request import Request
 from controller.messages.verdicts import DEFAULTS
 from controller.privacy import BlindIndex, Cipher, Keyring
@@ -54,12 +54,10 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def plan_two_steps(request: Request, key: str, now: float) -> Planned:
+def plan_two_steps(request: Request, number: Number | None, risk: float, key: str, now: float) -> Planned:
     """SMS by two providers, then mail."""
     if request.cascade not in {"", "otp"}:
         raise Turned("/cascade", "there is no such cascade in the dialplan")
-    if request.phone.startswith("+1900"):
-        raise Turned("/to/phone", "a premium-rate number")
     stages = (_stage("sms", "sms-1", "sms-2"), _stage("email", "mail"))
     terms = Terms(
         now + (request.window or 180.0),
@@ -68,7 +66,7 @@ def plan_two_steps(request: Request, key: str, now: float) -> Planned:
         costs={"sms-1": 0.01, "sms-2": 0.02, "mail": 0.0},
         region=("US", ""),
     )
-    refusal = "FRAUD" if request.fraud_score > 0.9 else ""
+    refusal = "FRAUD" if risk > 0.9 else ""
     return Planned(
         Plan("otp", stages, {}, DEFAULTS, Milestone.ANSWERED, version="v1"),
         terms,
@@ -87,13 +85,14 @@ class NotingHands:
     """Applies events to the store; what is to be done is noted, nothing is sent."""
 
     store: Store
-    announcer: Announcer
+    service: Service | None = None
     done: list[tuple[str, CascadeCommand]] = field(default_factory=list)
     adapters: dict[str, Adapter] = field(default_factory=dict)
 
     def carry_out(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
         self.done += [(cascade.id, command) for command in commands]
-        self.announcer.announce(cascade)
+        if self.service is not None:
+            self.service.notice(cascade)
 
     async def apply(self, cascade_id: str, event: CascadeEvent) -> Applied | None:
         applied = await self.store.apply(cascade_id, event, clock.epoch(), Circumstances())
@@ -149,21 +148,16 @@ def asked(**more: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running(
-    store: Any = None,
-    gate: Gate | None = None,
-    patience: float = 30.0,
-    spy: Callable[[Messaging], Messaging] = lambda m: m,
-) -> AsyncIterator[Api]:
-    """The API on loopback, and a client."""
+async def running(store: Any = None, patience: float = 30.0, **more: Any) -> AsyncIterator[Api]:
+    """The API on loopback, and a client. ``more`` goes into the dialplan's `Messaging`."""
     store = store or MemoryStore()
     keyring = Keyring({"1": bytes(range(32))}, "1", bytes(32))
-    announcer = Announcer()
-    hands = NotingHands(store, announcer)
-    service = Service(spy(messaging()), store, Cipher(keyring), BlindIndex(keyring), plan_two_steps, hands, gate)
+    hands = NotingHands(store)
+    rules = replace(messaging(), **more)
+    service = hands.service = Service(rules, store, Cipher(keyring), BlindIndex(keyring), plan_two_steps, hands)
     seen: list[Seen] = []
     faults: list[str] = []
-    shell = create_app(service, announcer, on_request=seen.append, on_fault=faults.append, patience=patience)
+    shell = create_app(service, on_request=seen.append, on_fault=faults.append, patience=patience)
     server = ApiServer(shell, open_socket("127.0.0.1", 0))
     serving = asyncio.get_running_loop().create_task(server.serve())
     await server.started()
@@ -172,6 +166,6 @@ async def running(
         async with aiohttp.ClientSession() as client:
             yield Api(f"http://{host}:{port}", client, service, store, hands, shell, seen, faults)
     finally:
-        announcer.close()
+        service.announcer.close()
         server.stop()
         await serving

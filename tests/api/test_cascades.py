@@ -71,16 +71,16 @@ def test_a_hundred_requests_with_one_key_at_once_make_one_cascade(play: Play) ->
 
 
 def test_what_was_accepted_once_is_answered_the_same_when_a_limit_is_reached_since() -> None:
-    full: list[tuple[str, float]] = []
-
     async def main() -> None:
-        async with running(gate=lambda *_: full[0] if full else None) as api:
-            _, first, _ = await api.send(key="k1")
-            full.append(("limit of ip", 12.2))
-            assert (await api.send(key="k1"))[1] == first
-            status, problem, headers = await api.send(key="k2")
-            assert (status, problem["code"], headers["Retry-After"]) == (429, "limited", "13")
-            assert len(api.store.rows) == 1
+        async with running(limits={"ip": (1, 600.0)}) as api:
+            keys = {"ip": "192.0.2.1"}
+            _, first, _ = await api.send(key="k1", limit_keys=keys)
+            status, problem, headers = await api.send(key="k2", limit_keys=keys)
+            assert (status, problem["code"]) == (429, "limited")
+            assert 590 <= int(headers["Retry-After"]) <= 600
+            assert (await api.send(key="k1", limit_keys=keys))[1] == first
+            assert (await api.send(limit_keys={"ip": "192.0.2.2"}))[0] == 202
+            assert len(api.store.rows) == 2
 
     asyncio.run(main())
 

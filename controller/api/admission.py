@@ -1,0 +1,66 @@
+"""Who comes in at all: whose number it is, limits that are reached, numbers that are pumped.
+
+Owns the order of these questions and what their answers are for whoever asked. What may be sent where is planning's
+business. All of it is in memory: a store that is slow delays nobody here.
+"""
+
+from __future__ import annotations
+
+from controller.api.problems import Problem, wrong
+from controller.messages.cascade import Cascade
+from controller.messages.limits import Limits
+from controller.messages.pumping import Pumping
+from controller.messages.region import NotANumber, Number, read_number
+from controller.messages.request import Request
+from controller.types.messages import Messaging
+
+_NAMES = {"tenant": "the limit of this tenant", "prefix": "the limit of this block of numbers"}
+
+
+class Admission:
+    """Counts requests, and suspects blocks."""
+
+    def __init__(self, messaging: Messaging) -> None:
+        self._limits = Limits(messaging)
+        self._pumping = Pumping()
+
+    def adopt(self, messaging: Messaging) -> None:
+        """Another dialplan: limits begin anew, suspicion stays."""
+        self._limits = Limits(messaging)
+
+    def read(self, request: Request) -> Number | None:
+        """Whose number it is; None for a request by mail alone. Raises `Problem`."""
+        if not request.phone:
+            return None
+        try:
+            number = read_number(request.phone)
+        except NotANumber as error:
+            raise wrong("/to/phone", str(error)) from None
+        if number.refused:
+            raise wrong("/to/phone", f"nothing is sent there: it is {number.refused}")
+        return number
+
+    def admit(self, request: Request, number: Number | None, now: float) -> None:
+        """Count it. Raises `Problem` where a limit is reached; then it counts nowhere."""
+        full = self._limits.admit(request.tenant, request.limit_keys, number.prefix if number else "", now)
+        if full is not None:
+            name = _NAMES.get(full.limit, f"the limit of the key '{full.limit}'")
+            raise Problem(429, "limited", f"{name} is reached", retry_after=full.retry_after)
+
+    def risk(self, request: Request, number: Number | None, now: float) -> float:
+        """How likely it is fraud, 0 to 1: as whoever asked says, or as the block of numbers looks."""
+        if number is None:
+            return request.fraud_score
+        return max(request.fraud_score, self._pumping.suspicion(request.tenant, number.prefix, now))
+
+    def begun(self, cascade: Cascade, number: Number | None, now: float) -> None:
+        """It was accepted; what becomes of it tells something of the block."""
+        if number is not None:
+            self._pumping.begun(cascade.id, cascade.tenant, number.prefix, cascade.terms.expires, now)
+
+    def notice(self, cascade: Cascade) -> None:
+        """Something became of it."""
+        if cascade.verified:
+            self._pumping.verified(cascade.id)
+        elif cascade.winner:
+            self._pumping.delivered(cascade.id)
