@@ -10,7 +10,7 @@ from controller.api.problems import Problem, wrong
 from controller.messages.cascade import Cascade
 from controller.messages.limits import Limits
 from controller.messages.pumping import Pumping
-from controller.messages.region import NotANumber, Number, read_number
+from controller.messages.region import NotANumber, Number, read_recipient
 from controller.messages.request import Request
 from controller.types.messages import Messaging
 
@@ -33,7 +33,7 @@ class Admission:
         if not request.phone:
             return None
         try:
-            number = read_number(request.phone)
+            number = read_recipient(request.phone)
         except NotANumber as error:
             raise wrong("/to/phone", str(error)) from None
         if number.refused:
