@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from math import exp, inf, sqrt
 from typing import Any, NamedTuple
@@ -104,7 +105,7 @@ class Record:
 
     def plain(self) -> dict[str, Any]:
         """For a journal: what JSON can hold, where infinity is null."""
-        ordering = {key: None if value == inf else value for key, value in asdict(self.ordering).items()}
+        ordering = dict(_plain_ordering(self.ordering))
         lists = {key: list(getattr(self, key)) for key in ("region", "after", "order")}
         seen = [[*row[:3], list(row[3]), *row[4:]] for row in self.seen]
         return {**{key: getattr(self, key) for key in self.__slots__}, **lists, "ordering": ordering, "seen": seen}
@@ -116,6 +117,11 @@ class Record:
         ordering: dict[str, Any] = {k: inf if v is None else v for k, v in data["ordering"].items()}
         tuples = {key: tuple(data[key]) for key in ("region", "after", "order")}
         return cls(**{**data, **tuples, "seen": seen, "ordering": Ordering(**ordering)})
+
+
+@lru_cache(maxsize=1024)
+def _plain_ordering(ordering: Ordering) -> dict[str, Any]:
+    return {key: None if value == inf else value for key, value in asdict(ordering).items()}
 
 
 @dataclass(frozen=True, slots=True)

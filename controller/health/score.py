@@ -160,6 +160,17 @@ class Scores:
                 self._troubled.discard(name)
         return bool(self._troubled)
 
+    def all_open(self, candidates: Sequence[Candidate], region: Region, now: float) -> bool:
+        """Whether all of these may have every offer in this region, so that nothing has to be weighed."""
+        for candidate in candidates:
+            name = candidate.target
+            room = self._rooms.get(name)
+            if room is not None and room.now(now) < 1.0:
+                return False
+            if any(gate.settle(now) is not Stage.OPEN for gate in self.nodes.gates(name, region, now)):
+                return False
+        return True
+
     def _weigh(self, outcome: Outcome, success: bool, now: float) -> list[Change]:
         weight, target = outcome.weight, outcome.target
         if weight < LEAST_WEIGHT:
@@ -413,8 +424,11 @@ class Scores:
         now: float,
         ordering: Ordering,
         after: tuple[str, ...] = (),
+        *,
+        remember: bool = True,
     ) -> Decision:
-        """Order the candidates for an offer. ``after`` are those that have failed for it already."""
+        """Order the candidates for an offer. ``after`` are those that have failed for it already. ``remember`` is False
+        for who only wants to know: no leader changes, no canary is spent."""
         dead = self._dead(after, "", region, now) if after else self.unreachable
         failed = {domain for name in after if name in self.targets for domain in self.targets[name].domains}
         pool = self.nodes.pool(region)
@@ -427,9 +441,9 @@ class Scores:
         order, worth, leader, how = choose(record)
         # A primary that was not among the candidates keeps its place: a limit or a rule kept it out of this offer.
         present = not primary or how == "panic" or any(c.target == primary for c in candidates)
-        if leader and leader != primary and present and not after:
+        if leader and leader != primary and present and not after and remember:
             self._primary[ordering.name, region] = (leader, now)
-        if how == "canary":
+        if how == "canary" and remember:
             for gate in self.nodes.gates(order[0], region, now):
                 gate.canary_at = now + CANARY_GAP
         record = Record(

@@ -30,7 +30,8 @@ class Terms:
     channels: dict[str, str] = field(default_factory=dict)  # by provider
     region: tuple[str, ...] = ()  # of the recipient, for health: country, operator
     weight: float = 1.0  # of its outcomes as evidence: 1 - fraud score
-    fanout: tuple[int, ...] = ()  # by stage: so many providers at most
+    fanout: tuple[int, ...] = ()  # by stage: so many providers at most; 0: all
+    senders: dict[str, str] = field(default_factory=dict)  # by provider that has any: which number or name of ours
 
 
 @dataclass(slots=True)
