@@ -12,7 +12,7 @@ from controller.messages.content import ADDRESS, PHONE, Content, choose_language
 from controller.privacy import BlindIndex, Cipher, Place, Unsealable
 from controller.store.base import Store
 from controller.types.cascades import NO_PROVIDER, NO_TIME, OPTED_OUT, SendMessage, SendRefused
-from controller.types.messages import Messaging, Provider, Sender
+from controller.types.messages import Messaging
 
 #: The identity or the text is purged or erased, or its key is gone: there is nothing to send.
 ERASED = "erased"
@@ -60,22 +60,10 @@ class Composer:
             command.channel,
             to,
             text,
-            sender=choose_sender(provider, job.country),
+            sender=command.sender,
             subject=subject,
             template=content.template,
             language=choose_language(template.texts, content.language) if template else content.language,
             params=content.params,
             lifetime=command.until - now,
         )
-
-
-def choose_sender(provider: Provider, country: str) -> str:
-    """Our number or name at a provider that fits a country: one that is made for it, else one for anywhere; "" for
-    the provider's default."""
-    fitting = [sender for sender in provider.senders if "send" in sender.can and _serves(sender, country)]
-    fitting.sort(key=lambda sender: not sender.countries)
-    return fitting[0].id if fitting else ""
-
-
-def _serves(sender: Sender, country: str) -> bool:
-    return not sender.countries or country in sender.countries

@@ -78,7 +78,10 @@ class Ledger:
         """To the provider, once this is durable; from now on the lease runs."""
         terms = self.cascade.terms
         channel = Channel(terms.channels[send.provider])
-        self.out.commands.append(SendMessage(send.attempt, send.provider, channel, send.send_key, terms.expires))
+        sender = terms.senders.get(send.provider, "")
+        self.out.commands.append(
+            SendMessage(send.attempt, send.provider, channel, send.send_key, terms.expires, sender)
+        )
         self.leased = True
 
     def look_up(self, send: Send) -> None:

@@ -125,7 +125,7 @@ def _object_to(
     provider: Provider, rules: Rules, need: Need, fitting: Sequence[Sender], cost: float
 ) -> tuple[str, str] | None:
     """Why it cannot be used, as a cause and a sentence."""
-    name, country = provider.name, need.country or "a country that is not known"
+    name, country = provider.name, need.country or "this country"
     if name in rules.without:
         return NOT_ALLOWED, f"policy {rules.by[f'without {name}']!r} forbids it"
     if rules.only is not None and name not in rules.only:

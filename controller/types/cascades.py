@@ -164,6 +164,7 @@ class SendMessage:
     channel: Channel
     send_key: str  # "CASCADE:STEP:N"
     until: float  # no use after this
+    sender: str = ""  # a number or name of ours; "" for the provider's default
 
 
 @dataclass(slots=True)
