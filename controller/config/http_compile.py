@@ -51,7 +51,7 @@ from controller.types.http import (
 from controller.types.messages import Channel, Dedup
 
 #: What a message fills in.
-_OF_MESSAGES = (
+OF_MESSAGES = (
     *("to", "digits", "text", "subject", "from", "template", "language", "params", "channel"),
     *("key", "uuid", "lifetime", "lifetime_ms"),
 )
@@ -311,9 +311,9 @@ class _Maker:
                 return self.hook or None  # without one what is optional is left out
             return None if slot.name in own else self.known.get(slot.name)
 
-        own = _OF_WEBHOOKS if webhook else _OF_MESSAGES
+        own = _OF_WEBHOOKS if webhook else OF_MESSAGES
         filled = fill(body, constant)
-        names = (*more, *(() if webhook else _OF_MESSAGES))
+        names = (*more, *(() if webhook else OF_MESSAGES))
         for slot in slots(filled):
             if slot.name not in names and not (slot.name == "hook" or (slot.name.startswith("param.") and not webhook)):
                 self._unknown(slot.name, (*names, *self.known))

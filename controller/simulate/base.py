@@ -166,16 +166,19 @@ class Journal:
     """What came, in order of arrival; what tests and people look at."""
 
     entries: list[Got] = field(default_factory=list)
+    _tries: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, got: Got) -> None:
         self.entries.append(got)
+        key = got.provider, got.send_key
+        self._tries[key] = self._tries.get(key, 0) + 1
 
     def of(self, send_key: str) -> list[Got]:
         return [got for got in self.entries if got.send_key == send_key]
 
     def tries(self, provider: str, send_key: str) -> int:
         """How often a provider got a key."""
-        return sum(1 for got in self.entries if got.provider == provider and got.send_key == send_key)
+        return self._tries.get((provider, send_key), 0)
 
     def taken(self) -> list[Got]:
         """What was really sent on."""

@@ -1,9 +1,11 @@
 """Providers behind HTTP: presets and what operators change of them."""
 
+import pathlib
 import pickle
 from typing import Any
 
 import pytest
+import yaml
 
 from controller.config.diagnostics import Mistake
 from controller.config.http_compile import compile_http
@@ -162,3 +164,12 @@ def test_the_models_below_http_are_found_by_their_keys() -> None:
     assert model_below(()) is HttpModel
     assert "user" in model_below(("auth", "basic")).model_fields
     assert keys("twilio")["preset"] == "twilio"
+
+
+def test_the_example_of_the_documentation() -> None:
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "providers.md").read_text("utf-8")
+    example = yaml.load(text.split("```yaml\n")[1].split("```")[0], Loader=yaml.BaseLoader)["providers"]["own"]
+    assert example.pop("channel") == "sms"
+    made, found = compile_own(example.pop("http"), **example)
+    assert found == []
+    assert made is not None

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from controller.config import media, model
+from controller.config import http_compile, http_provider, http_values, media, model
 from controller.config.duration import show_duration
 from controller.config.messages_cascades import StepModel
 from controller.config.messages_providers import SenderModel
+from controller.config.presets import PRESETS
 from controller.rules.verdicts import judge
 from controller.types import DeepProbe, Dns, Order, Probe, Stage, Verdict
 
@@ -43,6 +44,12 @@ HEADINGS = {
     model.PolicyModel: "### `policies`",
     model.TemplateModel: "### `templates`",
     model.MessagesModel: "### `messages`",
+    http_provider.HttpModel: "### `http`",
+    http_provider.HttpAuthModel: "#### `http`: `auth`",
+    http_provider.ResponseModel: "#### `http`: `response`",
+    http_provider.ReportModel: "#### `http`: `reports`",
+    http_provider.InboundModel: "#### `http`: `inbound`",
+    http_provider.WebhookModel: "#### `http`: `webhook`",
 }
 #: Models whose keys stand in the tables of another.
 WITHIN = {model.ProviderModel: SenderModel, model.CascadeModel: StepModel}
@@ -118,3 +125,11 @@ def test_verdicts_without_causes_are_those_of_the_rules(verdict: Verdict) -> Non
     statuses = re.findall(r"\b[3-6]\d\d\b", by_default) + [f"{digit}99" for digit in re.findall(r"(\d)xx", by_default)]
     assert statuses
     assert {judge(status, {}) for status in statuses} == {verdict}
+
+
+def test_presets_places_and_causes_are_listed() -> None:
+    section = REFERENCE.split("\n### `http`\n")[1].split("\n### ")[0]
+    assert all(f"`{{{place}}}`" in section for place in http_compile.OF_MESSAGES)
+    assert all(f"`{cause}`" in section for cause in http_values.CAUSES if cause.islower())
+    row = next(row for keys, row in rows("### `providers`") if keys == ["preset"])
+    assert all(f"`{preset}`" in row for preset in PRESETS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -44,23 +45,18 @@ class Webhooks:
         if rules is None:
             return WebhookAnswer(status=404)
         signatures.check_source(rules.sources, request.peer)
-        try:
-            data = read_request(request)
-        except Unreadable:
-            data = None
-        if rules.handshake and data and _is_asked(rules.handshake, data):
-            return _shake(rules.handshake, data)
-        body = request.body
-        if rules.unwrap is not None:
-            body = _unwrap(data, rules.unwrap)
+        # Only who asks who we are, and what is signed within an envelope, is read before it has proved itself.
+        early = _read_or_none(request) if rules.handshake or rules.unwrap else None
+        if rules.handshake and early and _is_asked(rules.handshake, early):
+            return _shake(rules.handshake, early)
+        body = request.body if rules.unwrap is None else _unwrap(early, rules.unwrap)
         name = signatures.check(rules.verifier, request, body, now) if rules.verifier else ""
         if name and self._replays.knows(name, now):
             return WebhookAnswer()
-        if rules.unwrap is not None:
-            try:
-                data = Data(parse_json(body), {}, request.headers)
-            except Unreadable:
-                data = None
+        if rules.unwrap is None:
+            data = early or _read_or_none(request)
+        else:
+            data = _read_or_none(replace(request, body=body, headers={}))
         if data is None:
             return WebhookAnswer(status=400, body=b"unreadable")
         return WebhookAnswer(read_news(self._settings, data), taken=lambda: self._replays.note(name, now))
@@ -77,6 +73,13 @@ def read_news(settings: HttpSettings, data: Data) -> list[News]:
         messages = (_inbound(settings, rules.inbound, item) for item in items(data, rules.inbound.each))
         news += filter(None, messages)
     return news[:MOST_NEWS]
+
+
+def _read_or_none(request: Webhook) -> Data | None:
+    try:
+        return read_request(request)
+    except Unreadable:
+        return None
 
 
 def read_request(request: Webhook) -> Data:
