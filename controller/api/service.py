@@ -48,6 +48,7 @@ from controller.types.cascades import (
     CascadeCommand,
     CascadeEvent,
     CascadeStatus,
+    Circumstances,
     FeedbackGiven,
     TellClient,
 )
@@ -88,6 +89,9 @@ class Planner(Protocol):
 
 class Hands(Protocol):
     """The broker, as far as the API needs it."""
+
+    def at_first(self, cascade: Cascade, now: float) -> Circumstances:
+        """What counts for a cascade that begins."""
 
     def carry_out(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
         """Do what came of an event, now that it is durable. Returns at once."""
@@ -207,7 +211,7 @@ class Service:
             payload = self._cipher.seal(sealed, Place(who.tenant, "payload", "body", cascade_id))
         new = NewCascade(cascade, plan, key, body_hash, receipt, planned.facts, recipient, indexes, payload, audit)
         try:
-            admission = await self.store.accept(new, now)
+            admission = await self.store.accept(new, now, self.hands.at_first(cascade, now))
         except StoreError as error:
             raise lost(error) from None
         match admission:

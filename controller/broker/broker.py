@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from controller import clock
-from controller.broker.circumstances import Outlook
+from controller.broker.circumstances import NOTHING_ELSE, Outlook
 from controller.broker.lane import Job, Lane, Spawn
 from controller.broker.outcomes import Evidence
 from controller.broker.sending import Composer
@@ -132,6 +132,11 @@ class Broker:
         return {name: len(lane) for name, lane in self._lanes.items()}
 
     # -- events
+
+    def at_first(self, cascade: Cascade, now: float) -> Circumstances:
+        """Circumstances of a cascade that begins: who has no room now. Whom to avoid its plan knows, canaries included."""
+        barred = self.outlook.circumstances(cascade.terms.channels, cascade.terms.region, now).barred
+        return Circumstances(barred=barred) if barred else NOTHING_ELSE
 
     async def apply(self, cascade_id: str, event: CascadeEvent) -> Applied | None:
         """Give a cascade an event, and carry out what comes of it. None for one that is not there.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import pathlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from math import inf
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
@@ -19,15 +21,16 @@ from controller.api.service import Planned, Service, Turned
 from controller.api.shell import Seen, Shell
 from controller.channels.base import Adapter, News, Report
 from controller.messages.cascade import Cascade, Terms
+from controller.messages.reducer import reduce
 from controller.messages.region import Number
 from controller.messages.request import Request
 from controller.messages.verdicts import DEFAULTS
 from controller.privacy import BlindIndex, Cipher, Keyring
-from controller.store.base import Applied, Facts, Store
+from controller.store.base import Applied, Facts, Store, StoreError
+from controller.store.sqlite import SqliteStore
 from controller.types import Milestone, Path, Plan, Stage, Target
 from controller.types.cascades import CascadeCommand, CascadeEvent, Circumstances
 from controller.types.messages import ApiToken, Messaging, Templates
-from tests.api.memory import MemoryStore
 
 #: Tokens of two tenants; one that may only read, one that may erase.
 ACME, OTHER, READER, ERASER = "acme-token-1", "other-token-2", "reader-token-3", "eraser-token-4"
@@ -89,6 +92,9 @@ class NotingHands:
     done: list[tuple[str, CascadeCommand]] = field(default_factory=list)
     adapters: dict[str, Adapter] = field(default_factory=dict)
 
+    def at_first(self, cascade: Cascade, now: float) -> Circumstances:
+        return Circumstances()
+
     def carry_out(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
         self.done += [(cascade.id, command) for command in commands]
         if self.service is not None:
@@ -136,6 +142,10 @@ class Api:
             text = await response.text()
             return response.status, await response.json(content_type=None) if text else None, response.headers
 
+    async def ids(self) -> list[str]:
+        """All cascades there are, of both tenants."""
+        return [row[0].id for tenant in ("acme", "other") for row in await self.store.find(tenant, limit=1000)]
+
     async def send(self, token: str = ACME, key: str = "", **more: Any) -> tuple[int, Any, Any]:
         """One request for a cascade."""
         body = {**asked(), **more}
@@ -147,10 +157,42 @@ def asked(**more: Any) -> dict[str, Any]:
     return {"to": {"phone": "+14155550123"}, "cascade": "otp", "template": "otp", "params": {"code": "737373"}, **more}
 
 
+class Losing:
+    """A store whose disk may be gone: everything is passed on, or fails."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.lost = False
+
+    def __getattr__(self, name: str) -> Any:
+        if not self.lost:
+            return getattr(self._store, name)
+
+        async def fail(*_: Any, **__: Any) -> None:
+            raise StoreError("the disk is gone")
+
+        return fail
+
+
 @asynccontextmanager
 async def running(store: Any = None, patience: float = 30.0, **more: Any) -> AsyncIterator[Api]:
-    """The API on loopback, and a client. ``more`` goes into the dialplan's `Messaging`."""
-    store = store or MemoryStore()
+    """The API on loopback over SQLite or another store, and a client. ``more`` goes into the dialplan's `Messaging`."""
+    if store is not None:
+        async with _serving(store, patience, more) as api:
+            yield api
+        return
+    with TemporaryDirectory() as folder:
+        real = SqliteStore(pathlib.Path(folder) / "messages.db", reduce)
+        await real.open()
+        try:
+            async with _serving(Losing(real), patience, more) as api:
+                yield api
+        finally:
+            await real.close()
+
+
+@asynccontextmanager
+async def _serving(store: Any, patience: float, more: dict[str, Any]) -> AsyncIterator[Api]:
     keyring = Keyring({"1": bytes(range(32))}, "1", bytes(32))
     hands = NotingHands(store)
     rules = replace(messaging(), **more)

@@ -64,7 +64,7 @@ def test_a_hundred_requests_with_one_key_at_once_make_one_cascade(play: Play) ->
         answers = await asyncio.gather(*(api.send(key="race") for _ in range(100)))
         assert {status for status, *_ in answers} == {202}
         assert len({receipt["id"] for _, receipt, _ in answers}) == 1
-        assert len(api.store.rows) == 1
+        assert len(await api.ids()) == 1
         assert sum(isinstance(command, SendMessage) for _, command in api.hands.done) == 1
 
     play(test)
@@ -80,7 +80,7 @@ def test_what_was_accepted_once_is_answered_the_same_when_a_limit_is_reached_sin
             assert 590 <= int(headers["Retry-After"]) <= 600
             assert (await api.send(key="k1", limit_keys=keys))[1] == first
             assert (await api.send(limit_keys={"ip": "192.0.2.2"}))[0] == 202
-            assert len(api.store.rows) == 2
+            assert len(await api.ids()) == 2
 
     asyncio.run(main())
 
@@ -109,7 +109,7 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_written(play: Play,
         assert headers["Content-Type"] == "application/problem+json"
         assert {error["pointer"] for error in problem["errors"]} == pointers
         assert "5550123" not in json.dumps(problem)
-        assert api.store.rows == {}
+        assert await api.ids() == []
 
     play(test)
 

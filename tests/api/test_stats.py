@@ -16,16 +16,14 @@ from controller.api.stats import MOST_ROWS, Stats
 from controller.cli import cli
 from controller.messages.figures import rows_of
 from tests.api.harness import ACME, ERASER, OTHER, running
-from tests.api.memory import MemoryStore
 
 TERMS = {"channels": {"sms-1": "sms", "wa-1": "whatsapp"}, "upstreams": {}}
 
 
-class Rows(MemoryStore):
+class Rows:
     """A store in which cascades were over already; notes what it was asked for."""
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
-        super().__init__()
         self.rows = rows
         self.asked: list[tuple[float, float]] = []
 
