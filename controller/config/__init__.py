@@ -16,6 +16,7 @@ from controller.config.compile import build
 from controller.config.diagnostics import Diagnostic, Report, printable, render, to_json
 from controller.config.include import join_includes
 from controller.config.lint import lint
+from controller.config.model import FileModel
 from controller.config.names import Names
 from controller.config.references import resolve_references
 from controller.config.source import MapNode, compose, read_text
@@ -23,7 +24,7 @@ from controller.config.validate import validate
 from controller.inputs import Inputs
 from controller.types import Dialplan
 
-__all__ = ["Diagnostic", "Loaded", "compile_text", "load", "render", "to_json"]
+__all__ = ["Diagnostic", "Loaded", "compile_text", "load", "load_models", "render", "to_json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,16 @@ def load(path: str | Path) -> Loaded:
     return _compile_as(text, filename, report)
 
 
+def load_models(path: str | Path) -> tuple[FileModel, Dialplan] | str:
+    """What is written in a file beside what it is compiled to, for those who need both; else its errors, for people."""
+    filename = printable(str(path))
+    report = Report(filename)
+    text = read_text(Path(path), report).removeprefix("\ufeff")
+    sources = {filename: text}
+    found = None if report.errors else _compile(text, report, sources)
+    return render(report.sorted(), sources) if found is None or report.errors else found
+
+
 def compile_text(text: str, filename: str) -> Loaded:
     """Compile the text of a file; ``filename`` is what its findings are named after."""
     return _compile_as(text, filename, Report(filename))
@@ -54,11 +65,11 @@ def compile_text(text: str, filename: str) -> Loaded:
 def _compile_as(text: str, filename: str, report: Report) -> Loaded:
     text = text.removeprefix("\ufeff")  # a byte order mark, as some editors leave it
     sources = {filename: text}
-    dialplan = _compile(text, report, sources)
-    return Loaded(None if report.errors else dialplan, report.sorted(), sources, report.inputs)
+    found = _compile(text, report, sources)
+    return Loaded(None if report.errors or found is None else found[1], report.sorted(), sources, report.inputs)
 
 
-def _compile(text: str, report: Report, sources: dict[str, str]) -> Dialplan | None:
+def _compile(text: str, report: Report, sources: dict[str, str]) -> tuple[FileModel, Dialplan] | None:
     root = compose(text, report)
     if root is None:
         return None
@@ -70,4 +81,4 @@ def _compile(text: str, report: Report, sources: dict[str, str]) -> Dialplan | N
     dialplan = build(file, root, names, report, version)
     if not report.errors and isinstance(root, MapNode):
         lint(dialplan, root, names, report)
-    return dialplan
+    return file, dialplan

@@ -23,10 +23,10 @@ MAX_TEXT = 256  # it goes into a header of every request
 CREDENTIAL = {"type": ["string", "number"], "minLength": 1}
 
 
-def parse_credential(text: str, what: str) -> str:
-    """Read a user name, password or realm."""
+def parse_credential(text: str, what: str, giver: str = "trunk") -> str:
+    """Read a user name, password or realm, which ``giver`` gave to the operator."""
     if not text:
-        raise Mistake("BAD_CREDENTIAL", f"the {what} is empty", f"write the {what} that the trunk gave you")
+        raise Mistake("BAD_CREDENTIAL", f"the {what} is empty", f"write the {what} that the {giver} gave you")
     if not text.isprintable():
         hint = f"a file that holds a {what} has one line"
         raise Mistake("BAD_CREDENTIAL", f"the {what} holds characters that cannot be printed, as a line break is", hint)

@@ -23,7 +23,8 @@ from controller.types.smpp import Smpp, SmppAlphabet, SmppBind, SmppIds, SmppLon
 
 #: Causes that a receipt's error may stand for.
 CAUSES = (UNDELIVERED, EXPIRED, REJECTED, UNKNOWN_SUBSCRIBER, ABSENT, BLOCKED)
-LONGEST_ID, LONGEST_PASSWORD, LONGEST_TYPE, LONGEST_SERVICE = 15, 8, 12, 5  # octets (SMPP 3.4 §5.2.1-3, §5.2.11)
+#: Characters. The standard has room for 15, 8, 12 and 5 (SMPP 3.4 §5.2.1-3, §5.2.11), and SMSCs give longer names and passwords.
+LONGEST_ID, LONGEST_PASSWORD, LONGEST_TYPE, LONGEST_SERVICE = 64, 64, 12, 5
 
 PORT = between(1, 65535)
 
@@ -35,9 +36,9 @@ def parse_port(text: str) -> int:
 
 def parse_within(text: str, what: str, longest: int) -> str:
     """Read a word of an account, of so many ASCII characters at most; raises `Mistake`."""
-    parse_credential(text, what)
+    parse_credential(text, what, "provider")
     if len(text) > longest or not text.isascii():
-        hint = f"SMPP has room for {longest} characters of ASCII"
+        hint = f"write at most {longest} characters of ASCII"
         raise Mistake("BAD_CREDENTIAL", f"the {what} is too long, or not ASCII", hint)
     return text
 

@@ -38,7 +38,9 @@ def _parse_bounces(text: str) -> str:
 
 
 def _parse_name(text: str) -> str:
-    return parse_credential(text, "name")
+    if not text.isprintable() or not text.strip():
+        raise Mistake("BAD_NAME", "this is no name to show", "write what people see as the sender, on one line")
+    return text
 
 
 class SmtpModel(Section):
@@ -48,8 +50,10 @@ class SmtpModel(Section):
     port: Annotated[int | None, Text(parse_port, PORT)] = None
     sender: Mailbox = Field(alias="from", examples=["codes@example.com"])
     name: Annotated[str, Text(_parse_name, CREDENTIAL)] = ""
-    user: Annotated[str | None, Text(partial(parse_credential, what="user"), CREDENTIAL)] = None
-    password: Annotated[str | None, Text(partial(parse_credential, what="password"), CREDENTIAL)] = None
+    user: Annotated[str | None, Text(partial(parse_credential, what="user", giver="mail server"), CREDENTIAL)] = None
+    password: Annotated[
+        str | None, Text(partial(parse_credential, what="password", giver="mail server"), CREDENTIAL)
+    ] = None
     security: Annotated[
         SmtpSecurity,
         Text(lambda text: SmtpSecurity(parse_choice(text, "security", _SECURITY)), {"enum": _SECURITY}),
