@@ -64,6 +64,8 @@ REMEMBERED = 20_000
 
 #: "Something happened to this cascade": for whoever watches it.
 Watcher = Callable[[Cascade, Sequence[TellClient]], None]
+#: The same with all that was commanded, for whoever counts.
+See = Callable[[Cascade, Facts, Sequence[CascadeCommand]], None]
 TakeInbound = Callable[[Inbound, float], Awaitable[None]]
 
 
@@ -90,6 +92,7 @@ class Broker:
         take_inbound: TakeInbound,
         on_fault: Callable[[BaseException], None],
         on_store: Callable[[str], None],
+        see: See = lambda _cascade, _facts, _commands: None,
     ) -> None:
         """``lease`` in seconds; ``on_store`` hears why the store is lost, once, and "" when it is back."""
         self._store = store
@@ -101,6 +104,7 @@ class Broker:
         self._take_inbound = take_inbound
         self._on_fault = on_fault
         self._on_store = on_store
+        self._see = see
         self._store_lost = False
         self._adapters: dict[str, Adapter] = {}
         self._lanes: dict[str, Lane] = {}
@@ -215,6 +219,7 @@ class Broker:
                 case TellClient():
                     told.append(command)
         self._watch(cascade, told)
+        self._see(cascade, facts, commands)
 
     @staticmethod
     def _job(cascade: Cascade, facts: Facts, command: SendMessage | LookUpSend, now: float) -> Job:
