@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI, Header, Path, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from controller import __version__
 from controller.api.events import follow
@@ -42,10 +42,8 @@ _KEY = {
 }
 
 
-class Json(Response):
+class Json(JSONResponse):
     """An answer that is JSON already, or plain data."""
-
-    media_type = _JSON
 
     def render(self, content: Any) -> bytes:
         """As bytes."""
