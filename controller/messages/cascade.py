@@ -80,24 +80,27 @@ class Cascade:
 
     def send_of(self, attempt: int) -> Send | None:
         """What was sent by an attempt; None for a number that nothing was sent by."""
-        return next((send for send in self.sends if send.attempt == attempt), None)
+        for send in self.sends:  # no generator: it is asked several times for every event
+            if send.attempt == attempt:
+                return send
+        return None
 
     def current(self) -> Send | None:
         """The send whose turn it is."""
-        open_ones = (a.id for a in reversed(self.run.attempts.values()) if a.state is AttemptState.OPEN)
-        return self.send_of(next(open_ones, 0))
+        for attempt in reversed(self.run.attempts.values()):
+            if attempt.state is AttemptState.OPEN:
+                return self.send_of(attempt.id)
+        return None
 
     def step_of(self, attempt: int) -> int:
         """The step that an attempt belongs to, from 1."""
         return self.run.attempts[attempt].stage + 1
 
-    def dump(self, *, terms: bool = True) -> dict[str, Any]:
-        """The state without the plan, as plain data; id, tenant, plan and the columns that are searched stay out.
-
-        ``terms``: False for who keeps them elsewhere, as they never change.
-        """
-        data: dict[str, Any] = {
+    def dump(self) -> dict[str, Any]:
+        """The state without the plan, as plain data; id, tenant, plan and the columns that are searched stay out."""
+        return {
             "run": self.run.dump_state(),
+            "terms": dump_terms(self.terms),
             "reason": self.reason,
             "ended": self.ended,
             "sends": [_shallow(send, _SEND) for send in self.sends],
@@ -106,9 +109,6 @@ class Cascade:
             "late": self.late,
             "failed": self.failed,
         }
-        if terms:
-            data["terms"] = dump_terms(self.terms)
-        return data
 
     @classmethod
     def load(
@@ -122,15 +122,14 @@ class Cascade:
         status: str,
         created: float,
         due: float | None,
-        terms: Terms | None = None,
     ) -> Cascade:
-        """What `dump` gave, with its columns, and its terms if those are not in it."""
+        """What `dump` gave, with its columns."""
         return cls(
             id,
             tenant,
             plan_id,
             Run.load_state(data["run"], plan),
-            load_terms(data["terms"]) if terms is None else terms,
+            load_terms(data["terms"]),
             CascadeStatus(status),
             data["reason"],
             created,

@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.channels.base import Report
 from controller.store.base import Admission, Again, Applied, Conflict, Facts, Kept, NewCascade
-from controller.store.ops import Body, Change, Fetch, Insert
+from controller.store.ops import Body, Change, Fetch, Insert, Together
 from controller.store.rows import (
     Books,
     Held,
@@ -311,44 +311,47 @@ class _Batch:
 
     def _write(self) -> Body[list[tuple[Any, ...]]]:
         books = self.books
+        writes: list[Insert | Change] = []
         changed = [cascade_row(held.cascade, books.owner) for _, held in sorted_items(self.held) if held.dirty]
         if changed:
-            yield Change(CASCADE, ("id",), _STATE, changed)
+            writes.append(Change(CASCADE, ("id",), _STATE, changed))
         plans: list[tuple[Any, ...]] = []
         if self.accepted:
-            plans = yield from self._write_accepted()
+            wanted = {job.new.cascade.plan_id: job.now for job in self.accepted}
+            plans = [row for name, now in sorted_items(wanted) if (row := books.plan_row(name, now)) is not None]
+            if plans:
+                yield Insert(PLAN, plans, "used = excluded.used")
+            writes += self._write_accepted()
         if self.facts:
             rows = [(key, dump_json(asdict(facts))) for key, facts in sorted_items(self.facts)]
-            yield Change(REQUEST, ("id",), ("facts",), rows)
+            writes.append(Change(REQUEST, ("id",), ("facts",), rows))
             for key in self.facts:
                 books.known.forget(key)
         if self.audit:
-            yield Insert(AUDIT, self.audit)
+            writes.append(Insert(AUDIT, self.audit))
         if self.callbacks:
-            yield Insert(CALLBACK, self.callbacks)
+            writes.append(Insert(CALLBACK, self.callbacks))
+        if writes:
+            yield Together(writes)
         return plans
 
-    def _write_accepted(self) -> Body[list[tuple[Any, ...]]]:
-        wanted = {job.new.cascade.plan_id: job.now for job in self.accepted}
-        plans = [row for name, now in sorted_items(wanted) if (row := self.books.plan_row(name, now)) is not None]
-        if plans:
-            yield Insert(PLAN, plans, "used = excluded.used")
+    def _write_accepted(self) -> list[Insert | Change]:
         jobs = sorted(self.accepted, key=lambda job: (job.new.cascade.tenant, job.new.idem_key))
-        yield Insert(REQUEST, [job.request for job in jobs])
-        yield Insert(CASCADE, [job.cascade for job in jobs])
+        for job in jobs:
+            self.audit += job.audit
+            self.callbacks += job.callbacks
         identities = [
             (job.new.cascade.id, kind, job.new.recipient.get(kind, b""), job.new.indexes.get(kind, b""))
             for job in jobs
             for kind in sorted({*job.new.recipient, *job.new.indexes})
         ]
-        if identities:
-            yield Insert(IDENTITY, identities)
         payloads = [(job.new.cascade.id, job.new.payload, job.new.cascade.terms.expires) for job in jobs]
-        yield Insert(PAYLOAD, payloads)
-        for job in jobs:
-            self.audit += job.audit
-            self.callbacks += job.callbacks
-        return plans
+        writes: list[Insert | Change] = [
+            Insert(REQUEST, [job.request for job in jobs]),
+            Insert(CASCADE, [job.cascade for job in jobs]),
+            Insert(PAYLOAD, payloads),
+        ]
+        return [*writes, Insert(IDENTITY, identities)] if identities else writes
 
 
 def sorted_items(data: dict[Any, Any]) -> list[tuple[Any, Any]]:

@@ -37,3 +37,7 @@ class Memory(Generic[T]):
         """It is no longer so."""
         self._old.pop(key, None)
         self._young.pop(key, None)
+
+    def clear(self) -> None:
+        """Nothing is so any longer."""
+        self._old, self._young = {}, {}

@@ -67,7 +67,14 @@ class Ask:
     args: tuple[Any, ...] = ()
 
 
-Op = Fetch | Insert | Change | Remove | Ask
+@dataclass(slots=True)
+class Together:
+    """Writes that do not depend on each other, in one statement where that can be had; they return nothing."""
+
+    ops: list[Insert | Change]
+
+
+Op = Fetch | Insert | Change | Remove | Ask | Together
 
 #: A transaction: yields operations, is sent rows, returns what came of it.
 Body = Generator[Op, Sequence[Row], T]

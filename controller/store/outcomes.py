@@ -9,6 +9,7 @@ from typing import Any
 
 from controller.messages.figures import rows_of
 from controller.store.ops import Ask, Body
+from controller.store.packing import name_sends
 from controller.store.rows import load_json
 
 _READ = (
@@ -20,7 +21,6 @@ _READ = (
 def read_outcomes(since: float, until: float) -> Body[list[dict[str, Any]]]:
     """Of all cascades that were accepted in [since, until), in that order."""
     outcomes: list[dict[str, Any]] = []
-    for cascade_id, tenant, status, created, *columns in (yield Ask(_READ, (since, until))):
-        state, terms, facts = map(load_json, columns)
-        outcomes += rows_of(cascade_id, tenant, status, created, state, terms, facts)
+    for cascade_id, tenant, status, created, state, terms, facts in (yield Ask(_READ, (since, until))):
+        outcomes += rows_of(cascade_id, tenant, status, created, name_sends(state), load_json(terms), load_json(facts))
     return outcomes

@@ -14,9 +14,9 @@ import asyncpg  # type: ignore[import-untyped]
 
 from controller.store.base import Hear, StoreError
 from controller.store.batch import Accept, Apply, Job, Result, Settled, TakeReport, settle
-from controller.store.ops import Ask, Body
-from controller.store.postgres_sql import EXTRA, TYPES, drive
-from controller.store.rows import AUDIT_COLUMNS, Reduce, load_audit
+from controller.store.ops import Ask, Body, Together
+from controller.store.postgres_sql import EXTRA, TYPES, Session
+from controller.store.rows import AUDIT_COLUMNS, People, Reduce, load_audit, read_people
 from controller.store.schema import VERSION, describe
 from controller.store.tables import Tables
 from controller.supervise import Supervisor
@@ -24,7 +24,8 @@ from controller.types.cascades import Audit
 
 T = TypeVar("T")
 
-LANES = 3
+#: By the cascade that a job is about. More lanes commit more often, each with less: one carried most here, also when busy.
+LANES = 1
 MOST = 500  # jobs in one transaction
 TRIES = 5  # of a transaction that others were in the way of
 READERS = 4
@@ -69,6 +70,7 @@ class PostgresStore(Tables):
     """A store that daemons share."""
 
     courtesy = 1.0
+    alone = False
 
     def __init__(self, url: str, reduce: Reduce, hear: Hear | None = None, owner: str = "") -> None:
         super().__init__(reduce, hear, owner)
@@ -76,6 +78,7 @@ class PostgresStore(Tables):
         self._pool: asyncpg.Pool | None = None
         self._lanes = [_Lane(self._settle) for _ in range(LANES)]
         self._supervisor = Supervisor(self._on_failure)
+        self._asked: dict[str, asyncio.Future[People | None]] = {}
         self._failure: BaseException | None = None
 
     async def open(self) -> None:
@@ -144,7 +147,9 @@ class PostgresStore(Tables):
     async def _settle(self, jobs: list[_Waiting]) -> None:
         """A lane's batch. One job that is at fault does not take the others with it."""
         try:
-            settled = await self._write(lambda: settle(self.books, [one.job for one in jobs]))
+            settled: Settled = await self._again(
+                lambda connection: self._commit(connection, settle(self.books, [one.job for one in jobs]))
+            )
         except StoreError as error:
             for one in jobs:
                 _answer(one, error=error)
@@ -163,11 +168,11 @@ class PostgresStore(Tables):
             _answer(one, result)
 
     async def _read(self, body: Callable[[], Body[T]]) -> T:
-        result: T = await self._again(lambda connection: drive(connection, body()))
+        result: T = await self._again(lambda connection: Session(connection).drive(body()))
         return result
 
     async def _write(self, body: Callable[[], Body[T]]) -> T:
-        result: T = await self._again(lambda connection: self._commit(connection, body()))
+        result: T = await self._again(lambda connection: self._commit(connection, _numbered(body())))
         return result
 
     async def _again(self, act: Callable[[Any], Any]) -> Any:
@@ -202,11 +207,10 @@ class PostgresStore(Tables):
             connection.terminate()
 
     async def _commit(self, connection: Any, body: Body[T]) -> T:
-        transaction = connection.transaction()
+        session, transaction = Session(connection), connection.transaction()
         await transaction.start()
         try:
-            number = await connection.fetchval("SELECT pg_current_xact_id()::text")
-            result = await drive(connection, body)
+            result = await session.drive(body)
         except BaseException:
             try:
                 await transaction.rollback()
@@ -215,11 +219,10 @@ class PostgresStore(Tables):
             raise
         try:
             await transaction.commit()
-        except _GONE as error:
+        except _GONE:
             connection.terminate()
-            if not await self._was_committed(number):
+            if not session.number or not await self._was_committed(session.number):
                 raise
-            del error
         return result
 
     async def _was_committed(self, number: str) -> bool:
@@ -245,6 +248,27 @@ class PostgresStore(Tables):
             return ""
         finally:
             connection.terminate()
+
+    async def recipient(self, cascade_id: str) -> People | None:
+        """See `base.Store`. All who ask while the loop is busy are answered by one look."""
+        future = self._asked.get(cascade_id)
+        if future is None:
+            future = self._asked[cascade_id] = asyncio.get_running_loop().create_future()
+            if len(self._asked) == 1:
+                self._supervisor.spawn(self._look_at_all(), "store recipients")
+        return await asyncio.shield(future)
+
+    async def _look_at_all(self) -> None:
+        await asyncio.sleep(0)
+        asked, self._asked = self._asked, {}
+        try:
+            found = await self._read(lambda: read_people(asked))
+        except Exception as error:  # noqa: BLE001  # it goes to whoever asked
+            for future in asked.values():
+                future.set_exception(error)
+        else:
+            for cascade_id, future in asked.items():
+                future.set_result(found.get(cascade_id))
 
     async def outcomes_after(self, seq: int, limit: int) -> list[tuple[int, str, Audit]]:
         """See `base.Store`. Numbers are given before commits, so a row may become visible after one with a higher number:
@@ -297,6 +321,12 @@ class _Lane:
     async def drain(self) -> None:
         """Until nothing waits."""
         await self._idle.wait()
+
+
+def _numbered(body: Body[T]) -> Body[T]:
+    """The same, and the number of its transaction is known."""
+    yield Together([])
+    return (yield from body)
 
 
 def _place(job: Job) -> str:

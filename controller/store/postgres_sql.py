@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, Protocol, TypeVar
 
-from controller.store.ops import Ask, Body, Change, Fetch, Insert, Op, Remove, Row
+from controller.store.ops import Ask, Body, Change, Fetch, Insert, Op, Remove, Row, Together
 from controller.store.schema import AUDIT, CALLBACK, INBOUND, Kind, Table
 
 T = TypeVar("T")
@@ -37,29 +37,42 @@ class Connection(Protocol):
         """Run a statement."""
 
 
-async def drive(connection: Connection, body: Body[T]) -> T:
-    """Run a transaction body to its end. Raises what asyncpg or the body raises."""
-    try:
-        op = next(body)
-        while True:
-            op = body.send(await _perform(connection, op))
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
+class Session:
+    """One transaction, or one look, on a connection. ``number``: of the transaction, once it has written `Together`."""
 
+    __slots__ = ("_connection", "number")
 
-async def _perform(connection: Connection, op: Op) -> Sequence[Row]:
-    match op:
-        case Fetch(table=table, columns=columns, by=by, keys=keys, lock=lock):
-            return await connection.fetch(_select(table, columns, by, lock), *_turn(keys))
-        case Insert(table=table, rows=rows, merge=merge, returning=returning):
-            return await connection.fetch(_insert(table, merge, returning), *_turn(rows))
-        case Change(table=table, by=by, columns=columns, rows=rows):
-            return await connection.fetch(_update(table, by, columns), *_turn(rows))
-        case Remove(table=table, by=by, keys=keys):
-            return await connection.fetch(_delete(table, by), *_turn(keys)) if keys else ()
-        case Ask(sql=sql, args=args):
-            return await connection.fetch(_portable(sql), *args)
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.number = ""
+
+    async def drive(self, body: Body[T]) -> T:
+        """Run a body to its end. Raises what asyncpg or the body raises."""
+        try:
+            op = next(body)
+            while True:
+                op = body.send(await self._perform(op))
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    async def _perform(self, op: Op) -> Sequence[Row]:
+        fetch = self._connection.fetch
+        match op:
+            case Fetch(table=table, columns=columns, by=by, keys=keys, lock=lock):
+                return await fetch(_select(table, columns, by, lock), *_turn(keys))
+            case Insert(table=table, rows=rows, merge=merge, returning=returning):
+                return await fetch(_insert(table, merge, returning), *_turn(rows))
+            case Change(table=table, by=by, columns=columns, rows=rows):
+                return await fetch(_update(table, by, columns), *_turn(rows))
+            case Remove(table=table, by=by, keys=keys):
+                return await fetch(_delete(table, by), *_turn(keys)) if keys else ()
+            case Ask(sql=sql, args=args):
+                return await fetch(_portable(sql), *args)
+            case Together(ops=ops):
+                given = [column for one in ops for column in _turn(one.rows)]
+                self.number = (await fetch(_together(tuple(map(_shape, ops))), *given))[0][0]
+                return ()
 
 
 def _turn(rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
@@ -80,21 +93,41 @@ def _select(table: Table, columns: tuple[str, ...], by: tuple[str, ...], lock: b
 
 
 @cache
-def _insert(table: Table, merge: str, returning: tuple[str, ...]) -> str:
+def _insert(table: Table, merge: str, returning: tuple[str, ...], first: int = 1) -> str:
     given = ", ".join(table.given)
-    sql = f"INSERT INTO {table.name} ({given}) SELECT * FROM unnest({_arrays(table, table.given)})"
+    sql = f"INSERT INTO {table.name} ({given}) SELECT * FROM unnest({_arrays(table, table.given, first)})"
     if merge:
         sql += f" ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {merge}"
     return sql + (f" RETURNING {', '.join(f'{table.name}.{name}' for name in returning)}" if returning else "")
 
 
 @cache
-def _update(table: Table, by: tuple[str, ...], columns: tuple[str, ...]) -> str:
+def _update(table: Table, by: tuple[str, ...], columns: tuple[str, ...], first: int = 1) -> str:
     names = (*by, *columns)
     assigned = ", ".join(f"{column} = k.{column}" for column in columns)
     same = " AND ".join(f"t.{column} = k.{column}" for column in by)
-    given = f"unnest({_arrays(table, names)}) AS k({', '.join(names)})"
+    given = f"unnest({_arrays(table, names, first)}) AS k({', '.join(names)})"
     return f"UPDATE {table.name} t SET {assigned} FROM {given} WHERE {same}"
+
+
+#: Table, and for a change by what and which columns.
+_Shape = tuple[Table, tuple[str, ...], tuple[str, ...]]
+
+
+def _shape(op: Insert | Change) -> _Shape:
+    return (op.table, op.by, op.columns) if isinstance(op, Change) else (op.table, (), ())
+
+
+@cache
+def _together(shapes: tuple[_Shape, ...]) -> str:
+    """One statement; its answer is the number of the transaction."""
+    parts: list[str] = []
+    first = 1
+    for table, by, columns in shapes:
+        sql = _update(table, by, columns, first) if by else _insert(table, "", (), first)
+        parts.append(f"w{len(parts)} AS ({sql})")
+        first += len(by) + len(columns) if by else len(table.given)
+    return f"{'WITH ' * bool(parts)}{', '.join(parts)} SELECT pg_current_xact_id()::text"
 
 
 @cache
@@ -108,8 +141,8 @@ def _where(table: Table, by: tuple[str, ...]) -> str:
     return f"({', '.join(f't.{column}' for column in by)}) IN (SELECT * FROM unnest({_arrays(table, by)}))"
 
 
-def _arrays(table: Table, columns: tuple[str, ...]) -> str:
+def _arrays(table: Table, columns: tuple[str, ...], first: int = 1) -> str:
     kinds = (
         TYPES[Kind.INTEGER if table.columns[column] is Kind.SERIAL else table.columns[column]] for column in columns
     )
-    return ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 1))
+    return ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, first))

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from controller.store.ops import Ask, Body, Remove
-from controller.store.rows import PLAN_LIFE, load_json
+from controller.store.packing import name_sends
+from controller.store.rows import PLAN_LIFE
 from controller.store.schema import AUDIT, CALLBACK, CASCADE, IDENTITY, INBOUND, PAYLOAD, PLAN, REQUEST, SENT
 
 SOME = 500  # rows a step: others want to write as well
@@ -62,7 +63,7 @@ def _drop_cascades(before: float, whose: str, tenants: tuple[str, ...] | list[st
     if not rows:
         return 0
     keys = sorted((row[0],) for row in rows)
-    sends = [send for row in rows for send in load_json(row[1])["sends"] if send["ref"]]
+    sends = [send for row in rows for send in name_sends(row[1])["sends"] if send["ref"]]
     yield Remove(CASCADE, ("id",), keys)
     yield Remove(SENT, ("provider", "ref"), sorted({(send["provider"], send["ref"]) for send in sends}))
     for table in (PAYLOAD, IDENTITY, AUDIT, CALLBACK):

@@ -5,7 +5,7 @@ Owns the JSON in columns. Must not know either database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -18,11 +18,15 @@ from controller.rules.plain import dump_plan, load_plan
 from controller.store.base import Facts, Hear, History
 from controller.store.memory import Memory
 from controller.store.ops import Body, Fetch, Row
-from controller.store.schema import CASCADE, PLAN, REQUEST
+from controller.store.packing import pack, unpack
+from controller.store.schema import CASCADE, IDENTITY, PAYLOAD, PLAN, REQUEST
 from controller.types import Plan
 from controller.types.cascades import Audit, CascadeEvent, Circumstances, SendPhase
 
 Reduce = Callable[[Cascade, CascadeEvent, float, Circumstances], Reduced]
+
+#: Sealed addresses by kind, and the sealed text.
+People = tuple[Mapping[str, bytes], bytes]
 
 PLAN_LIFE = 3600.0  # seconds: so long may an acceptance rely on a plan that this process saw written
 _HELD_COLUMNS = ("id", "status", "due", "state")
@@ -56,6 +60,7 @@ class Books:
         self.reduce, self.hear, self.owner = reduce, hear, owner
         self.known: Memory[Known] = Memory(20_000)
         self.plans: Memory[Plan] = Memory(2_000)
+        self.people: Memory[People] = Memory(10_000)  # used where no other daemon can erase anybody
         self._ids: Memory[tuple[Plan, str]] = Memory(2_000)  # by identity: whoever plans may reuse what it made
         self._written: dict[str, float] = {}  # plan -> when it was seen written
 
@@ -121,8 +126,7 @@ def request_row(cascade: Cascade, facts: Facts, idem_key: str, body_hash: str, a
 def cascade_row(cascade: Cascade, owner: str) -> tuple[Any, ...]:
     """A row of `CASCADE`."""
     sending = any(send.phase is SendPhase.SENDING for send in cascade.sends)
-    state = dump_json(cascade.dump(terms=False))
-    return cascade.id, cascade.status.value, cascade.due, 0.0, owner, int(sending), cascade.ended, state
+    return cascade.id, cascade.status.value, cascade.due, 0.0, owner, int(sending), cascade.ended, pack(cascade)
 
 
 def audit_row(cascade_id: str, audit: Audit, now: float) -> tuple[Any, ...]:
@@ -182,16 +186,27 @@ def _read_plans(books: Books, names: Collection[str]) -> Body[dict[str, Plan]]:
     return plans
 
 
+def read_people(ids: Collection[str]) -> Body[dict[str, People]]:
+    """Whom cascades are for, and what they say; those that are not purged."""
+    keys = [(one,) for one in ids]
+    texts = yield Fetch(PAYLOAD, ("cascade_id", "body"), ("cascade_id",), keys)
+    found: dict[str, tuple[dict[str, bytes], bytes]] = {row[0]: ({}, row[1]) for row in texts}
+    for cascade_id, kind, sealed in (yield Fetch(IDENTITY, ("cascade_id", "kind", "sealed"), ("cascade_id",), keys)):
+        if sealed and cascade_id in found:
+            found[cascade_id][0][kind] = sealed
+    return dict(found)
+
+
 def _hold(row: Row, known: Known, plan: Plan) -> Held:
-    cascade = Cascade.load(
-        load_json(row[3]),
+    cascade = unpack(
+        row[3],
         plan,
+        known.terms,
         id=row[0],
         tenant=known.tenant,
         plan_id=known.plan_id,
         status=row[1],
         created=known.created,
         due=row[2],
-        terms=known.terms,
     )
     return Held(cascade, known.facts)

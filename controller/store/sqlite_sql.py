@@ -9,7 +9,7 @@ import sqlite3
 from functools import cache
 from typing import TypeVar
 
-from controller.store.ops import Ask, Body, Change, Fetch, Insert, Op, Remove, Row
+from controller.store.ops import Ask, Body, Change, Fetch, Insert, Op, Remove, Row, Together
 from controller.store.schema import Kind, Table
 
 T = TypeVar("T")
@@ -48,6 +48,9 @@ def _perform(connection: sqlite3.Connection, op: Op) -> list[Row]:
             connection.executemany(_update(table, by, columns), rows)
         case Remove(table=table, by=by, keys=keys):
             connection.executemany(_delete(table, by), keys)
+        case Together(ops=ops):
+            for one in ops:
+                _perform(connection, one)
         case Ask(sql=sql, args=args):
             return connection.execute(_portable(sql), args).fetchall()
     return []

@@ -15,12 +15,21 @@ from controller.channels.base import Inbound, Report
 from controller.messages.cascade import Cascade
 from controller.privacy import Cipher
 from controller.store import resealing, retention
-from controller.store.base import CALM, Admission, Applied, Facts, Hear, History, NewCascade, Received
+from controller.store.base import CALM, Admission, Applied, Facts, Hear, History, Kept, NewCascade, Received
 from controller.store.batch import Apply, Job, Later, Result, TakeReport, cleaned, prepare
 from controller.store.ops import Ask, Body, Change, Fetch, Insert, Remove
 from controller.store.outcomes import read_outcomes
-from controller.store.rows import AUDIT_COLUMNS, Books, Reduce, clean, load_audit, load_history, read_cascades
-from controller.store.schema import CALLBACK, CASCADE, IDENTITY, INBOUND, OPT_OUT, PAYLOAD, REQUEST
+from controller.store.rows import (
+    AUDIT_COLUMNS,
+    Books,
+    Reduce,
+    clean,
+    load_audit,
+    load_history,
+    read_cascades,
+    read_people,
+)
+from controller.store.schema import CALLBACK, CASCADE, INBOUND, OPT_OUT, REQUEST
 from controller.types.cascades import (
     Audit,
     CascadeEvent,
@@ -41,6 +50,9 @@ class Tables(ABC):
 
     #: Seconds after its lease that a send of another daemon is left alone: that one may be about to renew it.
     courtesy = 0.0
+
+    #: Nobody else writes there: what was seen may be remembered.
+    alone = True
 
     def __init__(self, reduce: Reduce, hear: Hear | None = None, owner: str = "") -> None:
         """``owner`` names this life of this daemon. ``hear`` makes callbacks, queued in the transaction of their event."""
@@ -65,6 +77,8 @@ class Tables(ABC):
     async def accept(self, new: NewCascade, now: float, circumstances: Circumstances = CALM) -> Admission:
         """See `base.Store`."""
         result = await self._do(prepare(self.books, new, now, circumstances))
+        if self.alone and isinstance(result, Kept):
+            self.books.people.put(new.cascade.id, (new.recipient, new.payload))
         assert result is not None
         assert not isinstance(result, Applied | Later)
         return result
@@ -146,14 +160,9 @@ class Tables(ABC):
     async def recipient(self, cascade_id: str) -> tuple[Mapping[str, bytes], bytes] | None:
         """See `base.Store`."""
 
-        def body() -> Body[tuple[Mapping[str, bytes], bytes] | None]:
-            texts = yield Fetch(PAYLOAD, ("body",), ("cascade_id",), [(cascade_id,)])
-            if not texts:
-                return None
-            people = yield Fetch(IDENTITY, ("kind", "sealed"), ("cascade_id",), [(cascade_id,)])
-            return {row[0]: row[1] for row in people if row[1]}, texts[0][0]
-
-        return await self._read(body)
+        if self.alone and (known := self.books.people.get(cascade_id)) is not None:
+            return known
+        return (await self._read(lambda: read_people([cascade_id]))).get(cascade_id)
 
     async def seen(self, tenant: str, idem_key: str) -> tuple[str, str] | None:
         """See `base.Store`."""
@@ -208,11 +217,14 @@ class Tables(ABC):
 
     async def erase(self, index: bytes, now: float) -> int:
         """See `base.Store`. Opt-outs stay: they are what the person asked for."""
-        return await self._write(lambda: retention.erase(index))
+        count = await self._write(lambda: retention.erase(index))
+        self.books.people.clear()
+        return count
 
     async def purge(self, now: float, grace: float, keep: Mapping[str, float]) -> dict[str, int]:
         """See `base.Store`. ``keep``: seconds by tenant, "" for all others; a little at a time, texts first."""
         counts: dict[str, int] = {}
+        self.books.people.clear()
         for name, step in retention.steps(now, grace, keep):
             while some := await self._write(step):
                 counts[name] = counts.get(name, 0) + some
@@ -260,6 +272,7 @@ class Tables(ABC):
                 after = tuple(rows[-1][: len(fields.key)])
                 if old := resealing.old_ones(fields, rows, cipher):
                     count += await self._write(partial(resealing.reseal, fields, old, cipher))
+        self.books.people.clear()
         return count
 
     async def outcomes(self, since: float, until: float) -> list[dict[str, Any]]:
