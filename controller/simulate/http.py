@@ -159,7 +159,7 @@ class HttpSimulator:
             await asyncio.sleep(fate.delay)
         match fate.answer:
             case Answer.TAKE:
-                return _write(dialect.take(sent, ref))
+                return _write((dialect.repeat if known else dialect.take)(sent, ref))
             case Answer.REFUSE:
                 return _write(dialect.refuse(fate.code))
             case Answer.THROTTLE:

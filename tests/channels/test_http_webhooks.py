@@ -66,7 +66,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(ALL), JSON)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_json_makes_a_reader_raise(which: Any, data: Any) -> None:
     made = READERS[which]
     for news in read_news(made, Data(data)):
@@ -83,7 +83,7 @@ def test_no_json_makes_a_reader_raise(which: Any, data: Any) -> None:
     st.binary(max_size=60),
     st.text(max_size=20),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_bytes_make_a_reader_raise(which: Any, kind: str, body: bytes, query: str) -> None:
     reader = Webhooks(READERS[which])
     with suppress(Forged):

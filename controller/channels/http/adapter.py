@@ -7,6 +7,7 @@ connection is there was not sent; what fails after it may have been.
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -92,13 +93,16 @@ class HttpAdapter:
             return none.refused
         url = render_text(request.url, values, url=True)
         headers |= {key: _one_line(value) for key, value in render_fields(request.headers, values).items()}
-        data: bytes | aiohttp.FormData | None = None
+        data = None
         if request.form and isinstance(request.body, Object):
-            data = aiohttp.FormData(render_fields(request.body, values))
+            data = urlencode(render_fields(request.body, values)).encode()
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
         elif request.body is not None:
             data = json.dumps(render(request.body, values)).encode()
             headers["Content-Type"] = "application/json"
         query = render_fields(request.query, values)
+        if session.closed:  # while a token was fetched
+            return Refused(TRANSPORT_ERROR)
         try:
             sent = session.request(request.method, url, params=query, headers=headers, data=data, allow_redirects=False)
             async with sent as response:

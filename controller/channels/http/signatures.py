@@ -134,14 +134,11 @@ def _check_hmac(verifier: HmacSignature, request: Webhook, body: bytes, now: flo
     }
     signed = b"".join(pieces[piece.name]() if isinstance(piece, Slot) else piece.encode() for piece in verifier.over)
     digest = hmac.digest(verifier.key, signed, verifier.hash)
-    if verifier.encoding == "hex":
-        expected = digest.hex()
-        candidates = [word.lower() for word in given.split()]
-    else:
-        expected = base64.b64encode(digest).decode()
-        candidates = given.split()
+    is_hex = verifier.encoding == "hex"
+    expected = verifier.prefix + (digest.hex() if is_hex else base64.b64encode(digest).decode())
     # Each is looked at, whether or not one before it fits: a provider that changes its key sends two.
-    fits = [is_same(word, verifier.prefix + expected) for word in candidates[:8]]
+    words = (given.lower() if is_hex else given).split()[:8]
+    fits = [is_same(word, expected.lower() if is_hex else expected) for word in words]
     if not any(fits):
         raise Forged("its signature is wrong")
     return nonce + expected

@@ -25,18 +25,23 @@ def values_of(message: Message, settings: HttpSettings) -> dict[str, Any]:
     values: dict[str, Any] = {
         "to": message.to,
         "digits": message.to.removeprefix("+"),
-        "text": message.text,
-        "subject": message.subject,
+        "text": _whole(message.text),
+        "subject": _whole(message.subject),
         "from": message.sender or settings.sender,
         "template": message.template,
         "language": message.language,
-        "params": dict(message.params),
+        "params": {name: _whole(value) for name, value in message.params.items()},
         "channel": str(message.channel),
         "lifetime": max(1, math.ceil(message.lifetime)),
         "lifetime_ms": max(1, math.ceil(message.lifetime * 1000)),
     }
-    values |= {f"param.{name}": value for name, value in message.params.items()}
+    values |= {f"param.{name}": _whole(value) for name, value in message.params.items()}
     return values | values_of_key(message.send_key)
+
+
+def _whole(text: str) -> str:
+    """Text that can be sent: JSON lets halves of characters in, UTF-8 lets none out."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def values_of_key(send_key: str) -> dict[str, Any]:

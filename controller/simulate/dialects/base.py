@@ -102,6 +102,10 @@ class Dialect:
     def take(self, sent: Sent, ref: str) -> Reply:
         raise NotImplementedError
 
+    def repeat(self, sent: Sent, ref: str) -> Reply:
+        """The same, for a key that it knows."""
+        return self.take(sent, ref)
+
     def refuse(self, code: str) -> Reply:
         """``code`` "" for one that says that the person cannot be reached so."""
         raise NotImplementedError

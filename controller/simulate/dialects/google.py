@@ -39,6 +39,9 @@ class Google(Dialect):
     def take(self, sent: Sent, ref: str) -> Reply:
         return Reply(200, {"name": f"phones/{sent.to}/agentMessages/{sent.key}", "sendTime": "2026-01-01T00:00:00Z"})
 
+    def repeat(self, sent: Sent, ref: str) -> Reply:
+        return Reply(409, {"error": {"code": 409, "status": "ALREADY_EXISTS", "message": "known"}})
+
     def refuse(self, code: str) -> Reply:
         return Reply(404, {"error": {"code": 404, "status": code or "NOT_FOUND", "message": "not on RCS"}})
 

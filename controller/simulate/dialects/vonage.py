@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import uuid
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -24,13 +25,18 @@ def claims_of(token: str, private_key: str) -> dict[str, object] | None:
     """The claims of an RS256 token that this key signed."""
     try:
         signed, _, signature = token.rpartition(".")
-        public = load_pem_private_key(private_key.encode(), None).public_key()
-        assert isinstance(public, RSAPublicKey)
-        public.verify(_decode(signature), signed.encode(), PKCS1v15(), SHA256())
+        _public(private_key).verify(_decode(signature), signed.encode(), PKCS1v15(), SHA256())
         claims: dict[str, object] = json.loads(_decode(signed.partition(".")[2]))
     except (InvalidSignature, ValueError):
         return None
     return claims
+
+
+@lru_cache(maxsize=16)
+def _public(private_key: str) -> RSAPublicKey:
+    public = load_pem_private_key(private_key.encode(), None).public_key()
+    assert isinstance(public, RSAPublicKey)
+    return public
 
 
 def _decode(part: str) -> bytes:
