@@ -88,8 +88,9 @@ def _cipher(state_dir: Path) -> AESSIV:
 
 
 def _made_by() -> tuple[object, ...]:
-    """The code that compiles and that is compiled for, as far as a look at its files can tell."""
+    """The code that compiles and that is compiled for, presets included, as far as a look at its files can tell."""
     here = Path(__file__).parent
-    files = (file for folder in (here, here.parent / "sip") for file in folder.rglob("*.py"))
+    files = [file for folder in (here, here.parent / "sip") for file in folder.rglob("*.py")]
+    files += (here / "config" / "presets").glob("*.yaml")
     stamps = sorted((str(file), (stat := file.stat()).st_mtime_ns, stat.st_size) for file in files)
     return __version__, sys.version, tuple(stamps)
