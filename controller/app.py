@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller import callbook, clock
 from controller.addresses import AddressError, find_ways, place_trunks
+from controller.beside import Beside
 from controller.callbook import load_calls, write_calls
 from controller.compiled import Compiled, write_compiled
 from controller.control import Answer, ControlError, ControlServer, Request, open_control
@@ -30,7 +31,6 @@ from controller.engine import Engine, host_names
 from controller.keys import KeyFileError, load_keys
 from controller.listeners import find_misled
 from controller.log import LineWriter, Log, log_news, open_log
-from controller.outgoing import Outgoing
 from controller.resolver.book import Book, NameNews
 from controller.resolver.keeper import Keeper
 from controller.resolver.store import read_addresses
@@ -42,7 +42,7 @@ from controller.status import collect_status, show_listeners
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Inherited, Notifier
 from controller.trust import Trust
-from controller.types import Address, Dialplan, Fault, PlacedNews
+from controller.types import Address, Dialplan, Fault
 from controller.wording import count_routes
 from sip.element import Element
 from sip.endpoint import UdpEndpoint
@@ -99,7 +99,7 @@ class App:
         self._log: Log
         self._writer: LineWriter
         self._control: ControlServer
-        self._outgoing: Outgoing
+        self._beside: Beside
         self._names = Book()
         self._keeper: Keeper
         self._supervisor: Supervisor
@@ -134,9 +134,9 @@ class App:
         except (AddressError, KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
         self._names.take(placed.found, nobody_knows, clock.monotonic())
-        self._outgoing = Outgoing(lambda: self.engine, self._pump, secrets.token_hex(8))
+        self._beside = Beside(self._state_dir, lambda: self.engine, self._pump, self._on_untold)
         commands = {"reload": self.reload, "status": self.status, "drain": self.drain, "undrain": self.undrain}
-        self._control = ControlServer(control, commands | self._outgoing.commands, self._on_fault)
+        self._control = ControlServer(control, commands | self._beside.commands, self._on_fault)
         self._undo.append(self._control.close)
         inherited = Inherited()
         sockets = Sockets()
@@ -199,6 +199,7 @@ class App:
         await self._control.start()
         self._supervisor.spawn(self._keep_scores(), "scores")
         self._supervisor.spawn(self._keep_calls(), "calls")
+        self._supervisor.spawn(self._beside.keep(), "missed calls")
         if self._trust is not None:
             self._supervisor.spawn(self._watch_certificates(self._trust), "certificates")
         self._supervisor.spawn(self._get_ready_for_more(), "compiled")
@@ -366,6 +367,9 @@ class App:
             self._hung_up = False
             await self._reload()
 
+    def _on_untold(self, why: str, calls: int) -> None:
+        self._log.warning("missed calls without a message", calls=calls, why=why)
+
     def _on_fault(self, error: BaseException) -> None:
         log_news(self._log, Fault("".join(traceback.format_exception(error))))
 
@@ -416,8 +420,7 @@ class App:
             self.engine.news = []
             for item in news:
                 log_news(self._log, item)
-                if isinstance(item, PlacedNews):
-                    self._outgoing.hear(item)
+                self._beside.hear(item, self._dialplan)
 
 
 def nobody_knows(_: Address) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = "control.sock"
+MESSAGES = "messages.sock"  # of the process that sends messages
 MAX_LINE = 1 << 12  # bytes of a command
 MAX_ANSWER = 1 << 20
 PATIENCE = 60.0  # seconds that a command may take: a reload looks up names
@@ -35,12 +36,12 @@ class NoAnswerError(ControlError):
     """The command went out, and nothing came back."""
 
 
-def open_control(state_dir: Path) -> socket.socket:
+def open_control(state_dir: Path, file: str = FILE) -> socket.socket:
     """A listening socket in the state folder; what a killed daemon left there is replaced.
 
     Raises `ControlError`.
     """
-    path = state_dir / FILE
+    path = state_dir / file
     if len(bytes(path)) > _MAX_PATH:
         raise ControlError(f"{path}: too long for a socket ({_MAX_PATH} bytes at most); give a shorter --state-dir")
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

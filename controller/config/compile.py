@@ -21,6 +21,7 @@ from controller.config.facing import build_early_media, build_format, build_iden
 from controller.config.hours import DAYS, parse_days
 from controller.config.listen import Listeners
 from controller.config.messages_compile import build_messaging
+from controller.config.missed_compile import build_missed
 from controller.config.model import (
     ROUTE_KINDS,
     DeepModel,
@@ -76,7 +77,7 @@ _ROUTE_HINTS = (
     'add did: "+15557000", or prefix: "+1555" for all that begin so',
 )
 #: Keys that make sense in one kind of route only, and where their like belongs in the other.
-_INBOUND_ONLY = {"chain": "an outbound route has its own 'via'"}
+_INBOUND_ONLY = {"chain": "an outbound route has its own 'via'", "missed": "only who is called can miss a call"}
 _OUTBOUND_ONLY = {
     "from": "anybody may call a number of yours",
     "via": "the endpoints of its chain have their own 'via'",
@@ -345,9 +346,9 @@ class _Compiler(Places):
                 hint = f"first at {seen[key, number]}: remove one of the two"
                 self.report.error(at, "DUPLICATE", f"duplicate {key} {quoted(number)}", hint)
             seen.setdefault((key, number), at)
-            routes.append(
-                Route(number, model.chain, self.where(node), prefix=key == "prefix", **self.shares(index, model))
-            )
+            missed = build_missed(self, model.missed, model.tenant or "", ("routes", index, "missed"))
+            shares = self.shares(index, model)
+            routes.append(Route(number, model.chain, self.where(node), prefix=key == "prefix", missed=missed, **shares))
         return routes
 
     def shares(self, index: int, model: RouteModel) -> dict[str, Any]:

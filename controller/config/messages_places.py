@@ -11,6 +11,7 @@ from controller.config.messages_cascades import CascadeModel, StepModel
 from controller.config.messages_daemon import CallbackModel, ClientModel, FraudModel, MessagesModel, TokenModel
 from controller.config.messages_policies import PolicyModel, TemplateModel
 from controller.config.messages_providers import ProviderModel, SenderModel
+from controller.config.missed import MissedModel
 from controller.config.names import KINDS
 from controller.config.section import Section
 from controller.config.smpp import SmppModel
@@ -41,6 +42,8 @@ def model_of_message_part(owner: Loc) -> type[Section] | None:
             return PolicyModel
         case ("templates", _):
             return TemplateModel
+        case ("routes", _, "missed"):
+            return MissedModel
         case ("messages",):
             return MessagesModel
         case ("messages", "tokens", _):

@@ -50,6 +50,7 @@ from controller.config.messages_cascades import CascadeModel, OrSteps
 from controller.config.messages_daemon import MessagesModel
 from controller.config.messages_policies import PolicyModel, TemplateModel
 from controller.config.messages_providers import ProviderModel
+from controller.config.missed import MissedModel
 from controller.config.redirects import OrWord, RedirectsModel
 from controller.config.register import DidFromName, RegisterModel
 from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, OrSwitch, Section, Text, between, matching
@@ -333,6 +334,7 @@ class RouteModel(Section):
     when: WhenModel | None = None
     limits: LimitsModel | None = None
     tenant: str | None = None
+    missed: MissedModel | None = None
     countries: Annotated[list[CountryCode], Field(min_length=1), OneOrMore] = []
     premium: Switch = False
     max_cost: Annotated[float | None, Text(parse_cost, {"type": "number", "minimum": 0})] = None

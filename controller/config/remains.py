@@ -21,6 +21,7 @@ from controller.config.messages_daemon import CallbackModel, ClientModel, Messag
 from controller.config.messages_policies import ANY, PolicyModel, TemplateModel
 from controller.config.messages_providers import ProviderModel, SenderModel
 from controller.config.messages_values import Alone
+from controller.config.missed import MissedModel
 from controller.config.model import (
     DeepModel,
     EndpointModel,
@@ -104,7 +105,14 @@ class _Trunk(TrunkModel):
     deep: Annotated[DeepModel, _read_as(_Deep)] | None = None
 
 
+class _Missed(MissedModel):
+    cascade: str = ""
+    to: list[str] = Field(default=[])
+    template: str = ""
+
+
 class _Route(RouteModel):
+    missed: Annotated[MissedModel, _read_as(_Missed)] | None = None
     outbound: Annotated[OutboundModel, _read_as(_Outbound)] | None = None
     callers: list[str] | None = Field(None, alias="from")
     via: list[str] | None = None

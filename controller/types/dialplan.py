@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 
-from controller.types.messages import Messaging
+from controller.types.messages import Messaging, Missed
 from controller.types.trunks import Dns, Hedge, Limits, Tenant, Tolls, Trunk
 from controller.types.words import COUNT_FOR, Access, EarlyMedia, Milestone, Mode, Order, Verdict
 
@@ -110,6 +110,7 @@ class Route:
     limits: Limits | None = None  # of all its numbers together
     tenant: str = ""
     tolls: Tolls | None = None  # outbound only
+    missed: Missed | None = None  # a message when nobody answered
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,23 @@ class CascadeRules:
     where: str = ""
 
 
+#: Stands for whoever called, in `Missed.to`.
+CALLER = "caller"
+#: What a template for a missed call may name.
+MISSED_PARAMS = ("caller", "called")
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Who is sent what when a call of a route was not answered."""
+
+    cascade: str
+    to: tuple[str, ...]  # `CALLER`, numbers in E.164, addresses of mail: a cascade for each
+    template: str
+    language: str = ""
+    tenant: str = "calls"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What holds for some of the requests; narrower layers win: base, country, tenant, tenant and country."""
