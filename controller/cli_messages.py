@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from controller.exits import FINDINGS, UNREACHABLE, USAGE
 
 TOKEN = "CALLWARD_TOKEN"  # noqa: S105  # the name of a variable
+T = TypeVar("T")
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 Url = Annotated[str, typer.Option(metavar="URL", envvar="CALLWARD_URL", help="where the API listens")]
@@ -121,12 +123,26 @@ def read_person(text: str) -> dict[str, str]:
     return {"phone": number}
 
 
-def ask_api(url: str, token_file: Path | None, method: str, path: str, body: Any = None) -> Any:
+def ask_api(
+    url: str,
+    token_file: Path | None,
+    method: str,
+    path: str,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> Any:
     """The answer of the API; what is wrong ends the command."""
-    from controller.api.client import Refused, Unreachable, ask
+    from controller.api.client import ask
+
+    return or_end(lambda: ask(url, read_token(token_file), method, path, body, headers=headers))
+
+
+def or_end(act: Callable[[], T]) -> T:
+    """What asking the API comes to; what is wrong is said, and ends the command."""
+    from controller.api.client import Refused, Unreachable
 
     try:
-        return ask(url, _read_token(token_file), method, path, body)
+        return act()
     except Unreachable as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNREACHABLE) from None
@@ -135,7 +151,7 @@ def ask_api(url: str, token_file: Path | None, method: str, path: str, body: Any
         raise typer.Exit(FINDINGS) from None
 
 
-def _read_token(token_file: Path | None) -> str:
+def read_token(token_file: Path | None) -> str:
     if token_file is None:
         token = os.environ.get(TOKEN, "").strip()
         if not token:

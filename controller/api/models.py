@@ -74,7 +74,11 @@ class CascadeRequest(_Body):
     limit_keys: dict[Name, Value] = Field(
         default_factory=dict, max_length=10, description="whose limits count, by the names of `limits`", examples=[{}]
     )
-    template: Name | None = Field(default=None, examples=["otp"])
+    template: Name | None = Field(
+        default=None,
+        description="of the dialplan; with neither this nor a text: the one named as the cascade",
+        examples=["otp"],
+    )
     language: (
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)] | None
     ) = None
@@ -88,8 +92,10 @@ class CascadeRequest(_Body):
     def _fits(self) -> CascadeRequest:
         if self.cascade is not None and self.steps:
             raise ValueError("give a cascade or steps, not both")
-        if (self.template is None) == (self.text is None):
-            raise ValueError("give a template or a text, one of the two")
+        if self.template is not None and self.text is not None:
+            raise ValueError("give a template or a text, not both")
+        if self.template is None and self.text is None and self.cascade is None:
+            raise ValueError("give a template or a text: without a cascade no template has its name")
         return self
 
     def to_request(self, tenant: str) -> Request:
@@ -108,7 +114,7 @@ class CascadeRequest(_Body):
             None if self.max_cost is None else float(self.max_cost),
             self.fraud_score,
             self.limit_keys,
-            self.template or "",
+            self.template or ("" if self.text is not None else self.cascade or ""),
             self.language or "",
             self.params,
             self.text or "",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import pathlib
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from math import inf
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -31,6 +32,8 @@ from controller.store.sqlite import SqliteStore
 from controller.types import Milestone, Path, Plan, Stage, Target
 from controller.types.cascades import CascadeCommand, CascadeEvent, Circumstances
 from controller.types.messages import ApiToken, Messaging, Templates
+
+T = TypeVar("T")
 
 #: Tokens of two tenants; one that may only read, one that may erase.
 ACME, OTHER, READER, ERASER = "acme-token-1", "other-token-2", "reader-token-3", "eraser-token-4"
@@ -211,3 +214,41 @@ async def _serving(store: Any, patience: float, more: dict[str, Any]) -> AsyncIt
         service.announcer.close()
         server.stop()
         await serving
+
+
+class Server:
+    """The API in a thread of its own, with three cascades: for what asks it synchronously."""
+
+    def __init__(self, **more: Any) -> None:
+        self._more = more
+        self.api: Api
+        self.loop = asyncio.new_event_loop()
+        self.up, self.end = threading.Event(), asyncio.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        async with running(**self._more) as self.api:
+            for _ in range(3):
+                await self.api.send()
+            self.up.set()
+            await self.end.wait()
+
+    def ids(self) -> list[str]:
+        return self.do(self.api.ids())
+
+    def do(self, act: Coroutine[Any, Any, T]) -> T:
+        """Something that is done in the thread of the API."""
+        return asyncio.run_coroutine_threadsafe(act, self.loop).result(10)
+
+    def __enter__(self) -> Server:
+        self.thread.start()
+        assert self.up.wait(20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.loop.call_soon_threadsafe(self.end.set)
+        self.thread.join()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from controller.types.messages import ApiToken
-from tests.api.harness import ACME, Api, asked, digest, running
+from tests.api.harness import ACME, Server, asked, digest
 
 CHECKS = [
     not_a_server_error,
@@ -39,42 +37,9 @@ TOKENS = (
 )
 
 
-class Server:
-    """The API in a thread of its own: what asks it is synchronous."""
-
-    def __init__(self) -> None:
-        self.api: Api
-        self.loop = asyncio.new_event_loop()
-        self.up, self.end = threading.Event(), asyncio.Event()
-        self.thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        async with running(tokens=TOKENS) as self.api:
-            for _ in range(3):
-                await self.api.send()
-            self.up.set()
-            await self.end.wait()
-
-    def ids(self) -> list[str]:
-        return asyncio.run_coroutine_threadsafe(self.api.ids(), self.loop).result(10)
-
-    def __enter__(self) -> Server:
-        self.thread.start()
-        assert self.up.wait(20)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.loop.call_soon_threadsafe(self.end.set)
-        self.thread.join()
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with Server() as server:
+    with Server(tokens=TOKENS) as server:
         yield server
 
 

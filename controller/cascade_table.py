@@ -1,0 +1,115 @@
+"""Cascades for people: a list, and one with the ladder of its attempts. Must not judge."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from controller.summary import make_table
+from controller.wording import show_span
+
+_STYLES = {"completed": "green", "active": "yellow", "exhausted": "bold red", "refused": "red", "cancelled": "dim"}
+
+
+def print_cascades(page: dict[str, Any], console: Console) -> None:
+    """What ``GET /v1/cascades`` gives."""
+    rows = page["cascades"]
+    if not rows:
+        console.print("no cascades")
+        return
+    table = make_table(
+        "cascade", "status", "step", "to", "after", "cost", "by, or why",
+        right=("step", "after", "cost"), whole=("cascade", "status", "step", "after"),
+    )  # fmt: skip
+    for row in rows:
+        winner = next((each["provider"] for each in row["attempts"] if each["attempt"] == row["winner"]), "")
+        table.add_row(
+            row["id"],
+            _status(row["status"]),
+            f"{row['step']}/{row['steps']}",
+            row["country"] or "-",
+            show_span(_between(row["created"], row["ended"])) if row["ended"] else "-",
+            _money(row["cost"]),
+            escape(winner or _words(row["reason"]) or "-"),
+        )
+    console.print(table)
+    if page["next"]:
+        console.print(f"[dim]older ones: callward cascades --before {page['next']}[/]")
+
+
+def print_cascade(found: dict[str, Any], console: Console) -> None:
+    """What ``GET /v1/cascades/ID/explain`` gives."""
+    row = found["cascade"]
+    since = row["created"]
+    console.print(f"[bold]{row['id']}[/]  {_status(row['status'])}{_ending(row)}")
+    of = [f"cascade {row['cascade']}" if row["cascade"] else "steps of its own", row["class"]]
+    of += [row["use_case"], row["country"] and f"to {row['country']}", f"cost {_money(row['cost'])}"]
+    console.print(escape(", ".join(each for each in of if each)) + f"; begun {since}")
+    console.print()
+    if row["attempts"]:
+        table = make_table(
+            "", "at", "step", "channel", "provider", "got as far as", "ended", "cost",
+            right=("", "at", "step", "cost"), whole=("at", "step", "channel"),
+        )  # fmt: skip
+        for each in row["attempts"]:
+            won = each["attempt"] == row["winner"]
+            table.add_row(
+                str(each["attempt"]),
+                show_span(_between(since, each["started"])),
+                str(each["step"]),
+                each["channel"],
+                escape(each["provider"]),
+                f"[green]{each['milestone']}[/]" if won else each["milestone"],
+                escape(_words(each["outcome"]) or ("-" if each["phase"] == "ended" else "under way")),
+                _money(each["cost"]),
+            )
+        console.print(table)
+    else:
+        console.print("nothing was sent")
+    tried = {each["step"] for each in row["attempts"]}
+    for step in found["plan"]:
+        if step["step"] not in tried and row["status"] == "active":
+            console.print(f"[dim]next: step {step['step']}, {step['channel']} by {', '.join(step['providers'])}[/]")
+    for each in found["skipped"]:
+        console.print(f"[dim]step {each['step']}: {escape(each['what'])}: {escape(each['why'])}[/]")
+
+
+def print_event(data: dict[str, Any], first: str, console: Console) -> None:
+    """One line of the history as it comes. ``first`` is the instant of the first one."""
+    at = show_span(_between(first, data["at"]))
+    what = f"by {data['provider']} ({data['attempt']})" if data["provider"] else ""
+    said = " ".join(each for each in (_words(data["event"]), what) if each)
+    why = f"[dim]{escape(_words(data['reason']))}[/]" if data["reason"] else ""
+    console.print(f"{at:>10}  {escape(said):<36} {why}".rstrip())
+
+
+def _ending(row: dict[str, Any]) -> str:
+    if not row["ended"]:
+        return f": step {row['step']} of {row['steps']}"
+    after = show_span(_between(row["created"], row["ended"]))
+    winner = next((each for each in row["attempts"] if each["attempt"] == row["winner"]), None)
+    if winner is not None:
+        more = ", verified" if row["verified"] else ""
+        return f" after {after}: {winner['channel']} by {escape(winner['provider'])}{more}"
+    late = ", delivered late" if row["late"] else ""
+    return f" after {after}{': ' + escape(_words(row['reason'])) if row['reason'] else ''}{late}"
+
+
+def _status(status: str) -> str:
+    return f"[{_STYLES.get(status, '')}]{status}[/]"
+
+
+def _words(code: str) -> str:
+    """A code in small letters with blanks: NO_TIME, not-on-channel."""
+    return code.lower().replace("_", " ").replace("-", " ")
+
+
+def _money(amount: float) -> str:
+    return f"{amount:.4f}".rstrip("0").rstrip(".") if amount else "0"
+
+
+def _between(start: str, end: str) -> float:
+    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
