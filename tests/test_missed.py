@@ -1,0 +1,118 @@
+"""What counts as a missed call, how many are kept, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from controller import clock
+from controller import missed as module
+from controller.missed import AGAIN_AFTER, USEFUL, MissedCalls
+from controller.supervise import Supervisor
+from controller.types import FORBIDDEN, CallRecord, Chain, Dialplan, Offer, Route
+from controller.types.messages import Messaging, Missed
+from tests.channels.desk import eventually
+
+NOTICE = Missed("notice", ("caller", "+15550188"), "missed")
+DIALPLAN = Dialplan(
+    version="v1",
+    listen=(),
+    trunks={},
+    chains={"sales": Chain("sales", ())},
+    routes={"+15557000": Route("+15557000", "sales", missed=NOTICE), "+15557001": Route("+15557001", "sales")},
+    causes={},
+    messaging=Messaging({}, {}),
+)
+RECORD = CallRecord(
+    Offer("call-1", "+15557000", "+15550142"), "sales", 480, None, "EXHAUSTED", 20.0, [], (), panic=False, version="v1"
+)
+
+
+class Desk:
+    """The queue, and what it complains of. Nobody listens at the other end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.complaints: list[tuple[str, int]] = []
+        self.missed = MissedCalls(folder, lambda why, count: self.complaints.append((why, count)))
+
+    def hear(self, record: CallRecord = RECORD, dialplan: Dialplan = DIALPLAN) -> int:
+        self.missed.hear(record, dialplan)
+        return len(self.missed)
+
+
+def by(caller: str) -> CallRecord:
+    return replace(RECORD, offer=replace(RECORD.offer, caller=caller))
+
+
+def test_who_was_not_answered_is_missed_by_all_that_the_route_names(tmp_path: Path) -> None:
+    assert Desk(tmp_path).hear() == 2
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        replace(RECORD, winner="anna via one"),
+        replace(RECORD, cause=FORBIDDEN),
+        replace(RECORD, offer=replace(RECORD.offer, ours=True)),
+        replace(RECORD, offer=replace(RECORD.offer, did="+15557001")),
+        replace(RECORD, offer=replace(RECORD.offer, did="+15559999")),
+    ],
+    ids=["answered", "forbidden", "ours", "not asked for", "nobody's"],
+)
+def test_what_is_no_missed_call(tmp_path: Path, record: CallRecord) -> None:
+    assert Desk(tmp_path).hear(record) == 0
+
+
+def test_without_messages_there_is_nobody_to_tell(tmp_path: Path) -> None:
+    assert Desk(tmp_path).hear(dialplan=replace(DIALPLAN, messaging=None)) == 0
+
+
+@pytest.mark.parametrize("caller", ["", "anonymous", "100", "+1", "15550142"])
+def test_a_caller_without_a_number_gets_nothing(tmp_path: Path, caller: str) -> None:
+    assert Desk(tmp_path).hear(by(caller)) == 1  # but staff do
+
+
+def test_who_tries_again_and_again_is_missed_once_in_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    desk = Desk(tmp_path)
+    assert desk.hear() == 2
+    now += AGAIN_AFTER / 2
+    assert desk.hear() == 2
+    now += AGAIN_AFTER / 2
+    assert desk.hear() == 4
+    assert desk.hear(by("+15550143")) == 6
+
+
+def test_the_queue_is_bounded(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for number in range(module.QUEUED):
+        desk.hear(by(f"+1555{number:07}"))
+    assert len(desk.missed) == module.QUEUED
+    assert desk.complaints
+    assert set(desk.complaints) == {("too many wait", 1)}
+
+
+def test_what_nobody_took_in_time_is_dropped_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
+    desk = Desk(tmp_path)
+
+    async def script() -> None:
+        nonlocal now
+        desk.hear()
+        now += USEFUL / 2
+        desk.hear(by("+15550143"))
+        tasks = Supervisor(lambda _fault: None)
+        tasks.spawn(desk.missed.keep(), "missed calls")
+        now += USEFUL / 2 + 1
+        await eventually(lambda: desk.complaints)
+        assert desk.complaints == [("the process for messages does not answer", 2)]
+        assert len(desk.missed) == 2
+        await tasks.close()
+
+    asyncio.run(script())
