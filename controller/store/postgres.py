@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
@@ -204,7 +205,7 @@ class PostgresStore(Tables):
             if self._pool is not None:
                 await self._pool.release(connection)
         except _GONE:
-            connection.terminate()
+            _drop(connection)
 
     async def _commit(self, connection: Any, body: Body[T]) -> T:
         session, transaction = Session(connection), connection.transaction()
@@ -215,12 +216,12 @@ class PostgresStore(Tables):
             try:
                 await transaction.rollback()
             except _GONE:
-                connection.terminate()
+                _drop(connection)
             raise
         try:
             await transaction.commit()
         except _GONE:
-            connection.terminate()
+            _drop(connection)
             if not session.number or not await self._was_committed(session.number):
                 raise
         return result
@@ -321,6 +322,12 @@ class _Lane:
     async def drain(self) -> None:
         """Until nothing waits."""
         await self._idle.wait()
+
+
+def _drop(connection: Any) -> None:
+    """Whatever is left of it."""
+    with suppress(asyncpg.InterfaceError):  # the pool knows already
+        connection.terminate()
 
 
 def _numbered(body: Body[T]) -> Body[T]:

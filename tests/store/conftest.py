@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from controller.messages.reducer import reduce
 from controller.messages.telling import show
 from controller.store.base import Hear, Store
 from controller.store.opening import open_store
-from tests.store.postgres import Server
+from tests.store.postgres import Server, make_server
 
 #: Makes a store that is not open yet; each time another life of a daemon on the same data.
 MakeStore = Callable[[], Store]
@@ -20,15 +19,9 @@ MakeStore = Callable[[], Store]
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """A server for the whole session, in a folder that its user may enter."""
-    with tempfile.TemporaryDirectory(prefix="callward-pg-") as folder:
-        Path(folder).chmod(0o711)
-        server = Server(Path(folder) / "cluster")
-        server.make()
-        server.start()
+    """A server for the whole session."""
+    with make_server() as server:
         yield server
-        server.stop("immediate")
-        print(Path(folder, "cluster/log").read_text()[-6000:])
 
 
 @pytest.fixture

@@ -9,6 +9,9 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: Settings of a small server whose promises are real: it may be killed, and what it said is on disk is there.
@@ -30,6 +33,22 @@ log_min_messages = fatal
 def find_programs() -> Path | None:
     """The folder of Debian's newest server programs."""
     return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: int(path.parent.name))
+
+
+@contextmanager
+def make_server() -> Iterator[Server]:
+    """One that runs, in memory where there is enough: what is killed in tests is processes, not machines."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 1 << 30
+    with tempfile.TemporaryDirectory(prefix="callward-pg-", dir=memory if roomy else None) as folder:
+        Path(folder).chmod(0o711)  # the user that runs it must get in
+        server = Server(Path(folder) / "cluster")
+        server.make()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop("immediate")
 
 
 class Server:
