@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 
 from bench.messages import IN_DIALOG, INVITE, RESPONSE, SDP
-from controller.app import tune_garbage_collector
 from controller.engine import Engine
+from controller.process import tune_garbage_collector
 from controller.types import Chain, Dialplan, Listen, Path, Route, Stage, Target, Trunk
 from sip.element import Element
 from sip.parser import parse_message

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
-import resource
 import secrets
 import signal
 import traceback
@@ -25,12 +24,14 @@ from controller import callbook, clock
 from controller.addresses import AddressError, find_ways, place_trunks
 from controller.beside import Beside
 from controller.callbook import load_calls, write_calls
+from controller.child import Child
 from controller.compiled import Compiled, write_compiled
 from controller.control import Answer, ControlError, ControlServer, Request, open_control
 from controller.engine import Engine, host_names
 from controller.keys import KeyFileError, load_keys
 from controller.listeners import find_misled
 from controller.log import LineWriter, Log, log_news, open_log
+from controller.process import raise_file_limit, tune_garbage_collector
 from controller.resolver.book import Book, NameNews
 from controller.resolver.keeper import Keeper
 from controller.resolver.store import read_addresses
@@ -38,6 +39,7 @@ from controller.rules.quality import trunk_targets
 from controller.secure import Secured, SecureError, keep_alive, owners_of
 from controller.snapshot import EVERY, load_scores, write_scores
 from controller.sockets import ListenError, Sockets
+from controller.starting import StartError
 from controller.status import collect_status, show_listeners
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Inherited, Notifier
@@ -52,9 +54,7 @@ from sip.transaction import Hop
 if TYPE_CHECKING:
     from controller.reload import Prepared
 
-#: By default the collector walks everything again and again: 1,500 calls/s then stall for half a second (measured).
-GC_THRESHOLDS = (100_000, 50, 100)
-
+__all__ = ["App", "StartError"]
 
 #: How often certificates are looked at, in seconds; warnings are in days.
 WATCH_CERTIFICATES = 3600.0
@@ -64,10 +64,6 @@ DRAIN_TIMEOUT = 30.0
 
 #: How long those may take to answer from whom we part at the very end (registrars), in seconds.
 PARTING = 2.0
-
-
-class StartError(Exception):
-    """The daemon cannot start; the message says where, what and what to do."""
 
 
 class App:
@@ -81,9 +77,11 @@ class App:
         drain_timeout: float = DRAIN_TIMEOUT,
         *,
         is_new: bool = True,
+        messages: Sequence[str] = (),
     ) -> None:
         """``file`` is where the dialplan came from, and is read again for a reload; ``drain_timeout`` in seconds;
-        ``is_new`` says that the state folder does not hold it yet."""
+        ``is_new`` says that the state folder does not hold it yet; ``messages`` is the command that starts the process
+        for messages, none for calls alone."""
         self._dialplan = compiled.dialplan
         self._to_keep = compiled if is_new else None
         self._state_dir = state_dir
@@ -102,6 +100,8 @@ class App:
         self._beside: Beside
         self._names = Book()
         self._keeper: Keeper
+        self._messages = messages
+        self._child: Child
         self._supervisor: Supervisor
         self.endpoint: UdpEndpoint
         self.streams: list[StreamEndpoint]
@@ -116,6 +116,7 @@ class App:
         """
         self._log, self._writer = open_log()
         self._undo.append(self._writer.close)
+        self._child = Child(self._messages, self._state_dir, self._log)
         try:
             self._build()
         except StartError:
@@ -221,6 +222,7 @@ class App:
         with suppress(TimeoutError):
             async with asyncio.timeout(PARTING):
                 await self._quiet.wait()
+        await self._child.ended(self._drain_timeout)
         await self._supervisor.close()
         write_scores(self._state_dir, self.engine.scores.dump())
         self._keeper.save()
@@ -275,6 +277,8 @@ class App:
         """What the next start and the first reload want, done once calls are carried."""
         if self._to_keep is not None:
             await self._keep_compiled(self._to_keep)
+        self._child.want(self._dialplan.messaging is not None)
+        self._supervisor.spawn(self._child.keep(), "messages")
         await run_aside(partial(import_module, "controller.reload"), "reload")  # as it is now on disk, not by then
         gc.freeze()
 
@@ -295,7 +299,9 @@ class App:
 
     async def status(self, _: Request) -> Answer:
         """How the daemon sees its trunks now."""
-        return {"ok": True, "status": collect_status(self.engine, clock.monotonic(), self._trust, self._names)}
+        messages = await self._child.status()
+        status = collect_status(self.engine, clock.monotonic(), self._trust, self._names)
+        return {"ok": True, "status": {**status, "messages": messages}}
 
     async def _reload(self) -> Answer:
         self._notifier.reloading(clock.monotonic())
@@ -319,7 +325,9 @@ class App:
             return {"ok": False, "text": str(error), "version": self._dialplan.version}
         self._swap(prepared)
         await self._keep_compiled(prepared.compiled)
-        return {"ok": True, "text": prepared.compiled.warnings, "version": self._dialplan.version}
+        self._child.want(self._dialplan.messaging is not None)
+        answer = await self._child.reload() or {"ok": True, "text": prepared.compiled.warnings}
+        return {**answer, "version": self._dialplan.version}
 
     def _swap(self, prepared: Prepared) -> None:
         before, plan = self._dialplan, prepared.compiled.dialplan
@@ -388,10 +396,12 @@ class App:
 
     def _on_end(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._draining:
+            self._child.end()
             self._stopped.set()
             self._quiet.set()
             return
         self._draining = True
+        self._child.end()
         self.engine.plane.refuse_new(max(1, math.ceil(self._drain_timeout)))
         calls = len(self.engine.plane)
         self._log.info("draining", calls=calls, timeout=self._drain_timeout)
@@ -425,17 +435,3 @@ class App:
 
 def nobody_knows(_: Address) -> None:
     """Health before the first probe."""
-
-
-def raise_file_limit() -> None:
-    """Each TCP connection is a file: as many as the system lets us have."""
-    with suppress(OSError, ValueError):  # a sandbox may not let us: then it is what it is
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def tune_garbage_collector() -> None:
-    """What was built at the start is never walked again, and the rest seldom: calls free themselves by reference."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)

@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from controller import __version__, cli_cascades, cli_explain, cli_messages, cli_simulate
+from controller import __version__, cli_cascades, cli_messages, cli_simulate
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
 
 if TYPE_CHECKING:
+    from controller.app import App
+    from controller.broker.daemon import Daemon
     from controller.compiled import Compiled
 
 DEFAULT_STATE_DIR = Path("/var/lib/callward")
@@ -28,6 +31,15 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+class Role(StrEnum):
+    """What a daemon does."""
+
+    CALLS = "calls"
+    MESSAGES = "messages"
+    ALL = "all"  # calls, and messages in a process beside them
+
 
 config_cli = typer.Typer(help="Look at dialplans.", no_args_is_help=True, rich_markup_mode=None)
 cli.add_typer(config_cli, name="config")
@@ -52,17 +64,35 @@ def run(
         str,
         typer.Option(help="what calls that ring may take to finish after SIGTERM; default: 30s", show_default=False),
     ] = "",
+    role: Annotated[
+        Role, typer.Option(help="what this daemon does: messages are a process beside that for calls")
+    ] = Role.ALL,
+    end_with_stdin: Annotated[bool, typer.Option("--end-with-stdin", hidden=True)] = False,
 ) -> None:
-    """Carry calls by this dialplan until SIGTERM."""
-    from controller.app import DRAIN_TIMEOUT, App, StartError
+    """Carry calls and messages by this dialplan until SIGTERM."""
+    from controller.app import DRAIN_TIMEOUT, App
+    from controller.child import messages_command
     from controller.compiled import read_compiled
 
     patience = _read_time("--drain-timeout", drain_timeout) if drain_timeout else DRAIN_TIMEOUT
     kept = read_compiled(file, state_dir)
     compiled = kept or _compile(file)
-    if compiled.warnings:
+    app: App | Daemon
+    if role is Role.MESSAGES:
+        from controller.broker.daemon import Daemon
+
+        app = Daemon(compiled, state_dir, file, end_with_stdin=end_with_stdin)
+    else:
+        messages = messages_command(file, state_dir) if role is Role.ALL else ()
+        app = App(compiled, state_dir, file, patience, is_new=kept is None, messages=messages)
+    if compiled.warnings and not end_with_stdin:  # whoever started us has shown them
         typer.echo(compiled.warnings, err=True)
-    app = App(compiled, state_dir, file, patience, is_new=kept is None)
+    _serve(app)
+
+
+def _serve(app: App | Daemon) -> None:
+    from controller.starting import StartError
+
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is ready: it reads the file as it is by then anyway
     try:
         app.build()
@@ -255,11 +285,11 @@ def status(
 ) -> None:
     """Show how the running daemon sees its trunks.
 
-    Exit code 1 if one of them is down.
+    And its providers of messages. Exit code 1 if one of either is down.
     """
     from rich.console import Console
 
-    from controller.status_table import print_status
+    from controller.status_table import is_bad, print_status
 
     answer = _ask(state_dir, "status")
     if not answer["ok"]:
@@ -270,7 +300,7 @@ def status(
         typer.echo(json.dumps(found, indent=1))
     else:
         print_status(found, Console(highlight=False, emoji=False))
-    raise typer.Exit(FINDINGS if found["down"] else OK)
+    raise typer.Exit(FINDINGS if is_bad(found) else OK)
 
 
 @cli.command("rotate-keys")
@@ -371,17 +401,17 @@ def demo(
 
 
 def _ask(state_dir: Path, command: str, **more: str) -> dict[str, Any]:
-    from controller.control import ControlError, ask
+    from controller.control import FILE, MESSAGES, ControlError, ask, is_served
 
+    alone = command in {"status", "reload"} and is_served(state_dir, MESSAGES) and not is_served(state_dir)
     try:
-        return ask(state_dir, command, **more)
+        return ask(state_dir, command, MESSAGES if alone else FILE, **more)
     except ControlError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNREACHABLE) from None
 
 
 cli_cascades.add_commands(cli)
-cli_explain.add_commands(cli)
 cli_messages.add_commands(cli)
 cli_simulate.add_commands(cli)
 

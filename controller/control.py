@@ -62,6 +62,11 @@ def open_control(state_dir: Path, file: str = FILE) -> socket.socket:
     return sock
 
 
+def is_served(state_dir: Path, file: str = FILE) -> bool:
+    """Whether a daemon listens there."""
+    return _is_served(state_dir / file)
+
+
 def _is_served(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
@@ -122,15 +127,15 @@ class ControlServer:
             }
 
 
-def ask(state_dir: Path, command: str, **more: str) -> Answer:
-    """Give the daemon that runs with this state folder a command, and wait for its answer.
+def ask(state_dir: Path, command: str, file: str = FILE, patience: float = PATIENCE, /, **more: str) -> Answer:
+    """Give the daemon that runs with this state folder a command, and wait for its answer, ``patience`` seconds at most.
 
     Raises `ControlError`.
     """
-    path = state_dir / FILE
+    path = state_dir / file
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(PATIENCE)
+            sock.settimeout(patience)
             sock.connect(str(path))
             sock.sendall(json.dumps({"command": command, **more}).encode() + b"\n")
             with sock.makefile("rb") as lines:
@@ -138,7 +143,7 @@ def ask(state_dir: Path, command: str, **more: str) -> Answer:
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise ControlError(f"no daemon runs with --state-dir {state_dir}; is it another folder?") from error
     except TimeoutError as error:
-        raise ControlError(f"{path}: no answer within {PATIENCE:.0f} s; the daemon's log may say why") from error
+        raise ControlError(f"{path}: no answer within {patience:.0f} s; the daemon's log may say why") from error
     except OSError as error:
         raise ControlError(f"{path}: {error.strerror or error}; run this as the daemon's user") from error
     except ValueError as error:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.status import Status
+from controller.status_messages import messages_are_bad, print_messages
 from controller.summary import make_table
 from controller.wording import show_seconds, show_span
 
@@ -15,8 +16,23 @@ _STYLES = {"up": "green", "degraded": "yellow", "suspect": "yellow", "down": "bo
 _WIDE = 1000  # columns: more than any row of ours
 
 
+def is_bad(status: Status) -> bool:
+    """Whether something is down that should not be."""
+    messages = status.get("messages")
+    return bool(status.get("down")) or (messages is not None and messages_are_bad(messages))
+
+
 def print_status(status: Status, console: Console) -> None:
     """The same for people."""
+    if "trunks" in status:
+        _print_calls(status, console)
+    if (messages := status.get("messages")) is not None:
+        if "trunks" in status:
+            console.print()
+        print_messages(messages, console)
+
+
+def _print_calls(status: Status, console: Console) -> None:
     trunks = status["trunks"]
     total, down = len({trunk["group"] or trunk["name"] for trunk in trunks}), len(status["down"])
     calls = status["calls"]

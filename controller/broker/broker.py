@@ -105,7 +105,7 @@ class Broker:
         self._on_fault = on_fault
         self._on_store = on_store
         self._see = see
-        self._store_lost = False
+        self._waiting_for_store: set[object] = set()
         self._adapters: dict[str, Adapter] = {}
         self._lanes: dict[str, Lane] = {}
         self.outlook = Outlook(evidence.scores, self._lanes, lease / 2)
@@ -307,20 +307,25 @@ class Broker:
     async def _surely(self, act: Callable[[], Awaitable[T]]) -> T:
         """What the store must do, tried until it can."""
         pause = FIRST_RETRY
-        while True:
-            try:
-                done = await act()
-            except StoreError as error:
-                self._note_store(str(error))
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LAST_RETRY)
-            else:
-                self._note_store("")
-                return done
+        try:
+            while True:
+                try:
+                    return await act()
+                except StoreError as error:
+                    self._note_store(act, str(error))
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LAST_RETRY)
+        finally:
+            self._note_store(act, "")
 
-    def _note_store(self, why: str) -> None:
-        if bool(why) != self._store_lost:
-            self._store_lost = bool(why)
+    def _note_store(self, who: object, why: str) -> None:
+        """It is lost from the first that it fails to the last that waits for it."""
+        was = bool(self._waiting_for_store)
+        if why:
+            self._waiting_for_store.add(who)
+        else:
+            self._waiting_for_store.discard(who)
+        if was != bool(self._waiting_for_store):
             self._on_store(why)
 
     # -- time
@@ -338,11 +343,11 @@ class Broker:
                     continue
                 due = await self._store.next_due()
             except StoreError as error:
-                self._note_store(str(error))
+                self._note_store(self, str(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LAST_RETRY)
                 continue
-            self._note_store("")
+            self._note_store(self, "")
             pause = FIRST_RETRY
             await self._sleep_until(min(due, now + POLL) if due is not None else now + POLL)
 

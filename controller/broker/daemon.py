@@ -1,0 +1,438 @@
+"""The daemon for messages: builds store, keys, adapters, broker and API around a dialplan, starts them, stops them.
+
+Owns the wiring and the lifecycle of the process for messages. All that needs no network is opened in `build`, so that what is
+wrong is said before anything listens. It decides nothing itself. Whatever it does, calls are another process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from controller import clock
+from controller.api.app import create_app
+from controller.api.planning import RequestPlanner
+from controller.api.server import ApiServer, ListenError, open_socket
+from controller.api.service import Service
+from controller.api.tokens import Tokens
+from controller.broker import kept
+from controller.broker.broker import Broker
+from controller.broker.callbacks import Callbacks
+from controller.broker.drivers import make_adapter
+from controller.broker.inbound import Inbox
+from controller.broker.lane import Lane
+from controller.broker.meter import Meter
+from controller.broker.metrics import metrics_router
+from controller.broker.missed import MissedCalls
+from controller.broker.outcomes import BATCH, Evidence, targets_of
+from controller.broker.sending import Composer
+from controller.broker.status import collect_status
+from controller.channels.base import Adapter
+from controller.compiled import Compiled
+from controller.control import MESSAGES, Answer, ControlError, ControlServer, Request, open_control
+from controller.health.node import Change
+from controller.log import LineWriter, Log, log_news, open_log
+from controller.messages.cascade import Cascade
+from controller.messages.limits import SenderTurns
+from controller.messages.planning import Planner
+from controller.messages.reducer import reduce
+from controller.messages.region import warm
+from controller.messages.retention import EVERY, keeps
+from controller.messages.telling import Telling
+from controller.privacy import BlindIndex, Cipher, KeyringError, load_keyring
+from controller.process import raise_file_limit, tune_garbage_collector
+from controller.starting import StartError
+from controller.store.base import Store, StoreError
+from controller.store.opening import open_store
+from controller.supervise import Supervisor, run_aside
+from controller.systemd import Notifier
+from controller.types import Fault
+from controller.types.cascades import TellClient
+from controller.types.messages import Messaging, Provider
+from sip.uri import bracketed
+
+#: Seconds between two looks at what other daemons saw.
+FOLD = 0.5
+
+#: Seconds between two tries to reach a store that does not answer when we start.
+STORE_PAUSE = 1.0
+
+
+class Daemon:
+    """One process for messages: `build`, then `serve`, then `stop`."""
+
+    def __init__(self, compiled: Compiled, state_dir: Path, file: Path, *, end_with_stdin: bool = False) -> None:
+        """``file`` is where the dialplan came from, and is read again for a reload. ``end_with_stdin``: standard input is
+        a pipe of whoever started us, and ends with it."""
+        self._dialplan = compiled.dialplan
+        self._state_dir = state_dir
+        self._file = file
+        self._end_with_stdin = end_with_stdin
+        self._undo: list[Callable[[], None]] = []
+        self._reloading = asyncio.Lock()
+        self._notifier = Notifier()
+        self._stopping = asyncio.Event()
+        self._api_ended = asyncio.Event()
+        self._patience: asyncio.Timeout | None = None  # while what is under way is finished
+        self._failed: Exception | None = None
+        self._store_lost = "it is not open yet"
+        self._log: Log
+        self._writer: LineWriter
+        self._control: ControlServer
+        self._supervisor: Supervisor
+        self._store: Store
+        self._api: ApiServer
+        self.broker: Broker
+
+    # -- build
+
+    def build(self) -> None:
+        """Open what the daemon needs.
+
+        Raises `StartError`; nothing stays open then.
+        """
+        self._log, self._writer = open_log()
+        self._log = self._log.bind(role="messages")
+        self._undo.append(self._writer.close)
+        try:
+            self._build()
+        except StartError:
+            self.stop()
+            raise
+
+    def _build(self) -> None:
+        messaging = self._dialplan.messaging
+        if messaging is None:
+            raise StartError("there is nothing about messages in this dialplan: write 'providers' and 'cascades'")
+        try:
+            keyring = load_keyring(self._state_dir)
+            control = open_control(self._state_dir, MESSAGES)
+        except (KeyringError, ControlError) as error:
+            raise StartError(str(error)) from error
+        commands = {"reload": self.reload, "status": self.status, "missed": self._on_missed}
+        self._control = ControlServer(control, commands, self._on_fault)
+        self._undo.append(self._control.close)
+        try:
+            sock = open_socket(messaging.host, messaging.port)
+        except ListenError as error:
+            raise StartError(str(error)) from error
+        self._undo.append(sock.close)
+        cipher, index = Cipher(keyring, partial(load_keyring, self._state_dir)), BlindIndex(keyring)
+        scores, read = kept.read_scores(self._state_dir, targets_of(messaging), clock.epoch())
+        self._telling = Telling(messaging.clients)
+        self._store = self._make_store(messaging)
+        self._evidence = Evidence(scores, self._on_change, shared=bool(messaging.store), read=read)
+        self._composer = Composer(self._store, cipher, index, messaging)
+        self._inbox = Inbox(self._store, cipher, index, messaging)
+        self._callbacks = Callbacks(self._store, messaging.clients, self._log, self._on_fault)
+        self._supervisor = Supervisor(self._on_fault)
+        meter = Meter(self._look)
+        self.broker = Broker(
+            self._store,
+            self._composer,
+            self._evidence,
+            SenderTurns(messaging),
+            self._supervisor.spawn,
+            lease=messaging.lease,
+            watch=self._watch,
+            take_inbound=self._inbox.take,
+            on_fault=self._on_fault,
+            on_store=self._on_store,
+            see=meter.see,
+        )
+        self._service = Service(messaging, self._store, cipher, index, self._planner(), self.broker)
+        routers = (metrics_router(meter),)
+        shell = create_app(self._service, on_request=meter.see_request, on_fault=self._on_api_fault, routers=routers)
+        self._api = ApiServer(shell, sock)
+
+    def _make_store(self, messaging: Messaging) -> Store:
+        try:
+            return open_store(messaging.store, self._state_dir, reduce, self._telling.hear)
+        except StoreError as error:
+            raise StartError(str(error)) from error
+
+    def _planner(self) -> RequestPlanner:
+        return RequestPlanner(Planner(self._messaging, self._evidence.scores, self._dialplan.version))
+
+    # -- serve
+
+    async def serve(self) -> None:
+        """Send messages until SIGTERM or SIGINT, then finish what is under way; a second signal ends at once.
+
+        Raises `StartError`.
+        """
+        raise_file_limit()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_end)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        loop.set_exception_handler(self._on_loop_fault)
+        if self._end_with_stdin:
+            loop.add_reader(sys.stdin.fileno(), self._on_orphaned, loop)
+        await self._control.start()
+        self._supervisor.spawn(self._start(), "start")
+        await self._stopping.wait()
+        await self._finish()
+        if self._failed is not None:
+            raise StartError(f"a bug in callward ({type(self._failed).__name__}): please report the fault in its log")
+
+    async def _start(self) -> None:
+        try:
+            await self._open()
+        except Exception as error:  # noqa: BLE001  # a fault of ours: whoever started us tries again
+            self._on_fault(error)
+            self._failed = error
+            self._stopping.set()
+
+    async def _open(self) -> None:
+        self._supervisor.spawn(run_aside(warm, "numbers"), "numbers")
+        while True:
+            if await self._open_store():
+                break
+            await asyncio.sleep(STORE_PAUSE)
+        messaging = self._messaging
+        await asyncio.gather(*(self._connect(provider, messaging) for provider in messaging.providers.values()))
+        self._supervisor.spawn(self.broker.sweep(), "sweeper")
+        self._supervisor.spawn(self._callbacks.keep(), "callbacks")
+        self._supervisor.spawn(self._keep_scores(), "scores")
+        self._supervisor.spawn(self._purge(), "purge")
+        if messaging.store:
+            self._supervisor.spawn(self._learn_from_all(), "outcomes")
+        self._supervisor.spawn(self._serve_api(), "api")
+        await self._api.started()
+        plan = self._dialplan
+        self._log.info(
+            "ready",
+            listen=self._listen(),
+            providers=len(messaging.providers),
+            cascades=len(messaging.cascades),
+            version=plan.version,
+        )
+        self._tell_ready()
+        tune_garbage_collector()
+
+    async def _open_store(self) -> bool:
+        try:
+            await self._store.open()
+        except StoreError as error:
+            self._on_store(str(error))
+            return False
+        self._on_store("")
+        return True
+
+    async def _connect(self, provider: Provider, messaging: Messaging) -> None:
+        adapter = make_adapter(provider, self._state_dir)
+        self.broker.use(provider, adapter)
+        await adapter.start(self.broker.take)
+
+    async def _serve_api(self) -> None:
+        try:
+            await self._api.serve()
+        finally:
+            self._api_ended.set()
+
+    async def _finish(self) -> None:
+        """What is under way is finished, as long as a lease: after that it is anybody's."""
+        self._service.announcer.close()
+        self._api.stop()
+        self.broker.rest()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._messaging.lease) as self._patience:
+                await self._api_ended.wait()
+                await self.broker.drained()
+        left = sum(self.broker.waiting().values())
+        await self._supervisor.close()
+        for name in self._messaging.providers:
+            if (adapter := self.broker.adapter(name)) is not None:
+                await adapter.close()
+        await self._store.close()
+        kept.write_scores(self._state_dir, self._evidence.scores.dump(), self._evidence.read)
+        self._log.info("stopped", under_way=left)
+
+    def stop(self) -> None:
+        """Close everything, last in first out; a second time is harmless."""
+        while self._undo:
+            self._undo.pop()()
+
+    @property
+    def _messaging(self) -> Messaging:
+        assert self._dialplan.messaging is not None
+        return self._dialplan.messaging
+
+    # -- reload
+
+    async def reload(self, _: Request) -> Answer:
+        """Take what stands in the file now, or keep what runs where that is not whole. No cascade notices."""
+        async with self._reloading:
+            self._notifier.reloading(clock.monotonic())
+            try:
+                return await self._reload()
+            finally:
+                self._tell_ready()
+
+    async def _reload(self) -> Answer:
+        from controller.config import load, render
+
+        loaded = await run_aside(lambda: load(self._file), "reload")
+        text = render(loaded.diagnostics, loaded.sources)
+        if loaded.dialplan is None:
+            return self._not_reloaded(text)
+        before, after = self._messaging, loaded.dialplan.messaging
+        if after is None:
+            return self._not_reloaded("nothing about messages is left in the dialplan; end this process for that")
+        if (before.host, before.port, before.store) != (after.host, after.port, after.store):
+            return self._not_reloaded(
+                "'listen' or 'store' of 'messages' differs from what this daemon has; restart it for that, or write the"
+                " old ones again"
+            )
+        try:
+            changed = {
+                name: make_adapter(provider, self._state_dir)
+                for name, provider in after.providers.items()
+                if provider != before.providers.get(name) or after.public != before.public
+            }
+        except StartError as error:
+            return self._not_reloaded(str(error))
+        was, self._dialplan = self._dialplan.version, loaded.dialplan
+        self._adopt(after)
+        await self._swap(before, after, changed)
+        self._log.info("reloaded", before=was, providers=len(after.providers), version=self._dialplan.version)
+        return {"ok": True, "text": text, "version": self._dialplan.version}
+
+    def _not_reloaded(self, why: str) -> Answer:
+        self._log.error("not reloaded", why=why, version=self._dialplan.version)
+        return {"ok": False, "text": why, "version": self._dialplan.version}
+
+    def _adopt(self, messaging: Messaging) -> None:
+        self._evidence.follow(messaging)
+        self.broker.turns = SenderTurns(messaging)
+        self._composer.messaging = self._inbox.messaging = messaging
+        self._telling.clients = self._callbacks.clients = messaging.clients
+        self._service.adopt(messaging, self._planner())
+        self._api.shell.tokens = Tokens(messaging.tokens)
+
+    async def _swap(self, before: Messaging, after: Messaging, changed: Mapping[str, Adapter]) -> None:
+        """Other adapters where something is different; the old ones first finish what they have."""
+        for name in before.providers:
+            if name in changed or name not in after.providers:
+                self._supervisor.spawn(self._retire(*self.broker.drop(name)), f"retire {name}")
+        for name, adapter in changed.items():
+            self.broker.use(after.providers[name], adapter)
+        await asyncio.gather(*(adapter.start(self.broker.take) for adapter in changed.values()))
+
+    async def _retire(self, adapter: Adapter | None, lane: Lane | None) -> None:
+        if lane is not None:
+            await lane.drained()
+        if adapter is not None:
+            await adapter.close()
+
+    def _on_hangup(self) -> None:
+        self._supervisor.spawn(self._follow_hangup(), "reload")
+
+    async def _follow_hangup(self) -> None:
+        await self.reload({})
+
+    # -- beside
+
+    async def _keep_scores(self) -> None:
+        while True:
+            await asyncio.sleep(kept.EVERY)
+            self._evidence.scores.forget(clock.epoch())
+            scores = self._evidence.scores.dump()
+            await run_aside(partial(kept.write_scores, self._state_dir, scores, self._evidence.read), "scores")
+
+    async def _learn_from_all(self) -> None:
+        """Several daemons, one store: what each saw is known to all within a second."""
+        while True:
+            read = 0
+            with suppress(StoreError):  # whoever needs the store more says so
+                read = await self._evidence.fold(self._store, clock.epoch())
+            if read < BATCH:
+                await asyncio.sleep(FOLD)
+
+    async def _purge(self) -> None:
+        while True:
+            messaging = self._messaging
+            with suppress(StoreError):  # whoever needs the store more says so
+                purged = await self._store.purge(clock.epoch(), messaging.grace, keeps(messaging))
+                if any(purged.values()):
+                    self._log.info("purged", **purged)
+            await asyncio.sleep(EVERY)
+
+    async def status(self, _: Request) -> Answer:
+        """How the daemon sees its providers now."""
+        messages = self._look()
+        return {"ok": True, "status": {**messages, "messages": messages}}
+
+    async def _on_missed(self, request: Request) -> Answer:
+        """A call that nobody answered."""
+        return await MissedCalls(self._service).take(request)
+
+    def _look(self) -> dict[str, Any]:
+        parts = (self.broker, self._evidence, self._callbacks)
+        return collect_status(self._dialplan, self._listen(), self._store_lost, *parts, clock.epoch())
+
+    # -- what happens
+
+    def _watch(self, cascade: Cascade, told: Sequence[TellClient]) -> None:
+        self._service.notice(cascade, told)
+        if told:
+            self._callbacks.wake()
+
+    def _on_end(self) -> None:
+        if self._stopping.is_set():
+            if self._patience is not None and not self._patience.expired():
+                self._patience.reschedule(asyncio.get_running_loop().time())
+            return
+        self._log.info("draining", under_way=sum(self.broker.waiting().values()), timeout=self._messaging.lease)
+        self._notifier.tell("STOPPING=1")
+        self._stopping.set()
+
+    def _on_orphaned(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Something came from whoever started us, which never writes: its end."""
+        if not os.read(sys.stdin.fileno(), 1024):
+            loop.remove_reader(sys.stdin.fileno())
+            self._log.warning("whoever started this process has gone")
+            self._on_end()
+
+    def _on_change(self, change: Change) -> None:
+        log_news(self._log, change)
+
+    def _on_store(self, why: str) -> None:
+        if why == self._store_lost:
+            return
+        self._store_lost = why
+        if why:
+            self._log.error("store lost", why=why, advice="nothing is accepted, and nothing that was is lost")
+        else:
+            self._log.info("store answers")
+
+    def _on_fault(self, error: BaseException) -> None:
+        log_news(self._log, Fault("".join(traceback.format_exception(error))))
+
+    def _on_api_fault(self, where: str) -> None:
+        log_news(self._log, Fault(where))
+
+    def _on_loop_fault(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        """A callback has failed: asyncio would write it to standard error as it is, numbers and all."""
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            self._on_fault(error)
+        else:
+            log_news(self._log, Fault(str(context.get("message"))))
+
+    def _listen(self) -> str:
+        host, port = self._api.address
+        return f"{bracketed(host)}:{port}"
+
+    def _tell_ready(self) -> None:
+        providers = len(self._messaging.providers)
+        self._notifier.tell("READY=1", f"STATUS={providers} providers, version {self._dialplan.version}")

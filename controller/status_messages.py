@@ -1,0 +1,49 @@
+"""The part of `status` about messages, as tables, for people. Must not judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+
+from controller.summary import make_table
+
+_STYLES = {"open": "green", "rising": "yellow", "canary": "yellow", "held": "bold red", "parked": "dim"}
+
+
+def messages_are_bad(messages: dict[str, Any]) -> bool:
+    """Whether the process for messages does not answer, its store is lost, or a provider is out."""
+    if not messages["answers"] or messages["store"]["lost"]:
+        return True
+    return any(row["gate"] == "held" or row["alive"] is False for row in messages["providers"])
+
+
+def print_messages(messages: dict[str, Any], console: Console) -> None:
+    """Providers, and how much is under way."""
+    restarts = messages.get("restarts", 0)
+    again = f", started again {restarts} time{'' if restarts == 1 else 's'}" if restarts else ""
+    if not messages["answers"]:
+        console.print(f"[bold red]messages[/]: their process does not answer{again}; the log says why")
+        return
+    counters = messages["counters"]
+    console.print(
+        f"[bold]messages[/bold] at {messages['listen']}, {counters['sent']} sent, {counters['refused']} refused,"
+        f" {counters['unclear']} unclear{again}, version {messages['version']}"
+    )
+    if messages["store"]["lost"]:
+        console.print(f"[bold red]store lost[/]: {messages['store']['lost']}")
+    figures = ("waiting", "succeed", "of")
+    table = make_table("provider", "channel", "gate", *figures, "why", right=figures)
+    for row in messages["providers"]:
+        style = _STYLES.get(row["gate"], "")
+        table.add_row(
+            row["provider"],
+            row["channel"],
+            f"[{style}]{row['gate']}[/]" if style else row["gate"],
+            str(row["waiting"] or "-"),
+            f"{row['estimate']:.0%}" if row["samples"] >= 1 else "-",
+            f"{row['samples']:.0f}" if row["samples"] >= 1 else "-",
+            row["why"],
+        )
+    console.print()
+    console.print(table)
