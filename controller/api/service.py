@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -26,7 +25,7 @@ from controller.messages.content import Content, lacking
 from controller.messages.ids import CHANCE, PATTERN, make_id
 from controller.messages.region import Number
 from controller.messages.request import Request
-from controller.privacy import BlindIndex, Cipher, Place, Unsealable
+from controller.privacy import BlindIndex, Chance, Cipher, Place, Unsealable
 from controller.rules.run import Run
 from controller.store.base import (
     Again,
@@ -129,7 +128,7 @@ class Service:
         announcer: Announcer | None = None,
         *,
         now: Callable[[], float] = clock.epoch,
-        chance: Callable[[int], bytes] = secrets.token_bytes,
+        chance: Callable[[int], bytes] | None = None,
     ) -> None:
         """``now``: seconds since the epoch."""
         self.messaging = messaging
@@ -141,7 +140,7 @@ class Service:
         self._admission = Admission(messaging)
         self.announcer = announcer or Announcer()
         self.now = now
-        self._chance = chance
+        self._chance = chance or Chance()
         self._under_way: dict[tuple[str, str], asyncio.Event] = {}  # keys whose first request is being written down
 
     def adopt(self, messaging: Messaging, planner: Planner) -> None:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from controller.privacy.keyring import Keyring, KeyringError
 
 NONCE_BYTES = 12
+FETCHED = 4096  # bytes
 
 
 class Unsealable(Exception):
@@ -42,6 +43,7 @@ class Cipher:
         """``reread`` is asked for the keys once more when a field needs one that is not there: another daemon, or
         `callward rotate-keys`, may have put a newer one in front."""
         self._keyring = keyring
+        self._chance = Chance()
         self._reread = reread
         self._missed: set[str] = set()  # ids that were looked for in vain: the file is read once for each
 
@@ -58,7 +60,7 @@ class Cipher:
         """Seal a field, text as UTF-8."""
         data = secret.encode() if isinstance(secret, str) else secret
         keyring = self._keyring
-        nonce = secrets.token_bytes(NONCE_BYTES)
+        nonce = self._chance(NONCE_BYTES)
         bound = _spell(place)
         sealed = AESGCM(_row_key(keyring.data[keyring.current], place)).encrypt(nonce, data, bound)
         return b"%s:%s%s" % (keyring.current.encode(), nonce, sealed)
@@ -113,5 +115,26 @@ def _spell(place: Place) -> bytes:
     return b"".join(b"%d:%s" % (len(part), part) for part in parts)
 
 
+def hmac_of(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA256. Unlike `hmac.digest` it keeps the interpreter's lock for what is short: to get the lock back from the
+    thread of the store takes a hundred times as long as the hash."""
+    return hmac.new(key, data, "sha256").digest()
+
+
+class Chance:
+    """Random bytes of the system, fetched some thousand at a time for the same reason; each is given out once."""
+
+    def __init__(self) -> None:
+        self._bytes, self._place = b"", 0
+
+    def __call__(self, count: int) -> bytes:
+        """So many bytes."""
+        place = self._place
+        if place + count > len(self._bytes):
+            self._bytes, place = secrets.token_bytes(max(FETCHED, count)), 0
+        self._place = place + count
+        return self._bytes[place : place + count]
+
+
 def _row_key(key: bytes, place: Place) -> bytes:
-    return hmac.digest(key, _spell(place._replace(column="")), "sha256")
+    return hmac_of(key, _spell(place._replace(column="")))

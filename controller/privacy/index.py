@@ -8,10 +8,10 @@ erasure has to find all of it.
 from __future__ import annotations
 
 import contextlib
-import hmac
 import unicodedata
 from collections.abc import Callable
 
+from controller.privacy.cipher import hmac_of
 from controller.privacy.keyring import Keyring
 
 INDEX_BYTES = 16  # 2^64 people until two are likely to share one
@@ -34,11 +34,11 @@ class BlindIndex:
         normal = normalise(value)
         if not normal:
             raise ValueError(f"no {kind} to index")
-        return hmac.digest(self._key, f"{kind}:{normal}".encode(), "sha256")[:INDEX_BYTES]
+        return hmac_of(self._key, f"{kind}:{normal}".encode())[:INDEX_BYTES]
 
     def digest(self, data: bytes) -> str:
         """A keyed hash of a whole body: tells whether two are the same, and nothing of what they say."""
-        return hmac.digest(self._key, b"body:" + data, "sha256").hex()
+        return hmac_of(self._key, b"body:" + data).hex()
 
     def of_address(self, address: str) -> bytes:
         """The index of either: whatever has an @ is an address of mail."""
