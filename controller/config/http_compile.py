@@ -24,6 +24,7 @@ from controller.config.presets import merge, read_preset
 from controller.config.templates import fill, slots
 from controller.types.http import (
     ALGORITHMS,
+    GET,
     Auth,
     Basic,
     Bearer,
@@ -149,7 +150,7 @@ class _Maker:
         if model.lookup is None:
             return None
         headers = self._fill(parse_fields(model.headers))
-        return Lookup(Request(self._fill(model.lookup.url), "get".upper(), Object(), headers), tuple(model.lookup.ref))
+        return Lookup(Request(self._fill(model.lookup.url), GET, Object(), headers), tuple(model.lookup.ref))
 
     def _auth(self, model: HttpAuthModel) -> Auth | None:
         written = [key for key in ("basic", "bearer", "oauth2", "jwt") if getattr(model, key) is not None]

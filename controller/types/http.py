@@ -14,6 +14,7 @@ from typing import Any
 from controller.types.messages import Channel, Dedup
 
 METHODS = ("POST", "PUT")  # to send; a GET is sent again by clients and caches when they see fit
+GET = "GET"  # to ask
 ALGORITHMS = ("RS256", "HS256")  # RFC 7518 §3.1
 
 # --------------------------------------------------------------------------- templates

@@ -84,6 +84,27 @@ def test_standard_webhooks() -> None:
             check(verifier.verifier, request, request.body, now)
 
 
+def test_sinch() -> None:
+    """The example of Sinch's own library for .NET."""
+    body = (
+        b'{"app_id":"","accepted_time":"2021-10-18T17:49:13.813615Z","project_id":"e2df3a34-a71b-4448-9db5-a8d2baad28e4",'
+        b'"contact_create_notification":{"contact":{"id":"01FJA8B466Y0R2GNXD78MD9SM1","channel_identities":'
+        b'[{"channel":"SMS","identity":"48123456789","app_id":""}],"display_name":"New Test Contact","email":'
+        b'"new.contact@email.com","external_id":"","metadata":"","language":"EN_US"}},"message_metadata":""}'
+    )
+    rules = settings_of("sinch", Channel.SMS, secret="foo_secret1234").webhook
+    assert rules is not None
+    assert rules.verifier is not None
+    signed = {
+        "x-sinch-webhook-signature-nonce": "01FJA8B4A7BM43YGWSG9GBV067",
+        "x-sinch-webhook-signature-timestamp": "1634579353",
+        "x-sinch-webhook-signature": "6bpJoRmFoXVjfJIVglMoJzYXxnoxRujzR4k2GOXewOE=",
+    }
+    assert check(rules.verifier, post(body, **signed), body, 1634579353.0)
+    with pytest.raises(Forged, match="signature"):
+        check(rules.verifier, post(body + b" ", **signed), body + b" ", 1634579353.0)
+
+
 # --------------------------------------------------------------------------- what is not signed so
 
 JWT = JwtSignature(b"secret")
