@@ -1,6 +1,6 @@
 """The process for messages beside the one for calls: what the two have to do with each other, seen from the calls.
 
-Owns nothing but the pair: calls that are ordered (`outgoing`) and calls that were missed (`missed`).
+Owns nothing but the pair: calls and messages that are ordered (`outgoing`) and calls that were missed (`missed`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from controller.engine import Engine
 from controller.missed import MissedCalls
 from controller.outgoing import Outgoing
 from controller.types import CallRecord, Dialplan, PlacedNews
+from controller.types.texts import TextNews
 
 
 class Beside:
@@ -36,6 +37,8 @@ class Beside:
             self._missed.hear(news, dialplan)
         elif isinstance(news, PlacedNews):
             self._outgoing.hear(news)
+        elif isinstance(news, TextNews):
+            self._outgoing.hear_text(news)
 
     async def keep(self) -> None:
         """Tell what is to be told, for ever."""

@@ -25,6 +25,7 @@ from controller.probes import MAX_LAG, Prober
 from controller.registration import Registrations
 from controller.rules.quality import trunk_targets
 from controller.switchboard import Switchboard
+from controller.texting import Texts
 from controller.types import (
     LONGEST_RETRY_AFTER,
     NOT_LET_IN,
@@ -44,6 +45,7 @@ from controller.types import (
     Transition,
     Uplink,
 )
+from controller.types.texts import TextNews, TextOrder
 from sip.element import Element
 from sip.timing import Deadlines, Timing
 from sip.transaction import Hop
@@ -55,6 +57,9 @@ NOT_HERE = "its user has not registered"
 #: A thousand phones that come back after a restart are one change of addresses in so many seconds, not a thousand.
 MOVE_AFTER = 0.2
 _BRANCH = re.compile(rb"^(?:Via|v)\s*:[^\r\n]*;\s*branch=([^;,\s\r\n]+)", re.MULTILINE | re.IGNORECASE)
+
+
+_Client = DeepProber | Registrations | Texts  # who has requests of its own under way, in transactions of its own
 
 
 class Engine:
@@ -110,6 +115,10 @@ class Engine:
         self.registrations = Registrations(
             self.board, dialplan.trunks, hops, element, token, now, timing, find_account, advertised
         )
+        self.texts = Texts(self.board, hops, element, token, timing, self.accounts)
+        self._clients: tuple[_Client, ...] = (self.deep, self.registrations, self.texts)
+        self._askers: tuple[Prober | _Client, ...] = (self.prober, *self._clients)
+        self._timed: tuple[Prober | _Client | Board, ...] = (*self._askers, self.board)
         self._expect_calls()
         self.plane.anchoring.swap(dialplan.media, token, now)
         self._token = token
@@ -149,8 +158,7 @@ class Engine:
             self._guard(now)
 
     def _guard(self, now: float) -> None:
-        overload = self.overload
-        overload.epoch_offset = self.plane.epoch_offset
+        (overload := self.overload).epoch_offset = self.plane.epoch_offset
         overload.update(now)
         if overload.is_on is not self._is_guarded:
             self._is_guarded = overload.is_on
@@ -178,16 +186,16 @@ class Engine:
         branch = match[1].decode("ascii", "replace") if match else None
         if branch is not None:
             self.plane.unreachable(branch, now)
-            self._take(self.deep.unreachable(branch, now), now)
-            self._take(self.registrations.unreachable(branch, now), now)
+            for client in self._clients:
+                self._take(client.unreachable(branch, now), now)
         self._take(self.prober.handle_unreachable(branch, hop, now), now)
         self._settle(now)
 
     def disconnected(self, hop: Hop, now: float) -> None:
         """The connection on which requests had gone to ``hop`` is lost: what waits for answers there moves on."""
         self.plane.disconnected(hop, now)
-        self._take(self.deep.disconnected(hop, now), now)
-        self._take(self.registrations.disconnected(hop, now), now)
+        for client in self._clients:
+            self._take(client.disconnected(hop, now), now)
         self._settle(now)
 
     def next_deadline(self) -> float:
@@ -196,11 +204,8 @@ class Engine:
             self._deadlines.next_deadline(),
             self._move_at,
             self.bindings.due,
-            self.prober.next_deadline(),
-            self.deep.next_deadline(),
-            self.registrations.next_deadline(),
             self.placer.next_deadline(),
-            self.board.next_deadline(),
+            *[timed.next_deadline() for timed in self._timed],
         )
 
     def handle_timer(self, now: float) -> None:
@@ -214,16 +219,11 @@ class Engine:
         self.plane.drain(now)
         if late:
             self.plane.evidence.forget_silence()
-        if self.prober.next_deadline() <= now:
-            self._take(self.prober.handle_timer(now), now)
-        if self.deep.next_deadline() <= now:
-            self._take(self.deep.handle_timer(now), now)
-        if self.registrations.next_deadline() <= now:
-            self._take(self.registrations.handle_timer(now), now)
+        for timed in self._timed:
+            if timed.next_deadline() <= now:
+                self._take(timed.handle_timer(now), now)
         if self.placer.next_deadline() <= now:
             self.placer.handle_timer(now)
-        if self.board.next_deadline() <= now:
-            self._take(self.board.handle_timer(now), now)
         if self.bindings.due <= now:
             self.bindings.expire(now)
         if self._move_at <= now:
@@ -250,6 +250,7 @@ class Engine:
         self.prober.update(hops, now)
         self._take(self.deep.update(hops, now), now)
         self._take(self.registrations.update(dialplan.trunks, hops, now), now)
+        self.texts.update(hops)
         self._expect_calls()
         self._tell_unbound(now)
         self._settle(now)
@@ -282,6 +283,13 @@ class Engine:
     def place(self, order: CallOrder, now: float) -> str:
         """Make a call of our own; why not, "" if it is on its way. What becomes of it is news."""
         why = self.placer.place(order, now)
+        self._settle(now)
+        return why
+
+    def send_text(self, order: TextOrder, now: float) -> str:
+        """Send a message of our own; why not, "" if it is on its way. What becomes of it is news."""
+        why = self.texts.send(order, now)
+        self._take(self.texts.take_news(now), now)
         self._settle(now)
         return why
 
@@ -345,13 +353,11 @@ class Engine:
             samples, evidence.samples = evidence.samples, []
             for stray in strays:
                 response = stray.response
-                is_ours, transitions = self.prober.handle_response(response, stray.source, now)
-                if not is_ours:
-                    is_ours, transitions = self.deep.handle_response(response, stray.source, now)
-                self._take(transitions, now)
-                if not is_ours:
-                    _, news = self.registrations.handle_response(response, stray.source, now)
+                for asker in self._askers:
+                    is_ours, news = asker.handle_response(response, stray.source, now)
                     self._take(news, now)
+                    if is_ours:
+                        break
             for sample in samples:
                 self._take(self.board.observe(sample, now), now)
         if evidence.signs:
@@ -372,7 +378,7 @@ class Engine:
             self.news += [*plane.records, *plane.faults]
             plane.records.clear()
             plane.faults.clear()
-        for outbox in (self.prober.outbox, self.deep.outbox, self.registrations.outbox):
+        for outbox in [asker.outbox for asker in self._askers]:
             if outbox:
                 self.outbox.extend(outbox)
                 outbox.clear()
@@ -414,7 +420,7 @@ class Engine:
             )
             self.news += self.scores.observe(outcome, now)
 
-    def _take(self, news: Sequence[Transition | Page | Registered], now: float) -> None:
+    def _take(self, news: Sequence[Transition | Page | Registered | TextNews], now: float) -> None:
         for item in news:
             self.news.append(item)
             if not isinstance(item, Transition):

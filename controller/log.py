@@ -33,6 +33,7 @@ from controller.types import (
     Transition,
     Uplink,
 )
+from controller.types.texts import TextNews
 from sip.text import clean
 
 BACKLOG = 10_000  # lines
@@ -163,6 +164,9 @@ def log_news(log: Log, news: News | Change | NameNews) -> None:
         return
     if isinstance(news, PlacedNews):
         log.info("call of our own", key=news.key, state=news.state, cause=news.cause)
+        return
+    if isinstance(news, TextNews):
+        log.info("message of our own", key=news.key, state=news.state, cause=news.cause)
         return
     if isinstance(news, Fault):
         log.error("fault", what=mask_secrets(news.what), advice="a bug in callward: please report it with this line")

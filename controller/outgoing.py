@@ -1,7 +1,7 @@
-"""Calls that another process orders over the control socket, and how it hears what became of them.
+"""Calls and messages that another process orders over the control socket, and how it hears what became of them.
 
-Owns the commands `place`, `placed` and `placed_news`, and the news that are kept for whoever asks: numbered from 1 in
-each life of this process, the latest `KEPT` of them. Must not make calls: that is the engine's.
+Owns the commands `place`, `placed`, `placed_news`, `text` and `texted`, and the news that are kept for whoever asks: numbered from 1 in
+each life of this process, the latest `KEPT` of them. Must not make calls or send: that is the engine's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from contextlib import suppress
 from controller import clock
 from controller.control import Answer, Command, Request
 from controller.engine import Engine
+from controller.texting import MAX_OCTETS
 from controller.types import CallOrder, PlacedNews
+from controller.types.texts import TextNews, TextOrder, TextState
 
 KEPT = 4096
 WAIT = 25.0  # seconds that a question for news may stand open: less than any control socket's patience
@@ -33,7 +35,14 @@ class Outgoing:
         self._news: deque[tuple[int, str, str, str]] = deque(maxlen=KEPT)
         self._count = 0
         self._some = asyncio.Event()
-        self.commands: dict[str, Command] = {"place": self.place, "placed": self.placed, "placed_news": self.news}
+        self._texts: dict[str, asyncio.Event] = {}  # by key: somebody waits for what becomes of them
+        self.commands: dict[str, Command] = {
+            "place": self.place,
+            "placed": self.placed,
+            "placed_news": self.news,
+            "text": self.text,
+            "texted": self.texted,
+        }
 
     def hear(self, news: PlacedNews) -> None:
         """Keep what became of a call, and wake whoever waits for that."""
@@ -41,6 +50,43 @@ class Outgoing:
         self._news.append((self._count, news.key, news.state.value, news.cause))
         some, self._some = self._some, asyncio.Event()
         some.set()
+
+    def hear_text(self, news: TextNews) -> None:
+        """Wake whoever waits for what became of a message."""
+        if (waiting := self._texts.get(news.key)) is not None:
+            waiting.set()
+
+    async def text(self, request: Request) -> Answer:
+        """Send a message of SIP, unless the key is known, and wait for what becomes of it: as long as the order says."""
+        try:
+            order = TextOrder(
+                key=str(request["key"]),
+                number=str(request["number"]),
+                text=str(request["text"]),
+                trunks=tuple(str(name) for name in request["trunks"]),
+                sender=str(request.get("sender", "")),
+                within=_seconds(request["within"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return {"ok": False, "text": "an order has key, number, text, trunks and within", "cause": "400"}
+        why = self._engine().send_text(order, clock.monotonic())
+        self._pump()
+        if why:
+            return {"ok": False, "text": why, "cause": "513" if len(order.text.encode()) > MAX_OCTETS else "429"}
+        known = self._engine().texts.look_up(order.key)
+        if known is not None and known.state is TextState.SENDING:
+            waiting = self._texts.setdefault(order.key, asyncio.Event())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(order.within + 1.0):
+                    await waiting.wait()
+            self._texts.pop(order.key, None)
+        return await self.texted(request)
+
+    async def texted(self, request: Request) -> Answer:
+        """How far the message with this key is; "" for one that this life does not know."""
+        news = self._engine().texts.look_up(str(request.get("key")))
+        state = {"state": "", "cause": ""} if news is None else {"state": news.state.value, "cause": news.cause}
+        return {"ok": True, "life": self._life, "since": self._since, **state}
 
     async def place(self, request: Request) -> Answer:
         """Call somebody, unless the key is known."""

@@ -24,7 +24,7 @@ from controller.types.smtp import Smtp, SmtpSecurity
 _SECURITY = [each.value for each in SmtpSecurity]
 #: RFC 6409 §3.1, RFC 8314 §3.3, RFC 5321.
 _PORTS = {SmtpSecurity.STARTTLS: 587, SmtpSecurity.TLS: 465, SmtpSecurity.OFF: 25}
-_LONGEST_LOCAL = 16  # octets: of 64 (RFC 5321 §4.5.3.1.1) the key of a message takes up to 47, and the plus one
+_LONGEST_LOCAL = 24  # octets: of 64 (RFC 5321 §4.5.3.1.1) the key of a message takes up to 39, and the plus one
 
 Mailbox = Annotated[str, Text(parse_mailbox, matching("[^@]+@[^@]+"))]
 

@@ -16,6 +16,7 @@ from controller.types.health import (
 )
 from controller.types.placed import PlacedNews
 from controller.types.runs import Decided, Demoted, Offer, Skipped
+from controller.types.texts import TextNews
 
 
 @dataclass(slots=True)
@@ -64,6 +65,7 @@ News = (
     | Page
     | PlacedNews
     | Registered
+    | TextNews
     | TlsRefused
     | Transition
     | Uplink
