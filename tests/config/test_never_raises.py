@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from controller.config import compile_text, render, source, to_json
 from tests.config.sample import SAMPLE
 
+MESSAGES = (Path(__file__).parents[2] / "dialplans" / "messages.yaml").read_text(encoding="utf-8")
 BAD = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(Path(__file__).parent.glob("bad/*.yaml"))]
 PIECES = (
     *"*&{}[]:,-?|>!%@`'\"#\n\t\r \0\x1b\x85\u2028\ufeff\ud800é☎",
@@ -59,7 +60,8 @@ WORDS = st.sampled_from(
 KEYS = st.sampled_from(
     "version listen defaults trunks probes endpoints chains routes udp ring for mode hedge no_reply causes uri carrier "
     "probe every misses user number via live did chain hours auth [key] x when caller trunk site sites pbx active zone open "
-    "holidays prefix priority cost mon-fri include".split()
+    "holidays prefix priority cost mon-fri include providers cascades policies templates messages channel send steps wait "
+    "until smpp smtp http senders id else name tenant only without text subject tokens clients callback limits".split()
 )
 TREES = st.recursive(WORDS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4))
 
@@ -81,7 +83,7 @@ def check(text: str) -> None:
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
     """A valid or broken file with pieces cut out, put in, moved and repeated."""
-    text = draw(st.sampled_from([SAMPLE, SAMPLE, *BAD]))
+    text = draw(st.sampled_from([SAMPLE, SAMPLE, MESSAGES, *BAD]))
     for _ in range(draw(st.integers(1, 5))):
         at = draw(st.integers(0, len(text)))
         end = min(len(text), at + draw(st.integers(0, 12)))
@@ -98,8 +100,8 @@ def mutated(draw: st.DrawFn) -> str:
 
 @st.composite
 def grafted(draw: st.DrawFn) -> str:
-    """The sample's tree with one branch replaced by another tree."""
-    tree: Any = yaml.load(SAMPLE, Loader=yaml.BaseLoader)
+    """The tree of a sample with one branch replaced by another tree."""
+    tree: Any = yaml.load(draw(st.sampled_from([SAMPLE, MESSAGES])), Loader=yaml.BaseLoader)
     node = tree
     while True:
         step = draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
