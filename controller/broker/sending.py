@@ -66,4 +66,5 @@ class Composer:
             language=choose_language(template.texts, content.language) if template else content.language,
             params=content.params,
             lifetime=command.until - now,
+            wait=command.wait,
         )

@@ -27,6 +27,7 @@ class Message:
     language: str = ""
     params: Mapping[str, str] = field(default_factory=dict, repr=False)
     lifetime: float = 60.0  # seconds: of no use after that
+    wait: float = 0.0  # seconds until another way is tried beside it; 0: nobody says
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ from controller.types.messages import ByTrunks, Dedup, Provider
 PATIENCE = 4.0  # seconds for an order: the process for calls is on this machine
 NEWS_PATIENCE = 40.0
 PAUSE = 1.0  # before a process for calls that does not answer is asked again
-RING = 30.0  # seconds on each trunk
+RING, LONGEST_RINGING = 30.0, 300.0  # seconds: on each trunk, and in all where the step does not say
 PER_LETTER, BESIDE = 0.12, 6.0  # seconds: words are said twice, after a greeting
 LONGEST = 60.0
 
@@ -82,7 +82,9 @@ class VoiceAdapter:
             "trunks": list(self._settings.trunks),
             "caller": message.sender or self._settings.caller,
             "ring": RING,
-            "within": max(1.0, min(message.lifetime, 300.0)),
+            "within": max(
+                1.0, min(message.lifetime, message.wait or LONGEST_RINGING)
+            ),  # nobody is called twice at once
             "hold": min(BESIDE + PER_LETTER * len(message.text), LONGEST),
         }
         try:

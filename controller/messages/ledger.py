@@ -79,8 +79,9 @@ class Ledger:
         terms = self.cascade.terms
         channel = Channel(terms.channels[send.provider])
         sender = terms.senders.get(send.provider, "")
+        wait = max(self.cascade.run.attempts[send.attempt].ring_at - self.now, 0.0)
         self.out.commands.append(
-            SendMessage(send.attempt, send.provider, channel, send.send_key, terms.expires, sender)
+            SendMessage(send.attempt, send.provider, channel, send.send_key, terms.expires, sender, wait)
         )
         self.leased = True
 

@@ -165,6 +165,7 @@ class SendMessage:
     send_key: str  # "CASCADE:STEP:N"
     until: float  # no use after this
     sender: str = ""  # a number or name of ours; "" for the provider's default
+    wait: float = 0.0  # seconds until the next has its turn; 0: nobody says
 
 
 @dataclass(slots=True)

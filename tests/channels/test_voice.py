@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from controller import clock
@@ -16,7 +17,7 @@ from controller.types import Milestone
 from controller.types.messages import ByTrunks, Channel, Provider
 from sip.agent import Script
 from sip.transaction import Hop
-from tests.channels.desk import Desk, play
+from tests.channels.desk import Desk, eventually, play
 from tests.sipp.daemon import Daemon
 
 NUMBER = "+15550142"
@@ -118,6 +119,20 @@ def test_a_busy_person_and_a_wrong_number_are_told_apart(tmp_path: Path) -> None
                 await at.adapter.submit(say(key))
                 report = await at.until(None, key)
                 assert (report.cause, report.code) == (cause, f"SIP {'500' if status == 503 else status}")
+
+    play(script)
+
+
+def test_nobody_rings_on_when_another_way_is_tried(tmp_path: Path) -> None:
+    async def script() -> None:
+        async with town(tmp_path) as at:
+            at.behave(Script(ring_after=0.0))
+            key = at.key(1)
+            await at.adapter.submit(replace(say(key), wait=1.0))
+            report = await at.until(None, key)
+            assert (report.cause, report.code) == ("absent", "SIP 480")
+            await eventually(lambda: all(call.cancelled for call in at.one.agent.calls))
+            assert at.rang() == [f"one {NUMBER}"]
 
     play(script)
 

@@ -38,6 +38,7 @@ def test_the_intent_is_in_the_row_that_goes_with_the_command() -> None:
     command = case.last.commands[0]
     assert isinstance(command, SendMessage)
     assert command.until == EPOCH + 180.0
+    assert command.wait == 20.0
 
 
 def test_an_answer_of_the_provider_ends_the_lease() -> None:
