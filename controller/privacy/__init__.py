@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from controller.privacy.cipher import Chance, Cipher, Place, Unsealable
+from controller.privacy.chance import Chance
+from controller.privacy.cipher import Cipher, Place, Unsealable
 from controller.privacy.index import BlindIndex
 from controller.privacy.keyring import Keyring, KeyringError, load_keyring, rotate_keyring
 

@@ -3,24 +3,24 @@
 Owns the format: key id, ":", nonce (12 bytes), ciphertext, tag (16 bytes). The place (tenant, table, column, row) is
 authenticated, so that a sealed number put into another row, or another tenant's, does not open. Each row has a key of its
 own, derived from the data key: random nonces under one key are good for 2^32 fields (NIST SP 800-38D §8.3), which a busy
-day of cascades would come near.
+day of cascades would come near. A cascade seals and opens its few fields within seconds, so keys of rows are remembered.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hmac
-import secrets
 from collections.abc import Callable
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from controller.privacy.chance import Chance
 from controller.privacy.keyring import Keyring, KeyringError
+from controller.privacy.mac import Mac
 
 NONCE_BYTES = 12
-FETCHED = 4096  # bytes
+ROWS = 8192  # whose keys are remembered
 
 
 class Unsealable(Exception):
@@ -43,8 +43,10 @@ class Cipher:
         """``reread`` is asked for the keys once more when a field needs one that is not there: another daemon, or
         `callward rotate-keys`, may have put a newer one in front."""
         self._keyring = keyring
-        self._chance = Chance()
         self._reread = reread
+        self._chance = Chance()
+        self._macs: dict[str, Mac] = {}  # by id of a data key
+        self._rows: dict[tuple[str, str, str], AESGCM] = {}
         self._missed: set[str] = set()  # ids that were looked for in vain: the file is read once for each
 
     @property
@@ -55,14 +57,15 @@ class Cipher:
     def adopt(self, keyring: Keyring) -> None:
         """Use these keys from now on: they were rotated."""
         self._keyring = keyring
+        self._macs.clear()
+        self._rows.clear()
 
     def seal(self, secret: str | bytes, place: Place) -> bytes:
         """Seal a field, text as UTF-8."""
         data = secret.encode() if isinstance(secret, str) else secret
         keyring = self._keyring
         nonce = self._chance(NONCE_BYTES)
-        bound = _spell(place)
-        sealed = AESGCM(_row_key(keyring.data[keyring.current], place)).encrypt(nonce, data, bound)
+        sealed = self._of_row(keyring.current, place).encrypt(nonce, data, _spell(place))
         return b"%s:%s%s" % (keyring.current.encode(), nonce, sealed)
 
     def open(self, sealed: bytes, place: Place) -> str:
@@ -80,11 +83,11 @@ class Cipher:
         key_id, colon, rest = bytes(sealed).partition(b":")
         if not colon or not key_id.isdigit():
             raise Unsealable(f"the {place.column} of {place.table} is not sealed")
-        key = self._find(key_id.decode())
-        if key is None:
+        if not self._has(key_id.decode()):
             raise Unsealable(f"the {place.column} of {place.table} needs data key {key_id.decode()}, which is gone")
         try:
-            return AESGCM(_row_key(key, place)).decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], _spell(place))
+            row = self._of_row(key_id.decode(), place)
+            return row.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], _spell(place))
         except (InvalidTag, ValueError):
             raise Unsealable(f"the {place.column} of {place.table} was damaged, or sealed for another place") from None
 
@@ -99,42 +102,30 @@ class Cipher:
         """
         return sealed if self.is_current(sealed) else self.seal(self.open_bytes(sealed, place), place)
 
-    def _find(self, key_id: str) -> bytes | None:
-        key = self._keyring.data.get(key_id)
-        if key is None and self._reread is not None and key_id not in self._missed:
+    def _has(self, key_id: str) -> bool:
+        if key_id in self._keyring.data:
+            return True
+        if self._reread is not None and key_id not in self._missed:
             self._missed.add(key_id)
             with contextlib.suppress(KeyringError):  # the file is gone or broken: what is known goes on
                 self.adopt(self._reread())
-            key = self._keyring.data.get(key_id)
-        return key
+        return key_id in self._keyring.data
+
+    def _of_row(self, key_id: str, place: Place) -> AESGCM:
+        """The key of a row, whatever its table: the place is authenticated beside it."""
+        name = (key_id, place.tenant, place.row)
+        known = self._rows.get(name)
+        if known is None:
+            if len(self._rows) >= ROWS:
+                self._rows.clear()
+            mac = self._macs.get(key_id)
+            if mac is None:
+                mac = self._macs[key_id] = Mac(self._keyring.data[key_id])
+            known = self._rows[name] = AESGCM(mac.of(f"{len(place.tenant)}:{place.tenant}{place.row}".encode()))
+        return known
 
 
 def _spell(place: Place) -> bytes:
-    """No two places are spelled alike: each part says how long it is."""
-    parts = [part.encode() for part in place]
-    return b"".join(b"%d:%s" % (len(part), part) for part in parts)
-
-
-def hmac_of(key: bytes, data: bytes) -> bytes:
-    """HMAC-SHA256. Unlike `hmac.digest` it keeps the interpreter's lock for what is short: to get the lock back from the
-    thread of the store takes a hundred times as long as the hash."""
-    return hmac.new(key, data, "sha256").digest()
-
-
-class Chance:
-    """Random bytes of the system, fetched some thousand at a time for the same reason; each is given out once."""
-
-    def __init__(self) -> None:
-        self._bytes, self._place = b"", 0
-
-    def __call__(self, count: int) -> bytes:
-        """So many bytes."""
-        place = self._place
-        if place + count > len(self._bytes):
-            self._bytes, place = secrets.token_bytes(max(FETCHED, count)), 0
-        self._place = place + count
-        return self._bytes[place : place + count]
-
-
-def _row_key(key: bytes, place: Place) -> bytes:
-    return hmac_of(key, _spell(place._replace(column="")))
+    """No two places are spelled alike: the lengths of the parts go first."""
+    tenant, table, column, row = place
+    return f"{len(tenant)},{len(table)},{len(column)}:{tenant}{table}{column}{row}".encode()

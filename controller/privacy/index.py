@@ -11,8 +11,8 @@ import contextlib
 import unicodedata
 from collections.abc import Callable
 
-from controller.privacy.cipher import hmac_of
 from controller.privacy.keyring import Keyring
+from controller.privacy.mac import Mac
 
 INDEX_BYTES = 16  # 2^64 people until two are likely to share one
 
@@ -21,7 +21,7 @@ class BlindIndex:
     """Indexes by the index key, which never changes."""
 
     def __init__(self, keyring: Keyring) -> None:
-        self._key = keyring.index
+        self._mac = Mac(keyring.index)
 
     def of(self, kind: str, value: str) -> bytes:
         """The index of a "phone" or an "email".
@@ -34,11 +34,11 @@ class BlindIndex:
         normal = normalise(value)
         if not normal:
             raise ValueError(f"no {kind} to index")
-        return hmac_of(self._key, f"{kind}:{normal}".encode())[:INDEX_BYTES]
+        return self._mac.of(f"{kind}:{normal}".encode())[:INDEX_BYTES]
 
     def digest(self, data: bytes) -> str:
         """A keyed hash of a whole body: tells whether two are the same, and nothing of what they say."""
-        return hmac_of(self._key, b"body:" + data).hex()
+        return self._mac.of(b"body:" + data).hex()
 
     def of_address(self, address: str) -> bytes:
         """The index of either: whatever has an @ is an address of mail."""
@@ -47,6 +47,8 @@ class BlindIndex:
 
 def normal_phone(number: str) -> str:
     """A full number as it is indexed: its digits, whatever stood between them."""
+    if number.isascii():  # nearly all are
+        return number[1:] if number[1:].isdigit() and number[0] == "+" else "".join(filter(str.isdigit, number))
     return "".join(str(unicodedata.decimal(sign)) for sign in number if unicodedata.decimal(sign, None) is not None)
 
 
