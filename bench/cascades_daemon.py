@@ -116,7 +116,7 @@ async def serve(store_url: str, folder: Path) -> None:
         watch=watch,
         take_inbound=ignore,
         on_fault=lambda error: print(repr(error), file=sys.stderr),
-        on_store=lambda why: print("store:", why, file=sys.stderr) if why else None,
+        on_store=lambda _why: None,
         see=meter.see,
     )
     for provider in messaging.providers.values():
