@@ -10,9 +10,11 @@ import base64
 import binascii
 import difflib
 import hashlib
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -88,6 +90,25 @@ def compile_http(
     maker = _Maker(wrong, keys, known, name, channel, hook)
     settings = maker.make(HttpModel.model_validate(merge(raw, changes)))
     return settings if maker.sound else None
+
+
+def goes_in_clear(settings: HttpSettings) -> bool:
+    """Whether anything of a message or of the account leaves this machine without TLS."""
+    asked = (settings.request, settings.templated, settings.lookup and settings.lookup.request)
+    urls = [request.url for request in asked if request]
+    if isinstance(settings.auth, OAuth2):
+        urls.append((settings.auth.url,))
+    return any(url and isinstance(url[0], str) and _is_clear(url[0]) for url in urls)
+
+
+def _is_clear(url: str) -> bool:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost"
+    return parts.scheme == "http" and not here
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from controller.config.certificates import Certificates
 from controller.config.diagnostics import Mistake, quoted
 from controller.config.formats import parse_country
-from controller.config.http_compile import compile_http
+from controller.config.http_compile import compile_http, goes_in_clear
 from controller.config.http_provider import HttpModel
 from controller.config.messages_cascades import CascadeModel, StepModel
 from controller.config.messages_checks import check_messaging
@@ -169,6 +169,9 @@ def _http(places: Places, name: str, model: ProviderModel, wrong: Any) -> Any:
         message = f"the webhooks of provider {quoted(name)} have nowhere to go"
         hint = 'add messages: {public: "https://..."}, the URL by which it reaches us'
         places.report.error(places.key(*loc), "MISSING_KEY", message, hint)
+    if settings is not None and goes_in_clear(settings):
+        message = f"numbers, texts and tokens go to provider {quoted(name)} in clear"
+        places.report.warning(places.key(*loc), "NOT_TLS", message, "write https://, or a loopback address of a proxy")
     return settings
 
 

@@ -98,9 +98,8 @@ def _plan_account(town: Town, taken: dict[Place, str], name: str, written: Provi
     place = url.hostname, url.port or 80
     _take(taken, place, name, "http")
     hook = f"{messaging.public.rstrip('/')}/hooks/{name}" if messaging.public else ""
-    account = Account(
-        name, preset, str(written.channel), written.account or "", written.token or "", written.secret or "", hook
-    )
+    words = (written.account or "", written.token or "", written.secret or "")
+    account = Account(name, preset, str(written.channel), *words, hook, written.vars)
     town.http.setdefault(place, []).append(account)
 
 

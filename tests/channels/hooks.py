@@ -103,7 +103,8 @@ def accounts(providers: Iterable[tuple[str, Channel]], public: str) -> list[Acco
     for preset, channel in providers:
         written = keys(preset)
         names = ("account", "token", "secret")
-        made.append(Account(preset, preset, channel, **{n: written[n] for n in names}, hook=f"{public}/hooks/{preset}"))
+        more = {"hook": f"{public}/hooks/{preset}", "vars": written.get("vars", {})}
+        made.append(Account(preset, preset, channel, **{name: written[name] for name in names}, **more))
     return made
 
 

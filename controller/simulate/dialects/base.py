@@ -29,6 +29,7 @@ class Account:
     token: str = field(default="token-1", repr=False)
     secret: str = field(default="secret-1", repr=False)
     hook: str = ""
+    vars: Mapping[str, str] = field(default_factory=dict)  # what else an operator writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,10 @@ class Dialect:
 
     def __init__(self, account: Account) -> None:
         self.account = account
+
+    def var(self, name: str) -> str:
+        """What the operator wrote for a name; a word of our own if nothing."""
+        return self.account.vars.get(name, f"{name}-1")
 
     def is_ours(self, asked: Asked) -> bool:
         """Whether whoever asks may."""

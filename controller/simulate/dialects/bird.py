@@ -19,7 +19,7 @@ class Bird(Dialect):
 
     def read(self, asked: Asked) -> Sent:
         said = asked.json
-        if asked.path != f"/workspaces/{self.account.account}/channels/ch-1/messages":
+        if asked.path != f"/workspaces/{self.account.account}/channels/{self.var('channel_id')}/messages":
             raise Malformed("path")
         [contact] = said["receiver"]["contacts"]
         words = said["body"]["text"]["text"] if "body" in said else json.dumps(said["template"])

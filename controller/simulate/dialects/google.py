@@ -24,7 +24,7 @@ class Google(Dialect):
         if asked.path != "/token":
             return None
         claims = claims_of(asked.form.get("assertion", ""), self.account.token)
-        if not claims or claims.get("iss") != "agent@project.example" or not str(claims.get("aud")).endswith("/token"):
+        if not claims or claims.get("iss") != self.var("client") or not str(claims.get("aud")).endswith("/token"):
             return Reply(400, {"error": "invalid_grant"})
         return Reply(200, {"access_token": "access-1", "expires_in": 3599, "token_type": "Bearer"})
 

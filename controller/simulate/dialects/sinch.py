@@ -95,14 +95,14 @@ class Conversation(Sinch):
     def token(self, asked: Asked) -> Reply | None:
         if asked.path != "/oauth2/token":
             return None
-        word = base64.b64encode(f"key-1:{self.account.token}".encode()).decode()
+        word = base64.b64encode(f"{self.var('key_id')}:{self.account.token}".encode()).decode()
         if asked.headers.get("authorization") != f"Basic {word}" or asked.form["grant_type"] != "client_credentials":
             return Reply(401, {"error": "invalid_client"})
         return Reply(200, {"access_token": "access-1", "expires_in": 3599, "token_type": "bearer"})
 
     def read(self, asked: Asked) -> Sent:
         said = asked.json
-        if asked.path != f"/v1/projects/{self.account.account}/messages:send" or said["app_id"] != "app-1":
+        if asked.path != f"/v1/projects/{self.account.account}/messages:send" or said["app_id"] != self.var("app"):
             raise Malformed("app_id")
         [identity] = said["recipient"]["identified_by"]["channel_identities"]
         if identity["channel"] != _CHANNELS[self.account.channel] or not said["ttl"].endswith("s"):
@@ -124,7 +124,7 @@ class Conversation(Sinch):
         report: dict[str, object] = {"message_id": ref, "status": _WORDS[word], "metadata": sent.key}
         if word is Word.FAILED:
             report["reason"] = {"code": code or "RECIPIENT_NOT_REACHABLE", "description": "no"}
-        data = {"app_id": "app-1", "event_time": iso(now), "message_delivery_report": report}
+        data = {"app_id": self.var("app"), "event_time": iso(now), "message_delivery_report": report}
         return self.sign(sent.hook or self.account.hook, dump(data), now)
 
     def inbound(self, sender: str, to: str, text: str, ref: str, now: float) -> Hook:
@@ -135,4 +135,4 @@ class Conversation(Sinch):
             "channel_identity": {"channel": _CHANNELS[self.account.channel], "identity": digits(sender)},
             "accept_time": iso(now),
         }
-        return self.sign(self.account.hook, dump({"app_id": "app-1", "message": message}), now)
+        return self.sign(self.account.hook, dump({"app_id": self.var("app"), "message": message}), now)
