@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from controller.channels.http.template import render, values_of
 from controller.config.diagnostics import Mistake
 from controller.config.http_compile import compile_http
 from controller.config.http_provider import HttpKeys, HttpModel, model_below
@@ -14,6 +15,7 @@ from controller.config.http_values import parse_path, parse_url
 from controller.config.templates import parse_body, parse_template
 from controller.types.http import EachParam, Entry, HttpSettings, Literal, Object, Part, Path, Slot
 from controller.types.messages import Channel, Dedup
+from tests.channels.hooks import message
 from tests.channels.providers import ALL, keys, private_key, settings
 
 REPORTS = {"status": "s", "statuses": {"OK": "delivered"}, "ref": "id"}
@@ -166,10 +168,18 @@ def test_the_models_below_http_are_found_by_their_keys() -> None:
     assert keys("twilio")["preset"] == "twilio"
 
 
-def test_the_example_of_the_documentation() -> None:
+def test_the_examples_of_the_documentation() -> None:
     text = (pathlib.Path(__file__).parents[2] / "docs" / "providers.md").read_text("utf-8")
-    example = yaml.load(text.split("```yaml\n")[1].split("```")[0], Loader=yaml.BaseLoader)["providers"]["own"]
-    assert example.pop("channel") == "sms"
-    made, found = compile_own(example.pop("http"), **example)
+    examples = [part.split("```")[0] for part in text.split("```yaml\n")[1:]]
+    changed, own = (yaml.load(each, Loader=yaml.BaseLoader)["providers"]["own"] for each in examples)
+    assert own.pop("channel") == "sms"
+    made, found = compile_own(own.pop("http"), **own)
     assert found == []
     assert made is not None
+    assert changed.pop("channel") == "whatsapp"
+    made = settings("meta-cloud", Channel.WHATSAPP, http=changed["http"])
+    assert made.templated is not None
+    sent = render(made.templated.body, values_of(message(Channel.WHATSAPP, template="login", language="de"), made))
+    assert sent["template"]["name"] == "login"
+    assert [part["parameters"][0]["text"] for part in sent["template"]["components"]] == ["428193", "428193"]
+    assert sent["messaging_product"] == "whatsapp"

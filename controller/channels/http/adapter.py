@@ -21,7 +21,7 @@ from controller.types import TRANSPORT_ERROR
 from controller.types.cascades import TIMEOUT
 from controller.types.http import HttpSettings, Object, Request
 
-MOST_CONNECTIONS = 100
+MOST_CONNECTIONS = 256  # at once: at a second for each answer so many messages a second
 MOST_BYTES = 256 << 10  # of an answer
 #: Seconds that an idle connection is kept: shorter than servers keep theirs (Node.js: 5), for a request that meets a
 #: closing connection may have been sent, or not.
