@@ -111,7 +111,10 @@ class ControlServer:
             except (ValueError, TypeError, LookupError):  # a line too long is a ValueError
                 answer: Answer = {"ok": False, "text": "this daemon does not know that command: is it another version?"}
             else:
-                answer = await self._run(command, request)
+                try:
+                    answer = await self._run(command, request)
+                except asyncio.CancelledError:  # the daemon ends while a command waits; streams would call that a fault
+                    return
             with contextlib.suppress(OSError):
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()

@@ -8,10 +8,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from controller.demo.boxes import Box
 from controller.simulate.base import Answer, Fate, FatedReport, Fates, Faults, Word
+from sip.agent import Script
+from sip.transaction import Hop
 from tests.broker.stage import PHONE, Client, Stage, client, stage
 
-WHATSAPP, RCS, VIBER, SMS, TELEGRAM = "whatsapp", "rcs", "viber", "sms", "telegram"
+WHATSAPP, RCS, VIBER, SMS = "whatsapp", "rcs", "viber", "sms"
 
 
 def run(folder: Path, port: int, channels: dict[str, str], act: Any, prepare: Any = None) -> Stage:
@@ -37,9 +40,15 @@ def run(folder: Path, port: int, channels: dict[str, str], act: Any, prepare: An
 
 def test_m1_whole_cascade_advances_on_each_kind_of_failure(tmp_path: Path, free_port: int) -> None:
     """WhatsApp refuses, RCS reports a failure, Viber says nothing, SMS A breaks off in its answer, SMS B (SMPP) reports
-    a failure, mail is refused, and what comes last delivers: one request, seven channels, one message received."""
+    a failure, mail is refused, and a call that comes last is answered: one request, seven ways, one person reached."""
+    phones: list[Box] = []
 
     def prepare(here: Stage) -> None:
+        here.role = "all"
+        phones.append(Box("carrier", Hop("127.0.0.1", 0), lambda: None))
+        phones[0].install(PHONE, Script(answer_after=0.1, hang_up_after=0.1))
+        here.plan["trunks"]["b"] = {"uri": f"sip:127.0.0.1:{phones[0].hop.port}", "probe": "off"}
+        here.plan["providers"]["voice"] = {"channel": "voice", "via": ["a", "b"], "caller": "+15557000"}
         here.add_smpp("sms-b")
         here.add_mail("mail")
         here.plan["cascades"] = {
@@ -52,7 +61,7 @@ def test_m1_whole_cascade_advances_on_each_kind_of_failure(tmp_path: Path, free_
                     {"send": VIBER, "wait": "700ms"},
                     {"send": SMS, "via": ["sms-a", "sms-b"], "wait": "900ms", "fanout": 2},
                     {"send": "email", "until": "accepted", "wait": "20s"},
-                    {"send": TELEGRAM, "wait": "20s"},
+                    {"call": "voice", "wait": "20s"},
                 ],
             }
         }
@@ -69,7 +78,7 @@ def test_m1_whole_cascade_advances_on_each_kind_of_failure(tmp_path: Path, free_
         shown = (await asker.over([one]))[one]
         assert shown["status"] == "completed", shown
         assert [each["provider"] for each in shown["attempts"]] == [
-            "wa", "rcs", "viber", "sms-a", "sms-b", "mail", "telegram",
+            "wa", "rcs", "viber", "sms-a", "sms-b", "mail", "voice",
         ]  # fmt: skip
         outcomes = [each["outcome"] for each in shown["attempts"]]
         assert outcomes[1:4] == ["undelivered", "timeout", "timeout"]
@@ -79,10 +88,13 @@ def test_m1_whole_cascade_advances_on_each_kind_of_failure(tmp_path: Path, free_
         status, explained = await asker.ask("GET", f"/v1/cascades/{one}/explain")
         assert status == 200
         assert "timed_out" in str(explained)
+        (call,) = phones[0].agent.calls
+        assert call.answered is not None
+        phones[0].close()
 
-    channels = {"wa": WHATSAPP, "rcs": RCS, "viber": VIBER, "sms-a": SMS, "telegram": TELEGRAM}
+    channels = {"wa": WHATSAPP, "rcs": RCS, "viber": VIBER, "sms-a": SMS}
     here = run(tmp_path, free_port, channels, act, prepare)
-    assert [got.provider for got in here.journal.delivered()] == ["telegram"]
+    assert not list(here.journal.delivered())
     assert not here.journal.sent_twice()
 
 

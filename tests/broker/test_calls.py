@@ -1,0 +1,100 @@
+"""Calls and messages in one daemon, end to end: a missed call becomes a message, and a message that fails a call."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from controller import clock
+from controller.demo.boxes import Box
+from controller.simulate.base import Fates, Faults
+from sip.agent import Script
+from sip.transaction import Hop
+from tests.broker.stage import Client, Stage, client, stage
+from tests.channels.desk import eventually
+
+CALLER, STAFF = "+14155550177", "+14155550188"
+ANSWERS = Script(ring_after=0.0, answer_after=0.1, hang_up_after=0.1)
+
+
+class Phones:
+    """Two trunks and somebody who calls."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.a, self.b, self.caller = (Box(name, Hop("127.0.0.1", 0), lambda: None) for name in ("a", "b", "caller"))
+        for box in (self.a, self.b, self.caller):
+            stack.callback(box.close)
+
+    async def call(self, here: Stage) -> None:
+        """Nobody answers."""
+        ready = next(line for line in here.lines if line["event"] == "ready" and line.get("role") != "messages")
+        hop = Hop("127.0.0.1", int(ready["listen"][0].rpartition(":")[2]))
+        agent = self.caller.agent
+        call = agent.place_call(f"sip:+15557000@127.0.0.1:{hop.port}", hop, clock.monotonic(), caller=CALLER)
+        self.caller.pump()
+        await eventually(lambda: agent.find(call).status == 486)
+
+
+async def both(asker: Client) -> list[dict[str, Any]]:
+    """The two cascades of one missed call, once they are over."""
+    async with asyncio.timeout(30):
+        while True:
+            _, page = await asker.ask("GET", "/v1/cascades")
+            if len(page["cascades"]) == 2:
+                break
+            await asyncio.sleep(0.05)
+    return list((await asker.over([one["id"] for one in page["cascades"]])).values())
+
+
+def test_a_missed_call_becomes_messages_and_a_failed_message_becomes_a_call(tmp_path: Path, free_port: int) -> None:
+    """The desk is busy: caller and staff are written to. The SMS is refused, so each is called, by the second carrier,
+    for the first is out of order."""
+
+    async def main() -> None:
+        with ExitStack() as stack:
+            phones = Phones(stack)
+            async with stage(tmp_path, free_port, {"sms": "sms"}) as here:
+                prepare(here, phones)
+                await here.start()
+                await phones.call(here)
+                async with client(here.url) as asker:
+                    for shown in await both(asker):
+                        assert shown["status"] == "completed", shown
+                        assert [each["provider"] for each in shown["attempts"]] == ["sms", "voice"]
+                        assert shown["attempts"][1]["outcome"] == "delivered"
+                        assert shown["winner"] == 2
+                await here.kill(signal.SIGTERM)
+                assert not here.faults()
+                assert here.process is not None
+                assert here.process.returncode == 0
+                log = str(here.lines)
+                assert not [number for number in (CALLER, STAFF) if number in log]
+            said = [call for call in phones.b.agent.calls if call.answered is not None]
+            assert sorted(call.user for call in said) == [CALLER, STAFF]
+            assert all("+15557000@" in call.remote for call in said)
+            tried = [call.user for call in phones.a.agent.calls if call.user != "100"]
+            assert sorted(tried) == [CALLER, STAFF]
+
+    asyncio.run(main())
+
+
+def prepare(here: Stage, phones: Phones) -> None:
+    here.role = "all"
+    here.plan["trunks"] = {
+        "a": {"uri": f"sip:127.0.0.1:{phones.a.hop.port}", "probe": "off"},
+        "b": {"uri": f"sip:127.0.0.1:{phones.b.hop.port}", "probe": "off"},
+    }
+    missed = {"cascade": "notice", "to": ["caller", STAFF], "template": "missed", "tenant": "acme"}
+    here.plan["routes"] = [{"did": "+15557000", "chain": "main", "missed": missed}]
+    here.plan["templates"]["missed"] = {"text": "{caller} called {called}"}
+    here.plan["providers"]["voice"] = {"channel": "voice", "via": ["a", "b"], "caller": "+15557000"}
+    here.plan["cascades"] = {"notice": [{"send": "sms", "wait": "20s"}, {"call": "voice", "wait": "20s"}]}
+    here.http.fate_of("sms", Fates(Faults(refuse=1.0)))
+    phones.a.install("100", Script(ring_after=None, reject=486))
+    phones.b.install("100", Script(ring_after=None, reject=486))
+    for number in (CALLER, STAFF):
+        phones.a.install(number, Script(ring_after=None, reject=503))
+        phones.b.install(number, ANSWERS)
