@@ -34,5 +34,9 @@ def make_adapter(provider: Provider, state_dir: Path) -> Adapter:
             from controller.channels.voice import VoiceAdapter
 
             return VoiceAdapter(provider, state_dir)
+        case "sip":
+            from controller.channels.sip_message import SipMessageAdapter
+
+            return SipMessageAdapter(provider, state_dir)
         case driver:
             raise StartError(f"{provider.where}: nothing here carries messages by {driver!r}")

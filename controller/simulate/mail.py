@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
+import warnings
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
@@ -16,7 +18,7 @@ from typing import Any
 from weakref import WeakSet
 
 import aiosmtplib
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from controller.simulate.base import Answer, Fate, FatedReport, Fates, Got, Journal, Word
 
@@ -65,6 +67,8 @@ class MailServer:
     journal: Journal = field(default_factory=Journal)
     bounces_to: tuple[str, int] | None = None  # whoever takes mail for the senders' domain
     dsn: bool = True  # whether it offers RFC 3461
+    starttls: ssl.SSLContext | None = None  # offered, and wanted
+    accounts: dict[str, str] = field(default_factory=dict)  # passwords by user; none: nobody has to log in
     greeting: str = ""  # said instead of 250 to EHLO: "421 4.3.2 too many connections"
     port: int = 0
     mails: list[Message] = field(default_factory=list)  # as they came
@@ -75,9 +79,9 @@ class MailServer:
     _open: WeakSet[_Server] = field(default_factory=WeakSet)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen; the port. 0 takes any that is free."""
-        self._server = await asyncio.get_running_loop().create_server(self._make, host, port)
+    async def start(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> int:
+        """Listen; the port. 0 takes any that is free. With ``tls`` from the first byte, unless `starttls` is set."""
+        self._server = await asyncio.get_running_loop().create_server(self._make, host, port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self.port
 
@@ -186,9 +190,27 @@ class MailServer:
     # ----------------------------------------------------------------- machinery
 
     def _make(self) -> Any:
-        server = _Server(self, ident="simulated", hostname="mail.example", enable_SMTPUTF8=True)
+        with (
+            warnings.catch_warnings()
+        ):  # passwords without TLS are fine here, and it does not see TLS from the first byte
+            warnings.simplefilter("ignore")
+            server = _Server(
+                self,
+                ident="simulated",
+                hostname="mail.example",
+                enable_SMTPUTF8=True,
+                tls_context=self.starttls,
+                require_starttls=self.starttls is not None,
+                authenticator=self._admit if self.accounts else None,
+                auth_required=bool(self.accounts),
+                auth_require_tls=False,
+            )
         self._open.add(server)
         return server
+
+    def _admit(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        user, password = data.login.decode(), data.password.decode()
+        return AuthResult(success=self.accounts.get(user) == password, handled=False)
 
     def _spawn(self, job: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(job)

@@ -8,6 +8,7 @@ the journal is "NUMBER:TEXT": nothing else of it is on the wire.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import struct
 from collections import deque
 from collections.abc import Callable
@@ -79,9 +80,9 @@ class Smsc:
     _server: asyncio.Server | None = None
     _timers: set[asyncio.TimerHandle] = field(default_factory=set)
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+    async def start(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> int:
         """Listen; the port. 0 takes any that is free."""
-        self._server = await asyncio.start_server(self._serve, host, port)
+        self._server = await asyncio.start_server(self._serve, host, port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self.port
 
@@ -92,8 +93,8 @@ class Smsc:
         if self._server is not None:
             self._server.close()
         self.drop()
-        if self._server is not None:
-            await self._server.wait_closed()
+        while self.sessions:  # noqa: ASYNC110  # each goes once its connection is lost, which is now
+            await asyncio.sleep(0)
 
     def drop(self) -> None:
         """All connections are gone."""
