@@ -6,15 +6,22 @@ business. All of it is in memory: a store that is slow delays nobody here.
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from controller.api.problems import Problem, wrong
 from controller.messages.cascade import Cascade
+from controller.messages.evidence import has_arrived
 from controller.messages.limits import Limits
+from controller.messages.operators import Operators
 from controller.messages.pumping import Pumping
-from controller.messages.region import NotANumber, Number, read_recipient
+from controller.messages.region import REPORT, NotANumber, Number, read_recipient
 from controller.messages.request import Request
+from controller.store.base import Facts
 from controller.types.messages import Messaging
 
 _NAMES = {"tenant": "the limit of this tenant", "prefix": "the limit of this block of numbers"}
+
+AWAITED = 50_000  # cascades whose reports may still name an operator
 
 
 class Admission:
@@ -23,6 +30,8 @@ class Admission:
     def __init__(self, messaging: Messaging) -> None:
         self._limits = Limits(messaging)
         self._pumping = Pumping()
+        self._operators = Operators()
+        self._people: OrderedDict[str, bytes] = OrderedDict()  # by cascade: whose reports may name an operator
 
     def adopt(self, messaging: Messaging) -> None:
         """Another dialplan: limits begin anew, suspicion stays."""
@@ -53,14 +62,26 @@ class Admission:
             return request.fraud_score
         return max(request.fraud_score, self._pumping.suspicion(request.tenant, number.prefix, now))
 
-    def begun(self, cascade: Cascade, number: Number | None, now: float) -> None:
-        """It was accepted; what becomes of it tells something of the block."""
+    def refine(self, number: Number, person: bytes, now: float) -> Number:
+        """The number with the operator that reports have named, if any did. ``person``: its blind index."""
+        return self._operators.refine(number, person, now)
+
+    def begun(self, cascade: Cascade, number: Number | None, person: bytes, now: float) -> None:
+        """It was accepted; what becomes of it tells something of the block and of the operator."""
         if number is not None:
+            self._people[cascade.id] = person
+            if len(self._people) > AWAITED:
+                self._people.popitem(last=False)
             self._pumping.begun(cascade.id, cascade.tenant, number.prefix, cascade.terms.expires, now)
 
     def notice(self, cascade: Cascade) -> None:
         """Something became of it."""
         if cascade.verified:
             self._pumping.verified(cascade.id)
-        elif cascade.winner:
+        elif any(has_arrived(send) for send in cascade.sends):
             self._pumping.delivered(cascade.id)
+
+    def learn(self, cascade_id: str, facts: Facts, now: float) -> None:
+        """A report may have named the operator: the next message to this person goes by it."""
+        if facts.operator_source == REPORT and (person := self._people.pop(cascade_id, None)) is not None:
+            self._operators.learn(person, facts.operator, now)

@@ -153,6 +153,10 @@ class Service:
         self.announcer.announce(cascade.id)
         self._admission.notice(cascade)
 
+    def learn(self, cascade_id: str, facts: Facts) -> None:
+        """What is known of a cascade may be more than when it was planned."""
+        self._admission.learn(cascade_id, facts, self.now())
+
     # -- a request comes in
 
     async def accept(self, who: Principal, body: CascadeRequest, raw: bytes, key: str) -> Accepted:
@@ -185,7 +189,10 @@ class Service:
         request = body.to_request(who.tenant)
         content = Content(request.text, request.subject, request.template, request.language, request.params)
         self._check_content(content)
-        number = self._admission.read(request)
+        number, person = self._admission.read(request), b""
+        if number is not None:
+            person = self._index.of("phone", number.e164)
+            number = self._admission.refine(number, person, now)
         cascade_id = make_id(now, self._chance(CHANCE))
         try:
             planned = self._planner(request, number, self._admission.risk(request, number, now), cascade_id, now)
@@ -222,7 +229,7 @@ class Service:
                 pass
         if refusal:
             raise _refused(refusal, cascade_id)
-        self._admission.begun(cascade, number, now)
+        self._admission.begun(cascade, number, person, now)
         self.hands.carry_out(cascade, planned.facts, admission.commands)
         return Accepted(cascade_id, receipt)
 

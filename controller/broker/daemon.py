@@ -50,12 +50,12 @@ from controller.messages.telling import Telling
 from controller.privacy import BlindIndex, Cipher, KeyringError, load_keyring
 from controller.process import raise_file_limit, tune_garbage_collector
 from controller.starting import StartError
-from controller.store.base import Store, StoreError
+from controller.store.base import Facts, Store, StoreError
 from controller.store.opening import open_store
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Notifier
 from controller.types import Fault
-from controller.types.cascades import TellClient
+from controller.types.cascades import CascadeCommand, TellClient
 from controller.types.messages import Messaging, Provider
 from sip.uri import bracketed
 
@@ -126,6 +126,7 @@ class Daemon:
             raise StartError(str(error)) from error
         self._undo.append(sock.close)
         cipher, index = Cipher(keyring, partial(load_keyring, self._state_dir)), BlindIndex(keyring)
+        self._cipher = cipher
         scores, read = kept.read_scores(self._state_dir, targets_of(messaging), clock.epoch())
         self._telling = Telling(messaging.clients)
         self._store = self._make_store(messaging)
@@ -134,7 +135,7 @@ class Daemon:
         self._inbox = Inbox(self._store, cipher, index, messaging)
         self._callbacks = Callbacks(self._store, messaging.clients, self._log, self._on_fault)
         self._supervisor = Supervisor(self._on_fault)
-        meter = Meter(self._look)
+        self._meter = Meter(self._look)
         self.broker = Broker(
             self._store,
             self._composer,
@@ -146,11 +147,13 @@ class Daemon:
             take_inbound=self._inbox.take,
             on_fault=self._on_fault,
             on_store=self._on_store,
-            see=meter.see,
+            see=self._see,
         )
         self._service = Service(messaging, self._store, cipher, index, self._planner(), self.broker)
-        routers = (metrics_router(meter),)
-        shell = create_app(self._service, on_request=meter.see_request, on_fault=self._on_api_fault, routers=routers)
+        routers = (metrics_router(self._meter),)
+        shell = create_app(
+            self._service, on_request=self._meter.see_request, on_fault=self._on_api_fault, routers=routers
+        )
         self._api = ApiServer(shell, sock)
 
     def _make_store(self, messaging: Messaging) -> Store:
@@ -204,6 +207,7 @@ class Daemon:
         self._supervisor.spawn(self._callbacks.keep(), "callbacks")
         self._supervisor.spawn(self._keep_scores(), "scores")
         self._supervisor.spawn(self._purge(), "purge")
+        self._supervisor.spawn(self._reseal(), "rotation")
         if messaging.store:
             self._supervisor.spawn(self._learn_from_all(), "outcomes")
         self._supervisor.spawn(self._serve_api(), "api")
@@ -376,6 +380,12 @@ class Daemon:
         """A call that nobody answered."""
         return await MissedCalls(self._service).take(request)
 
+    async def _reseal(self) -> None:
+        """After a rotation of keys: what older ones have sealed, so that they can go."""
+        with suppress(StoreError):  # the next start does the rest
+            if rows := await self._store.reseal(self._cipher):
+                self._log.info("sealed anew", rows=rows)
+
     def _look(self) -> dict[str, Any]:
         parts = (self.broker, self._evidence, self._callbacks)
         return collect_status(self._dialplan, self._listen(), self._store_lost, *parts, clock.epoch())
@@ -386,6 +396,10 @@ class Daemon:
         self._service.notice(cascade, told)
         if told:
             self._callbacks.wake()
+
+    def _see(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
+        self._meter.see(cascade, facts, commands)
+        self._service.learn(cascade.id, facts)
 
     def _on_end(self) -> None:
         if self._stopping.is_set():

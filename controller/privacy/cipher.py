@@ -54,6 +54,11 @@ class Cipher:
         """The id of the key that seals."""
         return self._keyring.current
 
+    @property
+    def was_rotated(self) -> bool:
+        """Whether anything may be sealed by an older key."""
+        return len(self._keyring.data) > 1
+
     def adopt(self, keyring: Keyring) -> None:
         """Use these keys from now on: they were rotated."""
         self._keyring = keyring

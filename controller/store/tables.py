@@ -266,6 +266,8 @@ class Tables(ABC):
     async def reseal(self, cipher: Cipher) -> int:
         """See `base.Store`."""
         count = 0
+        if not cipher.was_rotated:
+            return count
         for fields in resealing.all_fields():
             after = fields.first
             while rows := await self._read(partial(resealing.page, fields, after)):

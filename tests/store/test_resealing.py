@@ -99,7 +99,7 @@ def test_what_nobody_can_open_is_left_as_it_is(make_store: MakeStore) -> None:
     async def act(store: Store) -> None:
         await fill(store, 1, Cipher(OLD))
         before = await store.recipient("c0")
-        assert await store.reseal(Cipher(NEW)) == 0
+        assert await store.reseal(Cipher(Keyring({"2": NEW.data["2"], "3": b"c" * 32}, "3", NEW.index))) == 0
         assert await store.recipient("c0") == before
 
     run(make_store, act)
