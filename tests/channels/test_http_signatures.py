@@ -1,6 +1,8 @@
 """Who sent a webhook: the providers' own examples, and a thousand that are not theirs."""
 
+import base64
 import hashlib
+import hmac
 from random import Random
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -141,9 +143,6 @@ def test_a_token_that_is() -> None:
 
 
 def test_another_algorithm_is_not_taken_though_its_key_is_ours() -> None:
-    import base64
-    import hmac
-
     head, rest = base64.urlsafe_b64encode(b'{"alg":"HS512"}').decode().rstrip("="), jwt_hs256(claims(b"{}"), "secret")
     signed = f"{head}.{rest.split('.')[1]}"
     signature = base64.urlsafe_b64encode(hmac.digest(b"secret", signed.encode(), "sha256")).decode().rstrip("=")
@@ -264,3 +263,20 @@ def _change(text: str, at: int) -> str:
 def _strip(hook: Hook) -> Hook:
     kept = {name: value for name, value in hook.headers.items() if name in {"Content-Type", "User-Agent"}}
     return Hook(hook.url, hook.body, kept, hook.method)
+
+
+def test_a_message_without_a_name_gets_that_of_its_webhook() -> None:
+    webhook_rules = {"verify": "hmac", "header": "X-Sig"}
+    own = {"url": "https://own.example", "inbound": {"from": "a", "text": "b"}, "webhook": webhook_rules}
+    reader = Webhooks(settings_of("generic", Channel.SMS, http=own))
+    bodies = [b'{"a": "+14155550123", "b": "STOP"}', b'{"a": "+14155550123", "b": "START"}']
+    key = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    refs = []
+    for body in [bodies[0], bodies[0], bodies[1]]:
+        signed = b"msg.1." + body
+        signature = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+        request = post(body, webhook_id="msg", webhook_timestamp="1", x_sig=signature)
+        [news] = reader.receive(request, 1.0).news
+        refs.append(news.ref)  # type: ignore[union-attr]
+    assert refs[0] == refs[1] != refs[2]
+    assert all(ref.startswith("hook-") for ref in refs)

@@ -15,6 +15,7 @@ from typing import Any
 
 from controller.types.http import Part, Path, Paths
 
+AROUND = "^"  # a first step: up to the mapping around the list
 MAX_TEXT = 4096  # characters of one value that are looked at
 _MILLISECONDS = 1e11  # seconds until the year 5138: what is above counts milliseconds
 
@@ -30,6 +31,7 @@ class Data:
     body: Any = None
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    around: Any = None  # the mapping that holds the list of which the body is an item
 
 
 def parse_json(text: bytes) -> Any:
@@ -47,8 +49,10 @@ def find(data: Data, path: Path) -> Iterator[Any]:
         if path.steps[0] in where:
             yield where[path.steps[0]]
         return
-    found = [data.body]
-    for step in path.steps:
+    found, steps = [data.body], path.steps
+    if steps[0] == AROUND:
+        found, steps = [data.around], steps[1:]
+    for step in steps:
         found = [child for value in found for child in _children(value, step)]
     yield from found
 
@@ -69,9 +73,16 @@ def items(data: Data, each: Path | None) -> Iterator[Data]:
     if each is None:
         yield data
         return
-    for found in find(data, each):
-        for item in found if isinstance(found, list) else [found]:
-            yield replace(data, body=item)
+    found: list[tuple[Any, Any]] = [(data.body, None)]
+    for step in each.steps:
+        found = [
+            (child, value if isinstance(value, Mapping) else around)
+            for value, around in found
+            for child in _children(value, step)
+        ]
+    for value, around in found:
+        for item in value if isinstance(value, list) else [value]:
+            yield replace(data, body=item, around=around)
 
 
 def text(data: Data, paths: Paths) -> str:

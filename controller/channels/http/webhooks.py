@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -59,7 +61,17 @@ class Webhooks:
             data = _read_or_none(replace(request, body=body, headers={}))
         if data is None:
             return WebhookAnswer(status=400, body=b"unreadable")
-        return WebhookAnswer(read_news(self._settings, data), taken=lambda: self._replays.note(name, now))
+        news = read_news(self._settings, data)
+        _name(news, name)
+        return WebhookAnswer(news, taken=lambda: self._replays.note(name, now))
+
+
+def _name(news: list[News], webhook: str) -> None:
+    """Give messages a name that their provider gave none: of the webhook's signature, so that it is the same again."""
+    for place, each in enumerate(news):
+        if isinstance(each, Inbound) and not each.ref:
+            seed = f"{webhook}:{place}" if webhook else str(uuid.uuid4())
+            each.ref = f"hook-{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
 
 
 def read_news(settings: HttpSettings, data: Data) -> list[News]:

@@ -53,7 +53,9 @@ class Meta(Dialect):
             "type": "text",
             "text": {"body": text},
         }
-        return self._hook({"messages": [message], "contacts": [{"profile": {"name": "Zoë 🙂"}}]}, now)
+        metadata = {"display_phone_number": digits(to), "phone_number_id": self.account.account}
+        contacts = [{"profile": {"name": "Zoë 🙂"}}]
+        return self._hook({"metadata": metadata, "messages": [message], "contacts": contacts}, now)
 
     def _hook(self, value: dict[str, object], now: float) -> Hook:
         value = {"messaging_product": "whatsapp", "metadata": {"phone_number_id": self.account.account}, **value}
