@@ -82,9 +82,8 @@ class VoiceAdapter:
             "trunks": list(self._settings.trunks),
             "caller": message.sender or self._settings.caller,
             "ring": RING,
-            "within": max(
-                1.0, min(message.lifetime, message.wait or LONGEST_RINGING)
-            ),  # nobody is called twice at once
+            # when the next way is tried, this one has ended
+            "within": max(1.0, min(message.lifetime, message.wait or LONGEST_RINGING, LONGEST_RINGING)),
             "hold": min(BESIDE + PER_LETTER * len(message.text), LONGEST),
         }
         try:
