@@ -19,11 +19,20 @@ from controller.channels.http import signatures
 from controller.channels.http.answers import clean_code, clean_ref
 from controller.channels.http.paths import Data, Unreadable, find, instant, items, number, parse_json, text
 from controller.channels.http.replays import Replays
-from controller.types.http import Handshake, HttpSettings, InboundRules, Path, ReportRules
+from controller.types.http import (
+    Handshake,
+    HmacSignature,
+    HttpSettings,
+    InboundRules,
+    JwtSignature,
+    Path,
+    ReportRules,
+    Verifier,
+)
 from controller.types.words import Milestone
 
 MOST_NEWS = 1000  # in one webhook
-REMEMBERED = 600.0  # seconds; twice as long as any preset lets a signature be good
+UNDATED = 86400.0  # seconds that a webhook is remembered which says not when it was signed
 _MOST_FIELDS = 1000
 _MILESTONES = {
     "accepted": Milestone.ACCEPTED,
@@ -38,8 +47,7 @@ class Webhooks:
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
-        tolerance = getattr(settings.webhook and settings.webhook.verifier, "tolerance", 0.0)
-        self._replays = Replays(max(REMEMBERED, 2 * tolerance))
+        self._replays = Replays(_remembered(settings.webhook.verifier if settings.webhook else None))
 
     def receive(self, request: Webhook, now: float) -> WebhookAnswer:
         """What it says, and what it hears. ``now``: seconds since the epoch. Raises `Forged`."""
@@ -64,6 +72,13 @@ class Webhooks:
         news = read_news(self._settings, data)
         _name(news, name)
         return WebhookAnswer(news, taken=lambda: self._replays.note(name, now))
+
+
+def _remembered(verifier: Verifier | None) -> float:
+    """Seconds: a dated webhook is too old by then."""
+    if isinstance(verifier, JwtSignature) or (isinstance(verifier, HmacSignature) and verifier.timestamp):
+        return 2 * verifier.tolerance
+    return UNDATED
 
 
 def _name(news: list[News], webhook: str) -> None:
