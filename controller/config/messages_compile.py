@@ -90,7 +90,7 @@ def _provider(places: Places, certificates: Certificates, name: str, model: Prov
     loc = ("providers", name)
     driver, settings = _settings(places, certificates, name, model)
     dedup = settings.dedup if driver == "http" and settings is not None else Dedup.NONE
-    if driver == Channel.VOICE:
+    if driver in (Channel.VOICE, Channel.SIP):
         dedup = Dedup.LOOKUP  # the process for calls knows what it was ordered
     more: dict[str, Any] = {} if model.floor is None else {"floor": model.floor}
     return Provider(

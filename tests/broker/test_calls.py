@@ -98,3 +98,27 @@ def prepare(here: Stage, phones: Phones) -> None:
     for number in (CALLER, STAFF):
         phones.a.install(number, Script(ring_after=None, reject=503))
         phones.b.install(number, ANSWERS)
+
+
+def test_a_phone_that_rang_when_both_processes_died_does_not_ring_again(tmp_path: Path, free_port: int) -> None:
+    async def main() -> None:
+        with ExitStack() as stack:
+            phones = Phones(stack)
+            async with stage(tmp_path, free_port, {"sms": "sms"}) as here:
+                prepare(here, phones)
+                here.plan["cascades"] = {"otp": {"window": "20s", "steps": [{"call": "voice", "wait": "1500ms"}]}}
+                here.plan["routes"] = [{"did": "+15557000", "chain": "main"}]
+                phones.b.install(CALLER, Script(ring_after=0.0))
+                await here.start()
+                async with client(here.url) as asker:
+                    one = await asker.send("k1", to={"phone": CALLER})
+                    await eventually(lambda: phones.b.agent.ringing)
+                    await here.kill(signal.SIGKILL)
+                    await here.start()
+                    shown = (await asker.over([one]))[one]
+                    assert (shown["status"], len(shown["attempts"])) == ("exhausted", 1)
+                await here.kill(signal.SIGTERM)
+                assert not here.faults()
+            assert [call.user for call in phones.b.agent.calls] == [CALLER]
+
+    asyncio.run(main())
