@@ -74,6 +74,17 @@ def test_a_template_of_the_providers(preset: str, channel: Channel) -> None:
     run(play, (preset, channel))
 
 
+@pytest.mark.parametrize(("preset", "channel"), [each for each in ALL if each[1] is Channel.SMS])
+def test_a_template_of_the_dialplan_goes_out_by_sms_as_its_words(preset: str, channel: Channel) -> None:
+    async def play(both: Pair) -> None:
+        sent = message(channel, template="otp", language="de", params={"code": "428193"})
+        assert isinstance(await both.adapter(preset).submit(sent), Accepted)
+        [got] = both.simulator.journal.entries
+        assert got.text == "Dein Code: 428193 🙂 & mehr"
+
+    run(play, (preset, channel))
+
+
 @pytest.mark.parametrize(("preset", "channel"), ALL)
 def test_refusals_failures_and_lost_answers(preset: str, channel: Channel) -> None:
     script = [
