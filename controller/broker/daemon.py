@@ -29,6 +29,7 @@ from controller.broker.callbacks import Callbacks
 from controller.broker.drivers import make_adapter
 from controller.broker.inbound import Inbox
 from controller.broker.lane import Lane
+from controller.broker.libraries import listen_to_libraries
 from controller.broker.meter import Meter
 from controller.broker.metrics import metrics_router
 from controller.broker.missed import MissedCalls
@@ -101,6 +102,7 @@ class Daemon:
         """
         self._log, self._writer = open_log()
         self._log = self._log.bind(role="messages")
+        listen_to_libraries(self._log)
         self._undo.append(self._writer.close)
         try:
             self._build()

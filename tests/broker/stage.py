@@ -138,6 +138,7 @@ class Client:
 
     url: str
     session: aiohttp.ClientSession
+    turned_away: int = 0  # so often was it told to come again
 
     async def ask(self, method: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
         """One request; raises what aiohttp raises."""
@@ -156,6 +157,7 @@ class Client:
             if status == 202:
                 return str(answer["id"])
             assert status in {0, 503}, answer
+            self.turned_away += status == 503
             await asyncio.sleep(0.02)
 
     async def over(self, ids: Iterable[str], patience: float = 60.0) -> dict[str, dict[str, Any]]:

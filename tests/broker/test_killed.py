@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -88,6 +89,43 @@ def test_m5_killed_under_load(tmp_path: Path, free_port: int, kills: int) -> Non
             with sqlite3.connect(tmp_path / "state" / "messages.db") as store:
                 (rows,) = store.execute("SELECT count(*) FROM cascade").fetchone()
             judge(here, accepted, rows)
+            assert not here.faults()
+
+    asyncio.run(main())
+
+
+def test_m5_full_disk_loses_nothing(tmp_path: Path, free_port: int) -> None:
+    """Files may not grow for a while, whatever is under way: who asks is told to come again, who was accepted is served."""
+
+    async def main() -> None:
+        async with stage(tmp_path, free_port, {"native": "whatsapp", "last": "viber"}) as here:
+            prepare(here)
+            await here.start()
+            assert here.process is not None
+            async with client(here.url) as asker:
+
+                async def load(name: str) -> list[str]:
+                    keys = [f"{name}{number}" for number in range(20)]
+                    return list(await asyncio.gather(*(asker.send(key, params={"code": key}) for key in keys)))
+
+                ids = await load("a")
+                size = (tmp_path / "state" / "messages.db-wal").stat().st_size
+                resource.prlimit(here.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+                more = asyncio.gather(load("b"), load("c"))
+                async with asyncio.timeout(30):
+                    while not asker.turned_away:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+                unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+                resource.prlimit(here.process.pid, resource.RLIMIT_FSIZE, unlimited)
+                for some in await more:
+                    ids += some
+                shown = await asker.over(ids)
+            assert len(shown) == 60
+            assert {one["status"] for one in shown.values()} <= {"completed", "exhausted"}
+            assert not here.journal.sent_twice()
+            by_none = Counter(got.text for got in here.journal.entries if got.provider == here.smsc.name)
+            assert max(by_none.values()) == 1
+            assert {line["event"] for line in here.lines} >= {"store lost", "store answers"}
             assert not here.faults()
 
     asyncio.run(main())
