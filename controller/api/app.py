@@ -25,7 +25,7 @@ from controller.api.service import Service
 from controller.api.shell import PATIENCE, Seen, Shell, principal
 from controller.api.stats import stats_router
 from controller.api.tokens import Tokens
-from controller.api.views import CascadePage, CascadeView, Explanation, Receipt
+from controller.api.views import CascadePage, CascadeView, Explanation, Foresight, Receipt
 from controller.messages.ids import LENGTH
 from controller.store.base import StoreError
 from controller.types.cascades import CascadeStatus, FeedbackGiven
@@ -110,6 +110,18 @@ def _cascades(service: Service) -> APIRouter:
         if done.again:
             headers["Idempotency-Replayed"] = "true"
         return Json(done.answer, 202, headers)
+
+    @router.post(
+        "/explain",
+        response_class=Json,
+        responses={200: {"model": Foresight}, **described(but=(404,))},
+        openapi_extra=body_of(CascadeRequest),
+    )
+    async def foresee(request: Request) -> Response:
+        """Where such a request would go now, and why nowhere else; nothing is counted, written down or sent."""
+        who = principal(request.scope)
+        who.need("read")
+        return Json(service.foresee(who, read_body(CascadeRequest, await _json_body(request))))
 
     @router.get("", response_class=Json, responses={200: {"model": CascadePage}, **described(but=(400, 404, 413, 415))})
     async def find(

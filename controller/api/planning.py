@@ -5,7 +5,10 @@ Owns the way from `messages.planning` to what the service writes down. Must not 
 
 from __future__ import annotations
 
+from typing import Any
+
 from controller.api.service import Planned, Turned
+from controller.messages.explanation import explain_request
 from controller.messages.planning import Planner, Unplannable
 from controller.messages.region import Number
 from controller.messages.request import Request
@@ -36,3 +39,10 @@ class RequestPlanner:
             self.planner.version,
         )
         return Planned(planned.plan, planned.terms, facts, (planned.audit(),), planned.refusal)
+
+    def explain(self, request: Request, number: Number | None, risk: float, key: str, now: float) -> dict[str, Any]:
+        """As `service.Planner` says."""
+        try:
+            return explain_request(self.planner, request, number, risk, key, now)
+        except Unplannable as error:
+            raise Turned(error.pointer, str(error)) from None

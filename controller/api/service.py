@@ -85,6 +85,9 @@ class Planner(Protocol):
         """``number``: None for a request by mail alone; ``risk``: of fraud, 0 to 1; ``key``: the id that draws are made
         by. Raises `Turned`."""
 
+    def explain(self, request: Request, number: Number | None, risk: float, key: str, now: float) -> dict[str, Any]:
+        """The same in words, as `messages.explanation` has them, leaving no trace. Raises `Turned`."""
+
 
 class Hands(Protocol):
     """The broker, as far as the API needs it."""
@@ -232,6 +235,17 @@ class Service:
         self._admission.begun(cascade, number, person, now)
         self.hands.carry_out(cascade, planned.facts, admission.commands)
         return Accepted(cascade_id, receipt)
+
+    def foresee(self, who: Principal, body: CascadeRequest) -> dict[str, Any]:
+        """Where a request would go now, and why; nothing is counted, written down or sent. Raises `Problem`."""
+        now = self.now()
+        request = body.to_request(who.tenant)
+        number = self._admission.read(request)
+        risk = self._admission.risk(request, number, now)
+        try:
+            return self._planner.explain(request, number, risk, make_id(now, self._chance(CHANCE)), now)
+        except Turned as turned:
+            raise wrong(turned.pointer, str(turned)) from None
 
     def _check_content(self, content: Content) -> None:
         if not content.template:

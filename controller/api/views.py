@@ -87,6 +87,26 @@ class Explanation(BaseModel):
     history: list[Transition]
 
 
+class Foresight(BaseModel):
+    """Where a request would go now (`messages.explanation`); times in seconds, costs in the unit of the dialplan."""
+
+    country: str = Field(description="ISO 3166")
+    operator: str
+    operator_source: str = Field(description="how the operator is known: `report`, `lookup`, `range`, `guess`")
+    kind: str = Field(description="of number")
+    cascade: str
+    policies: list[str] = Field(description="that hold, the narrowest first")
+    decided_by: dict[str, str] = Field(description="by key of the dialplan, the policy that decided it")
+    window: float
+    max_attempts: int
+    max_cost: float | None
+    weight: float = Field(description="of its outcomes as evidence about providers")
+    refused: str = Field(description="a cause: nothing would be sent")
+    refused_because: str
+    steps: list[dict[str, Any]] = Field(description="with their providers, in the order they would be tried")
+    excluded: list[dict[str, Any]] = Field(description="who is not used, and why")
+
+
 #: Milestones in the words of messages.
 _REACHED = ("none", "accepted", "sent", "delivered", "read")
 
@@ -182,6 +202,14 @@ def show_transition(row: History) -> dict[str, Any]:
     }
 
 
+def _excluded(history: Sequence[History]) -> list[dict[str, Any]]:
+    """Whom the planner left out."""
+    rows = (row.audit.decision.get("excluded", ()) for row in history if row.audit.event == "planned")
+    return [
+        {"what": name or "all of it", "why": why, "step": step} for excluded in rows for step, name, _, why in excluded
+    ]
+
+
 def show_explanation(cascade: Cascade, facts: Facts, history: Sequence[History]) -> dict[str, Any]:
     """All there is to say about why it went where it went."""
     plan = cascade.run.plan
@@ -200,6 +228,7 @@ def show_explanation(cascade: Cascade, facts: Facts, history: Sequence[History])
             for target in stage.targets
         ],
         "skipped": [
+            *_excluded(history),
             *({"what": each.what, "why": each.why, "step": each.stage} for each in plan.skipped),
             *({"what": each.what, "why": each.why, "step": each.stage} for each in plan.demoted),
         ],

@@ -81,6 +81,31 @@ def plan_two_steps(request: Request, number: Number | None, risk: float, key: st
     )
 
 
+class TwoSteps:
+    """Plans them, whatever is asked."""
+
+    def __call__(self, *asked: Any) -> Planned:
+        return plan_two_steps(*asked)
+
+    def explain(self, request: Request, number: Number | None, risk: float, key: str, now: float) -> dict[str, Any]:
+        planned = self(request, number, risk, key, now)
+        words = ("operator", "operator_source", "kind", "refused_because")
+        return {
+            **dict.fromkeys(words, ""),
+            "country": planned.facts.country,
+            "cascade": "otp",
+            "policies": [],
+            "decided_by": {},
+            "window": planned.terms.expires - now,
+            "max_attempts": planned.terms.max_attempts,
+            "max_cost": None,
+            "weight": 1.0,
+            "refused": planned.refusal,
+            "steps": [],
+            "excluded": [],
+        }
+
+
 def _stage(channel: str, *providers: str) -> Stage:
     paths = tuple(Path(f"{channel} via {name}", channel, name, "", False, name) for name in providers)
     return Stage((Target(channel, paths),), ring=20.0, no_reply=inf, no_progress=inf, hedge=None)
@@ -199,7 +224,7 @@ async def _serving(store: Any, patience: float, more: dict[str, Any]) -> AsyncIt
     keyring = Keyring({"1": bytes(range(32))}, "1", bytes(32))
     hands = NotingHands(store)
     rules = replace(messaging(), **more)
-    service = hands.service = Service(rules, store, Cipher(keyring), BlindIndex(keyring), plan_two_steps, hands)
+    service = hands.service = Service(rules, store, Cipher(keyring), BlindIndex(keyring), TwoSteps(), hands)
     seen: list[Seen] = []
     faults: list[str] = []
     shell = create_app(service, on_request=seen.append, on_fault=faults.append, patience=patience)

@@ -46,6 +46,9 @@ class Asked:
         assert status == 200
         row = next(row for row in explained["history"] if row["event"] == "planned")
         decision: dict[str, Any] = row["decision"]
+        assert explained["skipped"] == [
+            {"what": name or "all of it", "why": why, "step": step} for step, name, _, why in decision["excluded"]
+        ]
         return decision
 
 
@@ -83,6 +86,11 @@ def test_m3_policy_of_tenant_and_country_beats_that_of_the_tenant_and_of_the_cou
         decision = await asked.planned("tenant and country")
         assert decision["policies"] == ["acme-us", "acme", "base"]
         assert decision["by"]["only"] == "acme-us"
+        asked_before = {"to": {"phone": AMERICAN}, "text": "x", "use_case": "chat"}
+        status, foreseen = await asker.ask("POST", "/v1/cascades/explain", asked_before)
+        assert status == 200
+        assert [[way["provider"] for way in step["providers"]] for step in foreseen["steps"]] == [["viber"], ["us-1"]]
+        assert foreseen["decided_by"]["cascade"] == "acme-chat"
         own = {"channel": SMS, "routes": ["us-2"], "timeout_s": 5}  # the request is the narrowest of all
         await asked.send("request", AMERICAN, steps=[own])
         assert (await asked.ways())["request"] == ["us-2"]
