@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from controller import __version__, cli_cascades, cli_messages, cli_simulate
+from controller import __version__, cli_cascades, cli_explain, cli_messages, cli_simulate
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
 
 if TYPE_CHECKING:
@@ -412,6 +412,7 @@ def _ask(state_dir: Path, command: str, **more: str) -> dict[str, Any]:
 
 
 cli_cascades.add_commands(cli)
+cli_explain.add_commands(cli)
 cli_messages.add_commands(cli)
 cli_simulate.add_commands(cli)
 

@@ -15,6 +15,7 @@ from controller.config.address import ip_version
 from controller.config.figures import detection_time, stage_starts, worst_wait
 from controller.expiry import show_day
 from controller.types import Access, AliveOn, Chain, Dialplan, Trunk
+from controller.types.messages import Messaging
 from controller.wording import address_of, count_routes, show_seconds
 from sip.uri import bracketed
 
@@ -34,6 +35,7 @@ def summary(dialplan: Dialplan) -> dict[str, Any]:
         ],
         "trunks": [_trunk(trunk) for trunk in dialplan.trunks.values()],
         "chains": [_chain(chain) for chain in dialplan.chains.values()],
+        "cascades": _cascades(dialplan.messaging) if dialplan.messaging else [],
     }
 
 
@@ -76,6 +78,9 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
     console.print(trunks)
     console.print()
     console.print(chains)
+    if figures["cascades"]:
+        console.print()
+        console.print(_table_of_cascades(figures["cascades"]))
     if figures["certificates"]:
         shown = make_table("listener", "shows a certificate of", "until", whole=("until",))
         for row in figures["certificates"]:
@@ -148,6 +153,35 @@ def _chain(chain: Chain) -> dict[str, Any]:
         if last.live
         else last.endpoint,
     }
+
+
+def _cascades(messaging: Messaging) -> list[dict[str, Any]]:
+    """Figures of each cascade; ``silent``: how long it takes if every first provider is silent."""
+    rows = []
+    for cascade in messaging.cascades.values():
+        named = {name for step in cascade.steps for name in step.providers}
+        channels = {step.channel for step in cascade.steps if not step.providers}
+        used = [each for each in messaging.providers.values() if each.name in named or each.channel in channels]
+        rows.append(
+            {
+                "name": cascade.name,
+                "steps": [step.channel.value for step in cascade.steps],
+                "providers": len(used),
+                "upstreams": len({each.upstream or each.name for each in used}),
+                "silent": sum(step.wait for step in cascade.steps),
+                "window": cascade.window,
+            }
+        )
+    return rows
+
+
+def _table_of_cascades(rows: list[dict[str, Any]]) -> Table:
+    right = ("upstreams", "all silent", "window")
+    table = make_table("cascade", "steps", *right, right=right)
+    for row in rows:
+        times = (show_seconds(row["silent"]), show_seconds(row["window"]))
+        table.add_row(row["name"], ", ".join(row["steps"]), str(row["upstreams"]), *times)
+    return table
 
 
 def make_table(*columns: str, right: Collection[str] = (), whole: Collection[str] = ()) -> Table:

@@ -1,0 +1,104 @@
+"""Explanations of messages: where a request would go by a dialplan, before anything was learnt of its providers.
+
+Owns the words for the terminal. What is said comes from `controller.messages.explanation`, and so from the planner itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+
+from controller.config.duration import show_duration
+from controller.health.score import Scores, Target
+from controller.messages.explanation import explain_request
+from controller.messages.planning import Planner, Unplannable
+from controller.messages.region import NotANumber, Number, read_recipient, with_operator
+from controller.messages.request import Request
+from controller.types import Dialplan
+from controller.types.messages import RouteClass
+
+
+class MessageQuestionError(ValueError):
+    """The question makes no sense with this dialplan; the message says what to do."""
+
+
+def explain_message(
+    dialplan: Dialplan,
+    to: str,
+    now: float,
+    *,
+    tenant: str = "",
+    cascade: str = "",
+    use_case: str = "",
+    operator: str = "",
+    premium: bool = False,
+    risk: float = 0.0,
+) -> dict[str, Any]:
+    """Where a message to a number or a mail address would go. Raises `MessageQuestionError`."""
+    messaging = dialplan.messaging
+    if messaging is None:
+        raise MessageQuestionError("this dialplan has no messages: it has neither 'providers' nor 'cascades'")
+    number = None if "@" in to else _read(to, operator)
+    request = Request(
+        tenant,
+        phone=number.e164 if number else "",
+        email=to if number is None else "",
+        cascade=cascade,
+        use_case=use_case,
+        route_class=RouteClass.PREMIUM if premium else RouteClass.STANDARD,
+    )
+    targets = [Target(each.name, (each.upstream,) if each.upstream else ()) for each in messaging.providers.values()]
+    planner = Planner(messaging, Scores(targets), dialplan.version)
+    try:
+        return explain_request(planner, request, number, risk, "explain", now)
+    except Unplannable as error:
+        raise MessageQuestionError(f"{error}; --cascade is one of {', '.join(messaging.cascades)}") from None
+
+
+def _read(to: str, operator: str) -> Number:
+    try:
+        number = read_recipient(to)
+    except NotANumber as error:
+        raise MessageQuestionError(f"{to!r} is not a number that messages go to: {error}") from None
+    if number.refused:
+        raise MessageQuestionError(f"nothing is ever sent to {to!r}: {number.refused}")
+    return with_operator(number, operator, "report") if operator else number
+
+
+def print_message(found: dict[str, Any], console: Console) -> None:
+    """The same for people."""
+
+    def say(text: str = "") -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    if found["country"] or found["kind"]:
+        network = f", network {found['operator']} ({found['operator_source']})" if found["operator"] else ""
+        say(f"a {found['kind']} number of {found['country'] or 'no country'}{network}")
+    say(f"policies: {', '.join(found['policies']) or 'none'}")
+    limit = "" if found["max_cost"] is None else f", {found['max_cost']:g} at most"
+    say(
+        f"cascade:  {found['cascade']}, {found['max_attempts']} messages within {show_duration(found['window'])}{limit}"
+    )
+    if found["refused"]:
+        say(f"refused:  {found['refused']}: {found['refused_because']}")
+    for step in found["steps"] if not found["refused"] else ():
+        say()
+        _print_step(step, say)
+    if found["excluded"]:
+        say()
+        say("not used:")
+    for row in found["excluded"]:
+        say(f"  step {row['step']}  {row['provider'] or 'all of it'}: {row['why']} ({row['cause']})")
+
+
+def _print_step(step: dict[str, Any], say: Callable[[str], None]) -> None:
+    most = f", {step['fanout']} providers at most" if step["fanout"] and len(step["providers"]) > 1 else ""
+    say(f"step {step['step']}: {step['channel']}, {show_duration(step['wait'])} each{most}; {step['why']}")
+    for number, way in enumerate(step["providers"], 1):
+        chance = "" if way["chance"] is None else f", {way['chance']:.0%} arrive"
+        sender = f", from {way['sender']}" if way["sender"] else ""
+        say(
+            f"  {number}. {way['provider']}: {way['class']}, upstream {way['upstream']}, costs {way['cost']:g}{chance}{sender}"
+        )
