@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -232,6 +232,33 @@ async def client(url: str) -> AsyncIterator[Client]:
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=64)) as session:
         yield Client(url, session)
+
+
+def run(
+    folder: Path,
+    port: int,
+    channels: dict[str, str],
+    act: Callable[[Stage, Client], Awaitable[None]],
+    prepare: Callable[[Stage], None],
+) -> Stage:
+    """Play one scene on a stage of its own; the daemon ends well, and had nothing to complain of."""
+    found: list[Stage] = []
+
+    async def main() -> None:
+        async with stage(folder, port, channels) as here:
+            found.append(here)
+            prepare(here)
+            await here.start()
+            async with client(here.url) as asker:
+                await act(here, asker)
+            await here.kill(signal.SIGTERM)
+
+    asyncio.run(main())
+    (here,) = found
+    assert not here.faults()
+    assert here.process is not None
+    assert here.process.returncode == 0
+    return here
 
 
 def pick_port() -> int:

@@ -8,8 +8,7 @@ from typing import Any
 
 from controller.messages.planning import replay
 from controller.simulate.base import Fates, Faults
-from tests.broker.stage import Client, Stage, provider
-from tests.broker.test_cascade import run
+from tests.broker.stage import Client, Stage, provider, run
 
 GERMAN, AMERICAN, FRENCH = "+4915112345678", "+14155550123", "+33612345678"
 SMS, VIBER = "sms", "viber"
