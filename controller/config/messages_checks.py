@@ -119,17 +119,19 @@ def _check_policies(places: Places, messaging: Messaging) -> None:
     single: _Found = {}
     shared: _Found = {}
     named = sorted(_named_countries(messaging))
+    where = {policy.name: policy.countries for policy in messaging.policies}
+    concerning = _by_tenant(messaging.policies)
+    seen: set[Subject] = set()
+    known: dict[tuple[object, ...], list[str]] = {}
     for policy in messaging.policies:
         for subject in _subjects(policy, named):
-            rules = resolve(messaging.policies, subject)
-            if not rules.allow:
+            if subject in seen:
                 continue
-            for cascade in _cascades(messaging, rules):
-                ways = _ways(messaging, cascade, rules, subject)
-                free = _ways(messaging, cascade, Rules(), subject)
-                asked = any(
-                    subject.country in each.countries for each in messaging.policies if each.name in rules.applied
-                )
+            seen.add(subject)
+            rules = resolve(_for_country(concerning[subject.tenant], subject.country), subject)
+            for cascade in _cascades(messaging, rules) if rules.allow else ():
+                ways, free = (_known_ways(known, messaging, cascade, each, subject) for each in (rules, Rules()))
+                asked = any(subject.country in where[name] for name in rules.applied)
                 upstreams = {upstream_of(messaging.providers[name]) for name in ways}
                 if not ways and (asked or free):
                     found, what = none, tuple(ways)
@@ -203,10 +205,26 @@ def _to_blame(messaging: Messaging, rules: Rules, cascade: CascadeRules, subject
     return next(narrowing, applied[0])
 
 
+def _by_tenant(policies: tuple[Policy, ...]) -> dict[str, list[Policy]]:
+    """Policies that may hold for each tenant, in the order of the file; "" is any other tenant."""
+    tenants = {"", *(tenant for policy in policies for tenant in policy.tenants)}
+    found: dict[str, list[Policy]] = {tenant: [] for tenant in tenants}
+    for policy in policies:
+        for tenant in policy.tenants or tenants:
+            found[tenant].append(policy)
+    return found
+
+
+def _for_country(policies: Iterable[Policy], country: str) -> list[Policy]:
+    """Of these the ones that may hold there: most dialplans have one for each country."""
+    return [policy for policy in policies if not policy.countries or country in policy.countries]
+
+
 def _subjects(policy: Policy, named: Iterable[str]) -> Iterable[Subject]:
     """Whom it is for: each of its tenants in each of its countries, or in all that anything names."""
+    takes_away = any(getattr(policy, field) for field in _NARROWING)
     for tenant in policy.tenants or ("",):
-        for country in policy.countries or (*named, ""):
+        for country in policy.countries or ((*named, "") if takes_away else ()):
             yield Subject(
                 tenant,
                 country,
@@ -227,6 +245,21 @@ def _ways(messaging: Messaging, cascade: CascadeRules, rules: Rules, subject: Su
     need = Need(subject.country, route_class=subject.route_class, most=rules.max_cost)
     routes = find_routes(messaging, cascade.steps, rules, need)
     return list(dict.fromkeys(provider.name for step in routes.steps for provider in step.providers))
+
+
+def _known_ways(
+    known: dict[tuple[object, ...], list[str]],
+    messaging: Messaging,
+    cascade: CascadeRules,
+    rules: Rules,
+    subject: Subject,
+) -> list[str]:
+    """The same, once for all subjects for whom it is the same."""
+    about = rules.channels, rules.only, rules.without, rules.sender_kinds, rules.max_cost
+    key = (cascade.name, subject.country, subject.route_class, *about)
+    if key not in known:
+        known[key] = _ways(messaging, cascade, rules, subject)
+    return known[key]
 
 
 def _named_countries(messaging: Messaging) -> set[str]:

@@ -2,8 +2,15 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
-from controller.config import load
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from controller.cli import OK, cli
+from controller.config import compile_text, load, messages_checks
+from controller.messages.routes import find_routes
 from controller.types import Milestone, Order
 from controller.types.http import HttpSettings
 from controller.types.messages import ByTrunks, Channel, Dedup, Messaging, NumberKind, RouteClass
@@ -101,3 +108,39 @@ def test_a_dialplan_without_messages_has_none() -> None:
     loaded = load(EXAMPLE.with_name("simple.yaml"))
     assert loaded.dialplan is not None
     assert loaded.dialplan.messaging is None
+
+
+def test_secrets_of_messages_are_not_shown(tmp_path: Path) -> None:
+    """`callward config show` is for being shown around."""
+    text = EXAMPLE.read_text(encoding="utf-8").replace(
+        "store: sqlite", "store: 'postgresql://u:hunter2@db.example/callward'"
+    )
+    path = tmp_path / "plan.yaml"
+    path.write_text(text, encoding="utf-8")
+    done = CliRunner().invoke(cli, ["config", "show", str(path)])
+    assert done.exit_code == OK
+    for secret in ("hunter2", "example-token", "example-secret", "9f86d081", "4155550100"):
+        assert secret in text
+        assert secret not in done.output
+    assert "postgresql://u:***@db.example/callward" in done.output
+
+
+def test_a_dialplan_with_hundreds_of_tenants_and_countries_is_checked_in_no_time() -> None:
+    """What is the same for many of them is looked at once: the work is counted, for clocks lie on a busy machine."""
+    tree = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    tree["messages"]["clients"] |= {f"t{number}": {} for number in range(100)}
+    tree["policies"] += [{"name": f"p{number}", "tenant": f"t{number}", "without": "sms-2"} for number in range(100)]
+    countries = ("AT", "BE", "CH", "DK", "ES", "FI", "IE", "IT", "LU", "NL", "NO", "PL", "PT", "SE")
+    tree["policies"] += [{"name": country, "country": country, "max_attempts": 4} for country in countries]
+    asked = 0
+
+    def count(*args: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return find_routes(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(messages_checks, "find_routes", count)
+        loaded = compile_text(yaml.safe_dump(tree, sort_keys=False), "big.yaml")
+    assert loaded.diagnostics == []
+    assert asked < 300
