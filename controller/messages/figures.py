@@ -10,9 +10,15 @@ from collections.abc import Iterable, Mapping
 from math import ceil
 from typing import Any
 
+from controller.types import cascades as causes
+
 Row = Mapping[str, Any]
 
 _ARRIVED = frozenset(("delivered", "read", "verified"))
+#: Ends that somebody's will brought, whatever the routes are like.
+_WILL = frozenset((causes.OPTED_OUT, causes.FRAUD, causes.NOT_ALLOWED))
+#: How a send ends that was never handed to its provider.
+_WITHHELD = frozenset((*_WILL, causes.NO_TIME, causes.LIMITED, causes.NO_PROVIDER, "erased"))
 _BUCKETS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0)
 MOST_BUCKETS = 60  # of a trend; as many fit on a line of a terminal
 
@@ -25,7 +31,11 @@ def rows_of(
     cell = {name: facts[name] for name in ("country", "operator", "route_class", "use_case", "prefix")}
     cell |= {"cascade": cascade_id, "tenant": tenant, "created": created}
     winner = state["winner"] if status == "completed" else 0
-    sends = [_send_row(send, terms, won=send["attempt"] == winner) | cell for send in state["sends"]]
+    sends = [
+        _send_row(send, terms, won=send["attempt"] == winner) | cell
+        for send in state["sends"]
+        if send["spent"] or send["outcome"] not in _WITHHELD
+    ]
     row: dict[str, Any] = {
         "row": "cascade",
         "status": status,
@@ -65,7 +75,7 @@ class _Cascades:
     def __init__(self) -> None:
         self.statuses: dict[str, int] = {}
         self.reasons: dict[str, int] = {}
-        self.sent = self.fell_back = self.sends = self.verified = self.late = 0
+        self.sent = self.fell_back = self.sends = self.verified = self.late = self.failed = 0
         self.cost = 0.0
         self.times: list[float] = []
 
@@ -74,6 +84,7 @@ class _Cascades:
         self.statuses[status] = self.statuses.get(status, 0) + 1
         if status in ("exhausted", "refused") and row["reason"]:
             self.reasons[row["reason"]] = self.reasons.get(row["reason"], 0) + 1
+        self.failed += status == "exhausted" and row["reason"] not in _WILL
         self.sends += row["sends"]
         self.sent += row["sends"] > 0
         self.fell_back += row["sends"] > 1
@@ -86,10 +97,6 @@ class _Cascades:
     @property
     def completed(self) -> int:
         return self.statuses.get("completed", 0)
-
-    @property
-    def failed(self) -> int:
-        return self.statuses.get("exhausted", 0)
 
     def show(self) -> dict[str, Any]:
         tried = self.completed + self.failed

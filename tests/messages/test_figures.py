@@ -171,6 +171,23 @@ def test_the_trend_as_by_hand(found: dict[str, Any]) -> None:
     assert [(b["start"], b["completion_rate"]) for b in by_hour["buckets"]] == [(START, 1.0), (START + 3600, 1 / 3)]
 
 
+def test_what_somebody_did_not_want_says_nothing_of_routes() -> None:
+    """The person said STOP: a send was intended and never handed over."""
+    stopped = cascade(
+        "7",
+        START,
+        "exhausted",
+        [send(1, "wa", START, START + 0.1, "OPTED_OUT", 0.02, spent=False)],
+        ended=START + 0.1,
+        reason="OPTED_OUT",
+    )
+    found = figures([*RUN, *stopped], START, START + 7200)
+    assert found["all"]["completion_rate"] == 3 / 5
+    assert found["all"]["fallback_rate"] == 2 / 5
+    assert found["all"]["reasons"]["OPTED_OUT"] == 1
+    assert found["routes"] == figures(RUN, START, START + 7200)["routes"]
+
+
 def test_nothing_has_figures_too() -> None:
     empty = figures([], START, START + 60)
     assert empty["all"]["completion_rate"] is None
