@@ -17,8 +17,7 @@ import pytest
 
 from controller.privacy import load_keyring
 from controller.simulate.base import Fates, Faults
-from tests.broker.stage import PHONE, Client, Stage, client, stage
-from tests.broker.test_cascade import run
+from tests.broker.stage import PHONE, Client, Stage, client, run, stage
 
 OPERATOR, FRENCH, CODE, MAIL = "token-of-operator", "+33612345678", "918273", "anna.person@example.org"
 
