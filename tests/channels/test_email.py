@@ -176,15 +176,18 @@ def test_nobody_sends_mail_through_the_address_for_bounces() -> None:
 
 def test_an_answer_after_the_patience_of_whoever_asked() -> None:
     async def script() -> None:
-        server = server_with(Fate(delay=0.2, reports=()))
+        server = server_with(Fate(delay=0.2, reports=()), Fate(Answer.FAIL, delay=0.2))
         async with connected(server) as (adapter, desk):
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await adapter.submit(letter())
-            await desk.until(lambda: desk.of(Report))
-            (report,) = desk.of(Report)
-            assert (report.send_key, report.ref, report.milestone) == ("c1:0:1", "c1:0:1", Milestone.ACCEPTED)
-            assert len(server.journal.entries) == 1
+            for key in ("c1:0:1", "c2:0:1"):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await adapter.submit(letter(key))
+                await desk.until(lambda key=key: any(each.send_key == key for each in desk.of(Report)))  # type: ignore[misc]
+            assert [(each.send_key, each.ref, each.milestone, each.cause) for each in desk.of(Report)] == [
+                ("c1:0:1", "c1:0:1", Milestone.ACCEPTED, ""),
+                ("c2:0:1", "", None, "429"),
+            ]
+            assert len(server.journal.entries) == 2
 
     play(script)
 

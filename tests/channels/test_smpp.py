@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from controller.channels import smpp
-from controller.channels.base import Accepted, Inbound, Liveness, Refused, Report, Unclear
+from controller.channels.base import Accepted, Inbound, Liveness, News, Refused, Report, Unclear
 from controller.channels.smpp import SmppAdapter
 from controller.simulate.base import Answer, Fate, FatedReport, Fates, Word
 from controller.simulate.smsc import Smsc
@@ -298,5 +298,37 @@ def test_close_says_goodbye() -> None:
             await adapter.close()
             await eventually(lambda: not smsc.sessions)
             assert await adapter.submit(text()) == Refused("TRANSPORT_ERROR", "not bound")
+
+    play(script)
+
+
+def test_what_came_over_a_connection_that_is_gone_is_not_acknowledged_over_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("controller.channels.smpp_link.FIRST_PAUSE", 0.01)
+
+    async def script() -> None:
+        smsc, turns, taken = Smsc(), asyncio.Semaphore(0), list[News]()
+
+        async def take(news: list[News]) -> None:
+            if any(isinstance(each, Inbound) for each in news):
+                await turns.acquire()
+            taken.extend(news)
+
+        adapter = SmppAdapter(account(await smsc.start()), Random(1))
+        await adapter.start(take)
+        await eventually(lambda: taken)
+        delivery = smsc.deliver("15550199", "15557000", "STOP")
+        await eventually(lambda: delivery.tries == 1)
+        smsc.drop()
+        await eventually(lambda: delivery.tries == 2)  # by the same number, over the next connection
+        turns.release()
+        await eventually(lambda: any(isinstance(each, Inbound) for each in taken))
+        assert await adapter.submit(text()) == Accepted("1")  # there and back again
+        assert not delivery.done
+        turns.release()
+        await eventually(lambda: delivery.done)
+        await adapter.close()
+        await smsc.close()
 
     play(script)

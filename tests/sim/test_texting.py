@@ -140,10 +140,13 @@ def test_all_have_failed() -> None:
     world.check_over()
 
 
-def test_where_nobody_answers_nothing_is_sent_a_second_time() -> None:
+@pytest.mark.parametrize(
+    "within", [4.0, 60.0]
+)  # before and after the transaction gives up: timer F (RFC 3261 §17.1.2.2)
+def test_where_nobody_answers_nothing_is_sent_a_second_time(within: float) -> None:
     world = Written(t1=(0,))
-    world.send()
-    world.run_until(10.0)
+    world.send(replace(ORDER, within=within))
+    world.run_until(40.0)
     assert world.news == [("unclear", "")]
     assert set(world.got()) == {"t1"}
     world.check_over()
