@@ -41,6 +41,7 @@ _GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's, where the server's last words come between two of its steps
     OSError,
     TimeoutError,
 )
@@ -358,6 +359,8 @@ def _answer(one: _Waiting, result: Result = None, error: Exception | None = None
 
 def _complain(error: Exception) -> StoreError:
     what = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+    if isinstance(error, asyncpg.InternalClientError):
+        return StoreError("postgresql: the connection broke")
     if isinstance(error, asyncpg.DiskFullError):
         return StoreError(f"postgresql: no room left on its disk: {what}")
     return StoreError(f"postgresql: {what}")

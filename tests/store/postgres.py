@@ -48,7 +48,8 @@ def make_server() -> Iterator[Server]:
         try:
             yield server
         finally:
-            server.stop("immediate")
+            if (server.data / "postmaster.pid").exists():
+                server.stop("immediate")
 
 
 class Server:
