@@ -12,13 +12,12 @@ from collections.abc import Iterator
 
 import uvicorn
 
+from controller.api.heads import PatientProtocol
 from controller.api.shell import Shell
 
 BACKLOG = 1024
 #: Seconds that a connection may idle between two requests.
 KEEP_ALIVE = 75
-#: Largest line and headers of a request, in bytes; uvicorn's own reader has no other bound.
-MOST_HEADERS = 16 * 1024
 
 
 class ListenError(Exception):
@@ -56,10 +55,10 @@ class ApiServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            http=PatientProtocol,
             ws="none",
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE,
-            h11_max_incomplete_event_size=MOST_HEADERS,
         )
         self._server = _Quiet(config)
 

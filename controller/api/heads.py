@@ -1,0 +1,59 @@
+"""Connections whose request does not begin: bounded in time and size, which uvicorn does not do.
+
+Owns how long a head may take and how large it may be. Who sends its head in one piece, as all clients do, costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+PATIENCE = 15.0  # seconds until the head of a request, and the first one of a connection, must be there
+MOST = 32 * 1024  # bytes of a head; one of ours has some hundred
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """HTTP/1.1 as uvicorn reads it, with an end to waiting for a head."""
+
+    patience = PATIENCE
+    _waits: asyncio.TimerHandle | None = None
+    _head = 0  # bytes since the head began
+    _in_head = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See asyncio."""
+        super().connection_made(transport)
+        self._waits = self.loop.call_later(self.patience, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        super().data_received(data)
+        if self._in_head:
+            self._head += len(data)
+            if self._head > MOST:
+                self.transport.abort()
+            elif self._waits is None:
+                self._waits = self.loop.call_later(self.patience, self.transport.abort)
+        elif self._waits is not None:
+            self._stop_waiting()
+
+    def on_message_begin(self) -> None:
+        """See httptools."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """See httptools."""
+        self._in_head, self._head = False, 0
+        super().on_headers_complete()
+
+    def _stop_waiting(self) -> None:
+        if self._waits is not None:
+            self._waits.cancel()
+            self._waits = None
