@@ -63,7 +63,7 @@ class Callbacks:
         self._log = log
         self._on_fault = on_fault
         self._some = asyncio.Event()
-        self.counters = {"heard": 0, "again": 0, "given_up": 0}
+        self.counters = {"heard": 0, "again": 0, "given_up": 0, "nobody": 0}
 
     def wake(self) -> None:
         """Something may be queued."""
@@ -93,6 +93,7 @@ class Callbacks:
     ) -> None:
         client = self.clients.get(tenant)
         if client is None or client.callback is None:
+            self.counters["nobody"] += 1
             await self._done(number, None)  # nobody is there any more to hear it
             return
         name, stamp = f"{cascade}.{number}", int(clock.epoch())

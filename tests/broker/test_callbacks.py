@@ -6,13 +6,18 @@ import hashlib
 import hmac
 import io
 import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from controller import clock
 from controller.broker.callbacks import PAUSES, Callbacks, sign
 from controller.log import open_log
+from controller.messages.reducer import reduce
+from controller.store.opening import open_store
 from controller.supervise import Supervisor
 from controller.types.messages import Callback, Client
 
@@ -30,27 +35,22 @@ def test_a_callback_is_tried_for_a_day() -> None:
     assert list(PAUSES) == sorted(PAUSES)
 
 
-class Queue:
-    """The part of a store that callbacks see."""
-
-    def __init__(self, *rows: tuple[int, str, str, str, int]) -> None:
-        self.rows = list(rows)
-        self.done: dict[int, float | None] = {}
-        self.wanted = len(rows)
-        self.all_done = asyncio.Event()
-
-    async def due_callbacks(self, _now: float, limit: int) -> list[tuple[int, str, str, str, int]]:
-        rows, self.rows = self.rows[:limit], self.rows[limit:]
-        return rows
-
-    async def done_callback(self, number: int, *, again_at: float | None) -> None:
-        self.done[number] = again_at
-        if len(self.done) == self.wanted:
-            self.all_done.set()
+#: Tenant, cascade, body, and how often it was tried before.
+Row = tuple[str, str, str, int]
 
 
-def post(queue: Queue, answer: int | None, **client: Any) -> tuple[list[web.BaseRequest], str]:
-    """Post what is queued to a tenant that answers so; None: it closes the connection."""
+@dataclass
+class Post:
+    """What came of it."""
+
+    heard: list[tuple[web.BaseRequest, str]]
+    log: str
+    counters: dict[str, int]
+    again: list[int]  # how often those were tried that are to be tried again, after their pause and not before
+
+
+def post(folder: Path, answer: int | None, *rows: Row) -> Post:
+    """Post what is queued in a store to a tenant that answers so; None: it closes the connection."""
     heard: list[Any] = []
     log, writer = open_log(lines := io.StringIO())
 
@@ -61,53 +61,69 @@ def post(queue: Queue, answer: int | None, **client: Any) -> tuple[list[web.Base
             request.transport.close()
         return web.Response(status=answer or 200, headers={"location": "http://127.0.0.1:9/"})
 
-    async def main() -> None:
+    async def main() -> tuple[dict[str, int], list[int]]:
         runner = web.ServerRunner(web.Server(take))
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-        clients = {"acme": Client("acme", Callback(url, "key", **client))}
-        callbacks = Callbacks(queue, clients, log, lambda error: pytest.fail(str(error)))  # type: ignore[arg-type]
+        store = open_store("", folder, reduce)
+        await store.open()
+        now = clock.epoch()
+        for tenant, cascade, body, tries in rows:
+            await store.put_callback(tenant, cascade, body, now)
+            for _ in range(tries):
+                for number, *_ in await store.due_callbacks(now, 1):
+                    await store.done_callback(number, again_at=now - 1)
+        callbacks = Callbacks(store, {"acme": Client("acme", Callback(url, "key"))}, log, lambda e: pytest.fail(str(e)))
         supervisor = Supervisor(lambda error: pytest.fail(str(error)))
         supervisor.spawn(callbacks.keep(), "callbacks")
         async with asyncio.timeout(30):
-            await queue.all_done.wait()
+            while True:
+                if sum(callbacks.counters.values()) == len(rows):
+                    break
+                callbacks.wake()
+                await asyncio.sleep(0.01)
+        longest = max(tries for *_, tries in rows)
+        pause = PAUSES[min(longest, len(PAUSES) - 1)]
+        assert not await store.due_callbacks(now + pause - 1.0, 10)
+        again = [tries for *_, tries in await store.due_callbacks(clock.epoch() + pause + 31.0, 10)]
         await supervisor.close()
+        await store.close()
         await runner.cleanup()
+        return callbacks.counters, again
 
-    asyncio.run(main())
+    counters, again = asyncio.run(main())
     writer.close()
-    return heard, lines.getvalue()
+    return Post(heard, lines.getvalue(), counters, again)
 
 
-def test_what_is_queued_is_posted_signed() -> None:
+def test_what_is_queued_is_posted_signed(tmp_path: Path) -> None:
     body = json.dumps({"type": "cascade.completed"})
-    queue = Queue((7, "acme", "c1", body, 0), (8, "acme", "c2", body, 3))
-    heard, _ = post(queue, 204)
-    assert queue.done == {7: None, 8: None}
-    assert sorted(request.headers["webhook-id"] for request, _ in heard) == ["c1.7", "c2.8"]
-    request, text = heard[0]
+    done = post(tmp_path, 204, ("acme", "c1", body, 0), ("acme", "c2", body, 3))
+    assert done.again == []
+    assert done.counters["heard"] == 2
+    names = sorted(request.headers["webhook-id"] for request, _ in done.heard)
+    assert [name.split(".")[0] for name in names] == ["c1", "c2"]
+    request, text = done.heard[0]
     name, stamp = request.headers["webhook-id"], int(request.headers["webhook-timestamp"])
     assert text == body
     assert request.headers["webhook-signature"] == sign("key", name, stamp, text)
 
 
 @pytest.mark.parametrize("answer", [500, 302, 404, None])
-def test_what_is_not_heard_is_tried_again(answer: int | None) -> None:
-    queue = Queue((7, "acme", "c1", "{}", 1))
-    heard, _ = post(queue, answer)
-    again = queue.done[7]
-    assert again is not None
-    assert again > 1.7e9
-    assert len(heard) == 1  # nor is it followed elsewhere
+def test_what_is_not_heard_is_tried_again(tmp_path: Path, answer: int | None) -> None:
+    done = post(tmp_path, answer, ("acme", "c1", "{}", 2))
+    assert done.again == [3]
+    assert len(done.heard) == 1  # nor is it followed elsewhere
 
 
-def test_what_nobody_will_ever_hear_is_given_up() -> None:
-    queue = Queue((7, "acme", "c1", "{}", len(PAUSES)), (8, "gone", "c2", "{}", 0))
-    _, log = post(queue, 500)
-    assert queue.done == {7: None, 8: None}
-    assert "given up" in log
-    gone = Queue((9, "acme", "c1", "{}", 0))
-    post(gone, 410)
-    assert gone.done == {9: None}
+def test_what_nobody_will_ever_hear_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    done = post(tmp_path / "a", 500, ("acme", "c1", "{}", len(PAUSES)), ("gone", "c2", "{}", 0))
+    assert done.again == []
+    assert "given up" in done.log
+    assert (done.counters["given_up"], done.counters["nobody"]) == (1, 1)
+    gone = post(tmp_path / "b", 410, ("acme", "c1", "{}", 0))
+    assert gone.again == []
+    assert gone.counters["given_up"] == 1
