@@ -15,7 +15,8 @@ from controller.config.places import Places
 from controller.config.source import MapNode, Node
 from controller.messages.policy import Rules, Subject, resolve
 from controller.messages.routes import Need, find_routes, upstream_of
-from controller.types.messages import CascadeRules, Messaging, Policy, RouteClass, Step
+from controller.types import Milestone
+from controller.types.messages import CascadeRules, Channel, Messaging, Policy, RouteClass, Step
 
 #: Keys of a policy that take ways away, by its fields.
 _NARROWING = {
@@ -25,6 +26,8 @@ _NARROWING = {
     "channels": "channels",
     "max_cost": "max_cost",
 }
+#: Channels whose providers tell that a message was read.
+_TELL_READ = frozenset((Channel.WHATSAPP, Channel.RCS, Channel.VIBER, Channel.TELEGRAM))
 _LISTED = 5  # countries that a finding names
 
 
@@ -49,6 +52,7 @@ def check_messaging(places: Places, messaging: Messaging) -> None:
     _check_policies(places, messaging)
     if not places.report.errors:
         for cascade in messaging.cascades.values():
+            _warn_never_read(places, cascade)
             _warn_late(places, messaging, cascade)
             _warn_shared(places, messaging, cascade)
 
@@ -69,6 +73,15 @@ def _check_window(places: Places, cascade: CascadeRules) -> None:
         )
         hint = f"write window: {show_duration(shortest)}, or shorter waits"
         places.report.error(at, "TOO_LONG", message, hint)
+
+
+def _warn_never_read(places: Places, cascade: CascadeRules) -> None:
+    """A step that waits for what its channel never tells is never enough: people get the same once more by the next."""
+    for index, step in enumerate(cascade.steps):
+        if step.until is Milestone.CONFIRMED and step.channel not in _TELL_READ:
+            message = f"step {index + 1} of cascade {quoted(cascade.name)} waits in vain: {step.channel} never tells what was read"
+            at = places.at("cascades", cascade.name, "steps", index, "until")
+            places.report.warning(at, "NO_EFFECT", message, "write until: delivered")
 
 
 def _warn_late(places: Places, messaging: Messaging, cascade: CascadeRules) -> None:
