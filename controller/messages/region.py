@@ -77,12 +77,15 @@ def read_recipient(text: str) -> Number:
         raise NotANumber(_WHY.get(error.error_type, "no number can be read from it")) from None
     if parsed.extension:
         raise NotANumber("nothing can be sent to an extension")
-    if not phonenumbers.is_valid_number(parsed):
-        raise NotANumber(_why_invalid(parsed))
     place = phonenumbers.region_code_for_number(parsed) or ""
+    type_ = phonenumbers.number_type(parsed)
+    if (
+        not place or type_ == phonenumbers.PhoneNumberType.UNKNOWN
+    ):  # as `is_valid_number`, which looks both up once more
+        raise NotANumber(_why_invalid(parsed))
     country = "" if place == _NOWHERE else place
-    kind, refused = _kind_of(parsed)
-    operator, source = _operator_of(parsed) if country else ("", "")
+    kind, refused = _kinds()(type_)
+    operator, source = _operator_of(parsed, country) if country and kind in _CARRIED else ("", "")
     national = phonenumbers.national_significant_number(parsed)
     prefix = f"{country or parsed.country_code}-{national[:-BLOCK] or '0'}"
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
@@ -135,21 +138,19 @@ def _kinds() -> Callable[[int], tuple[NumberKind, str]]:
     return lambda kind: table.get(kind, (NumberKind.OTHER, ""))
 
 
-def _kind_of(parsed: PhoneNumber) -> tuple[NumberKind, str]:
-    import phonenumbers
-
-    return _kinds()(phonenumbers.number_type(parsed))
+#: Whose ranges the tables know an operator of.
+_CARRIED = frozenset((NumberKind.MOBILE, NumberKind.FIXED_OR_MOBILE))
 
 
-def _operator_of(parsed: PhoneNumber) -> tuple[str, str]:
+def _operator_of(parsed: PhoneNumber, country: str) -> tuple[str, str]:
     """Who was given the range, and whether that says who serves the number. Tables have names, not codes."""
+    import phonenumbers
     from phonenumbers import carrier
 
-    safe = carrier.safe_display_name(parsed, "en")
-    if safe:
-        return _slug(safe), RANGE
-    guess = carrier.name_for_number(parsed, "en")
-    return (_slug(guess), GUESS) if guess else ("", "")
+    name = _slug(carrier.name_for_valid_number(parsed, "en"))
+    if not name:
+        return "", ""
+    return name, GUESS if phonenumbers.is_mobile_number_portable_region(country) else RANGE
 
 
 def _slug(name: str) -> str:

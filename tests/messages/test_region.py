@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import phonenumbers
 import pytest
-from phonenumbers import PhoneNumberType
+from phonenumbers import PhoneNumberType, carrier
 
 from controller.messages.operators import GOOD_FOR, Operators
 from controller.messages.region import GUESS, LOOKUP, RANGE, REPORT, NotANumber, read_recipient, warm, with_operator
@@ -110,8 +112,27 @@ def test_all_countries_are_read() -> None:
         if number is not None:
             read = read_recipient(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
             assert not read.refused
+            safe = carrier.safe_display_name(number, "en")
+            assert bool(safe) == (read.source == RANGE)
+            assert bool(carrier.name_for_number(number, "en")) == bool(read.operator)
             assert read.country
             assert len(read.prefix) < len(read.e164)
+
+
+def test_what_counts_as_a_number_is_what_the_library_says() -> None:
+    dice = random.Random(5)
+    for _ in range(2000):
+        text = "+" + str(dice.randrange(1, 10 ** dice.randrange(6, 15)))
+        try:
+            valid = phonenumbers.is_valid_number(phonenumbers.parse(text))
+        except phonenumbers.NumberParseException:
+            valid = False
+        try:
+            read_recipient(text)
+        except NotANumber:
+            assert not valid, text
+        else:
+            assert valid, text
 
 
 def test_better_knowledge_of_the_operator_wins_and_worse_does_not() -> None:
