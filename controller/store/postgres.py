@@ -101,7 +101,7 @@ class PostgresStore(Tables):
                     "tcp_keepalives_count": "3",
                 },
             )
-            await self._write(self._make_tables)
+            await self._again(lambda connection: self._commit(connection, self._make_tables()))
         except (*_GONE, *_CANNOT, ValueError) as error:
             raise _complain(error) from error
         for number, lane in enumerate(self._lanes):
@@ -223,33 +223,37 @@ class PostgresStore(Tables):
             await transaction.commit()
         except _GONE:
             _drop(connection)
-            if not session.number or not await self._was_committed(session.number):
+            if not session.number or not await self._was_committed(session):
                 raise
         return result
 
-    async def _was_committed(self, number: str) -> bool:
+    async def _was_committed(self, session: Session) -> bool:
         """The server went away in a commit: did it do it? Raises `StoreError` if nobody can say in time."""
         try:
             async with asyncio.timeout(_FIND_OUT):
                 while True:
-                    status = await self._status_of(number)
-                    if status in {"committed", "aborted"}:
-                        return status == "committed"
+                    landed = await self._has_landed(session)
+                    if landed is not None:
+                        return landed
                     await asyncio.sleep(0.05)
         except TimeoutError as error:
             raise StoreError("postgresql went away in a commit: it may be written, or not") from error
 
-    async def _status_of(self, number: str) -> str:
+    async def _has_landed(self, session: Session) -> bool | None:
+        """None: it cannot be said yet, for the server is not back, or still at it."""
         try:
             connection = await asyncpg.connect(self._url, timeout=_CONNECT)
         except (*_GONE, *_CANNOT):
-            return ""
+            return None
         try:
-            return str(await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", number))
+            with suppress(asyncpg.InvalidParameterValueError):  # it crashed, and has not come to that number again
+                if await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", session.number) == "in progress":
+                    return None
+            return bool(await connection.fetchval("SELECT 1 FROM landed WHERE token = $1", session.token))
         except _GONE:
-            return ""
+            return None
         finally:
-            connection.terminate()
+            _drop(connection)
 
     async def recipient(self, cascade_id: str) -> People | None:
         """See `base.Store`. All who ask while the loop is busy are answered by one look."""

@@ -5,12 +5,13 @@ Owns the SQL text, made once for each shape of operation. Rows travel as one arr
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from controller.store.ops import Ask, Body, Change, Fetch, Insert, Op, Remove, Row, Together
-from controller.store.schema import AUDIT, CALLBACK, INBOUND, Kind, Table
+from controller.store.schema import AUDIT, CALLBACK, INBOUND, LANDED, Kind, Table
 
 T = TypeVar("T")
 
@@ -38,13 +39,14 @@ class Connection(Protocol):
 
 
 class Session:
-    """One transaction, or one look, on a connection. ``number``: of the transaction, once it has written `Together`."""
+    """One transaction, or one look, on a connection. Once it has written `Together`, its ``number`` is known, and its
+    ``token`` is in `schema.LANDED` if it is committed: a server that crashed may give numbers again."""
 
-    __slots__ = ("_connection", "number")
+    __slots__ = ("_connection", "number", "token")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.number = ""
+        self.number, self.token = "", secrets.token_hex(12)
 
     async def drive(self, body: Body[T]) -> T:
         """Run a body to its end. Raises what asyncpg or the body raises."""
@@ -71,7 +73,7 @@ class Session:
                 return await fetch(_portable(sql), *args)
             case Together(ops=ops):
                 given = [column for one in ops for column in _turn(one.rows)]
-                self.number = (await fetch(_together(tuple(map(_shape, ops))), *given))[0][0]
+                self.number = (await fetch(_together(tuple(map(_shape, ops))), *given, self.token))[0][0]
                 return ()
 
 
@@ -127,7 +129,10 @@ def _together(shapes: tuple[_Shape, ...]) -> str:
         sql = _update(table, by, columns, first) if by else _insert(table, "", (), first)
         parts.append(f"w{len(parts)} AS ({sql})")
         first += len(by) + len(columns) if by else len(table.given)
-    return f"{'WITH ' * bool(parts)}{', '.join(parts)} SELECT pg_current_xact_id()::text"
+    landed = (
+        f"INSERT INTO {LANDED.name} VALUES (${first}, extract(epoch FROM now())) RETURNING pg_current_xact_id()::text"
+    )
+    return f"WITH {', '.join(parts)} {landed}" if parts else landed
 
 
 @cache

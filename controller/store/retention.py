@@ -11,12 +11,13 @@ from functools import partial
 from controller.store.ops import Ask, Body, Remove
 from controller.store.packing import name_sends
 from controller.store.rows import PLAN_LIFE
-from controller.store.schema import AUDIT, CALLBACK, CASCADE, IDENTITY, INBOUND, PAYLOAD, PLAN, REQUEST, SENT
+from controller.store.schema import AUDIT, CALLBACK, CASCADE, IDENTITY, INBOUND, LANDED, PAYLOAD, PLAN, REQUEST, SENT
 
 SOME = 500  # rows a step: others want to write as well
 DAY = 86_400.0
 DEFAULT_KEEP = 30 * DAY
 EARLY_KEEP = DAY  # of reports about messages that nobody ever named
+LANDED_KEEP = 600.0  # of transactions: whoever wants to know asks within seconds
 Step = Callable[[], Body[int]]
 
 
@@ -31,6 +32,7 @@ def steps(now: float, grace: float, keep: Mapping[str, float]) -> Iterator[tuple
     yield "cascades", partial(_drop_cascades, now - others, f"r.tenant NOT IN ({marks})" if named else "1 = 1", named)
     yield "messages", partial(_drop_inbound, now - others)
     yield "reports", partial(_drop_early, now - EARLY_KEEP)
+    yield "transactions", partial(_drop_landed, now - LANDED_KEEP)
     yield "plans", partial(_drop_plans, now - 2 * PLAN_LIFE)  # clocks of daemons may differ
 
 
@@ -92,4 +94,10 @@ def _drop_plans(before: float) -> Body[int]:
         (before, PLAN_LIFE, SOME),
     )
     yield Remove(PLAN, ("id",), sorted((row[0],) for row in rows))
+    return len(rows)
+
+
+def _drop_landed(before: float) -> Body[int]:
+    rows = yield Ask("SELECT token FROM landed WHERE at <= $1 LIMIT $2", (before, SOME))
+    yield Remove(LANDED, ("token",), sorted((row[0],) for row in rows))
     return len(rows)

@@ -150,7 +150,10 @@ INBOUND = Table(
 
 OPT_OUT = Table("opt_out", {"tenant": _T, "idx": _B, "channel": _T, "at": _R}, ("tenant", "idx", "channel"))
 
-TABLES = (META, PLAN, REQUEST, CASCADE, IDENTITY, PAYLOAD, SENT, AUDIT, CALLBACK, INBOUND, OPT_OUT)
+#: What was committed lately, by a word of each transaction's own: asked where the answer to a commit is lost.
+LANDED = Table("landed", {"token": _T, "at": _R}, ("token",))
+
+TABLES = (META, PLAN, REQUEST, CASCADE, IDENTITY, PAYLOAD, SENT, AUDIT, CALLBACK, INBOUND, OPT_OUT, LANDED)
 
 
 def describe(types: Mapping[Kind, str], extra: Mapping[str, str]) -> list[str]:

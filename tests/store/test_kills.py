@@ -17,6 +17,9 @@ from controller.messages.reducer import reduce
 from controller.messages.telling import show
 from controller.store.base import Again, Applied, Conflict, Kept, Store, StoreError
 from controller.store.opening import open_store
+from controller.store.ops import Ask, Body
+from controller.store.postgres import PostgresStore
+from controller.store.postgres_sql import Session
 from controller.supervise import Supervisor
 from controller.types.cascades import CascadeStatus, SendAccepted, SendMessage, SendRefused
 from tests.messages.playbook import EPOCH
@@ -364,3 +367,26 @@ def test_a_commit_whose_answer_is_lost(postgres: Server, cut: str) -> None:
             await store.close()
 
     asyncio.run(main())
+
+
+def look() -> Body[tuple[str, str]]:
+    rows = yield Ask("SELECT xmin::text, token FROM landed ORDER BY at DESC LIMIT 1")
+    return rows[0][0], rows[0][1]
+
+
+def test_a_number_that_a_crashed_server_gives_again_proves_nothing(postgres: Server) -> None:
+    """It had given numbers to transactions that it lost, and gives them to others after its restart, or later."""
+
+    async def act(ours: Store, _: Store) -> None:
+        assert isinstance(ours, PostgresStore)
+        await begin(ours)
+        number, token = await ours._read(look)
+        session = Session(None)  # type: ignore[arg-type]
+        session.number = number
+        assert await ours._has_landed(session) is False  # another's
+        session.token = token
+        assert await ours._has_landed(session) is True
+        session.number, session.token = str(int(number) + 1_000_000), "lost"
+        assert await ours._has_landed(session) is False  # of nobody yet
+
+    both(postgres, act)
