@@ -1,4 +1,4 @@
-"""Connections whose request does not begin: bounded in time and size, which uvicorn does not do.
+"""Connections whose request does not begin, or is none: bounded in time and size, which uvicorn does not do.
 
 Owns how long a head may take and how large it may be. Who sends its head in one piece, as all clients do, costs nothing.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from controller.api.problems import MEDIA_TYPE, Problem
 
 PATIENCE = 15.0  # seconds until the head of a request, and the first one of a connection, must be there
 MOST = 32 * 1024  # bytes of a head; one of ours has some hundred
@@ -52,6 +54,13 @@ class PatientProtocol(HttpToolsProtocol):
         """See httptools."""
         self._in_head, self._head = False, 0
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be read as HTTP hears so in the form of all problems, and is hung up on."""
+        body = Problem(400, "http", "the request cannot be read").body()
+        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(head % (MEDIA_TYPE.encode(), len(body)) + body)
+        self.transport.close()
 
     def _stop_waiting(self) -> None:
         if self._waits is not None:

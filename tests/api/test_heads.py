@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import suppress
 
 import pytest
@@ -69,6 +70,20 @@ def test_a_connection_that_is_used_outlives_the_patience_with_heads(monkeypatch:
                 done = asyncio.Event()
                 asyncio.get_running_loop().call_later(0.1, done.set)
                 await done.wait()
+            writer.close()
+
+    asyncio.run(main())
+
+
+def test_garbage_hears_so_in_the_form_of_all_problems() -> None:
+    async def main() -> None:
+        async with running() as api:
+            host, port = api.url.removeprefix("http://").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"INVITE sip:100@example.com SIP/2.0\r\n\r\n")
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json")
+            assert json.loads(body)["code"] == "http"
             writer.close()
 
     asyncio.run(main())
