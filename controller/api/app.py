@@ -22,7 +22,7 @@ from controller.api.hooks import take_webhook
 from controller.api.models import CascadeRequest, Feedback, OptOut, Person, body_of, read_body, schemas
 from controller.api.problems import MEDIA_TYPE, Problem, ProblemDetails, described
 from controller.api.service import Service
-from controller.api.shell import PATIENCE, Seen, Shell, principal
+from controller.api.shell import PATIENCE, Direct, Seen, Shell, principal
 from controller.api.stats import stats_router
 from controller.api.tokens import Tokens
 from controller.api.views import CascadePage, CascadeView, Explanation, Foresight, Receipt
@@ -69,17 +69,36 @@ def create_app(
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for router in (_cascades(service), _persons(service), stats_router(service), _rest(service), *routers):
+    accept = _accept_of(service)
+    for router in (_cascades(service, accept), _persons(service), stats_router(service), _rest(service), *routers):
         api.include_router(router)
     api.add_exception_handler(Problem, _on_problem)
     api.add_exception_handler(HTTPException, _on_http)
     api.add_exception_handler(RequestValidationError, _on_parameters)
     api.add_exception_handler(Exception, _on_fault)
     _describe(api)
-    return Shell(api, Tokens(service.messaging.tokens), on_request, on_fault, patience)
+    direct = {("POST", "/v1/cascades"): accept}
+    return Shell(api, Tokens(service.messaging.tokens), on_request, on_fault, patience, direct)
 
 
-def _cascades(service: Service) -> APIRouter:
+def _accept_of(service: Service) -> Direct:
+    """What `POST /v1/cascades` does; all that is hot here."""
+
+    async def accept(request: Request) -> Response:
+        who = principal(request.scope)
+        who.need("send")
+        raw = await _json_body(request)
+        key = _read_key(request)
+        done = await service.accept(who, read_body(CascadeRequest, raw), raw, key)
+        headers = {"Location": f"/v1/cascades/{done.cascade_id}"}
+        if done.again:
+            headers["Idempotency-Replayed"] = "true"
+        return Json(done.answer, 202, headers)
+
+    return accept
+
+
+def _cascades(service: Service, accept: Direct) -> APIRouter:
     router = APIRouter(prefix="/v1/cascades", tags=["cascades"])
 
     @router.post(
@@ -101,15 +120,7 @@ def _cascades(service: Service) -> APIRouter:
     )
     async def create(request: Request) -> Response:
         """Reach one person, by a cascade of the dialplan or by steps of your own."""
-        who = principal(request.scope)
-        who.need("send")
-        raw = await _json_body(request)
-        key = _read_key(request)
-        done = await service.accept(who, read_body(CascadeRequest, raw), raw, key)
-        headers = {"Location": f"/v1/cascades/{done.cascade_id}"}
-        if done.again:
-            headers["Idempotency-Replayed"] = "true"
-        return Json(done.answer, 202, headers)
+        return await accept(request)
 
     @router.post(
         "/explain",

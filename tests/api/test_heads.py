@@ -87,3 +87,24 @@ def test_garbage_hears_so_in_the_form_of_all_problems() -> None:
             writer.close()
 
     asyncio.run(main())
+
+
+def test_who_leaves_in_the_middle_of_a_body_is_no_fault_of_ours() -> None:
+    async def main() -> None:
+        async with running() as api:
+            host, port = api.url.removeprefix("http://").split(":")
+            for path in ("/v1/cascades", "/v1/opt-outs"):
+                _, writer = await asyncio.open_connection(host, int(port))
+                writer.write(
+                    b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                    b"Authorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{" % (path.encode(), ACME.encode())
+                )
+                await writer.drain()
+                writer.close()
+            async with asyncio.timeout(10):
+                while len(api.seen) < 2:  # noqa: ASYNC110  # the server tells nobody when it notices
+                    await asyncio.sleep(0.01)
+            assert [seen.code for seen in api.seen] == ["gone", "gone"]
+            assert api.faults == []
+
+    asyncio.run(main())
