@@ -25,7 +25,7 @@ def print_stats(found: dict[str, Any], console: Console) -> None:
     if not whole["cascades"]:
         console.print(f"no cascade was over in the last {span}")
         return
-    console.print(f"[bold]{_count(whole['cascades'])} cascades[/bold] of the last {span}: {_statuses(whole)}")
+    console.print(f"[bold]{_many(whole['cascades'], 'cascade')}[/bold] of the last {span}: {_statuses(whole)}")
     console.print(
         f"[bold]{percent(whole['completion_rate'])} completed[/bold], {percent(whole['verification_rate'])} verified,"
         f" {percent(whole['fallback_rate'])} fell back to another way"
@@ -122,12 +122,12 @@ def _print_places(found: dict[str, Any], console: Console) -> None:
 
 
 def _print_failures(found: dict[str, Any], console: Console) -> None:
-    for name, what in (("cascades", "cascades that failed"), ("sends", "sends that failed")):
+    for name, what in (("cascades", "cascade"), ("sends", "send")):
         cells = found["concentration"][name]
         if not cells["failures"]:
             continue
         console.print(
-            f"\n[bold]{_count(cells['failures'])} {what}[/bold], {percent(cells['top_share'])} in one country"
+            f"\n[bold]{_many(cells['failures'], what)} that failed[/bold], {percent(cells['top_share'])} in one country"
             f" (concentration {cells['gini']:.2f})"
         )
         for cell in cells["top"]:
@@ -202,6 +202,10 @@ def _seconds(value: float | None) -> str:
 
 def _money(value: float | None) -> str:
     return "-" if value is None else f"{value:,.4f}" if value < 10 else f"{value:,.2f}"
+
+
+def _many(value: float, what: str) -> str:
+    return f"{_count(value)} {what}" if value == 1 else f"{_count(value)} {what}s"
 
 
 def _count(value: float) -> str:

@@ -84,10 +84,16 @@ def plan_town(messaging: Messaging | None, written: Mapping[str, ProviderModel])
     return town
 
 
+def _why_not(written: ProviderModel) -> str:
+    if written.preset is not None:
+        return f"preset {written.preset} has no simulator"
+    return "calls go by trunks" if written.channel == "voice" else "only presets, SMSCs and mail servers are simulated"
+
+
 def _plan_account(town: Town, taken: dict[Place, str], name: str, written: ProviderModel, messaging: Messaging) -> None:
     preset = written.preset
     if preset is None or preset not in DIALECTS:
-        town.left_out[name] = "nobody simulates it"
+        town.left_out[name] = _why_not(written)
         return
     url = urlsplit(written.url or "")
     if url.hostname is None or not is_here(url.hostname):

@@ -137,7 +137,7 @@ def test_the_command_shows_figures_in_80_columns() -> None:
     assert "completed in 4.00 s (median)" in result.output
     assert "each 30 min" in result.output
     assert "wa-1" in result.output
-    assert "1 cascades that failed, 100.0 % in one country" in result.output
+    assert "1 cascade that failed, 100.0 % in one country" in result.output
     assert max(len(line.rstrip()) for line in result.output.splitlines()) <= 80
 
 

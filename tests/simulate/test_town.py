@@ -40,7 +40,7 @@ def plan(tmp_path: Path, *changes: tuple[str, str]) -> Town:
 def test_every_provider_of_the_example_but_calls(tmp_path: Path) -> None:
     town = plan(tmp_path)
     assert town.providers == ["whatsapp-1", "viber-1", "sms-1", "sms-2", "mail"]
-    assert [*town.left_out] == ["voice"]
+    assert town.left_out == {"voice": "calls go by trunks"}
     assert {account.hook for each in town.http.values() for account in each} == {
         f"http://127.0.0.1:8080/hooks/{name}" for name in ("whatsapp-1", "viber-1", "sms-1")
     }
