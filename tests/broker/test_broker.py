@@ -213,7 +213,9 @@ def test_store_that_is_lost_for_a_while_loses_no_outcome(tmp_path: Path, monkeyp
         (cascade,) = await life.over(["c1"])
         assert cascade.status is COMPLETED
         assert cascade.winner == 1
-        assert life.store_news == ["disk full", ""]
+        # A sweep may meet the fault as well: it is over when both are through, and each loss is told once and ends once.
+        await life.until(lambda: life.store_news[-1:] == [""])
+        assert life.store_news == ["disk full", ""] * (len(life.store_news) // 2)
 
     live(here, act)
     assert len(here.carriers["one"].got) == 1
