@@ -8,7 +8,7 @@ from __future__ import annotations
 from controller.channels.base import Inbound
 from controller.messages.optout import Wish, wish_of
 from controller.privacy import BlindIndex, Cipher, Place
-from controller.store.base import Store
+from controller.store.base import OptWish, Store
 from controller.types.messages import Channel, Messaging
 
 
@@ -36,11 +36,11 @@ class Inbox:
             "sender": self._cipher.seal(message.sender, Place(tenant, "inbound", "sender", row)),
             "text": self._cipher.seal(message.text, Place(tenant, "inbound", "text", row)),
         }
-        wish = wish_of(message.text)
-        if wish is not Wish.NOTHING:  # first: a message that is kept is not looked at again
-            for whom in self._whose(tenant):
-                await self._store.set_opt_out(whom, index, self._channel(message), now, out=wish is Wish.STOP)
-        await self._store.keep_inbound(message, sealed, index, now, tenant)
+        said, wish = wish_of(message.text), None
+        if said is not Wish.NOTHING:
+            wish = OptWish(self._whose(tenant), self._channel(message), out=said is Wish.STOP)
+        # Together: a START that a provider repeats after a STOP is known, and brings nobody back.
+        await self._store.keep_inbound(message, sealed, index, now, tenant, wish)
 
     def _tenant(self, message: Inbound) -> str:
         provider = self.messaging.providers.get(message.provider)

@@ -36,6 +36,15 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class OptWish:
+    """What a person's message asks for: to hear nothing more of these tenants by this channel, or to hear again."""
+
+    tenants: tuple[str, ...]
+    channel: str
+    out: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NewCascade:
     """A request that is to be written down. Sealed fields are ciphertext already (controller.privacy)."""
 
@@ -158,10 +167,17 @@ class Store(Protocol):
         """Body hash and answer of an idempotency key; None if it is new. Asked before a request is turned away only."""
 
     async def keep_inbound(
-        self, message: Inbound, sealed: Mapping[str, bytes], index: bytes, now: float, tenant: str = ""
+        self,
+        message: Inbound,
+        sealed: Mapping[str, bytes],
+        index: bytes,
+        now: float,
+        tenant: str = "",
+        wish: OptWish | None = None,
     ) -> bool:
         """Write a message from a person down; False if it is known already. ``tenant``: whose number it went to.
-        ``sealed`` has "sender" and "text"; their place is (tenant, "inbound", column, "PROVIDER:REF")."""
+        ``sealed`` has "sender" and "text"; their place is (tenant, "inbound", column, "PROVIDER:REF"). The ``wish`` is
+        carried out in the same transaction, and only once: what a provider repeats later changes nothing."""
 
     async def inbound(self, tenant: str, *, before: int = 0, limit: int = 50) -> list[Received]:
         """Messages from persons to numbers of a tenant, the newest first; ``before``: a number of one (0: from the top)."""

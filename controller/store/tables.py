@@ -15,7 +15,7 @@ from controller.channels.base import Inbound, Report
 from controller.messages.cascade import Cascade
 from controller.privacy import Cipher
 from controller.store import resealing, retention
-from controller.store.base import CALM, Admission, Applied, Facts, Hear, History, Kept, NewCascade, Received
+from controller.store.base import CALM, Admission, Applied, Facts, Hear, History, Kept, NewCascade, OptWish, Received
 from controller.store.batch import Apply, Job, Later, Result, TakeReport, cleaned, prepare
 from controller.store.ops import Ask, Body, Change, Fetch, Insert, Remove
 from controller.store.outcomes import read_outcomes
@@ -175,7 +175,13 @@ class Tables(ABC):
     # -- people
 
     async def keep_inbound(
-        self, message: Inbound, sealed: Mapping[str, bytes], index: bytes, now: float, tenant: str = ""
+        self,
+        message: Inbound,
+        sealed: Mapping[str, bytes],
+        index: bytes,
+        now: float,
+        tenant: str = "",
+        wish: OptWish | None = None,
     ) -> bool:
         """See `base.Store`."""
         provider, ref = clean(message.provider), clean(message.ref)
@@ -188,6 +194,8 @@ class Tables(ABC):
             if (yield Fetch(INBOUND, ("number",), ("provider", "ref"), [(provider, name)])):
                 return False
             yield Insert(INBOUND, [row])
+            if wish is not None and wish.tenants:
+                yield _opt_out([(whom, index, wish.channel) for whom in sorted(wish.tenants)], now, out=wish.out)
             return True
 
         return await self._write(body)
@@ -211,8 +219,7 @@ class Tables(ABC):
 
     async def set_opt_out(self, tenant: str, index: bytes, channel: str, now: float, *, out: bool) -> None:
         """See `base.Store`."""
-        row, by = (tenant, index, channel), ("tenant", "idx", "channel")
-        op = Insert(OPT_OUT, [(*row, now)], "at = excluded.at") if out else Remove(OPT_OUT, by, [row])
+        op = _opt_out([(tenant, index, channel)], now, out=out)
         await self._write(lambda: _fetch(op))
 
     async def erase(self, index: bytes, now: float) -> int:
@@ -318,3 +325,9 @@ def _cleaned(event: CascadeEvent) -> CascadeEvent:
         case _:
             pass
     return event
+
+
+def _opt_out(keys: list[tuple[str, bytes, str]], now: float, *, out: bool) -> Insert | Remove:
+    if out:
+        return Insert(OPT_OUT, [(*key, now) for key in keys], "at = excluded.at")
+    return Remove(OPT_OUT, ("tenant", "idx", "channel"), list(keys))
