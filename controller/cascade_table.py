@@ -104,6 +104,8 @@ def _status(status: str) -> str:
 
 def _words(code: str) -> str:
     """A code in small letters with blanks: NO_TIME, not-on-channel."""
+    if " " in code:  # a sentence already: names and options in it stay as they are
+        return code
     return code.lower().replace("_", " ").replace("-", " ")
 
 
