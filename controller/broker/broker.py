@@ -231,7 +231,7 @@ class Broker:
     def _hand_over(self, job: Job) -> None:
         lane = self._lanes.get(job.command.provider)
         if lane is None:
-            self._spawn(self._settle(job, SendRefused(job.command.attempt, NO_PROVIDER)), "no provider")
+            self._spawn(self._settle(job, self._not_sent(job, NO_PROVIDER)), "no provider")
         elif not lane.put(job):
             self._spawn(self._settle(job, self._not_sent(job, LIMITED)), "too many")
 

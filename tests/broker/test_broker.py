@@ -9,10 +9,20 @@ from typing import Any
 import pytest
 
 from controller.broker import broker as module
+from controller.broker.lane import Job
 from controller.channels.base import Accepted, Inbound, Liveness, Message, Refused, Report, Submission, Unclear
 from controller.store.base import StoreError
 from controller.types import Milestone
-from controller.types.cascades import LIMITED, OPTED_OUT, CascadeStatus, FeedbackGiven, Outcome
+from controller.types.cascades import (
+    LIMITED,
+    OPTED_OUT,
+    CascadeStatus,
+    FeedbackGiven,
+    Outcome,
+    SendMessage,
+    SendRefused,
+    SendUnclear,
+)
 from controller.types.messages import Dedup
 from tests.broker.world import LEASE, PHONE, Carrier, Died, Fate, Life, World, three_steps
 from tests.messages.playbook import make_plan, make_stage
@@ -232,6 +242,26 @@ def test_provider_that_is_gone_from_the_dialplan_costs_its_turn_alone(tmp_path: 
 
     live(here, act)
     assert not here.carriers["one"].got
+
+
+def test_provider_that_is_gone_may_have_what_an_earlier_life_handed_over(tmp_path: Path) -> None:
+    """Not known is not refused: another provider would send it a second time."""
+    here = world(tmp_path)
+    events: list[Any] = []
+
+    async def act(life: Life) -> None:
+        async def settle(_job: Job, event: Any) -> None:
+            events.append(event)
+
+        life.broker.drop("one")
+        life.broker._settle = settle  # type: ignore[method-assign]
+        command = SendMessage(1, "one", "sms", "c1:1", until=2.0**40)
+        for again in (False, True):
+            life.broker._hand_over(Job("c1", "acme", "US", command, again, 0.0, 2.0**40))
+        await life.until(lambda: len(events) == 2)
+
+    live(here, act)
+    assert [type(event) for event in events] == [SendRefused, SendUnclear]
 
 
 @pytest.mark.parametrize("dedup", list(Dedup))
