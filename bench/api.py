@@ -79,6 +79,9 @@ def messaging(url: str) -> Messaging:
 class IdleHands:
     """A broker that does nothing."""
 
+    def hear_store(self, why: str) -> None:
+        pass
+
     def at_first(self, cascade: Cascade, now: float) -> Circumstances:
         return CALM
 

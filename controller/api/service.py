@@ -98,6 +98,9 @@ class Hands(Protocol):
     def carry_out(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
         """Do what came of an event, now that it is durable. Returns at once."""
 
+    def hear_store(self, why: str) -> None:
+        """Why a request could not be written down; "" when one could."""
+
     async def apply(self, cascade_id: str, event: CascadeEvent) -> Applied | None:
         """Give a cascade an event. Raises `StoreError`."""
 
@@ -222,7 +225,9 @@ class Service:
         try:
             admission = await self.store.accept(new, now, self.hands.at_first(cascade, now))
         except StoreError as error:
+            self.hands.hear_store(str(error))
             raise lost(error) from None
+        self.hands.hear_store("")
         match admission:
             case Again(answer=answer):
                 return self._again(answer)

@@ -318,6 +318,10 @@ class Broker:
         finally:
             self._note_store(act, "")
 
+    def hear_store(self, why: str) -> None:
+        """Why a request could not be written down; "" when one could."""
+        self._note_store("requests", why)
+
     def _note_store(self, who: object, why: str) -> None:
         """It is lost from the first that it fails to the last that waits for it."""
         was = bool(self._waiting_for_store)

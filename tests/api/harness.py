@@ -120,6 +120,9 @@ class NotingHands:
     done: list[tuple[str, CascadeCommand]] = field(default_factory=list)
     adapters: dict[str, Adapter] = field(default_factory=dict)
 
+    def hear_store(self, why: str) -> None:
+        pass
+
     def at_first(self, cascade: Cascade, now: float) -> Circumstances:
         return Circumstances()
 

@@ -75,14 +75,14 @@ async def _some(events: AsyncIterator[Any], count: int) -> AsyncIterator[Any]:
 
 def test_streams_outlive_the_patience_with_requests_and_end_with_the_server() -> None:
     async def main() -> None:
-        async with running(patience=0.05) as api:
+        async with running(patience=0.5) as api:
             _, receipt, _ = await api.send()
             events = read(api, receipt["id"])
             seen = [await anext(events)]
             async for event in events:
                 seen.append(event)
                 if len(seen) == len(await api.store.history(receipt["id"])):
-                    asyncio.get_running_loop().call_later(0.15, api.service.announcer.close)
+                    asyncio.get_running_loop().call_later(1.0, api.service.announcer.close)
             assert seen[-1][1] != "end"
             assert api.faults == []
             assert not [each for each in api.seen if each.code]
