@@ -420,7 +420,8 @@ class Daemon:
             self._on_end()
 
     def _on_change(self, change: Change) -> None:
-        log_news(self._log, change)
+        where = " ".join(change.region)
+        self._log.info("quality", provider=change.target, region=where, old=change.old, new=change.new, why=change.why)
 
     def _on_store(self, why: str) -> None:
         if why == self._store_lost:
