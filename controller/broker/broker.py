@@ -266,7 +266,7 @@ class Broker:
         except TimeoutError:  # the provider has not seen it
             return self._not_sent(job, LIMITED)
         if isinstance(message, SendRefused):
-            return message
+            return self._not_sent(job, message.cause) if message.cause in (NO_PROVIDER, NO_TIME) else message
         wait = self.turns.reserve(command.provider, message.sender, clock.epoch())
         if wait > 0:
             await asyncio.sleep(min(wait, max(job.latest - clock.epoch(), 0.0)))

@@ -253,15 +253,20 @@ def test_provider_that_is_gone_may_have_what_an_earlier_life_handed_over(tmp_pat
         async def settle(_job: Job, event: Any) -> None:
             events.append(event)
 
-        life.broker.drop("one")
         life.broker._settle = settle  # type: ignore[method-assign]
-        command = SendMessage(1, "one", "sms", "c1:1", until=2.0**40)
         for again in (False, True):
-            life.broker._hand_over(Job("c1", "acme", "US", command, again, 0.0, 2.0**40))
+            late = SendMessage(1, "one", "sms", "c1:1", until=1.0)
+            life.broker._hand_over(Job("c1", "acme", "US", late, again, 0.0, 2.0**40))
         await life.until(lambda: len(events) == 2)
+        life.broker.drop("one")
+        for again in (False, True):
+            command = SendMessage(1, "one", "sms", "c1:1", until=2.0**40)
+            life.broker._hand_over(Job("c1", "acme", "US", command, again, 0.0, 2.0**40))
+        await life.until(lambda: len(events) == 4)
 
     live(here, act)
-    assert [type(event) for event in events] == [SendRefused, SendUnclear]
+    assert [type(event) for event in events[:2]] == [SendRefused, SendUnclear]
+    assert [type(event) for event in events[2:]] == [SendRefused, SendUnclear]
 
 
 @pytest.mark.parametrize("dedup", list(Dedup))
