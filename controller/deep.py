@@ -235,11 +235,7 @@ class DeepProber:
         return self._take_news(now)
 
     def _take_news(self, now: float) -> list[Transition]:
-        layer = self._layer
-        while layer.events:
-            events, layer.events = layer.events, []
-            for event in events:
-                self._on_event(event, now)
+        self._layer.drain(self._on_event, now)
         news, self._news = self._news, []
         return news
 

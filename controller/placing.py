@@ -144,11 +144,7 @@ class Placer:
     # -- events
 
     def _drain(self, now: float) -> None:
-        layer = self._layer
-        while layer.events:
-            events, layer.events = layer.events, []
-            for event in events:
-                self._on_event(event, now)
+        self._layer.drain(self._on_event, now)
 
     def _on_event(self, event: Event, now: float) -> None:
         if isinstance(event, RequestReceived):

@@ -222,11 +222,7 @@ class Registrations:
         return self._take_news(now)
 
     def _take_news(self, now: float) -> list[News]:
-        layer = self._layer
-        while layer.events:
-            events, layer.events = layer.events, []
-            for event in events:
-                self._on_event(event, now)
+        self._layer.drain(self._on_event, now)
         news, self._news = self._news, []
         return news
 

@@ -196,11 +196,7 @@ class Texts:
 
     def take_news(self, now: float) -> list[TextNews]:
         """What became of messages since the last call."""
-        layer = self._layer
-        while layer.events:
-            events, layer.events = layer.events, []
-            for event in events:
-                self._on_event(event, now)
+        self._layer.drain(self._on_event, now)
         news, self._news = self._news, []
         return news
 

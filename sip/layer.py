@@ -71,6 +71,13 @@ class TransactionLayer:
         """Queue an event for the transaction user."""
         self.events.append(event)
 
+    def drain(self, take: Callable[[Event, float], None], now: float) -> None:
+        """Hand over every event, those too that come of the handing over."""
+        while self.events:
+            events, self.events = self.events, []
+            for event in events:
+                take(event, now)
+
     def forget(self, transaction: Transaction) -> None:
         """Drop a transaction that is over."""
         table = transaction.table
