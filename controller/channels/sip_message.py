@@ -23,8 +23,8 @@ from controller.channels.base import (
     Webhook,
     WebhookAnswer,
 )
+from controller.channels.orders import judge_unknown
 from controller.control import Answer, ControlError, NoAnswerError, ask_soon
-from controller.messages.ids import time_of
 from controller.supervise import Supervisor
 from controller.types import TRANSPORT_ERROR, Milestone
 from controller.types.cascades import ABSENT, BAD_TEMPLATE, NOT_ON_CHANNEL, REJECTED, TIMEOUT, UNKNOWN_SUBSCRIBER
@@ -100,9 +100,7 @@ class SipMessageAdapter:
             return Unclear(TRANSPORT_ERROR)
         if answer.get("state"):
             return self._read(send_key, answer)
-        begun = time_of(send_key.partition(":")[0])
-        is_older = begun is not None and float(answer.get("since", 0.0)) <= begun
-        return Refused("404") if is_older else Unclear("restarted")
+        return judge_unknown(send_key, answer)
 
     def receive(self, request: Webhook, now: float) -> WebhookAnswer:
         """Nobody tells us anything by HTTP."""

@@ -27,8 +27,8 @@ from controller.channels.base import (
     Webhook,
     WebhookAnswer,
 )
+from controller.channels.orders import judge_unknown
 from controller.control import Answer, ControlError, NoAnswerError, ask_soon
-from controller.messages.ids import time_of
 from controller.supervise import Supervisor
 from controller.types import TRANSPORT_ERROR, CallState, Milestone
 from controller.types.cascades import ABSENT, REJECTED, TIMEOUT, UNKNOWN_SUBSCRIBER
@@ -104,10 +104,7 @@ class VoiceAdapter:
             return Unclear(TRANSPORT_ERROR)
         if answer.get("state"):
             return Accepted(send_key)
-        begun = time_of(send_key.partition(":")[0])
-        return (
-            Refused("404") if begun is not None and float(answer.get("since", 0.0)) <= begun else Unclear("restarted")
-        )
+        return judge_unknown(send_key, answer)
 
     def receive(self, request: Webhook, now: float) -> WebhookAnswer:
         """Nobody tells us anything by HTTP."""
