@@ -11,6 +11,21 @@ from controller.channels.base import Liveness, News
 
 PATIENCE = 20.0  # seconds; nothing takes a tenth of it
 
+#: Of the process for calls: two trunks, for their ports.
+DIALPLAN = """\
+version: 1
+listen: [{{udp: "127.0.0.1:0"}}]
+trunks:
+  one: {{uri: "sip:127.0.0.1:{one}", probe: off}}
+  two: {{uri: "sip:127.0.0.1:{two}", probe: off}}
+endpoints:
+  anna: {{number: "+15550100", via: [one, two], live: true}}
+chains:
+  main: [{{ring: [anna]}}]
+routes:
+  - {{did: "+15557000", chain: main}}
+"""
+
 
 @dataclass
 class Desk:

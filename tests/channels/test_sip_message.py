@@ -19,22 +19,9 @@ from controller.types.messages import ByTrunks, Channel, Provider
 from sip import builder
 from sip.message import Request
 from sip.parser import parse_message
-from tests.channels.desk import Desk, play
+from tests.channels.desk import DIALPLAN, Desk, play
 from tests.sipp.daemon import Daemon
 
-DIALPLAN = """\
-version: 1
-listen: [{{udp: "127.0.0.1:0"}}]
-trunks:
-  one: {{uri: "sip:127.0.0.1:{one}", probe: off}}
-  two: {{uri: "sip:127.0.0.1:{two}", probe: off}}
-endpoints:
-  anna: {{number: "+15550100", via: [one, two], live: true}}
-chains:
-  main: [{{ring: [anna]}}]
-routes:
-  - {{did: "+15557000", chain: main}}
-"""
 PROVIDER = Provider("phones", Channel.SIP, "sip", ByTrunks(("one", "two"), "+15557000"))
 
 

@@ -17,23 +17,10 @@ from controller.types import Milestone
 from controller.types.messages import ByTrunks, Channel, Provider
 from sip.agent import Script
 from sip.transaction import Hop
-from tests.channels.desk import Desk, eventually, play
+from tests.channels.desk import DIALPLAN, Desk, eventually, play
 from tests.sipp.daemon import Daemon
 
 NUMBER = "+15550142"
-DIALPLAN = """\
-version: 1
-listen: [{{udp: "127.0.0.1:0"}}]
-trunks:
-  one: {{uri: "sip:127.0.0.1:{one}", probe: off}}
-  two: {{uri: "sip:127.0.0.1:{two}", probe: off}}
-endpoints:
-  anna: {{number: "+15550100", via: [one, two], live: true}}
-chains:
-  main: [{{ring: [anna]}}]
-routes:
-  - {{did: "+15557000", chain: main}}
-"""
 PROVIDER = Provider("voice", Channel.VOICE, "voice", ByTrunks(("one", "two"), "+15557000"))
 
 
