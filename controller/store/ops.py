@@ -78,3 +78,8 @@ Op = Fetch | Insert | Change | Remove | Ask | Together
 
 #: A transaction: yields operations, is sent rows, returns what came of it.
 Body = Generator[Op, Sequence[Row], T]
+
+
+def fetch(op: Op) -> Body[list[Row]]:
+    """One operation as a transaction of its own."""
+    return list((yield op))

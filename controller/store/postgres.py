@@ -7,7 +7,7 @@ away is asked again; what was written when it went is found out by the number of
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,10 +15,10 @@ import asyncpg  # type: ignore[import-untyped]
 
 from controller.store.base import Hear, StoreError
 from controller.store.batch import Accept, Apply, Job, Result, Settled, TakeReport, settle
-from controller.store.ops import Ask, Body, Together
+from controller.store.ops import Ask, Body, Fetch, Together, fetch
 from controller.store.postgres_sql import EXTRA, TYPES, Session
 from controller.store.rows import AUDIT_COLUMNS, People, Reduce, load_audit, read_people
-from controller.store.schema import VERSION, describe
+from controller.store.schema import OPT_OUT, VERSION, describe
 from controller.store.tables import Tables
 from controller.supervise import Supervisor
 from controller.types.cascades import Audit
@@ -81,6 +81,7 @@ class PostgresStore(Tables):
         self._lanes = [_Lane(self._settle) for _ in range(LANES)]
         self._supervisor = Supervisor(self._on_failure)
         self._asked: dict[str, asyncio.Future[People | None]] = {}
+        self._asking: dict[tuple[str, bytes], asyncio.Future[Sequence[str]]] = {}
         self._failure: BaseException | None = None
 
     async def open(self) -> None:
@@ -263,6 +264,30 @@ class PostgresStore(Tables):
             if len(self._asked) == 1:
                 self._supervisor.spawn(self._look_at_all(), "store recipients")
         return await asyncio.shield(future)
+
+    async def is_opted_out(self, tenant: str, index: bytes, channel: str = "") -> bool:
+        """See `base.Store`. One look for all who ask, as above: other daemons write there, so it cannot be remembered."""
+        if not self._asking:
+            self._supervisor.spawn(self._ask_for_all(), "store opt-outs")
+        future = self._asking.setdefault((tenant, index), asyncio.get_running_loop().create_future())
+        channels = await asyncio.shield(future)
+        return "" in channels or channel in channels
+
+    async def _ask_for_all(self) -> None:
+        await asyncio.sleep(0)
+        asking, self._asking = self._asking, {}
+        columns = ("tenant", "idx", "channel")
+        look = Fetch(OPT_OUT, columns, ("tenant", "idx"), list(asking))
+        found: dict[tuple[str, bytes], list[str]] = {}
+        try:
+            for tenant, index, channel in await self._read(lambda: fetch(look)):
+                found.setdefault((tenant, index), []).append(channel)
+        except Exception as error:  # noqa: BLE001  # it goes to whoever asked
+            for future in asking.values():
+                future.set_exception(error)
+        else:
+            for key, future in asking.items():
+                future.set_result(found.get(key, ()))
 
     async def _look_at_all(self) -> None:
         await asyncio.sleep(0)

@@ -107,6 +107,8 @@ class SqliteStore(Tables):
             connection.execute("BEGIN IMMEDIATE")
             self._make_tables(connection)
             connection.execute("COMMIT")
+            for (index,) in connection.execute("SELECT DISTINCT idx FROM opt_out"):
+                self.opt_outs.add(index)
         except BaseException:
             connection.close()
             raise

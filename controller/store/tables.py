@@ -17,7 +17,8 @@ from controller.privacy import Cipher
 from controller.store import resealing, retention
 from controller.store.base import CALM, Admission, Applied, Facts, Hear, History, Kept, NewCascade, OptWish, Received
 from controller.store.batch import Apply, Job, Later, Result, TakeReport, cleaned, prepare
-from controller.store.ops import Ask, Body, Change, Fetch, Insert, Remove
+from controller.store.ops import Ask, Body, Change, Fetch, Insert, Remove, fetch
+from controller.store.optouts import OptOuts
 from controller.store.outcomes import read_outcomes
 from controller.store.rows import (
     AUDIT_COLUMNS,
@@ -57,6 +58,7 @@ class Tables(ABC):
     def __init__(self, reduce: Reduce, hear: Hear | None = None, owner: str = "") -> None:
         """``owner`` names this life of this daemon. ``hear`` makes callbacks, queued in the transaction of their event."""
         self.books = Books(reduce, hear, owner or secrets.token_hex(8))
+        self.opt_outs = OptOuts()
 
     # -- what a database gives
 
@@ -169,7 +171,7 @@ class Tables(ABC):
         if not idem_key:
             return None
         columns, by = ("body_hash", "answer"), ("tenant", "idem_key")
-        rows = await self._read(lambda: _fetch(Fetch(REQUEST, columns, by, [(tenant, idem_key)])))
+        rows = await self._read(lambda: fetch(Fetch(REQUEST, columns, by, [(tenant, idem_key)])))
         return (rows[0][0], rows[0][1]) if rows else None
 
     # -- people
@@ -198,6 +200,8 @@ class Tables(ABC):
                 yield _opt_out([(whom, index, wish.channel) for whom in sorted(wish.tenants)], now, out=wish.out)
             return True
 
+        if wish is not None and wish.out:
+            self.opt_outs.add(index)
         return await self._write(body)
 
     async def inbound(self, tenant: str, *, before: int = 0, limit: int = 50) -> list[Received]:
@@ -213,14 +217,18 @@ class Tables(ABC):
 
     async def is_opted_out(self, tenant: str, index: bytes, channel: str = "") -> bool:
         """See `base.Store`."""
+        if self.alone and not self.opt_outs.may_hold(index):
+            return False
         keys = [(tenant, index, one) for one in {"", channel}]
         by = ("tenant", "idx", "channel")
-        return bool(await self._read(lambda: _fetch(Fetch(OPT_OUT, ("channel",), by, keys))))
+        return bool(await self._read(lambda: fetch(Fetch(OPT_OUT, ("channel",), by, keys))))
 
     async def set_opt_out(self, tenant: str, index: bytes, channel: str, now: float, *, out: bool) -> None:
         """See `base.Store`."""
+        if out:
+            self.opt_outs.add(index)  # before it is written: what was answered meanwhile was true
         op = _opt_out([(tenant, index, channel)], now, out=out)
-        await self._write(lambda: _fetch(op))
+        await self._write(lambda: fetch(op))
 
     async def erase(self, index: bytes, now: float) -> int:
         """See `base.Store`. Opt-outs stay: they are what the person asked for."""
@@ -242,7 +250,7 @@ class Tables(ABC):
     async def put_callback(self, tenant: str, cascade_id: str, body: str, now: float) -> None:
         """See `base.Store`."""
         op = Insert(CALLBACK, [(tenant, cascade_id, body, 0, now)])
-        await self._write(lambda: _fetch(op))
+        await self._write(lambda: fetch(op))
 
     async def due_callbacks(self, now: float, limit: int) -> list[tuple[int, str, str, str, int]]:
         """See `base.Store`. One that is not done within `CALLBACK_CLAIM` is given out again."""
@@ -263,10 +271,10 @@ class Tables(ABC):
     async def done_callback(self, number: int, *, again_at: float | None) -> None:
         """See `base.Store`."""
         if again_at is None:
-            await self._write(lambda: _fetch(Remove(CALLBACK, ("number",), [(number,)])))
+            await self._write(lambda: fetch(Remove(CALLBACK, ("number",), [(number,)])))
             return
         op = Ask("UPDATE callback SET tries = tries + 1, due = $2 WHERE number = $1", (number, again_at))
-        await self._write(lambda: _fetch(op))
+        await self._write(lambda: fetch(op))
 
     # -- figures
 
@@ -301,11 +309,7 @@ class Tables(ABC):
     # -- small things
 
     async def _ask(self, sql: str, *args: Any) -> list[Any]:
-        return await self._read(lambda: _fetch(Ask(sql, args)))
-
-
-def _fetch(op: Any) -> Body[list[Any]]:
-    return list((yield op))
+        return await self._read(lambda: fetch(Ask(sql, args)))
 
 
 def _received(row: Any) -> Received:

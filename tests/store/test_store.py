@@ -328,6 +328,22 @@ def test_messages_from_persons(make_store: MakeStore) -> None:
     run(make_store, act)
 
 
+def test_who_is_out_is_known_in_the_next_life(make_store: MakeStore) -> None:
+    people = [bytes([number]) * 16 for number in range(50)]
+
+    async def first(store: Store) -> None:
+        for index in people[:25]:
+            await store.set_opt_out("acme", index, "sms", EPOCH, out=True)
+
+    async def then(store: Store) -> None:
+        out = await asyncio.gather(*(store.is_opted_out("acme", index, "sms") for index in people))
+        assert out == [True] * 25 + [False] * 25
+        assert not any(await asyncio.gather(*(store.is_opted_out("acme", index) for index in people)))
+
+    run(make_store, first)
+    run(make_store, then)
+
+
 def test_opt_out(make_store: MakeStore) -> None:
     async def act(store: Store) -> None:
         await store.set_opt_out("acme", b"ann", "", EPOCH, out=True)
