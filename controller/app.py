@@ -27,10 +27,11 @@ from controller.callbook import load_calls, write_calls
 from controller.child import Child
 from controller.compiled import Compiled, write_compiled
 from controller.control import Answer, ControlError, ControlServer, Request, open_control
-from controller.engine import Engine, host_names
+from controller.engine import Engine
 from controller.keys import KeyFileError, load_keys
 from controller.listeners import find_misled
 from controller.log import LineWriter, Log, log_news, open_log
+from controller.planes.peers import host_names
 from controller.process import raise_file_limit, tune_garbage_collector
 from controller.resolver.book import Book, NameNews
 from controller.resolver.keeper import Keeper

@@ -21,6 +21,7 @@ from controller.health.score import Change, Scores
 from controller.health.signals import Signals
 from controller.placing import Placer
 from controller.planes.embedded import EmbeddedPlane
+from controller.planes.peers import host_names
 from controller.probes import MAX_LAG, Prober
 from controller.registration import Registrations
 from controller.rules.quality import trunk_targets
@@ -286,6 +287,11 @@ class Engine:
         self._settle(now)
         return why
 
+    def withdraw_call(self, key: str, now: float) -> None:
+        """Take such an order back, if it has come or not."""
+        self.placer.withdraw(key, now)
+        self._settle(now)
+
     def send_text(self, order: TextOrder, now: float) -> str:
         """Send a message of our own; why not, "" if it is on its way. What becomes of it is news."""
         why = self.texts.send(order, now)
@@ -439,12 +445,3 @@ class Engine:
         for detector in self.board.detectors():
             if detector.state is not TargetState.DOWN:
                 self.news += self.scores.found(detector.trunk.name, now, "not known to be down any more")
-
-
-def host_names(dialplan: Dialplan, hops: Mapping[str, Hop]) -> dict[str, tuple[str, ...]]:
-    """The IP addresses behind each host name of the trunks, the best first."""
-    found: dict[str, dict[str, None]] = {}
-    for trunk in dialplan.trunks.values():
-        if trunk.name in hops:
-            found.setdefault((trunk.domain or trunk.host).lower(), {})[hops[trunk.name].host] = None
-    return {name: tuple(addresses) for name, addresses in found.items()}

@@ -1,7 +1,7 @@
 """Calls and messages that another process orders over the control socket, and how it hears what became of them.
 
-Owns the commands `place`, `placed`, `placed_news`, `text` and `texted`, and the news that are kept for whoever asks: numbered from 1 in
-each life of this process, the latest `KEPT` of them. Must not make calls or send: that is the engine's.
+Owns the commands `place`, `withdraw`, `placed`, `placed_news`, `text` and `texted`, and the news that are kept for whoever
+asks: numbered from 1 in each life of this process, the latest `KEPT` of them. Must not make calls or send: that is the engine's.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Outgoing:
         self._texts: dict[str, asyncio.Event] = {}  # by key: somebody waits for what becomes of them
         self.commands: dict[str, Command] = {
             "place": self.place,
+            "withdraw": self.withdraw,
             "placed": self.placed,
             "placed_news": self.news,
             "text": self.text,
@@ -103,6 +104,12 @@ class Outgoing:
         why = self._engine().place(order, clock.monotonic())
         self._pump()
         return {"ok": False, "text": why, "cause": "429"} if why else await self.placed(request)
+
+    async def withdraw(self, request: Request) -> Answer:
+        """Call somebody no more, or never if the order is still to come."""
+        self._engine().withdraw_call(str(request.get("key")), clock.monotonic())
+        self._pump()
+        return {"ok": True}
 
     async def placed(self, request: Request) -> Answer:
         """How far the call with this key is; "" for one that this life does not know."""

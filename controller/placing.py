@@ -8,6 +8,7 @@ Rules
 
 * The same key orders one call, however often; it is remembered for `REMEMBER` seconds after its end.
 * Every call is ended: one that is not answered in its time by CANCEL, one that is by BYE, by whichever side comes first.
+* An order that is taken back ends its call at once, whatever it has come to; taken back before it came, it calls nobody.
 * What is ordered past `MAX_AT_ONCE` is refused, and so is what no trunk could carry: nobody waits for what cannot come.
 """
 
@@ -19,7 +20,7 @@ from typing import Any, Protocol
 
 from controller.rules.numbers import escape_user
 from controller.testcall import invite_from, via_of
-from controller.types import CallOrder, CallState, PlacedNews
+from controller.types import WITHDRAWN, CallOrder, CallState, PlacedNews
 from sip import builder
 from sip.errors import RemoteProtocolError
 from sip.layer import TransactionLayer
@@ -38,6 +39,7 @@ from sip.uri import bracketed
 
 MAX_AT_ONCE = 200
 REMEMBER = 3600.0  # seconds
+MAX_AHEAD = 10_000  # orders that were taken back before they came
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +51,7 @@ class _Call:
     state: CallState = CallState.CALLING
     heard: bool = False
     cancelled: bool = False
+    withdrawn: bool = False
     transaction: Transaction | None = None
     answer: Response | None = None
     ack: Request | None = None
@@ -80,6 +83,7 @@ class Placer:
         self._layer = TransactionLayer(self._deadlines, timing)
         self._calls: dict[str, _Call] = {}  # by Call-ID, the same
         self._known: dict[str, PlacedNews] = {}  # the last of each key
+        self._ahead = 0  # of these, taken back before they came
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -111,6 +115,17 @@ class Placer:
         call.ticket = self._deadlines.arm(now + order.within, self._on_late, call)
         call.transaction = self._layer.request(invite, self.hop, now, call)
         return ""
+
+    def withdraw(self, key: str, now: float) -> None:
+        """Take an order back. Whatever crosses it on the way: from now on nobody is called by this key."""
+        call = next((call for call in self._calls.values() if call.order.key == key), None)
+        if call is not None:
+            call.withdrawn = True
+            self._on_late(now, call)
+        elif key not in self._known and self._ahead < MAX_AHEAD:
+            self._ahead += 1
+            self._known[key] = PlacedNews(key, CallState.FAILED, WITHDRAWN)
+            self._deadlines.arm(now + REMEMBER, self._forget_ahead, key)
 
     # -- the contract of the driver
 
@@ -168,7 +183,7 @@ class Placer:
             elif status >= 180 and call.state is CallState.CALLING:
                 self._note(call, CallState.RINGING)
         elif status >= 300:
-            cause = "408" if call.cancelled else str(status)
+            cause = WITHDRAWN if call.withdrawn else "408" if call.cancelled else str(status)
             if cause == "408" and call.state is CallState.RINGING:
                 cause = "480"  # somebody was there, or might have been
             self._end(call, CallState.FAILED, now, cause)
@@ -185,7 +200,8 @@ class Placer:
             self._end(call, CallState.FAILED, now, "502")
             return
         self._layer.send_stateless(call.ack, self.hop)
-        self._note(call, CallState.ANSWERED)
+        if not call.withdrawn:
+            self._note(call, CallState.ANSWERED)
         self._disarm(call)
         if call.cancelled:  # it crossed our CANCEL
             self._hang_up(now, call)
@@ -205,7 +221,7 @@ class Placer:
     # -- ends
 
     def _on_late(self, now: float, call: _Call) -> None:
-        call.ticket = None
+        self._disarm(call)
         if call.answer is not None:
             self._hang_up(now, call)
         elif not call.cancelled:
@@ -219,7 +235,10 @@ class Placer:
     def _hang_up(self, now: float, call: _Call) -> None:
         if call.answer is not None:
             self._layer.request(builder.make_glare_bye(call.answer, self._via(), _nobody), self.hop, now, None)
-        self._end(call, CallState.ENDED, now)
+        if call.withdrawn and call.state is not CallState.ANSWERED:  # nobody heard a word
+            self._end(call, CallState.FAILED, now, WITHDRAWN)
+        else:
+            self._end(call, CallState.ENDED, now)
 
     def _end(self, call: _Call, state: CallState, now: float, cause: str = "") -> None:
         if self._calls.pop(call.invite.call_id, None) is None:
@@ -231,6 +250,10 @@ class Placer:
 
     def _forget(self, _: float, key: str) -> None:
         self._known.pop(key, None)
+
+    def _forget_ahead(self, now: float, key: str) -> None:
+        self._ahead -= 1
+        self._forget(now, key)
 
     def _note(self, call: _Call, state: CallState, cause: str = "") -> None:
         call.state = state

@@ -21,7 +21,18 @@ from controller.broker.circumstances import NOTHING_ELSE, Outlook
 from controller.broker.lane import Job, Lane, Spawn
 from controller.broker.outcomes import Evidence
 from controller.broker.sending import Composer
-from controller.channels.base import Accepted, Adapter, Inbound, Liveness, News, Refused, Report, Submission, Unclear
+from controller.channels.base import (
+    Accepted,
+    Adapter,
+    Inbound,
+    Liveness,
+    News,
+    Refused,
+    Report,
+    Submission,
+    Unclear,
+    Withdrawing,
+)
 from controller.messages.cascade import Cascade
 from controller.messages.limits import SenderTurns
 from controller.store.base import Applied, Facts, Store, StoreError
@@ -42,6 +53,7 @@ from controller.types.cascades import (
     SendRefused,
     SendUnclear,
     TellClient,
+    WithdrawSend,
 )
 from controller.types.messages import Provider
 
@@ -214,12 +226,19 @@ class Broker:
             match command:
                 case SendMessage() | LookUpSend():
                     self._hand_over(self._job(cascade, facts, command, now))
+                case WithdrawSend():
+                    self._withdraw(command)
                 case ObserveOutcome():
                     self._evidence.observe(command, cascade.terms, now)
                 case TellClient():
                     told.append(command)
         self._watch(cascade, told)
         self._see(cascade, facts, commands)
+
+    def _withdraw(self, command: WithdrawSend) -> None:
+        adapter = self._adapters.get(command.provider)
+        if isinstance(adapter, Withdrawing):
+            self._spawn(adapter.withdraw(command.send_key), "withdraw")
 
     @staticmethod
     def _job(cascade: Cascade, facts: Facts, command: SendMessage | LookUpSend, now: float) -> Job:

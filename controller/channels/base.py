@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from controller.types.messages import Channel, Dedup
 from controller.types.words import Milestone
@@ -147,3 +147,11 @@ class Adapter(Protocol):
 
     async def close(self) -> None:
         """Let go."""
+
+
+@runtime_checkable
+class Withdrawing(Adapter, Protocol):
+    """An adapter that can take back what is under way (`types.messages.WITHDRAWABLE`)."""
+
+    async def withdraw(self, send_key: str) -> None:
+        """Take it back, whether it was submitted already or is still to be. Never raises for what the network does."""

@@ -12,6 +12,7 @@ nobody can say whether the phone rang: it is not called twice.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 from controller.channels.base import (
@@ -30,7 +31,7 @@ from controller.channels.base import (
 from controller.channels.orders import judge_unknown
 from controller.control import Answer, ControlError, NoAnswerError, ask_soon
 from controller.supervise import Supervisor
-from controller.types import TRANSPORT_ERROR, CallState, Milestone
+from controller.types import TRANSPORT_ERROR, WITHDRAWN, CallState, Milestone
 from controller.types.cascades import ABSENT, REJECTED, TIMEOUT, UNKNOWN_SUBSCRIBER
 from controller.types.messages import ByTrunks, Dedup, Provider
 
@@ -47,6 +48,7 @@ _CAUSES = {
     **dict.fromkeys(("480", "486", "487", "600", "603", "607"), ABSENT),
     **dict.fromkeys(("403", "415", "488", "606"), REJECTED),
     "408": TIMEOUT,
+    WITHDRAWN: WITHDRAWN,
 }
 _MILESTONES = {
     CallState.RINGING: Milestone.ALERTING,
@@ -94,6 +96,8 @@ class VoiceAdapter:
             return Refused(TRANSPORT_ERROR, "no process for calls")
         if not answer.get("ok"):
             return Refused(str(answer.get("cause", REJECTED)), "not placed")
+        if answer.get("cause") == WITHDRAWN:  # it was taken back before it came
+            return Refused(WITHDRAWN)
         return Accepted(message.send_key)
 
     async def look_up(self, send_key: str) -> Submission:
@@ -105,6 +109,11 @@ class VoiceAdapter:
         if answer.get("state"):
             return Accepted(send_key)
         return judge_unknown(send_key, answer)
+
+    async def withdraw(self, send_key: str) -> None:
+        """Call nobody any more by this key; where that cannot be said now, the call ends by its own time."""
+        with suppress(ControlError):
+            await ask_soon(self._state_dir, "withdraw", PATIENCE, {"key": self._key(send_key)})
 
     def receive(self, request: Webhook, now: float) -> WebhookAnswer:
         """Nobody tells us anything by HTTP."""
@@ -153,5 +162,6 @@ class VoiceAdapter:
                 news.append(Report(self.name, send_key, milestone, send_key=send_key))
             else:
                 words = _CAUSES.get(cause, cause if cause[:1] == "5" else REJECTED)
-                news.append(Report(self.name, send_key, None, words, f"SIP {cause}", send_key))
+                code = "" if cause == WITHDRAWN else f"SIP {cause}"
+                news.append(Report(self.name, send_key, None, words, code, send_key))
         return news, last

@@ -20,6 +20,7 @@ from controller.types.cascades import (
     SendMessage,
     SendPhase,
     TellClient,
+    WithdrawSend,
 )
 from controller.types.messages import Channel
 
@@ -89,6 +90,11 @@ class Ledger:
         """Ask the provider whether it has it; the lease runs anew."""
         self.out.commands.append(LookUpSend(send.attempt, send.provider, send.send_key))
         self.leased = True
+
+    def withdraw(self, send: Send) -> None:
+        """Take it back from the provider."""
+        self.note("withdrawn", send)
+        self.out.commands.append(WithdrawSend(send.attempt, send.provider, send.send_key))
 
     def close(self) -> None:
         """Say when the cascade wants to be looked at again."""

@@ -49,7 +49,7 @@ from controller.types.cascades import (
     SendRefused,
     SendUnclear,
 )
-from controller.types.messages import Dedup
+from controller.types.messages import WITHDRAWABLE, Dedup
 
 __all__ = ["Reduced", "reduce"]
 
@@ -244,6 +244,7 @@ class _Reduction:
                 self.run.handle(OfferWithdrawn(), self.now)
             self.run.handle(AttemptProgressed(send.attempt, milestone), self.now)
             self._conclude(CascadeStatus.COMPLETED, "")
+            self._withdraw(but=send.attempt)
             return
         late = enough and self.cascade.status is not CascadeStatus.COMPLETED
         self._feed(AttemptProgressed(send.attempt, milestone))
@@ -372,6 +373,14 @@ class _Reduction:
         """It is over, whatever the run had in mind."""
         self.run.handle(OfferWithdrawn(), self.now)
         self._conclude(status, reason)
+        self._withdraw()
+
+    def _withdraw(self, but: int = 0) -> None:
+        """Take back what is under way by channels that can: a phone must not ring for a code that is of no use."""
+        channels = self.cascade.terms.channels
+        for send in self.cascade.sends:
+            if send.attempt != but and send.phase is not SendPhase.ENDED and channels[send.provider] in WITHDRAWABLE:
+                self.ledger.withdraw(send)
 
     def _conclude(self, status: CascadeStatus, reason: str) -> None:
         cascade = self.cascade

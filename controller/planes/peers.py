@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from controller.edge.sources import Sources
 from controller.rules.expand import address_in, common_name
-from controller.types import Trunk
+from controller.types import Dialplan, Trunk
 from sip.transaction import Hop
 
 
@@ -85,3 +85,12 @@ def is_behind_nat(trunks: Mapping[str, Trunk], name: str) -> bool:
     """Whether a trunk of that name is there, and behind NAT."""
     trunk = trunks.get(name)
     return trunk is not None and trunk.nat
+
+
+def host_names(dialplan: Dialplan, hops: Mapping[str, Hop]) -> dict[str, tuple[str, ...]]:
+    """The IP addresses behind each host name of the trunks, the best first."""
+    found: dict[str, dict[str, None]] = {}
+    for trunk in dialplan.trunks.values():
+        if trunk.name in hops:
+            found.setdefault((trunk.domain or trunk.host).lower(), {})[hops[trunk.name].host] = None
+    return {name: tuple(addresses) for name, addresses in found.items()}

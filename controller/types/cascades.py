@@ -178,6 +178,15 @@ class LookUpSend:
 
 
 @dataclass(slots=True)
+class WithdrawSend:
+    """Take back what was handed to a provider: it is of no use any more. Nobody answers; lost, it does no harm."""
+
+    attempt: int
+    provider: str
+    send_key: str
+
+
+@dataclass(slots=True)
 class ObserveOutcome:
     """Evidence for health about one attempt: a code of `health.outcomes.MESSAGE`."""
 
@@ -197,7 +206,7 @@ class TellClient:
     details: dict[str, Any] = field(default_factory=dict)  # holds no number, address or text
 
 
-CascadeCommand = SendMessage | LookUpSend | ObserveOutcome | TellClient
+CascadeCommand = SendMessage | LookUpSend | WithdrawSend | ObserveOutcome | TellClient
 
 
 @dataclass(slots=True)

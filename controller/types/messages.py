@@ -23,6 +23,10 @@ class Channel(StrEnum):
     SIP = "sip"  # RFC 3428 MESSAGE
 
 
+#: What can be taken back while it is under way: a phone that rings is called no more.
+WITHDRAWABLE = frozenset((Channel.VOICE,))
+
+
 class Dedup(StrEnum):
     """What a provider offers against sending twice."""
 

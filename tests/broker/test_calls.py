@@ -122,3 +122,42 @@ def test_a_phone_that_rang_when_both_processes_died_does_not_ring_again(tmp_path
             assert [call.user for call in phones.b.agent.calls] == [CALLER]
 
     asyncio.run(main())
+
+
+def test_a_phone_rings_no_more_once_the_cascade_is_over(tmp_path: Path, free_port: int) -> None:
+    """By a late report of the SMS before it, by whoever verifies, by whoever cancels; each phone would ring for a minute."""
+    numbers = [f"+1415555019{n}" for n in range(3)]
+
+    async def main() -> None:
+        with ExitStack() as stack:
+            phones = Phones(stack)
+            async with stage(tmp_path, free_port, {"sms": "sms"}) as here:
+                prepare(here, phones)
+                late = {"window": "90s", "steps": [{"send": "sms", "wait": "1s"}, {"call": "voice", "wait": "60s"}]}
+                call = {"window": "90s", "steps": [{"call": "voice", "wait": "60s"}]}
+                here.plan["cascades"] = {"late": late, "call": call}
+                here.plan["routes"] = [{"did": "+15557000", "chain": "main"}]
+                here.http.fate_of("sms", Fates(Faults(late=1.0, late_by=2.5)))
+                for number in numbers:
+                    phones.a.install(number, Script(ring_after=None, reject=503))
+                    phones.b.install(number, Script(ring_after=0.0))
+                await here.start()
+                async with client(here.url) as asker:
+                    ids = [
+                        await asker.send(number, to={"phone": number}, cascade=name)
+                        for number, name in zip(numbers, ("late", "call", "call"), strict=True)
+                    ]
+                    await eventually(lambda: len(phones.b.agent.ringing) == len(numbers))
+                    await asker.ask("POST", f"/v1/cascades/{ids[1]}/feedback", {"outcome": "verified"})
+                    await asker.ask("POST", f"/v1/cascades/{ids[2]}/cancel")
+                    shown = await asker.over(ids)
+                    assert [shown[one]["status"] for one in ids] == ["completed", "completed", "cancelled"]
+                    assert shown[ids[0]]["winner"] == 1
+                    await eventually(lambda: all(call.cancelled for call in phones.b.agent.calls))
+                    again = {one: (await asker.ask("GET", f"/v1/cascades/{one}"))[1] for one in ids}
+                    assert {one: again[one]["status"] for one in ids} == {one: shown[one]["status"] for one in ids}
+                await here.kill(signal.SIGTERM)
+                assert not here.faults()
+            assert sorted(call.user for call in phones.b.agent.calls) == numbers
+
+    asyncio.run(main())

@@ -33,6 +33,7 @@ from controller.types.cascades import (
     SendRefused,
     SendUnclear,
     TellClient,
+    WithdrawSend,
 )
 
 EPOCH = 1_763_700_000.0
@@ -148,6 +149,10 @@ class Case:
     @property
     def asked(self) -> list[str]:
         return [c.provider for c in self.last.commands if isinstance(c, LookUpSend)]
+
+    @property
+    def withdrawn(self) -> list[str]:
+        return [f"{c.provider} {c.send_key}" for c in self.last.commands if isinstance(c, WithdrawSend)]
 
     @property
     def told(self) -> list[str]:

@@ -36,10 +36,11 @@ from controller.types.cascades import (
     SendRefused,
     SendUnclear,
     TellClient,
+    WithdrawSend,
 )
 from tests.messages.playbook import CALM, EPOCH, copy, make_stage, reload
 
-CHANNELS = ("whatsapp", "rcs", "sms", "email")
+CHANNELS = ("whatsapp", "rcs", "sms", "email", "voice")
 PROVIDERS = tuple(f"p{number}" for number in range(1, 7))
 DEDUPS = ("none", "none", "lookup", "native")
 
@@ -83,6 +84,7 @@ class Referee:
         self.handed: Counter[str] = Counter()  # by send key: how often a provider received it
         self.missing: set[str] = set()  # keys that a provider said it does not have
         self.made: Counter[str] = Counter()  # by send key: messages that a person may get
+        self.withdrawn: set[str] = set()  # keys that were taken back
         self.finals = 0
         self.seen: Counter[str] = Counter()  # what happened, to know that everything does
 
@@ -113,6 +115,7 @@ class Referee:
         self._check_status(event, before, reduced)
         self._check_due(event, before, reduced)
         self._check_sends()
+        self._check_withdrawn(before, reduced)
         if isinstance(event, ReportReceived | SendAccepted | FeedbackGiven | CascadeBegun):
             twice = reduce(copy(self.cascade, self.cascade.dump()), event, self.now, circumstances)
             assert not twice.changed, "the same twice is something new"
@@ -147,6 +150,27 @@ class Referee:
                     assert classify(MESSAGE, code, command.retry_after) is not None, "evidence of nothing"
                 case TellClient(final=True):
                     self.finals += 1
+
+    def _check_withdrawn(self, before: Cascade, reduced: Reduced) -> None:
+        """With the end, and only then, each phone that may ring for nothing is taken back; nothing else ever is."""
+        cascade = self.cascade
+        commands = [command for command in reduced.commands if isinstance(command, WithdrawSend)]
+        ended = before.status is CascadeStatus.ACTIVE and cascade.status is not CascadeStatus.ACTIVE
+        open_ = {
+            send.send_key
+            for send in cascade.sends
+            if cascade.terms.channels[send.provider] == "voice"
+            and send.phase is not SendPhase.ENDED
+            and (send.attempt != cascade.winner or cascade.reason == "verified")
+        }
+        assert {command.send_key for command in commands} == (open_ if ended else set()), "taken back wrongly"
+        assert len(commands) == len({command.send_key for command in commands}), "taken back twice"
+        for command in commands:
+            send = cascade.send_of(command.attempt)
+            assert send is not None
+            assert (send.provider, send.send_key) == (command.provider, command.send_key), "another send is taken back"
+            self.withdrawn.add(command.send_key)
+            self.seen["withdrawn"] += 1
 
     def _check_new(self, send: Send, before: Cascade, circumstances: Circumstances) -> None:
         """Rule 5."""

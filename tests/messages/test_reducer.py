@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.types import Milestone, Verdict
+from controller.types import WITHDRAWN, Milestone, Verdict
 from controller.types.cascades import (
     BLOCKED,
     FRAUD,
@@ -465,3 +465,31 @@ def test_a_verification_after_the_end_reopens_nothing() -> None:
     assert case.outcome == ("exhausted", TIMEOUT)
     assert case.cascade.verified
     assert case.cascade.late
+
+
+def test_a_phone_that_rings_is_called_no_more_once_a_late_report_completes_the_cascade() -> None:
+    case = Case("sms/sms-1", "voice/call-1").begin().accepted(1).at(20.0).due().accepted(2)
+    assert case.at(24.0).delivered(1).outcome == ("completed", "")
+    assert case.withdrawn == ["call-1 c1:2:2"]
+    assert case.events == ["delivered", "completed", "withdrawn"]
+    assert not case.failed(2, WITHDRAWN).evidence  # it says nothing about whom was called, or by whom
+    assert case.outcome == ("completed", "")
+
+
+def test_a_call_is_taken_back_by_whoever_cancels_or_verifies_too() -> None:
+    for end in (Case.cancelled, Case.verified):
+        case = Case("voice/call-1").begin().accepted(1)
+        assert end(case).withdrawn == ["call-1 c1:1:1"]
+        assert not end(case).withdrawn
+    case = Case("voice/call-1").begin()  # the order is on its way
+    assert case.cancelled().withdrawn == ["call-1 c1:1:1"]
+    assert case.refused(1, WITHDRAWN).cascade.cost == 0.0
+
+
+def test_a_call_that_is_answered_is_not_taken_back_and_messages_never_are() -> None:
+    case = Case("voice/call-1").begin().accepted(1)
+    assert not case.delivered(1).withdrawn
+    case = Case(make_stage("voice/call-1", until=Milestone.ALERTING)).begin().accepted(1)
+    assert case.delivered(1, Milestone.ALERTING).outcome == ("completed", "")
+    assert not case.withdrawn
+    assert not Case("sms/sms-1").begin().accepted(1).cancelled().withdrawn

@@ -178,7 +178,7 @@ def play(seeds: range, *, twin: bool) -> Counter[str]:
     return seen
 
 
-EVERYTHING = ("crash", "again", "looked up", "behind", "old failure", "late", "verified")
+EVERYTHING = ("crash", "again", "looked up", "behind", "old failure", "late", "verified", "withdrawn")
 
 
 def test_random_histories_keep_every_promise() -> None:

@@ -28,6 +28,10 @@ class Ordered(World):
         self.network.settle(self.engine.element.local)
         return why
 
+    def withdraw(self, key: str = ORDER.key) -> None:
+        self.engine.withdraw_call(key, self.now)
+        self.network.settle(self.engine.element.local)
+
     def _take_news(self) -> None:
         for item in self.engine.news:
             if isinstance(item, PlacedNews):
@@ -171,3 +175,49 @@ def test_nobody_from_outside_can_speak_for_us() -> None:
     world.let_pass(0.5)
     engine = world.engine
     assert not engine.receive(b"BYE sip:x SIP/2.0\r\n\r\n", engine.placer.hop, world.now)
+
+
+def test_a_call_that_is_taken_back_rings_no_more() -> None:
+    world = Ordered()
+    world.behave(NUMBER, Script(ring_after=0.2))
+    world.place()
+    world.let_pass(2.0)
+    world.withdraw()
+    world.withdraw()
+    world.let_pass(1.0)
+    assert world.states() == [("ringing", ""), ("failed", "WITHDRAWN")]
+    (call,) = world.rang(NUMBER)
+    assert call.cancelled
+    world.withdraw()  # it is over
+    assert world.place() == ""  # and its key calls nobody again
+    world.let_pass(1.0)
+    assert len(world.rang(NUMBER)) == 1
+    world.check_over()
+
+
+def test_what_is_taken_back_before_it_is_ordered_calls_nobody() -> None:
+    world = Ordered()
+    world.behave(NUMBER, Script(answer_after=0.0))
+    world.withdraw()
+    assert world.place() == ""
+    known = world.engine.placer.look_up(ORDER.key)
+    assert known is not None
+    assert (known.state, known.cause) == (CallState.FAILED, "WITHDRAWN")
+    world.let_pass(5.0)
+    assert not world.rang(NUMBER)
+    assert not world.news
+    world.check_over()
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.1, 0.3, 0.6, 1.0, 1.1, 2.5, 7.0])
+def test_whenever_it_is_taken_back_no_call_is_left(moment: float) -> None:
+    world = Ordered(seed=7, link=Link(loss=0.2, delay=0.02, jitter=0.05))
+    world.behave(NUMBER, Script(ring_after=0.3, answer_after=1.0))
+    world.place()
+    world.let_pass(moment)
+    world.withdraw()
+    world.let_pass(15.0)
+    state, cause = world.states()[-1]
+    assert (state, cause) in {("ended", ""), ("failed", "WITHDRAWN")}
+    assert (state == "ended") == ("answered" in [each for each, _ in world.states()])
+    world.check_over()
