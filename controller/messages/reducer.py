@@ -131,7 +131,7 @@ class _Reduction:
         self.ledger.note("accepted", send)
         if known is Milestone.NONE and not self._is_over():
             self.ledger.tell("sent", send)
-        self._progress(send, event.milestone)
+        self._progress(send, event.milestone, told=True)
         return True
 
     def _on_refused(self, event: SendRefused) -> bool:
@@ -176,7 +176,7 @@ class _Reduction:
             if send.phase is SendPhase.SENDING:  # before the answer to it: the provider has it
                 send.phase, send.looking = SendPhase.WAITING, False
             self.ledger.note(NAMES[event.milestone], send)
-            self._progress(send, event.milestone)
+            self._progress(send, event.milestone, told=known >= Milestone.ACCEPTED)
             return True
         cause = event.cause or UNCLEAR
         self._end(send, cause)
@@ -232,8 +232,9 @@ class _Reduction:
 
     # -- one send
 
-    def _progress(self, send: Send, milestone: Milestone) -> None:
-        """It got so far. Enough of it completes the cascade, whichever step it is of, and once."""
+    def _progress(self, send: Send, milestone: Milestone, *, told: bool) -> None:
+        """It got so far. Enough of it completes the cascade, whichever step it is of, and once. ``told``: that the provider
+        has it, which is "sent" to the tenant, and is told once."""
         enough, over = milestone >= self._until(send), self._is_over()
         if milestone >= Milestone.ANSWERED:
             self._end(send, DELIVERED)
@@ -252,8 +253,8 @@ class _Reduction:
             self.cascade.late = True
             self.ledger.note("late_delivered", send)
             self.ledger.tell("late_delivered", send)
-        elif milestone > Milestone.ACCEPTED:
-            self.ledger.tell(NAMES[milestone], send)
+        elif milestone > Milestone.ALERTING or not told:
+            self.ledger.tell(NAMES[max(milestone, Milestone.ALERTING)], send)
 
     def _time_out(self, send: Send) -> None:
         """Its wait is over. If nobody of ours listened meanwhile, the provider is not blamed."""

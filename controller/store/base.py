@@ -5,7 +5,7 @@ Owns the words between the broker, the API and the stores. Must not know how row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -191,8 +191,11 @@ class Store(Protocol):
     async def put_callback(self, tenant: str, cascade_id: str, body: str, now: float) -> None:
         """Queue something for the tenant to hear; what cascades tell is queued already (`Hear`)."""
 
-    async def due_callbacks(self, now: float, limit: int) -> list[tuple[int, str, str, str, int]]:
-        """(number, tenant, cascade, body, tries so far) of callbacks that are to be sent now, taken for this daemon."""
+    async def due_callbacks(
+        self, now: float, limit: int, but: Collection[str] = ()
+    ) -> list[tuple[int, str, str, str, int]]:
+        """(number, tenant, cascade, body, tries so far) of callbacks that are to be sent now, taken for this daemon; none
+        of the tenants in ``but``."""
 
     async def done_callback(self, number: int, *, again_at: float | None) -> None:
         """It was heard, or is to be tried again then."""

@@ -126,7 +126,7 @@ CALLBACK = Table(
     "callback",
     {"number": _S, "tenant": _T, "cascade_id": _T, "body": _T, "tries": _I, "due": _R},
     ("number",),
-    indexes=(("due",), ("cascade_id",)),
+    indexes=(("due",), ("cascade_id",), ("tenant", "due")),
 )
 
 INBOUND = Table(

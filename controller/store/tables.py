@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 from controller.channels.base import Inbound, Report
 from controller.messages.cascade import Cascade
 from controller.privacy import Cipher
-from controller.store import resealing, retention
+from controller.store import resealing, retention, turns
 from controller.store.base import CALM, Admission, Applied, Facts, Hear, History, Kept, NewCascade, OptWish, Received
 from controller.store.batch import Apply, Job, Later, Result, TakeReport, cleaned, prepare
 from controller.store.ops import Ask, Body, Change, Fetch, Insert, Remove, fetch
@@ -43,7 +43,6 @@ from controller.types.cascades import (
 T = TypeVar("T")
 
 CLAIM = 5.0  # seconds: what a sweeper has taken and not done by then is taken again
-CALLBACK_CLAIM = 30.0  # seconds: longer than any tenant may take to listen
 
 
 class Tables(ABC):
@@ -252,21 +251,11 @@ class Tables(ABC):
         op = Insert(CALLBACK, [(tenant, cascade_id, body, 0, now)])
         await self._write(lambda: fetch(op))
 
-    async def due_callbacks(self, now: float, limit: int) -> list[tuple[int, str, str, str, int]]:
-        """See `base.Store`. One that is not done within `CALLBACK_CLAIM` is given out again."""
-
-        def body() -> Body[list[tuple[int, str, str, str, int]]]:
-            rows = yield Ask(
-                "SELECT number, tenant, cascade_id, body, tries FROM callback WHERE due <= $1"
-                " ORDER BY due, number LIMIT $2 {skip}",
-                (now, limit),
-            )
-            if rows:
-                claimed = sorted((row[0], now + CALLBACK_CLAIM) for row in rows)
-                yield Change(CALLBACK, ("number",), ("due",), claimed)
-            return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
-
-        return await self._write(body)
+    async def due_callbacks(
+        self, now: float, limit: int, but: Collection[str] = ()
+    ) -> list[tuple[int, str, str, str, int]]:
+        """See `base.Store`, and `store.turns`."""
+        return await self._write(lambda: turns.take_callbacks(now, limit, but))
 
     async def done_callback(self, number: int, *, again_at: float | None) -> None:
         """See `base.Store`."""

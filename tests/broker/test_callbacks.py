@@ -6,17 +6,19 @@ import hashlib
 import hmac
 import io
 import json
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
 
 from controller import clock
-from controller.broker.callbacks import PAUSES, Callbacks, sign
+from controller.broker.callbacks import AT_ONCE, PAUSES, Callbacks, sign
 from controller.log import open_log
 from controller.messages.reducer import reduce
+from controller.store.base import Store
 from controller.store.opening import open_store
 from controller.supervise import Supervisor
 from controller.types.messages import Callback, Client
@@ -127,3 +129,91 @@ def test_what_nobody_will_ever_hear_is_given_up(tmp_path: Path) -> None:
     gone = post(tmp_path / "b", 410, ("acme", "c1", "{}", 0))
     assert gone.again == []
     assert gone.counters["given_up"] == 1
+
+
+class Queue:
+    """What is due of a few tenants, in the order in which it was put, without a store."""
+
+    def __init__(self, rows: list[tuple[str, str]], faults: int = 0) -> None:
+        self.rows = [(number, tenant, cascade, "{}", 0) for number, (tenant, cascade) in enumerate(rows, 1)]
+        self.faults = faults
+
+    async def due_callbacks(self, now: float, limit: int, but: Collection[str] = ()) -> list[Any]:
+        if self.faults:
+            self.faults -= 1
+            raise RuntimeError("a row that nobody can read")
+        taken = [row for row in self.rows if row[1] not in but][:limit]
+        self.rows = [row for row in self.rows if row not in taken]
+        return taken
+
+    async def done_callback(self, number: int, *, again_at: float | None) -> None:
+        pass
+
+
+async def post_from(queue: Queue, hear: Any, faults: list[BaseException], until: Callable[[], bool]) -> None:
+    """Post what the queue has to `hear`, whose path is the tenant, until it is enough."""
+    runner = web.ServerRunner(web.Server(hear), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    clients = {name: Client(name, Callback(f"{base}/{name}", "key")) for _, name, *_ in queue.rows}
+    log, writer = open_log(io.StringIO())
+    callbacks = Callbacks(cast(Store, queue), clients, log, faults.append)
+    supervisor = Supervisor(faults.append)
+    supervisor.spawn(callbacks.keep(), "callbacks")
+    async with asyncio.timeout(30):
+        while not until():
+            callbacks.wake()
+            await asyncio.sleep(0.01)
+    await supervisor.close()
+    await runner.cleanup()
+    writer.close()
+
+
+def test_a_tenant_that_takes_its_time_holds_up_nobody_else() -> None:
+    """It has a thousand before the first of the others, and answers none of them."""
+    heard: list[str] = []
+    stuck: list[str] = []
+
+    async def main() -> None:
+        forever = asyncio.Event()
+
+        async def hear(request: web.BaseRequest) -> web.Response:
+            if request.path == "/slow":
+                stuck.append(request.path)
+                await forever.wait()
+            heard.append(request.path)
+            return web.Response()
+
+        queue = Queue([("slow", f"c{n}") for n in range(1000)] + [("quick", f"q{n}") for n in range(100)])
+        await post_from(queue, hear, [], lambda: len(heard) == 100)
+
+    asyncio.run(main())
+    assert set(heard) == {"/quick"}
+    assert len(stuck) < 2 * AT_ONCE
+
+
+def test_a_fault_of_ours_ends_no_postman() -> None:
+    heard: list[str] = []
+    faults: list[BaseException] = []
+
+    async def hear(request: web.BaseRequest) -> web.Response:
+        heard.append(request.path)
+        return web.Response()
+
+    asyncio.run(post_from(Queue([("acme", "c1")], faults=2), hear, faults, lambda: bool(heard)))
+    assert [type(fault) for fault in faults] == [RuntimeError, RuntimeError]
+
+
+def test_cookies_of_one_tenant_are_brought_to_nobody() -> None:
+    brought: list[str | None] = []
+
+    async def hear(request: web.BaseRequest) -> web.Response:
+        brought.append(request.headers.get("cookie"))
+        return web.Response(headers={"set-cookie": "session=1; Path=/"})
+
+    async def main() -> None:
+        await post_from(Queue([("acme", f"c{n}") for n in range(40)]), hear, [], lambda: len(brought) == 40)
+
+    asyncio.run(main())
+    assert set(brought) == {None}

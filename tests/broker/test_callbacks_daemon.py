@@ -47,11 +47,11 @@ def test_a_tenant_hears_each_step_of_its_cascade_signed_and_nobodys_number(tmp_p
         one = await asker.send("k1")
         await asker.over([one])
         async with asyncio.timeout(30):
-            while len(heard) < 3 or not deaf <= {name for name, _ in heard}:  # noqa: ASYNC110
+            while len(heard) < 2 or not deaf <= {name for name, _ in heard}:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         await runner.cleanup()
         assert len({name for name, _ in heard}) == len(heard)
-        assert {body["type"] for _, body in heard} == {"cascade.sent", "cascade.completed"}
+        assert sorted(body["type"] for _, body in heard) == ["cascade.completed", "cascade.sent"]  # each once
         assert {body["data"]["id"] for _, body in heard} == {one}
 
     run(tmp_path, free_port, {"sms": "sms"}, act, prepare)

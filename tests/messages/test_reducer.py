@@ -48,6 +48,20 @@ def test_an_answer_of_the_provider_ends_the_lease() -> None:
     assert case.told == ["sent"]
 
 
+def test_that_the_provider_has_it_is_told_once_whichever_way_it_becomes_known() -> None:
+    case = Case(*WHOLE).begin().at(0.3).accepted(1)
+    assert case.at(1.0).delivered(1, Milestone.ALERTING).told == []
+    case = Case(*WHOLE).begin().at(0.3).accepted(1, milestone=Milestone.ALERTING)
+    assert case.told == ["sent"]
+    case = Case(*WHOLE).begin().at(0.3).delivered(1, Milestone.ALERTING)  # before the answer
+    assert case.told == ["sent"]
+    assert case.at(0.4).accepted(1).told == []
+    case = Case(*WHOLE).begin().at(0.3).unclear(1).at(1.0).delivered(1, Milestone.ACCEPTED)  # the answer is lost
+    assert case.told == ["sent"]
+    assert case.at(2.0).delivered(1, Milestone.ALERTING).told == []
+    assert case.at(3.0).delivered(1).told == ["completed"]
+
+
 def test_it_begins_once() -> None:
     case = Case(*WHOLE).begin().begin()
     assert not case.last.changed

@@ -288,6 +288,21 @@ def test_what_tenants_hear_is_queued_with_its_event(make_store: MakeStore) -> No
     run(make_store, act)
 
 
+def test_callbacks_of_tenants_that_are_left_out_wait(make_store: MakeStore) -> None:
+    async def act(store: Store) -> None:
+        for number in range(5):
+            for tenant in ("acme", "bmce", "zorg"):
+                await store.put_callback(tenant, f"c{number}", "{}", EPOCH + number)
+        rows = await store.due_callbacks(EPOCH + 9, 4, {"acme"})
+        assert [row[1:3] for row in rows] == [("bmce", f"c{number}") for number in range(4)]
+        assert [row[1] for row in await store.due_callbacks(EPOCH + 9, 9, {"acme", "bmce"})] == ["zorg"] * 5
+        assert [row[1] for row in await store.due_callbacks(EPOCH + 9, 9, {"acme"})] == ["bmce"]
+        assert await store.due_callbacks(EPOCH + 9, 9, {"acme"}) == []
+        assert [row[1] for row in await store.due_callbacks(EPOCH + 9, 9)] == ["acme"] * 5
+
+    run(make_store, act)
+
+
 def test_find_newest_first(make_store: MakeStore) -> None:
     async def act(store: Store) -> None:
         for number in range(5):
