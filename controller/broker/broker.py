@@ -229,9 +229,10 @@ class Broker:
                 case WithdrawSend():
                     self._withdraw(command)
                 case ObserveOutcome():
-                    self._evidence.observe(command, cascade.terms, now)
+                    self._evidence.observe(command, cascade, now)
                 case TellClient():
                     told.append(command)
+        self._evidence.let_go(cascade)
         self._watch(cascade, told)
         self._see(cascade, facts, commands)
 
@@ -319,7 +320,9 @@ class Broker:
             if len(self._refs) > REMEMBERED:
                 self._refs.popitem(last=False)
         try:
-            await self._surely(lambda: self.apply(job.cascade_id, event))
+            applied = await self._surely(lambda: self.apply(job.cascade_id, event))
+            if applied is not None and isinstance(event, SendAccepted):
+                self._evidence.await_report(applied.cascade, event.attempt, clock.epoch())
         except Exception as error:  # noqa: BLE001  # a fault of ours: the lease ends, and the cascade goes on
             self._on_fault(error)
 
@@ -371,6 +374,7 @@ class Broker:
                 pause = min(2 * pause, LAST_RETRY)
                 continue
             self._note_store(self, "")
+            self._evidence.look(now)
             pause = FIRST_RETRY
             await self._sleep_until(min(due, now + POLL) if due is not None else now + POLL)
 

@@ -7,16 +7,19 @@ that several daemons share all of them fold the same stream, and so agree within
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Any
 
 from controller.channels.base import Liveness
 from controller.health.node import Change
-from controller.health.outcomes import MESSAGE, Outcome, classify
+from controller.health.outcomes import MESSAGE, Outcome, OutcomeClass, classify
 from controller.health.score import Scores, Target
-from controller.messages.cascade import Terms
+from controller.messages.cascade import Cascade
+from controller.messages.evidence import failed_before
+from controller.messages.overdue import Awaited, Overdue
 from controller.messages.shared import read_back
 from controller.store.base import Store
-from controller.types.cascades import ObserveOutcome
+from controller.types.cascades import CascadeStatus, ObserveOutcome, SendPhase
 from controller.types.messages import Messaging, Provider
 
 #: So many rows of the history are read at once.
@@ -44,21 +47,25 @@ class Evidence:
         self._shared = shared
         self.read = read
         self._alive: dict[str, bool] = {}
+        self._overdue = Overdue()
 
     def follow(self, messaging: Messaging) -> None:
         """These are the providers from now on."""
         self.scores.update(targets_of(messaging))
         self._alive = {name: alive for name, alive in self._alive.items() if name in messaging.providers}
 
-    def observe(self, command: ObserveOutcome, terms: Terms, now: float) -> None:
+    def observe(self, command: ObserveOutcome, cascade: Cascade, now: float) -> None:
         """Take in what a cascade of this daemon says about a provider."""
         if not self._shared:
-            self._take(command, terms.region, terms.weight, now)
+            self._take(command, cascade.id, cascade.terms.region, cascade.terms.weight, now)
 
-    def _take(self, command: ObserveOutcome, region: tuple[str, ...], weight: float, now: float) -> None:
+    def _take(
+        self, command: ObserveOutcome, cascade_id: str, region: tuple[str, ...], weight: float, now: float
+    ) -> None:
         kind = classify(MESSAGE, command.code, command.retry_after)
         if kind is None:
             return
+        overdue = bool(command.attempt) and self._overdue.heard(cascade_id, command.attempt)
         outcome = Outcome(
             command.provider,
             kind,
@@ -68,6 +75,7 @@ class Evidence:
             command.age,
             command.retry_after,
             code=command.code,
+            overdue=overdue,
         )
         self._publish(self.scores.observe(outcome, now))
 
@@ -79,11 +87,41 @@ class Evidence:
         if not self.read:
             self.read = await store.last_seq()
         rows = await store.outcomes_after(self.read, BATCH)
-        for seq, _, audit in rows:
+        for seq, cascade_id, audit in rows:
             self.read = seq
             for seen in read_back(audit.decision):
-                self._take(seen.outcome, seen.region, seen.weight, now)
+                self._take(seen.outcome, cascade_id, seen.region, seen.weight, now)
         return len(rows)
+
+    def await_report(self, cascade: Cascade, attempt: int, now: float) -> None:
+        """A provider took a send of ours: when its report stays out for too long, that is evidence too. Of this daemon
+        alone, until the outcome is there, which all know."""
+        send = cascade.send_of(attempt)
+        if send is None or send.judged or send.phase is not SendPhase.WAITING:
+            return
+        terms = cascade.terms
+        patience = self.scores.overdue_after(send.provider, terms.region, now)
+        if patience < inf:
+            after = failed_before(cascade, send)
+            awaited = Awaited(cascade.id, attempt, send.provider, terms.region, terms.weight, after, now)
+            self._overdue.expect(awaited, patience)
+
+    def let_go(self, cascade: Cascade) -> None:
+        """A cascade that is over: what it has not heard by now, it need not hear."""
+        if len(self._overdue) and cascade.status is not CascadeStatus.ACTIVE:
+            for send in cascade.sends:
+                self._overdue.drop(cascade.id, send.attempt)
+
+    def look(self, now: float) -> None:
+        """Count what is overdue by now. To be called about twice a second while reports can be taken, and else not."""
+        for send in self._overdue.look(now):
+            if self.scores.overdue_after(send.provider, send.region, now) == inf:
+                continue  # its gate has closed meanwhile
+            self._overdue.count(send)
+            outcome = Outcome(
+                send.provider, OutcomeClass.OVERDUE, send.region, send.weight, send.after, now - send.since
+            )
+            self._publish(self.scores.observe(outcome, now))
 
     def see(self, news: Liveness, now: float) -> None:
         """A connection was lost, or is back: no counting is needed."""

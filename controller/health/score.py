@@ -113,6 +113,8 @@ class Scores:
         target, kind = outcome.target, outcome.kind
         if target not in self.targets:
             return []
+        if outcome.overdue and kind is not OutcomeClass.SUCCESS and kind is not OutcomeClass.FAILURE:
+            self._excuse(outcome, now)
         if kind is OutcomeClass.DESTINATION:
             self._unable.pop(target, None)  # it got as far as that
             self._ours.pop(target, None)
@@ -253,10 +255,27 @@ class Scores:
             )
             if alarmed is None and g >= threshold(node.tally.rate(), wide=len(node.key) == 1):
                 alarmed = node
-        return [] if alarmed is None else self._close(alarmed, path, estimates, now)
+        if alarmed is None:
+            return []
+        since = now - alarmed.alarm.since
+        why = f"says nothing of what it took: within {since:.0f} s so much is overdue, where {estimates[0]:.0%} succeed"
+        return self._close(alarmed, path, estimates, now, why)
+
+    def _excuse(self, outcome: Outcome, now: float) -> None:
+        """What came of an overdue attempt is not the target's doing: its half of a failure is taken back."""
+        path = self.nodes.path(outcome.target, outcome.region, now)
+        dead = self._dead(outcome.after, outcome.target, outcome.region, now) if outcome.after else self.unreachable
+        for node, estimate in zip(path, self.nodes.estimates(path, now), strict=True):
+            counted = OVERDUE_WEIGHT * outcome.weight * ratio(reference(estimate), False, dead)
+            node.alarm.step(-counted, 0.0, 0.0, now)
 
     def overdue_after(self, target: str, region: Region, now: float) -> float:
-        """Seconds after which an unanswered attempt is worth an `OVERDUE`: nearly all successes come sooner."""
+        """Seconds after which an unanswered attempt is worth an `OVERDUE`: nearly all successes come sooner. Infinite
+        while too few were seen, and while a gate is closed: then only outcomes move it."""
+        if target not in self.targets or any(
+            gate.settle(now) is not Stage.OPEN for gate in self.nodes.gates(target, region, now)
+        ):
+            return inf
         return self.nodes.path(target, region, now)[-1].times.late()
 
     def _close(

@@ -19,9 +19,8 @@ def observe(cascade: Cascade, send: Send, code: str, now: float, retry_after: fl
     if kind is None or kind is known or known is OutcomeClass.SUCCESS:
         return []
     send.judged = code
-    return [
-        ObserveOutcome(send.provider, code, _failed_before(cascade, send), max(now - send.started, 0.0), retry_after)
-    ]
+    age, after = max(now - send.started, 0.0), failed_before(cascade, send)
+    return [ObserveOutcome(send.provider, code, after, age, retry_after, send.attempt)]
 
 
 def prove(cascade: Cascade, send: Send, now: float, *, held: bool) -> list[ObserveOutcome]:
@@ -55,6 +54,7 @@ def _has_failed(send: Send) -> bool:
     return bool(send.outcome) and classify(MESSAGE, send.outcome) is OutcomeClass.FAILURE
 
 
-def _failed_before(cascade: Cascade, send: Send) -> tuple[str, ...]:
+def failed_before(cascade: Cascade, send: Send) -> tuple[str, ...]:
+    """The providers that failed for this cascade before this send."""
     others = (s.provider for s in cascade.sends if s.attempt < send.attempt and _has_failed(s))
     return tuple(dict.fromkeys(other for other in others if other != send.provider))

@@ -25,7 +25,7 @@ class Seen:
 def write_down(commands: Iterable[CascadeCommand], terms: Terms) -> dict[str, Any]:
     """What an event told health, as JSON can hold it; empty for nothing."""
     rows = [
-        [command.provider, command.code, list(command.after), command.age, command.retry_after]
+        [command.provider, command.code, list(command.after), command.age, command.retry_after, command.attempt]
         for command in commands
         if isinstance(command, ObserveOutcome)
     ]
@@ -36,9 +36,9 @@ def read_back(decision: Mapping[str, Any]) -> list[Seen]:
     """The evidence in an audit's decision."""
     return [
         Seen(
-            ObserveOutcome(provider, code, tuple(after), age, retry_after),
+            ObserveOutcome(provider, code, tuple(after), *more),  # age, Retry-After, attempt
             tuple(decision["region"]),
             decision["weight"],
         )
-        for provider, code, after, age, retry_after in decision.get("evidence", ())
+        for provider, code, after, *more in decision.get("evidence", ())
     ]

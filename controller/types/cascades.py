@@ -195,6 +195,7 @@ class ObserveOutcome:
     after: tuple[str, ...] = ()  # providers that had failed for the same cascade
     age: float = 0.0
     retry_after: float = 0.0
+    attempt: int = 0
 
 
 @dataclass(slots=True)

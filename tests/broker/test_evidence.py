@@ -12,13 +12,22 @@ from controller.broker.outcomes import Evidence, targets_of
 from controller.channels.base import Liveness
 from controller.health.node import Change
 from controller.health.score import Scores
-from controller.messages.cascade import Terms
+from controller.messages.cascade import Cascade, Send, Terms
+from controller.rules.run import Run
 from controller.supervise import Supervisor
-from controller.types.cascades import LIMITED, ObserveOutcome, SendMessage
+from controller.types.cascades import LIMITED, CascadeStatus, ObserveOutcome, SendMessage, SendPhase
 from controller.types.messages import Channel, Messaging, Provider
+from tests.messages.playbook import make_plan, make_stage
 
 NOW = 1_763_700_000.0
-US = Terms(expires=NOW + 180.0, region=("US",), channels={"sms-1": "sms", "sms-2": "sms"})
+TERMS = Terms(expires=NOW + 180.0, region=("US",), channels={"sms-1": "sms", "sms-2": "sms"})
+
+
+def cascade(number: int = 0) -> Cascade:
+    return Cascade(f"c{number}", "acme", "", Run(make_plan(make_stage("sms/sms-1"))), TERMS)
+
+
+US = cascade()
 
 
 def messaging(*names: str) -> Messaging:
@@ -119,3 +128,86 @@ def test_a_queue_that_is_too_long_bars_its_provider() -> None:
         await lane.drained()
 
     asyncio.run(main())
+
+
+def taken(number: int, now: float, found: Evidence) -> Cascade:
+    """A message that its provider took and has not reported on."""
+    one = cascade(number)
+    one.sends.append(Send(1, "sms-1", f"c{number}:1:1", now, SendPhase.WAITING, spent=True))
+    found.await_report(one, 1, now)
+    return one
+
+
+def arrive(one: Cascade, found: Evidence, now: float) -> None:
+    found.observe(ObserveOutcome("sms-1", "delivered", age=now - one.sends[0].started, attempt=1), one, now)
+
+
+def known(found: Evidence) -> float:
+    """Thirty that came after a second each; the time then."""
+    for number in range(30):
+        arrive(taken(number, NOW + number, found), found, NOW + number + 1.0)
+    return NOW + 31.0
+
+
+def test_a_provider_that_says_nothing_of_what_it_took_is_left_before_any_wait_is_over() -> None:
+    found, told = evidence("sms-1", "sms-2")
+    start = known(found)
+    swallowed = 0
+    for tick in range(200):
+        now = start + tick * 0.5
+        if not Outlook(found.scores, {}, 2.5).circumstances(("sms-1",), ("US",), now).avoid:
+            taken(1000 + tick, now, found)
+            swallowed += 1
+        found.look(now)
+    assert [(change.target, change.region, change.new) for change in told] == [("sms-1", ("US",), "held")]
+    assert "overdue" in told[0].why
+    assert swallowed <= 30  # within nine seconds; their wait would have been over after thirty
+
+
+def test_late_is_not_lost() -> None:
+    """Each fifth of what was sent is overdue and arrives: nobody is blamed, and no trace of it is left."""
+    found, told = evidence("sms-1", "sms-2")
+    now = known(found)
+    for number in range(400):
+        one, at = taken(1000 + number, now, found), now
+        for step in range(1, 9 if number % 5 == 0 else 2):
+            now = at + step
+            found.look(now)
+        arrive(one, found, now)
+    assert not told
+    assert found.scores.nodes.all["sms-1", "US"].alarm.g < 1.0
+
+
+def test_what_nobody_waits_for_is_not_overdue() -> None:
+    found, told = evidence("sms-1", "sms-2")
+    now = known(found)
+    for number in range(60):
+        one = taken(1000 + number, now, found)
+        one.status = CascadeStatus.CANCELLED
+        found.let_go(one)
+    for tick in range(60):
+        found.look(now + tick)
+    assert not told
+
+
+def test_while_nobody_could_hear_nothing_was_overdue() -> None:
+    """The store is lost for a minute, or the clock is set: sixty reports wait at the door, and come."""
+    for gap in (60.0, 86_400.0, -3600.0):
+        found, told = evidence("sms-1", "sms-2")
+        now = known(found)
+        found.look(now)
+        sent = [taken(1000 + number, now, found) for number in range(60)]
+        found.look(now + gap)
+        assert not told
+        for one in sent:
+            arrive(one, found, now + gap + 0.1)
+        assert not told
+
+
+def test_who_has_no_reports_yet_is_not_overdue() -> None:
+    found, told = evidence("sms-1")
+    for number in range(60):
+        taken(number, NOW, found)
+    for tick in range(100):
+        found.look(NOW + tick)
+    assert not told

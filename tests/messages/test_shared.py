@@ -13,7 +13,7 @@ def test_what_an_event_told_health_stands_in_its_history() -> None:
     reduce(cascade, CascadeBegun(), EPOCH, CALM)
     refused = reduce(cascade, SendRefused(1, "503", retry_after=7.0), EPOCH + 1.5, CALM)
     decision = json.loads(json.dumps(refused.audit[0].decision))
-    assert read_back(decision) == [Seen(ObserveOutcome("sms-1", "503", (), 1.5, 7.0), ("US", "US/310260"), 0.75)]
+    assert read_back(decision) == [Seen(ObserveOutcome("sms-1", "503", (), 1.5, 7.0, 1), ("US", "US/310260"), 0.75)]
     accepted = reduce(cascade, SendAccepted(2, "r2"), EPOCH + 2, CALM)
     assert read_back(accepted.audit[0].decision) == []
     failed = reduce(cascade, ReportReceived(2, None, "undelivered"), EPOCH + 4, CALM)
