@@ -26,11 +26,13 @@ from controller.beside import Beside
 from controller.callbook import load_calls, write_calls
 from controller.child import Child
 from controller.compiled import Compiled, write_compiled
-from controller.control import Answer, ControlError, ControlServer, Request, open_control
+from controller.control import OPS, Answer, ControlError, ControlServer, Request, open_control
 from controller.engine import Engine
+from controller.feed import Feed
 from controller.keys import KeyFileError, load_keys
 from controller.listeners import find_misled
 from controller.log import LineWriter, Log, log_news, open_log
+from controller.news import AnyNews, show_news
 from controller.planes.peers import host_names
 from controller.process import raise_file_limit, tune_garbage_collector
 from controller.resolver.book import Book, NameNews
@@ -79,10 +81,11 @@ class App:
         *,
         is_new: bool = True,
         messages: Sequence[str] = (),
+        ops: Sequence[str] = (),
     ) -> None:
         """``file`` is where the dialplan came from, and is read again for a reload; ``drain_timeout`` in seconds;
-        ``is_new`` says that the state folder does not hold it yet; ``messages`` is the command that starts the process
-        for messages, none for calls alone."""
+        ``is_new`` says that the state folder does not hold it yet; ``messages`` and ``ops`` are the commands that start the
+        processes for messages and for operators, none for calls alone."""
         self._dialplan = compiled.dialplan
         self._to_keep = compiled if is_new else None
         self._state_dir = state_dir
@@ -101,8 +104,10 @@ class App:
         self._beside: Beside
         self._names = Book()
         self._keeper: Keeper
-        self._messages = messages
-        self._child: Child
+        self._messages, self._ops = messages, ops
+        self._child: Child  # the process for messages
+        self._watcher: Child  # that for operators
+        self._feed: Feed
         self._supervisor: Supervisor
         self.endpoint: UdpEndpoint
         self.streams: list[StreamEndpoint]
@@ -118,6 +123,7 @@ class App:
         self._log, self._writer = open_log()
         self._undo.append(self._writer.close)
         self._child = Child(self._messages, self._state_dir, self._log)
+        self._watcher = Child(self._ops, self._state_dir, self._log, "ops", OPS)
         try:
             self._build()
         except StartError:
@@ -133,13 +139,15 @@ class App:
             placed = place_trunks(plan, self._names.known())
             keys = load_keys(self._state_dir)
             control = open_control(self._state_dir)
+            self._undo.append(control.close)
+            self._feed = Feed(self._state_dir, show_news)
         except (AddressError, KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
         self._names.take(placed.found, nobody_knows, clock.monotonic())
         self._beside = Beside(self._state_dir, lambda: self.engine, self._pump, self._on_untold)
         commands = {"reload": self.reload, "status": self.status, "drain": self.drain, "undrain": self.undrain}
         self._control = ControlServer(control, commands | self._beside.commands, self._on_fault)
-        self._undo.append(self._control.close)
+        self._undo += (self._feed.close, self._control.close)
         inherited = Inherited()
         sockets = Sockets()
         self._undo.append(sockets.close)
@@ -152,7 +160,7 @@ class App:
         self.endpoint, self.streams = sockets.endpoint, sockets.streams
         keep_alive(self.streams, placed.hops)
         if securities:
-            self._trust = Trust(self.streams, clock.epoch, lambda news: log_news(self._log, news))
+            self._trust = Trust(self.streams, clock.epoch, self._tell)
             self._trust.swap(owners_of(placed.dialplan, placed.hops, placed.names), securities, self._secured.ours)
         for one, ours in zip(plan.listen, sockets.ours, strict=True):
             if misled := find_misled(one, ours.host, placed.hops):
@@ -198,6 +206,7 @@ class App:
         for streams in self.streams:
             streams.start(self.engine, loop, self.endpoint.pump)
         self.endpoint.start(self.engine, loop)
+        self._feed.start(loop)
         await self._control.start()
         self._supervisor.spawn(self._keep_scores(), "scores")
         self._supervisor.spawn(self._keep_calls(), "calls")
@@ -224,6 +233,9 @@ class App:
             async with asyncio.timeout(PARTING):
                 await self._quiet.wait()
         await self._child.ended(self._drain_timeout)
+        self._publish()
+        self._watcher.end()  # the last to go: it sees the others end
+        await self._watcher.ended(0.0)
         await self._supervisor.close()
         write_scores(self._state_dir, self.engine.scores.dump())
         self._keeper.save()
@@ -279,7 +291,9 @@ class App:
         if self._to_keep is not None:
             await self._keep_compiled(self._to_keep)
         self._child.want(self._dialplan.messaging is not None)
+        self._watcher.want(self._dialplan.ops is not None)
         self._supervisor.spawn(self._child.keep(), "messages")
+        self._supervisor.spawn(self._watcher.keep(), "ops")
         await run_aside(partial(import_module, "controller.reload"), "reload")  # as it is now on disk, not by then
         gc.freeze()
 
@@ -327,6 +341,8 @@ class App:
         self._swap(prepared)
         await self._keep_compiled(prepared.compiled)
         self._child.want(self._dialplan.messaging is not None)
+        self._watcher.want(self._dialplan.ops is not None)
+        await self._watcher.reload()
         answer = await self._child.reload() or {"ok": True, "text": prepared.compiled.warnings}
         return {**answer, "version": self._dialplan.version}
 
@@ -347,7 +363,8 @@ class App:
     async def _on_names(self, news: Sequence[NameNews]) -> None:
         """Use what is believed of DNS by now. Calls under way keep their plan and their addresses, as with a reload."""
         for item in news:
-            log_news(self._log, item)
+            self._tell(item)
+        self._feed.flush()
         if all(item.old == item.new for item in news):
             return
         async with self._reloading:
@@ -380,7 +397,7 @@ class App:
         self._log.warning("missed calls without a message", calls=calls, why=why)
 
     def _on_fault(self, error: BaseException) -> None:
-        log_news(self._log, Fault("".join(traceback.format_exception(error))))
+        self._tell(Fault("".join(traceback.format_exception(error))))
 
     def _on_loop_fault(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         """A callback has failed: asyncio would write it to standard error as it is, numbers and all."""
@@ -388,7 +405,7 @@ class App:
         if isinstance(error, BaseException):
             self._on_fault(error)
         else:
-            log_news(self._log, Fault(str(context.get("message"))))
+            self._tell(Fault(str(context.get("message"))))
 
     def stop(self) -> None:
         """Close everything, last in first out; a second time is harmless."""
@@ -430,8 +447,14 @@ class App:
         if news:
             self.engine.news = []
             for item in news:
-                log_news(self._log, item)
+                self._tell(item)
                 self._beside.hear(item, self._dialplan)
+            self._feed.flush()
+
+    def _tell(self, news: AnyNews) -> None:
+        """To whoever reads the log, and to whoever watches."""
+        log_news(self._log, news)
+        self._feed.tell(news, clock.epoch())
 
 
 def nobody_knows(_: Address) -> None:

@@ -1,4 +1,4 @@
-"""The process for messages beside that for calls: started, started again when it dies, ended with us.
+"""A process beside that for calls, for messages or for operators: started, started again when it dies, ended with us.
 
 Owns one child process. Its standard input is a pipe that we never write to: when we die, however that was, it ends, and
 the child with it. Must not know what it does. Calls wait for none of this.
@@ -37,15 +37,24 @@ _OURS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN
 
 def messages_command(file: Path, state_dir: Path, drain_timeout: str = "") -> tuple[str, ...]:
     """How the process for messages is started."""
+    return role_command("messages", file, state_dir, drain_timeout)
+
+
+def role_command(role: str, file: Path, state_dir: Path, drain_timeout: str = "") -> tuple[str, ...]:
+    """How a process of this role is started."""
     command = (sys.executable, "-P", "-m", "controller.cli", "run", str(file), "--state-dir", str(state_dir))
     more = ("--drain-timeout", drain_timeout) if drain_timeout else ()
-    return (*command, "--role", "messages", "--end-with-stdin", *more)
+    return (*command, "--role", role, "--end-with-stdin", *more)
 
 
 class Child:
-    """The process for messages. Nothing is started before `keep`, or while it is not wanted."""
+    """One such process. Nothing is started before `keep`, or while it is not wanted."""
 
-    def __init__(self, command: Sequence[str], state_dir: Path, log: Log) -> None:
+    def __init__(
+        self, command: Sequence[str], state_dir: Path, log: Log, role: str = "messages", file: str = MESSAGES
+    ) -> None:
+        """``file``: its control socket."""
+        self._role, self._file = role, file
         self._command = command
         self._state_dir = state_dir
         self._log = log
@@ -55,7 +64,7 @@ class Child:
         self.restarts = 0
 
     def want(self, wanted: bool) -> None:
-        """Whether there is anything to do for it: a dialplan with messages."""
+        """Whether there is anything to do for it."""
         if wanted and self._command:
             self._wanted.set()
         else:
@@ -74,7 +83,9 @@ class Child:
                 continue
             if clock.monotonic() - begun > LIVED_WELL:
                 pause = FIRST_PAUSE
-            self._log.error("messages process ended", again_in=pause, advice="calls are carried; its own lines say why")
+            self._log.error(
+                f"{self._role} process ended", again_in=pause, advice="calls are carried; its own lines say why"
+            )
             await asyncio.sleep(pause)
             pause = min(2 * pause, LAST_PAUSE)
             self.restarts += 1
@@ -86,7 +97,7 @@ class Child:
                 *self._command, stdin=asyncio.subprocess.PIPE, env=environ
             )
         except OSError as error:
-            self._log.error("messages process not started", why=error.strerror)
+            self._log.error(f"{self._role} process not started", why=error.strerror)
             return
         try:
             await self._process.wait()
@@ -138,6 +149,6 @@ class Child:
         if self._process is None:
             return None
         try:
-            return await ask_soon(self._state_dir, command, patience, file=MESSAGES)
+            return await ask_soon(self._state_dir, command, patience, file=self._file)
         except ControlError:
             return None

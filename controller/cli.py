@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from controller.app import App
     from controller.broker.daemon import Daemon
     from controller.compiled import Compiled
+    from controller.ops.daemon import Daemon as OpsDaemon
 
 DEFAULT_STATE_DIR = Path("/var/lib/callward")
 
@@ -38,7 +39,8 @@ class Role(StrEnum):
 
     CALLS = "calls"
     MESSAGES = "messages"
-    ALL = "all"  # calls, and messages in a process beside them
+    OPS = "ops"  # what operators see of both
+    ALL = "all"  # calls, and the other two in processes beside them
 
 
 config_cli = typer.Typer(help="Look at dialplans.", no_args_is_help=True, rich_markup_mode=None)
@@ -65,32 +67,40 @@ def run(
         typer.Option(help="what calls that ring may take to finish after SIGTERM; default: 30s", show_default=False),
     ] = "",
     role: Annotated[
-        Role, typer.Option(help="what this daemon does: messages are a process beside that for calls")
+        Role,
+        typer.Option(
+            help="what this daemon does: messages, and what operators see, are processes beside that for calls"
+        ),
     ] = Role.ALL,
     end_with_stdin: Annotated[bool, typer.Option("--end-with-stdin", hidden=True)] = False,
 ) -> None:
     """Carry calls and messages by this dialplan until SIGTERM."""
     from controller.app import DRAIN_TIMEOUT, App
-    from controller.child import messages_command
+    from controller.child import messages_command, role_command
     from controller.compiled import read_compiled
 
     patience = _read_time("--drain-timeout", drain_timeout) if drain_timeout else DRAIN_TIMEOUT
     kept = read_compiled(file, state_dir)
     compiled = kept or _compile(file)
-    app: App | Daemon
+    app: App | Daemon | OpsDaemon
     if role is Role.MESSAGES:
         from controller.broker.daemon import Daemon
 
         app = Daemon(compiled, state_dir, file, end_with_stdin=end_with_stdin)
+    elif role is Role.OPS:
+        from controller.ops.daemon import Daemon as OpsDaemon
+
+        app = OpsDaemon(compiled, state_dir, file, end_with_stdin=end_with_stdin)
     else:
         messages = messages_command(file, state_dir) if role is Role.ALL else ()
-        app = App(compiled, state_dir, file, patience, is_new=kept is None, messages=messages)
+        ops = role_command("ops", file, state_dir) if role is Role.ALL else ()
+        app = App(compiled, state_dir, file, patience, is_new=kept is None, messages=messages, ops=ops)
     if compiled.warnings and not end_with_stdin:  # whoever started us has shown them
         typer.echo(compiled.warnings, err=True)
     _serve(app)
 
 
-def _serve(app: App | Daemon) -> None:
+def _serve(app: App | Daemon | OpsDaemon) -> None:
     from controller.starting import StartError
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is ready: it reads the file as it is by then anyway

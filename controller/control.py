@@ -17,6 +17,7 @@ from typing import Any
 
 FILE = "control.sock"
 MESSAGES = "messages.sock"  # of the process that sends messages
+OPS = "ops.sock"  # of the process for those who operate
 MAX_LINE = 1 << 12  # bytes of a command
 MAX_ANSWER = 1 << 20
 PATIENCE = 60.0  # seconds that a command may take: a reload looks up names
@@ -36,7 +37,7 @@ class NoAnswerError(ControlError):
     """The command went out, and nothing came back."""
 
 
-def open_control(state_dir: Path, file: str = FILE) -> socket.socket:
+def open_control(state_dir: Path, file: str = FILE, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
     """A listening socket in the state folder; what a killed daemon left there is replaced.
 
     Raises `ControlError`.
@@ -44,9 +45,9 @@ def open_control(state_dir: Path, file: str = FILE) -> socket.socket:
     path = state_dir / file
     if len(bytes(path)) > _MAX_PATH:
         raise ControlError(f"{path}: too long for a socket ({_MAX_PATH} bytes at most); give a shorter --state-dir")
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = socket.socket(socket.AF_UNIX, kind)
     try:
-        if _is_served(path):
+        if _is_served(path, kind):
             raise ControlError(f"{path}: another daemon runs with this folder; give each its own --state-dir")
         path.unlink(missing_ok=True)
         sock.bind(str(path))
@@ -67,8 +68,8 @@ def is_served(state_dir: Path, file: str = FILE) -> bool:
     return _is_served(state_dir / file)
 
 
-def _is_served(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+def _is_served(path: Path, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
+    with socket.socket(socket.AF_UNIX, kind) as probe:
         try:
             probe.connect(str(path))
         except OSError:

@@ -72,13 +72,18 @@ def create_app(
     accept = _accept_of(service)
     for router in (_cascades(service, accept), _persons(service), stats_router(service), _rest(service), *routers):
         api.include_router(router)
+    speak_problems(api)
+    _describe(api)
+    direct = {("POST", "/v1/cascades"): accept}
+    return Shell(api, Tokens(service.messaging.tokens), on_request, on_fault, patience, direct)
+
+
+def speak_problems(api: FastAPI) -> None:
+    """Have it answer all that goes wrong in one form."""
     api.add_exception_handler(Problem, _on_problem)
     api.add_exception_handler(HTTPException, _on_http)
     api.add_exception_handler(RequestValidationError, _on_parameters)
     api.add_exception_handler(Exception, _on_fault)
-    _describe(api)
-    direct = {("POST", "/v1/cascades"): accept}
-    return Shell(api, Tokens(service.messaging.tokens), on_request, on_fault, patience, direct)
 
 
 def _accept_of(service: Service) -> Direct:

@@ -33,12 +33,15 @@ from controller.broker.libraries import listen_to_libraries
 from controller.broker.meter import Meter
 from controller.broker.metrics import metrics_router
 from controller.broker.missed import MissedCalls
+from controller.broker.news import CascadeEnded, MessageNews, StoreNews, ended_news, show_news
 from controller.broker.outcomes import BATCH, Evidence, targets_of
 from controller.broker.sending import Composer
 from controller.broker.status import collect_status
 from controller.channels.base import Adapter
 from controller.compiled import Compiled
 from controller.control import MESSAGES, Answer, ControlError, ControlServer, Request, open_control
+from controller.feed import MESSAGES as FEED
+from controller.feed import Feed
 from controller.health.node import Change
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.messages.cascade import Cascade
@@ -88,6 +91,7 @@ class Daemon:
         self._log: Log
         self._writer: LineWriter
         self._control: ControlServer
+        self._feed: Feed
         self._supervisor: Supervisor
         self._store: Store
         self._api: ApiServer
@@ -122,6 +126,11 @@ class Daemon:
         commands = {"reload": self.reload, "status": self.status, "missed": self._on_missed}
         self._control = ControlServer(control, commands, self._on_fault)
         self._undo.append(self._control.close)
+        try:
+            self._feed = Feed(self._state_dir, show_news, FEED)
+        except ControlError as error:
+            raise StartError(str(error)) from error
+        self._undo.append(self._feed.close)
         try:
             sock = open_socket(messaging.host, messaging.port)
         except ListenError as error:
@@ -183,6 +192,7 @@ class Daemon:
         if self._end_with_stdin:
             loop.add_reader(sys.stdin.fileno(), self._on_orphaned, loop)
         await self._control.start()
+        self._feed.start(loop)
         self._supervisor.spawn(self._start(), "start")
         await self._stopping.wait()
         await self._finish()
@@ -401,6 +411,8 @@ class Daemon:
 
     def _see(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
         self._meter.see(cascade, facts, commands)
+        if cascade.ended and self._feed.is_followed:
+            self._tell(ended_news(cascade, facts))
         self._service.learn(cascade.id, facts)
 
     def _on_end(self) -> None:
@@ -422,21 +434,30 @@ class Daemon:
     def _on_change(self, change: Change) -> None:
         where = " ".join(change.region)
         self._log.info("quality", provider=change.target, region=where, old=change.old, new=change.new, why=change.why)
+        self._tell(change)
 
     def _on_store(self, why: str) -> None:
         if why == self._store_lost:
             return
         self._store_lost = why
+        self._tell(StoreNews(why))
         if why:
             self._log.error("store lost", why=why, advice="nothing is accepted, and nothing that was is lost")
         else:
             self._log.info("store answers")
 
+    def _tell(self, news: MessageNews) -> None:
+        """To whoever watches."""
+        self._feed.tell(news, clock.epoch(), keep=not isinstance(news, CascadeEnded))
+        self._feed.flush()
+
     def _on_fault(self, error: BaseException) -> None:
-        log_news(self._log, Fault("".join(traceback.format_exception(error))))
+        self._on_api_fault("".join(traceback.format_exception(error)))
 
     def _on_api_fault(self, where: str) -> None:
-        log_news(self._log, Fault(where))
+        fault = Fault(where)
+        log_news(self._log, fault)
+        self._tell(fault)
 
     def _on_loop_fault(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         """A callback has failed: asyncio would write it to standard error as it is, numbers and all."""
@@ -444,7 +465,7 @@ class Daemon:
         if isinstance(error, BaseException):
             self._on_fault(error)
         else:
-            log_news(self._log, Fault(str(context.get("message"))))
+            self._on_api_fault(str(context.get("message")))
 
     def _listen(self) -> str:
         host, port = self._api.address

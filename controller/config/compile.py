@@ -34,6 +34,7 @@ from controller.config.model import (
     WhenModel,
 )
 from controller.config.names import Names
+from controller.config.ops_compile import build_ops
 from controller.config.outbound import Outbound, paths_to
 from controller.config.places import Places
 from controller.config.register_compile import compile_register
@@ -129,6 +130,7 @@ class _Compiler(Places):
             media=Anchors(self.file, self.root, self.names, self.report).build(listen),
             dns=compile_dns(self),
             messaging=build_messaging(self, certificates),
+            ops=build_ops(self),
         )
 
     # ----------------------------------------------------------------- sections

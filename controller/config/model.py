@@ -51,6 +51,7 @@ from controller.config.messages_daemon import MessagesModel
 from controller.config.messages_policies import PolicyModel, TemplateModel
 from controller.config.messages_providers import ProviderModel
 from controller.config.missed import MissedModel
+from controller.config.ops import ConsoleModel, RecordsModel
 from controller.config.redirects import OrWord, RedirectsModel
 from controller.config.register import DidFromName, RegisterModel
 from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, OrSwitch, Section, Text, between, matching
@@ -372,3 +373,5 @@ class FileModel(Section):
     policies: list[PolicyModel] = []
     templates: dict[str, TemplateModel] = {}
     messages: MessagesModel | None = None
+    console: ConsoleModel | None = None
+    records: RecordsModel | None = None

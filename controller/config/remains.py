@@ -40,6 +40,7 @@ from controller.config.model import (
     Version,
     Zone,
 )
+from controller.config.ops import ConsoleModel, ConsoleTokenModel
 from controller.config.section import OneOrMore, Section
 from controller.config.users import UserModel
 from controller.types.messages import Channel
@@ -171,6 +172,15 @@ class _Messages(MessagesModel):
     clients: dict[str, Annotated[ClientModel, _read_as(_Client)]] = {}
 
 
+class _ConsoleToken(ConsoleTokenModel):
+    name: str = ""
+    sha256: str = ""
+
+
+class _Console(ConsoleModel):
+    tokens: list[Annotated[ConsoleTokenModel, _read_as(_ConsoleToken)]] = []
+
+
 class Remains(FileModel):
     """A file from which all that is wrong has been cut."""
 
@@ -191,3 +201,4 @@ class Remains(FileModel):
     policies: list[Annotated[PolicyModel, _read_as(_Policy)]] = []
     templates: dict[str, Annotated[TemplateModel, _read_as(_Template)]] = {}
     messages: Annotated[MessagesModel, _read_as(_Messages)] | None = None
+    console: Annotated[ConsoleModel, _read_as(_Console)] | None = None

@@ -38,6 +38,7 @@ from controller.config.model import (
     WhenModel,
 )
 from controller.config.names import KINDS
+from controller.config.ops import ConsoleModel, ConsoleTokenModel, RecordsModel
 from controller.config.redirects import RedirectsModel
 from controller.config.register import RegisterModel
 from controller.config.remains import Remains
@@ -67,6 +68,8 @@ _MODELS: dict[str, type[Section]] = {
     "chains": StageModel,
     "routes": RouteModel,
     "tenants": TenantModel,
+    "console": ConsoleModel,
+    "records": RecordsModel,
 }
 _OF_TRUNKS: dict[str, type[Section]] = {
     "deep": DeepModel,
@@ -152,8 +155,10 @@ def describe(root: Node, loc: Loc) -> str:
             words = [f"{kind} {quoted(known) if known else _number(root, loc[:2])}"]
         case "listen", [int(), *rest]:
             words = [f"listen {_number(root, loc[:2])}"]
-        case "defaults", _:
-            words = ["defaults"]
+        case "console", ["tokens", int(), *rest]:
+            words = ["console", f"token {_number(root, loc[:3])}"]
+        case "defaults" | "console" | "records", _:
+            words = [str(section)]
         case "providers" | "cascades" | "policies" | "templates" | "messages", _:
             words, rest = describe_message_part(root, loc)
         case _:
@@ -285,6 +290,8 @@ def _model(owner: Loc) -> type[Section]:
         return LimitsModel
     if owner[:1] == ("trunks",) and len(owner) > 2:
         return _OF_TRUNKS[str(owner[2])]
+    if owner[:2] == ("console", "tokens"):
+        return ConsoleTokenModel
     if owner == ("dns", "ttl"):
         return TtlModel
     return _MODELS[str(owner[0])] if owner else FileModel

@@ -7,6 +7,7 @@ callee's own journals, and the daemon's log. Must not judge; that is the story's
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ class Testbed:
         self.signs = {name: TrunkSign() for name in dialplan.trunks}
         self.boxes: dict[str, Box] = {}
         self.daemon = Daemon(self._on_line)
+        self.lines: deque[Line] = deque(maxlen=1000)  # the last of the daemon's log
         self._paths = {(path.trunk, parse_uri(path.address).user): path for path in _paths(dialplan)}
         self._records: dict[str, Line] = {}  # by Call-ID
         self._changed = asyncio.Event()
@@ -167,7 +169,8 @@ class Testbed:
 
     def _on_line(self, line: Line) -> None:
         event = line.get("event")
-        if event == "ready":
+        self.lines.append(line)
+        if event == "ready" and "role" not in line:
             self._ready = True
         elif event == "trunk" and line.get("trunk") in self.signs:
             name = line["trunk"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, tzinfo
 
 from controller.types.messages import Messaging, Missed
+from controller.types.ops import Ops
 from controller.types.trunks import Dns, Hedge, Limits, Tenant, Tolls, Trunk
 from controller.types.words import COUNT_FOR, Access, EarlyMedia, Milestone, Mode, Order, Verdict
 
@@ -186,3 +187,4 @@ class Dialplan:
     users: Mapping[str, User] = field(default_factory=dict)
     media: Media | None = None  # None: streams go their own way
     messaging: Messaging | None = None  # None: no messages are sent
+    ops: Ops | None = None  # None: nobody looks but by the command line

@@ -44,6 +44,8 @@ HEADINGS = {
     model.PolicyModel: "### `policies`",
     model.TemplateModel: "### `templates`",
     model.MessagesModel: "### `messages`",
+    model.ConsoleModel: "### `console`",
+    model.RecordsModel: "### `records`",
     http_provider.HttpModel: "### `http`",
     http_provider.HttpAuthModel: "#### `http`: `auth`",
     http_provider.ResponseModel: "#### `http`: `response`",

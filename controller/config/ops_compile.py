@@ -1,0 +1,58 @@
+"""`console` and `records` -> what the process for operators is to know.
+
+Owns what these keys have to say to each other.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+
+from controller.config.diagnostics import quoted
+from controller.config.ops import OPERATOR, ConsoleModel, RecordsModel
+from controller.config.places import Places
+from controller.types.ops import Console, Ops, OpsToken, Records
+
+
+def build_ops(places: Places) -> Ops | None:
+    """None where nothing is asked for."""
+    console, records = places.file.console, places.file.records
+    if console is None and records is None:
+        return None
+    return Ops(_console(places, console) if console is not None else None, _records(records or RecordsModel()))
+
+
+def _console(places: Places, model: ConsoleModel) -> Console:
+    console = Console(tokens=_tokens(places, model), where=places.where(places.at("console")))
+    if model.listen is None:
+        return console
+    _check_listen(places, model)
+    return replace(console, host=model.listen.host, port=model.listen.port)
+
+
+def _check_listen(places: Places, model: ConsoleModel) -> None:
+    assert model.listen is not None
+    if ipaddress.ip_address(model.listen.host).is_loopback or model.cleartext:
+        return
+    if "cleartext" in places.map_at("console").lost:
+        return
+    message = "the console would take tokens in clear from the network"
+    hint = "listen on 127.0.0.1 behind a proxy that speaks TLS, or say cleartext: true"
+    places.report.error(places.at("console", "listen"), "NOT_TLS", message, hint)
+
+
+def _tokens(places: Places, model: ConsoleModel) -> tuple[OpsToken, ...]:
+    seen: dict[str, str] = {}
+    for index, token in enumerate(model.tokens):
+        for key, value in (("name", token.name), ("sha256", token.sha256)):
+            node = places.at("console", "tokens", index, key)
+            if value and value in seen:
+                what = f"duplicate token {quoted(value)}" if key == "name" else "two tokens with one SHA-256"
+                places.report.error(node, "DUPLICATE", what, f"first at {seen[value]}: each has its own")
+            seen.setdefault(value, str(node))
+    return tuple(OpsToken(each.name, each.sha256, each.role == OPERATOR) for each in model.tokens)
+
+
+def _records(model: RecordsModel) -> Records:
+    own = {key: value for key in ("calls", "wire") if (value := getattr(model, key)) is not None}
+    return Records(**own)

@@ -1,0 +1,58 @@
+"""Which consumers there are by a dialplan. One line each: a new one is added here.
+
+Owns the list, and what each is made with. Must not do what they do.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from controller.log import Log
+from controller.ops.consumer import Consumer
+from controller.ops.watching import Watching
+from controller.types import Dialplan
+from controller.types.ops import Ops
+from sip.uri import bracketed
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What consumers are made with."""
+
+    dialplan: Dialplan
+    state_dir: Path
+    watching: Watching  # its ``picture`` is how things are
+    log: Log
+    on_fault: Callable[[BaseException], None]
+    sock: socket.socket | None = None  # that of the console, bound; a consumer serves on a duplicate of it
+
+    @property
+    def ops(self) -> Ops:
+        """What the dialplan says about operators."""
+        assert self.dialplan.ops is not None
+        return self.dialplan.ops
+
+    @property
+    def listen(self) -> str:
+        """Where the console is; "" for nowhere."""
+        if self.sock is None:
+            return ""
+        host, port = self.sock.getsockname()[:2]
+        return f"{bracketed(host)}:{port}"
+
+    def with_dialplan(self, dialplan: Dialplan) -> Tools:
+        """The same, by another dialplan."""
+        return replace(self, dialplan=dialplan)
+
+
+def make_consumers(tools: Tools) -> list[Consumer]:
+    """All that the dialplan asks for."""
+    from controller.ops.web import Web
+
+    consumers: list[Consumer] = []
+    if tools.sock is not None:
+        consumers.append(Web(tools))
+    return consumers

@@ -1,0 +1,216 @@
+"""The daemon for operators: follows the daemons for calls and messages, and has consumers show what it hears.
+
+Owns the wiring and the lifecycle of this process. It decides nothing, and whatever happens here, calls and messages are other
+processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from controller.api.server import ListenError, open_socket
+from controller.compiled import Compiled
+from controller.control import OPS, Answer, ControlError, ControlServer, Request, open_control
+from controller.log import LineWriter, Log, log_news, open_log
+from controller.ops.consumer import Consumer, Event, Picture
+from controller.ops.consumers import Tools, make_consumers
+from controller.ops.watching import Watching
+from controller.process import raise_file_limit, tune_garbage_collector
+from controller.starting import StartError
+from controller.supervise import Supervisor, run_aside
+from controller.systemd import Notifier
+from controller.types import Fault
+from controller.types.ops import Console, Ops
+
+#: Seconds that consumers may take for their last words.
+PARTING = 2.0
+
+
+class Daemon:
+    """One process for operators: `build`, then `serve`, then `stop`."""
+
+    def __init__(self, compiled: Compiled, state_dir: Path, file: Path, *, end_with_stdin: bool = False) -> None:
+        """``file`` is where the dialplan came from, and is read again for a reload. ``end_with_stdin``: standard input is
+        a pipe of whoever started us, and ends with it."""
+        self._dialplan = compiled.dialplan
+        self._state_dir = state_dir
+        self._file = file
+        self._end_with_stdin = end_with_stdin
+        self._undo: list[Callable[[], None]] = []
+        self._stopping = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._notifier = Notifier()
+        self._consumers: list[Consumer] = []
+        self._log: Log
+        self._writer: LineWriter
+        self._control: ControlServer
+        self._tools: Tools
+        self._watching: Watching
+        self._supervisor: Supervisor  # of the daemon
+        self._work: Supervisor  # of its consumers
+
+    def build(self) -> None:
+        """Open what the daemon needs.
+
+        Raises `StartError`; nothing stays open then.
+        """
+        self._log, self._writer = open_log()
+        self._log = self._log.bind(role="ops")
+        self._undo.append(self._writer.close)
+        try:
+            self._build()
+        except StartError:
+            self.stop()
+            raise
+
+    def _build(self) -> None:
+        ops = self._dialplan.ops
+        if ops is None:
+            raise StartError("nobody is to look at anything by this dialplan: write 'console' or 'records'")
+        try:
+            control = open_control(self._state_dir, OPS)
+        except ControlError as error:
+            raise StartError(str(error)) from error
+        self._control = ControlServer(control, {"reload": self.reload, "status": self.status}, self._on_fault)
+        self._undo.append(self._control.close)
+        self._watching = Watching(self._state_dir, self._hear, self._see)
+        self._supervisor, self._work = Supervisor(self._on_fault), Supervisor(self._on_fault)
+        sock = None
+        if ops.console is not None:
+            try:
+                sock = open_socket(ops.console.host, ops.console.port)
+            except ListenError as error:
+                raise StartError(str(error)) from error
+            self._undo.append(sock.close)
+        self._tools = Tools(self._dialplan, self._state_dir, self._watching, self._log, self._on_fault, sock)
+
+    async def serve(self) -> None:
+        """Show what is until SIGTERM or SIGINT."""
+        raise_file_limit()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_end)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        loop.set_exception_handler(self._on_loop_fault)
+        if self._end_with_stdin:
+            loop.add_reader(sys.stdin.fileno(), self._on_orphaned, loop)
+        await self._control.start()
+        self._begin()
+        for name, job in self._watching.jobs():
+            self._supervisor.spawn(job, name)
+        self._log.info("ready", listen=self._tools.listen, version=self._dialplan.version)
+        self._notifier.tell("READY=1", f"STATUS=version {self._dialplan.version}")
+        tune_garbage_collector()
+        await self._stopping.wait()
+        await self._supervisor.close()
+        await self._end()
+        self._log.info("stopped")
+
+    def _begin(self) -> None:
+        self._consumers = make_consumers(self._tools)
+        for consumer in self._consumers:
+            self._work.spawn(consumer.keep(), type(consumer).__name__)
+            consumer.see(self._watching.picture)
+
+    async def _end(self) -> None:
+        """Have the consumers say their last words."""
+        consumers, self._consumers = self._consumers, []
+        for consumer in consumers:
+            try:
+                async with asyncio.timeout(PARTING):
+                    await consumer.close()
+            except Exception as error:  # noqa: BLE001  # one that fails must not keep the others
+                self._on_fault(error)
+        await self._work.close()
+
+    def stop(self) -> None:
+        """Close everything, last in first out; a second time is harmless."""
+        while self._undo:
+            self._undo.pop()()
+
+    # -- what happens
+
+    def _hear(self, event: Event) -> None:
+        for consumer in self._consumers:
+            try:
+                consumer.hear(event)
+            except Exception as error:  # noqa: BLE001  # one that fails must not keep it from the others
+                self._on_fault(error)
+
+    def _see(self, picture: Picture) -> None:
+        for consumer in self._consumers:
+            try:
+                consumer.see(picture)
+            except Exception as error:  # noqa: BLE001  # the same
+                self._on_fault(error)
+
+    async def status(self, _: Request) -> Answer:
+        """How it is with what operators see."""
+        picture = self._watching.picture
+        shown: dict[str, Any] = {"version": self._dialplan.version, "listen": self._tools.listen}
+        return {"ok": True, "status": {**shown, "answers": dict(picture.answers)}}
+
+    async def reload(self, _: Request) -> Answer:
+        """Take what stands in the file now, or keep what runs where that is not whole."""
+        async with self._reloading:
+            return await self._reload()
+
+    async def _reload(self) -> Answer:
+        from controller.config import load, render
+
+        loaded = await run_aside(lambda: load(self._file), "reload")
+        if loaded.dialplan is None:
+            return self._not_reloaded(render(loaded.diagnostics, loaded.sources))
+        before, after = self._dialplan.ops, loaded.dialplan.ops
+        if after is None:
+            return self._not_reloaded("nothing for operators is left in the dialplan; end this process for that")
+        if _address(before) != _address(after):
+            return self._not_reloaded("'listen' of 'console' differs from what this daemon has; restart it for that")
+        self._dialplan = loaded.dialplan
+        await self._end()
+        self._work = Supervisor(self._on_fault)
+        self._tools = self._tools.with_dialplan(loaded.dialplan)
+        self._begin()
+        self._log.info("reloaded", version=self._dialplan.version)
+        return {"ok": True, "text": "", "version": self._dialplan.version}
+
+    def _not_reloaded(self, why: str) -> Answer:
+        self._log.error("not reloaded", why=why, version=self._dialplan.version)
+        return {"ok": False, "text": why, "version": self._dialplan.version}
+
+    def _on_end(self) -> None:
+        self._notifier.tell("STOPPING=1")
+        self._stopping.set()
+
+    def _on_hangup(self) -> None:
+        self._supervisor.spawn(self._follow_hangup(), "reload")
+
+    async def _follow_hangup(self) -> None:
+        await self.reload({})
+
+    def _on_orphaned(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Something came from whoever started us, which never writes: its end."""
+        if not os.read(sys.stdin.fileno(), 1024):
+            loop.remove_reader(sys.stdin.fileno())
+            self._log.warning("whoever started this process has gone")
+            self._on_end()
+
+    def _on_fault(self, error: BaseException) -> None:
+        log_news(self._log, Fault("".join(traceback.format_exception(error))))
+
+    def _on_loop_fault(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        """A callback has failed: asyncio would write it to standard error as it is, numbers and all."""
+        error = context.get("exception")
+        self._on_fault(error if isinstance(error, BaseException) else RuntimeError(str(context.get("message"))))
+
+
+def _address(ops: Ops | None) -> tuple[str, int] | None:
+    console: Console | None = ops.console if ops is not None else None
+    return (console.host, console.port) if console is not None else None

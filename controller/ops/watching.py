@@ -1,0 +1,97 @@
+"""Following the daemons: their news as they come, their status about once a second and soon after each piece of news.
+
+Owns the connections to both, and that each is looked for again for ever. Must not know who consumes what it hears.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from controller import clock, feed
+from controller.control import FILE, ControlError, ask_soon
+from controller.control import MESSAGES as MESSAGES_CONTROL
+from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
+
+#: Seconds between two looks for a daemon that is not there.
+LOOK = 0.25
+#: Seconds between two questions for the status, and from an event to one.
+EVERY, SOON = 1.0, 0.05
+PATIENCE = 2.0
+
+#: Told about each call, and changes no picture that would have to be asked for at once.
+_QUIET = frozenset(("call", "placed", "text", "sip"))
+
+
+class Watching:
+    """Both daemons of one state folder."""
+
+    def __init__(self, state_dir: Path, hear: Callable[[Event], None], see: Callable[[Picture], None]) -> None:
+        self._state_dir = state_dir
+        self._hear, self._see = hear, see
+        self._changed = asyncio.Event()
+        self._answers = {CALLS: False, MESSAGES: False}
+        self._lives = {CALLS: "", MESSAGES: ""}
+        self._last = {CALLS: 0, MESSAGES: 0}  # the number of the last event of each, within its life
+        self.picture = Picture(clock.epoch(), answers=dict(self._answers))
+
+    def jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        """What has to run, each for ever."""
+        return [
+            ("follow calls", self._follow(CALLS, feed.FILE)),
+            ("follow messages", self._follow(MESSAGES, feed.MESSAGES)),
+            ("look", self._look()),
+        ]
+
+    async def _follow(self, source: str, file: str) -> None:
+        since = clock.epoch()
+        while True:
+            await feed.follow(
+                self._state_dir,
+                file,
+                lambda items: self._on_items(source, items, since),
+                lambda yes: self._on_open(source, yes),
+            )
+            await asyncio.sleep(LOOK)
+
+    def _on_open(self, source: str, yes: bool) -> None:
+        self._answers[source] = yes
+        self._changed.set()
+
+    def _on_items(self, source: str, items: list[feed.Item], since: float) -> None:
+        for number, kind, at, data in items:
+            if kind == feed.HELLO:
+                if data["life"] != self._lives[source]:
+                    self._lives[source], self._last[source] = data["life"], 0
+                continue
+            if number <= self._last[source]:
+                continue  # told again to whoever comes again
+            self._last[source] = number
+            self._hear(Event(source, kind, at, data, number, at < since))
+            if kind not in _QUIET:
+                self._changed.set()
+
+    async def _look(self) -> None:
+        while True:
+            self.picture = await self._ask()
+            self._see(self.picture)
+            try:
+                async with asyncio.timeout(EVERY):
+                    await self._changed.wait()
+                await asyncio.sleep(SOON)  # one more question for all that happens together
+            except TimeoutError:
+                pass
+            self._changed.clear()
+
+    async def _ask(self) -> Picture:
+        found: dict[str, Any] = {}
+        for source, file in ((CALLS, FILE), (MESSAGES, MESSAGES_CONTROL)):
+            found[source] = None
+            try:
+                answer = await ask_soon(self._state_dir, "status", PATIENCE, file=file)
+            except ControlError:
+                continue
+            found[source] = answer.get("status") if answer.get("ok") else None
+        return Picture(clock.epoch(), found[CALLS], found[MESSAGES], dict(self._answers))

@@ -1,0 +1,80 @@
+"""The console's server: page, API, metrics, on the one address that `console` names.
+
+Owns the server and which routers it has; each router is in a file of its own. Must not decide anything.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse
+
+from controller import __version__
+from controller.api.app import speak_problems
+from controller.api.server import ApiServer
+from controller.api.shell import Shell
+from controller.api.tokens import Tokens
+from controller.ops.consumer import Event, Picture
+from controller.ops.consumers import Tools
+from controller.types.messages import ApiToken
+from controller.types.ops import OpsToken
+
+READ, OPERATE = "read", "operate"
+
+
+class Web:
+    """A consumer that shows what it sees over HTTP."""
+
+    def __init__(self, tools: Tools) -> None:
+        assert tools.sock is not None
+        assert tools.ops.console is not None
+        self._tools = tools
+        self.picture: Picture = tools.watching.picture
+        app = FastAPI(
+            title="callward console", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
+        )
+        for router in self._routers():
+            app.include_router(router)
+        speak_problems(app)
+        tokens = Tokens(map(_as_api_token, tools.ops.console.tokens))
+        shell = Shell(app, tokens, on_fault=lambda where: tools.on_fault(RuntimeError(where)))
+        self._server = ApiServer(shell, tools.sock.dup())
+
+    def _routers(self) -> list[APIRouter]:
+        return [_status_router(self)]
+
+    def hear(self, event: Event) -> None:
+        """Nothing yet."""
+
+    def see(self, picture: Picture) -> None:
+        """Remember how things are."""
+        self.picture = picture
+
+    async def keep(self) -> None:
+        """Serve."""
+        await self._server.serve()
+
+    async def close(self) -> None:
+        """Serve no longer."""
+        self._server.stop()
+
+
+def _as_api_token(token: OpsToken) -> ApiToken:
+    scopes = (READ, OPERATE) if token.operator else (READ,)
+    return ApiToken(token.name, token.digest, "", scopes)
+
+
+def _status_router(web: Web) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/healthz", include_in_schema=False)
+    async def healthz() -> JSONResponse:
+        return JSONResponse({"ok": True})
+
+    @router.get("/v1/status")
+    async def status() -> JSONResponse:
+        picture = web.picture
+        return JSONResponse(
+            {"at": picture.at, "answers": dict(picture.answers), "calls": picture.calls, "messages": picture.messages}
+        )
+
+    return router

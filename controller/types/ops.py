@@ -1,0 +1,43 @@
+"""What people who operate callward look at: the console, and what is kept of calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: Seconds that the record of a call is kept, and what was on the wire for it.
+KEEP_CALLS, KEEP_WIRE = 30 * 86400.0, 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpsToken:
+    """Who may look, and whether they may do something as well."""
+
+    name: str
+    digest: str = field(repr=False)  # SHA-256 of the token, hexadecimal
+    operator: bool = False  # may drain, acknowledge and drill
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where page, API and metrics are served."""
+
+    host: str = "127.0.0.1"
+    port: int = 8090
+    tokens: tuple[OpsToken, ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What is kept of calls, seconds."""
+
+    calls: float = KEEP_CALLS
+    wire: float = KEEP_WIRE  # 0: SIP messages are not kept
+
+
+@dataclass(frozen=True, slots=True)
+class Ops:
+    """All that the process for operators goes by."""
+
+    console: Console | None = None
+    records: Records = Records()

@@ -1,0 +1,53 @@
+"""The process for operators beside that for calls: it sees what happens there, and calls do not need it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from tests.ops.stage import OPERATOR, PATIENCE, Stage, play, trunk
+
+
+def test_a_trunk_that_dies_is_seen_down_and_tokens_are_asked_for(tmp_path: Path) -> None:
+    async def act(here: Stage) -> None:
+        found = await here.until("/v1/status", lambda found: found["calls"] and found["answers"]["calls"])
+        assert trunk(found, "carrier-a")["state"] == "up"
+        assert found["messages"] is None
+        here.testbed.boxes["carrier-a"].silence()
+        await here.until("/v1/status", lambda found: trunk(found, "carrier-a")["state"] == "down")
+        for token, status in (("", 401), ("wrong", 401), (OPERATOR, 200)):
+            assert (await here.get("/v1/status", token))[0] == status
+        status, problem = await here.get("/nowhere")
+        assert (status, problem["code"]) == (404, "not-found")
+
+    play(tmp_path, act)
+
+
+def test_calls_go_on_without_it_and_it_comes_back(tmp_path: Path) -> None:
+    async def act(here: Stage) -> None:
+        ready = [line for line in here.lines if line.get("role") == "ops" and line["event"] == "ready"]
+        assert len(ready) == 1
+        pid = _ops_of(here.testbed.daemon.pid)
+        os.kill(pid, signal.SIGKILL)
+        await here.call()
+
+        def is_back() -> bool:
+            return sum(line.get("role") == "ops" and line["event"] == "ready" for line in here.lines) == 2
+
+        assert await here.testbed.until(is_back, PATIENCE)
+
+    play(tmp_path, act)
+
+
+def _ops_of(pid: int) -> int:
+    """The process for operators that a daemon has started."""
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (each / "cmdline").read_bytes().split(b"\0")
+            parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if parent == pid and b"ops" in words:
+            return int(each.name)
+    raise AssertionError("no such process")

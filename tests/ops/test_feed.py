@@ -1,0 +1,112 @@
+"""What a daemon tells those who watch: in order, once, and without ever waiting for them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from controller import feed
+from controller.feed import HELLO, KEPT, WAITING, Feed, Item, follow
+
+
+def show(news: Any) -> tuple[str, dict[str, Any]]:
+    return "news", {"what": news}
+
+
+def run(folder: Path, act: Callable[[Feed], Awaitable[None]]) -> None:
+    async def main() -> None:
+        made = Feed(folder, show)
+        made.start(asyncio.get_running_loop())
+        try:
+            await act(made)
+        finally:
+            made.close()
+            made.close()
+
+    asyncio.run(main())
+    assert not (folder / feed.FILE).exists()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the loop turn until it holds."""
+    for _ in range(100_000):
+        if holds():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never did")
+
+
+async def hear(folder: Path, heard: list[Item], wanted: int) -> None:
+    """Follow until so many news were heard."""
+    enough = asyncio.Event()
+
+    def take(items: list[Item]) -> None:
+        heard.extend(items)
+        if sum(kind != HELLO for _, kind, _, _ in heard) >= wanted:
+            enough.set()
+
+    task = asyncio.get_running_loop().create_task(follow(folder, feed.FILE, take, lambda _: None))
+    async with asyncio.timeout(30):
+        await enough.wait()
+    task.cancel()
+
+
+def test_whoever_comes_later_hears_what_was_kept_and_then_what_comes(tmp_path: Path) -> None:
+    async def act(made: Feed) -> None:
+        for number in range(KEPT + 5):
+            made.tell(number, 1.5)
+        made.tell("passing", 2.0, keep=False)
+        heard: list[Item] = []
+        task = asyncio.get_running_loop().create_task(hear(tmp_path, heard, KEPT + 1))
+        await until(lambda: made.is_followed)
+        made.tell("last", 3.0)
+        made.flush()
+        await task
+        first, *rest = heard
+        assert (first[0], first[1]) == (0, HELLO)
+        assert [number for number, *_ in rest] == [*range(6, KEPT + 6), KEPT + 7]
+        assert rest[-1][1:] == ("news", 3.0, {"what": "last"})
+        await until(lambda: not made.is_followed)  # it has gone, and that is noticed
+
+    run(tmp_path, act)
+
+
+def test_nobody_waits_for_a_follower_that_does_not_read(tmp_path: Path) -> None:
+    async def act(made: Feed) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as deaf:
+            deaf.connect(str(tmp_path / feed.FILE))
+            await until(lambda: made.is_followed)
+            for number in range(WAITING * 2):
+                made.tell("x" * 1000 + str(number), 0.0)
+                made.flush()
+            assert made.lost > 0
+            heard: list[Item] = []
+            task = asyncio.get_running_loop().create_task(hear(tmp_path, heard, KEPT))
+            await task  # others hear everything
+            assert heard[-1][3]["what"].endswith(str(WAITING * 2 - 1))
+
+    run(tmp_path, act)
+
+
+def test_what_is_too_large_for_a_packet_goes_lost_alone(tmp_path: Path) -> None:
+    async def act(made: Feed) -> None:
+        made.tell("x" * feed.PACKET_BYTES, 0.0)
+        made.tell("small", 0.0)
+        heard: list[Item] = []
+        await hear(tmp_path, heard, 1)
+        assert [item[0] for item in heard] == [0, 2]
+        assert made.lost == 1
+
+    run(tmp_path, act)
+
+
+def test_every_kind_of_news_has_a_word() -> None:
+    from typing import get_args
+
+    from controller.news import KINDS, AnyNews
+
+    assert set(KINDS) == set(get_args(AnyNews))
+    assert len(set(KINDS.values())) == len(KINDS)
