@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from controller.messages.cascade import Cascade, Send
+from controller.messages.cascade import Cascade, Send, step_number
 from controller.store.base import Facts, History
 from controller.types.cascades import CascadeStatus, SendPhase
 from controller.types.messages import Channel
@@ -21,7 +21,7 @@ class AttemptView(BaseModel):
     """One send, as far as it is known."""
 
     attempt: int
-    step: int = Field(description="of the cascade, from 1")
+    step: int = Field(description="of the cascade, from 1: as the dialplan counts them")
     channel: Channel | str
     provider: str
     phase: SendPhase
@@ -39,8 +39,8 @@ class CascadeView(BaseModel):
     id: str
     status: CascadeStatus
     reason: str = Field(default="", description="why it is over, as a code")
-    step: int = Field(description="the latest that was begun, from 1; 0 before the first")
-    steps: int
+    step: int = Field(description="the latest that was begun, as the dialplan counts them, from 1; 0 before the first")
+    steps: int = Field(description="the number of the last one that somebody can carry")
     created: str = Field(description="RFC 3339")
     expires: str = Field(description="nothing is sent after this")
     ended: str | None = None
@@ -147,12 +147,13 @@ class Receipt(BaseModel):
 
 def show_cascade(cascade: Cascade, facts: Facts) -> dict[str, Any]:
     """A cascade with its attempts."""
+    plan = cascade.run.plan
     return {
         "id": cascade.id,
         "status": cascade.status.value,
         "reason": cascade.reason,
-        "step": cascade.run.stage + 1,
-        "steps": len(cascade.run.plan.stages),
+        "step": step_number(plan, cascade.run.stage),
+        "steps": step_number(plan, len(plan.stages) - 1),
         "created": stamp(cascade.created),
         "expires": stamp(cascade.terms.expires),
         "ended": stamp(cascade.ended) if cascade.ended else None,
@@ -173,7 +174,7 @@ def _show_send(cascade: Cascade, send: Send) -> dict[str, Any]:
     attempt = cascade.run.attempts.get(send.attempt)
     return {
         "attempt": send.attempt,
-        "step": attempt.stage + 1 if attempt else 0,
+        "step": cascade.step_of(send.attempt) if attempt else 0,
         "channel": cascade.terms.channels.get(send.provider, ""),
         "provider": send.provider,
         "phase": send.phase.value,
@@ -218,13 +219,13 @@ def show_explanation(cascade: Cascade, facts: Facts, history: Sequence[History])
         "version": plan.version or facts.version,
         "plan": [
             {
-                "step": number,
+                "step": step_number(plan, place),
                 "channel": target.endpoint,
                 "until": _REACHED[stage.until if stage.until is not None else plan.until],
                 "wait": stage.ring,
                 "providers": [path.trunk for path in target.paths],
             }
-            for number, stage in enumerate(plan.stages, 1)
+            for place, stage in enumerate(plan.stages)
             for target in stage.targets
         ],
         "skipped": [

@@ -93,8 +93,8 @@ class Cascade:
         return None
 
     def step_of(self, attempt: int) -> int:
-        """The step that an attempt belongs to, from 1."""
-        return self.run.attempts[attempt].stage + 1
+        """The step that an attempt belongs to, as the dialplan counts them, from 1."""
+        return step_number(self.run.plan, self.run.attempts[attempt].stage)
 
     def dump(self) -> dict[str, Any]:
         """The state without the plan, as plain data; id, tenant, plan and the columns that are searched stay out."""
@@ -147,6 +147,14 @@ class Cascade:
         if self.status is not CascadeStatus.ACTIVE:
             return None
         return min(self.run.deadline(), self.terms.expires, lease_until)
+
+
+def step_number(plan: Plan, stage: int) -> int:
+    """Which step of the cascade a stage of its plan is, from 1: steps that nobody can carry are not in the plan.
+
+    0 before the first one.
+    """
+    return (plan.stages[stage].number or stage + 1) if 0 <= stage < len(plan.stages) else stage + 1
 
 
 _TERMS, _SEND = (tuple(one.name for one in fields(kind)) for kind in (Terms, Send))

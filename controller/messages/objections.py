@@ -26,7 +26,7 @@ def object_to(
     stage = cascade.run.attempts[attempt].stage
     most = terms.fanout[stage] if stage < len(terms.fanout) else 0
     if most and sum(cascade.run.attempts[send.attempt].stage == stage for send in cascade.sends) >= most:
-        return ENOUGH, f"step {stage + 1} has had {most} providers"
+        return ENOUGH, f"step {cascade.step_of(attempt)} has had {most} providers"
     if provider in circumstances.barred:
         return LIMITED, circumstances.barred[provider]
     if terms.max_cost is not None:

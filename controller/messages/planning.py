@@ -323,6 +323,7 @@ def _stage(routes: StepRoutes, order: tuple[str, ...]) -> Stage:
         where=step.where,
         order=step.order,
         until=step.until,
+        number=routes.number,
     )
 
 

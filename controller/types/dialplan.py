@@ -88,6 +88,7 @@ class Stage:
     max_cost: float | None = None  # per minute: dearer trunks are never used
     until: Milestone | None = None  # what is success here; None: as in the whole plan
     overflow: tuple[str, ...] = ()  # in a plan: tried only once one of these trunks, or `ANYTHING`, turned out full
+    number: int = 0  # in the plan of a cascade: which of its steps this is, from 1; 0: the place in the plan tells
 
 
 @dataclass(frozen=True, slots=True)
