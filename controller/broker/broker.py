@@ -287,9 +287,12 @@ class Broker:
             return self._not_sent(job, LIMITED)
         if isinstance(message, SendRefused):
             return self._not_sent(job, message.cause) if message.cause in (NO_PROVIDER, NO_TIME) else message
-        wait = self.turns.reserve(command.provider, message.sender, clock.epoch())
+        left = min(job.latest, command.until) - clock.epoch()
+        wait = self.turns.reserve(command.provider, message.sender, clock.monotonic(), left)
+        if wait > max(left, 0.0):
+            return self._not_sent(job, LIMITED)
         if wait > 0:
-            await asyncio.sleep(min(wait, max(job.latest - clock.epoch(), 0.0)))
+            await asyncio.sleep(wait)
         now = clock.epoch()
         if now >= min(job.latest, command.until):
             return self._not_sent(job, NO_TIME if now >= command.until else LIMITED)

@@ -56,12 +56,14 @@ class Lane:
         self._at_once = at_once
         self._jobs: deque[Job] = deque()
         self._busy = 0
+        self._under_way = 0
         self._next_turn = 0.0  # monotonic
+        self._turnstile = asyncio.Lock()
         self._idle = asyncio.Event()
         self._idle.set()
 
     def __len__(self) -> int:
-        return len(self._jobs) + self._busy
+        return len(self._jobs) + self._under_way
 
     def put(self, job: Job) -> bool:
         """Queue a job; False if too many wait already."""
@@ -88,19 +90,31 @@ class Lane:
 
     async def _turn(self) -> None:
         try:
-            while self._jobs:
-                job = self._jobs.popleft()
-                if self._per_second > 0:
-                    await self._wait_for_turn()
-                await self._work(job)
+            while (job := await self._next()) is not None:
+                self._under_way += 1
+                try:
+                    await self._work(job)
+                finally:
+                    self._under_way -= 1
         finally:
             self._busy -= 1
             if not self._busy:
                 self._idle.set()
 
-    async def _wait_for_turn(self) -> None:
-        now = clock.monotonic()
-        turn = max(now, self._next_turn)
-        self._next_turn = turn + 1.0 / self._per_second
-        if turn > now:
-            await asyncio.sleep(turn - now)
+    async def _next(self) -> Job | None:
+        """The first that waits, once it may go. Until then it stays in the queue, so that `is_full` sees how long that is;
+        one that is too late takes nobody's turn, or a provider that has too much to do would send nothing in time."""
+        if self._per_second <= 0:
+            return self._jobs.popleft() if self._jobs else None
+        async with self._turnstile:
+            while self._jobs:
+                left = self._jobs[0].latest - clock.epoch()
+                now = clock.monotonic()
+                pause = self._next_turn - now
+                if left > 0 and pause > 0:
+                    await asyncio.sleep(min(pause, left))
+                    continue
+                if left > 0:
+                    self._next_turn = max(now, self._next_turn) + 1.0 / self._per_second
+                return self._jobs.popleft()
+        return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 PLACES = 100_000  # keys that are remembered at a time
+_SET_BACK = 1.0  # seconds: clocks of computers are set by less than that all the time
 
 
 class Gcra:
@@ -28,6 +29,13 @@ class Gcra:
         """Seconds until the key may do one more; 0 if it may now. Takes nothing."""
         tat = self._tat.get(key)
         return max(0.0, tat - self._tolerance - now) if tat is not None else 0.0
+
+    def mend(self, key: Hashable, now: float) -> None:
+        """Where only `take` is used nobody waits longer than one step: if a key does, the clock was set back meanwhile,
+        and it begins anew instead of waiting for as long as that was."""
+        tat = self._tat.get(key)
+        if tat is not None and tat - now > self._tolerance + self._step + _SET_BACK:
+            del self._tat[key]
 
     def take(self, key: Hashable, now: float) -> float:
         """Do one more if the key may: 0, else the seconds until it may, with nothing taken."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 from controller.messages.gcra import Gcra
 from controller.types.messages import Messaging
@@ -40,6 +41,7 @@ class Limits:
         taken = self._named(tenant, keys, prefix)
         worst = Limited("", 0.0)
         for name, limit, key in taken:
+            limit.mend(key, now)
             wait = limit.wait(key, now)
             if wait > max(worst.retry_after, 1e-9):
                 worst = Limited(name, wait)
@@ -81,7 +83,11 @@ class SenderTurns:
         rate = self._rates.get((provider, sender))
         return rate.wait("", now) if rate is not None else 0.0
 
-    def reserve(self, provider: str, sender: str, now: float) -> float:
-        """Take the next turn: the seconds until it comes."""
+    def reserve(self, provider: str, sender: str, now: float, patience: float = inf) -> float:
+        """Take the next turn: the seconds until it comes. If they are more than ``patience`` nothing is taken, or turns
+        that nobody uses would keep everybody else waiting. ``now``: monotonic."""
         rate = self._rates.get((provider, sender))
-        return rate.reserve("", now) if rate is not None else 0.0
+        if rate is None:
+            return 0.0
+        wait = rate.wait("", now)
+        return wait if wait > patience else rate.reserve("", now)

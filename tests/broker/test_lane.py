@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+from controller import clock
 from controller.broker import lane
 from controller.broker.lane import Job, Lane
 from controller.supervise import Supervisor
@@ -67,5 +69,49 @@ def test_more_than_can_ever_be_sent_in_time_is_turned_away() -> None:
         taken = sum(provider.put(job(number)) for number in range(lane.MOST_WAITING + 5))
         assert taken == lane.MOST_WAITING
         await provider.drained()
+
+    asyncio.run(main())
+
+
+def test_who_is_too_late_takes_nobodys_turn() -> None:
+    """Else a provider that has more to do than it may, for a while, would send nothing in time from then on."""
+
+    async def main() -> None:
+        begun: list[str] = []
+
+        async def work(one: Job) -> None:
+            begun.append(one.cascade_id)
+
+        provider = Lane("sms-1", work, Supervisor(lambda _: None).spawn, per_second=0.001)
+        now = clock.epoch()
+        for number in range(200):
+            assert provider.put(replace(job(number), latest=now - 1.0))
+        assert provider.put(replace(job(200), latest=now + 60.0))
+        async with asyncio.timeout(10):
+            await provider.drained()
+        assert len(begun) == 201
+
+    asyncio.run(main())
+
+
+def test_whoever_waits_for_a_turn_is_seen_to_wait() -> None:
+    async def main() -> None:
+        begun: list[str] = []
+
+        async def work(one: Job) -> None:
+            begun.append(one.cascade_id)
+
+        tasks = Supervisor(lambda _: None)
+        provider = Lane("sms-1", work, tasks.spawn, per_second=0.01)
+        now = clock.epoch()
+        for number in range(10):
+            assert provider.put(replace(job(number, put_at=now), latest=now + 3600.0))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert begun == ["c0"]
+        assert len(provider) == 9
+        assert provider.is_full(now, patience=600.0)
+        assert not provider.is_full(now, patience=1000.0)
+        await tasks.close()
 
     asyncio.run(main())

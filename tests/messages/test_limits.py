@@ -84,6 +84,15 @@ def test_a_tenant_has_its_rate() -> None:
     assert limits.admit("unknown", {}, "", 0.0) is None
 
 
+def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
+    limits, day = Limits(messaging(limits={"ip": (2, 60)}, clients={"acme": Client("acme", per_second=1.0)})), 86_400.0
+    keys = {"ip": "192.0.2.1"}
+    assert limits.admit("acme", keys, "", day) is None
+    assert limits.admit("acme", keys, "", 10.0) is None, "it does not wait for a day"
+    assert limits.admit("acme", keys, "", 12.0) is None
+    assert limits.admit("acme", keys, "", 14.0) is not None, "and it is limited as before"
+
+
 def test_limits_survive_nothing_and_cost_nothing_where_there_are_none() -> None:
     limits = Limits(messaging())
     assert all(limits.admit("acme", {"ip": "x"}, "DE-1", 0.0) is None for _ in range(1000))
@@ -100,3 +109,10 @@ def test_a_sender_has_its_turns_one_after_the_other() -> None:
     assert turns.wait("sms-1", SENDER.id, 102.0) == 0.0
     assert turns.reserve("sms-1", "CALLWARD", 100.0) == 0.0, "nothing is known of its capacity"
     assert turns.wait("other", SENDER.id, 100.0) == 0.0
+
+
+def test_a_turn_that_would_come_too_late_is_not_taken() -> None:
+    turns = SenderTurns(Messaging(providers={"sms-1": PROVIDER}, cascades={}))
+    waits = [turns.reserve("sms-1", SENDER.id, 100.0, patience=2.0) for _ in range(1000)]
+    assert [wait for wait in waits if wait <= 2.0] == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0])
+    assert turns.reserve("sms-1", SENDER.id, 103.0, patience=2.0) == 0.0, "those that were turned away took nothing"
