@@ -36,8 +36,10 @@ from controller.types.cascades import (
     CascadeEvent,
     Circumstances,
     DueReached,
+    LookUpSend,
     ReportReceived,
     SendAccepted,
+    SendMessage,
     TellClient,
 )
 
@@ -244,6 +246,8 @@ class _Batch:
     def _reduce(self, held: Held, event: CascadeEvent, now: float, circumstances: Circumstances) -> Applied:
         reduced = self.books.reduce(held.cascade, event, now, circumstances)
         held.dirty = held.dirty or reduced.changed
+        if any(isinstance(command, SendMessage | LookUpSend) for command in reduced.commands):
+            held.owner = self.books.owner
         self._note(held, reduced.audit, reduced.commands, now)
         return Applied(held.cascade, held.facts, reduced.commands, reduced.changed)
 
@@ -312,7 +316,7 @@ class _Batch:
     def _write(self) -> Body[list[tuple[Any, ...]]]:
         books = self.books
         writes: list[Insert | Change] = []
-        changed = [cascade_row(held.cascade, books.owner) for _, held in sorted_items(self.held) if held.dirty]
+        changed = [cascade_row(held.cascade, held.owner) for _, held in sorted_items(self.held) if held.dirty]
         if changed:
             writes.append(Change(CASCADE, ("id",), _STATE, changed))
         plans: list[tuple[Any, ...]] = []

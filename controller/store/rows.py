@@ -29,7 +29,7 @@ Reduce = Callable[[Cascade, CascadeEvent, float, Circumstances], Reduced]
 People = tuple[Mapping[str, bytes], bytes]
 
 PLAN_LIFE = 3600.0  # seconds: so long may an acceptance rely on a plan that this process saw written
-_HELD_COLUMNS = ("id", "status", "due", "state")
+_HELD_COLUMNS = ("id", "status", "due", "state", "owner")
 _KNOWN_COLUMNS = ("id", "tenant", "plan_id", "created", "facts", "terms")
 
 
@@ -50,6 +50,7 @@ class Held:
 
     cascade: Cascade
     facts: Facts
+    owner: str = ""  # whose adapter has a send of it: whoever takes an event about another send does not take it over
     dirty: bool = False
 
 
@@ -209,4 +210,4 @@ def _hold(row: Row, known: Known, plan: Plan) -> Held:
         created=known.created,
         due=row[2],
     )
-    return Held(cascade, known.facts)
+    return Held(cascade, known.facts, row[4])

@@ -266,6 +266,29 @@ def test_sends_of_a_life_that_is_gone_are_told_apart(make_store: MakeStore) -> N
     run(make_store, second)
 
 
+def test_whoever_hears_of_an_older_send_does_not_take_the_younger_one_over(make_store: MakeStore) -> None:
+    """Else a daemon that took a report would renew, for ever, the lease of a send whose daemon is gone."""
+
+    async def first(store: Store) -> None:
+        await begin(store, "c1")
+        await take_ref(store, "c1", 1, "m1", EPOCH)
+        applied = await store.apply("c1", DueReached(), EPOCH + 20, CALM)
+        assert applied is not None
+        assert [send.phase for send in applied.cascade.sends] == [SendPhase.ENDED, SendPhase.SENDING]
+
+    async def second(store: Store) -> None:
+        applied = await store.take_report(Report_sent("m1"), EPOCH + 21, CALM)
+        assert applied is not None
+        assert applied.changed
+        assert await store.due(EPOCH + 27, 10) == [("c1", True)]
+        applied = await store.apply("c1", DueReached(recovered=True), EPOCH + 27, CALM)
+        assert applied is not None
+        assert [send.phase for send in applied.cascade.sends] == [SendPhase.ENDED, SendPhase.WAITING]
+
+    run(make_store, first)
+    run(make_store, second)
+
+
 def test_what_tenants_hear_is_queued_with_its_event(make_store: MakeStore) -> None:
     async def act(store: Store) -> None:
         await begin(store)
