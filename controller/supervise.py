@@ -44,6 +44,19 @@ class Supervisor:
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
+    def keep(self, job: Callable[[], Coroutine[Any, Any, None]], name: str, pause: float = 1.0) -> None:
+        """The same for what shall never fail for good: its failure is heard, and ``pause`` seconds later it begins anew."""
+        self.spawn(self._keep(job, pause), name)
+
+    async def _keep(self, job: Callable[[], Coroutine[Any, Any, None]], pause: float) -> None:
+        while True:
+            try:
+                await job()
+                return
+            except Exception as error:  # noqa: BLE001  # handed on, as that of a task that ended
+                self._on_failure(error)
+            await asyncio.sleep(pause)
+
     async def close(self) -> None:
         """Cancel what still runs, and wait until it has gone."""
         for task in self._tasks:

@@ -59,3 +59,28 @@ def test_a_task_that_fails_is_heard() -> None:
 
     asyncio.run(daemon())
     assert [str(error) for error in heard] == ["a bug"]
+
+
+def test_what_shall_never_fail_for_good_begins_anew() -> None:
+    heard: list[BaseException] = []
+    tries = 0
+
+    async def job() -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 4:
+            raise ValueError(tries)
+
+    async def daemon() -> None:
+        supervisor, over = Supervisor(heard.append), asyncio.Event()
+
+        async def all_of_it() -> None:
+            await job()
+            over.set()
+
+        supervisor.keep(all_of_it, "job", pause=0.0)
+        await over.wait()
+        await supervisor.close()
+
+    asyncio.run(daemon())
+    assert [error.args for error in heard] == [(1,), (2,), (3,)]

@@ -384,7 +384,12 @@ class Broker:
     async def _reach(self, cascade_id: str, recovered: bool) -> None:
         if recovered:
             self.counters["recovered"] += 1
-        await self.apply(cascade_id, DueReached(recovered))
+        try:
+            await self.apply(cascade_id, DueReached(recovered))
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a fault of ours with one cascade: the others have their due
+            self._on_fault(error)
 
     async def _sleep_until(self, until: float) -> None:
         self._sleeps_until = until

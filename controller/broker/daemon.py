@@ -215,13 +215,13 @@ class Daemon:
             await asyncio.sleep(STORE_PAUSE)
         messaging = self._messaging
         await asyncio.gather(*(self._connect(provider, messaging) for provider in messaging.providers.values()))
-        self._supervisor.spawn(self.broker.sweep(), "sweeper")
-        self._supervisor.spawn(self._callbacks.keep(), "callbacks")
-        self._supervisor.spawn(self._keep_scores(), "scores")
-        self._supervisor.spawn(self._purge(), "purge")
+        self._supervisor.keep(self.broker.sweep, "sweeper")
+        self._supervisor.keep(self._callbacks.keep, "callbacks")
+        self._supervisor.keep(self._keep_scores, "scores")
+        self._supervisor.keep(self._purge, "purge")
         self._supervisor.spawn(self._reseal(), "rotation")
         if messaging.store:
-            self._supervisor.spawn(self._learn_from_all(), "outcomes")
+            self._supervisor.keep(self._learn_from_all, "outcomes")
         self._supervisor.spawn(self._serve_api(), "api")
         await self._api.started()
         plan = self._dialplan

@@ -33,6 +33,9 @@ MOST = 1000  # jobs in one transaction
 READERS = 2
 _CHECKPOINT = 4000  # pages: a checkpoint costs a pause, and a long log costs readers
 
+#: What a job is to blame for; all else that SQLite raises is the file's or the disk's.
+_OF_A_JOB = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
+
 
 @dataclass(slots=True)
 class _Work:
@@ -197,15 +200,14 @@ class SqliteStore(Tables):
     def _write_batch(self, connection: sqlite3.Connection, batch: list[_Work]) -> None:
         try:
             answers = self._commit(connection, batch)
-        except (sqlite3.OperationalError, sqlite3.InternalError) as error:
-            complaint = self._complain(error)
-            answers = [(work.future, None, complaint) for work in batch]
-        except Exception as error:  # noqa: BLE001  # one of them is at fault: it shall not take the others with it
-            answers = [(batch[0].future, None, error)] if len(batch) == 1 else []
-            if not answers:
+        except Exception as error:  # noqa: BLE001  # it goes to whoever brought the job
+            if isinstance(error, sqlite3.Error) and not isinstance(error, _OF_A_JOB):
+                error = self._complain(error)  # of the file
+            elif len(batch) > 1:  # one of them is at fault: it shall not take the others with it
                 for work in batch:
                     self._write_batch(connection, [work])
                 return
+            answers = [(work.future, None, error) for work in batch]
         if answers and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_deliver, answers)
 
@@ -242,6 +244,10 @@ class SqliteStore(Tables):
         if name.startswith("SQLITE_FULL"):
             return StoreError(
                 f"{self._path}: no room left on its disk: make some, or say how long to keep what is there"
+            )
+        if name.startswith("SQLITE_CORRUPT"):
+            return StoreError(
+                f"{self._path}: it is damaged ({error}): put a copy of it there, or move it away to begin anew"
             )
         return StoreError(f"{self._path}: {error}")
 

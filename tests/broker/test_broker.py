@@ -11,12 +11,18 @@ import pytest
 from controller.broker import broker as module
 from controller.broker.lane import Job
 from controller.channels.base import Accepted, Inbound, Liveness, Message, Refused, Report, Submission, Unclear
+from controller.messages.cascade import Cascade
+from controller.messages.ledger import Reduced
+from controller.messages.reducer import reduce
 from controller.store.base import StoreError
 from controller.types import Milestone
 from controller.types.cascades import (
     LIMITED,
     OPTED_OUT,
+    CascadeEvent,
     CascadeStatus,
+    Circumstances,
+    DueReached,
     FeedbackGiven,
     Outcome,
     SendMessage,
@@ -229,6 +235,30 @@ def test_store_that_is_lost_for_a_while_loses_no_outcome(tmp_path: Path, monkeyp
 
     live(here, act)
     assert len(here.carriers["one"].got) == 1
+
+
+def test_a_fault_with_one_cascade_leaves_the_others_their_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = world(tmp_path)
+    for carrier in here.carriers.values():
+        carrier.reports = False
+
+    def stumble(cascade: Cascade, event: CascadeEvent, now: float, circumstances: Circumstances) -> Reduced:
+        if cascade.id == "bad" and isinstance(event, DueReached):
+            raise ZeroDivisionError
+        return reduce(cascade, event, now, circumstances)
+
+    async def act(life: Life) -> None:
+        life.store.books.reduce = stumble  # type: ignore[attr-defined]
+        await life.accept("bad")
+        await life.accept("good")
+        await life.until(lambda: len(here.carriers["two"].got) == 1)
+        assert here.carriers["two"].got[0].send_key == "good:2:2"
+        await life.until(lambda: bool(life.faults))
+        assert {type(fault) for fault in life.faults} == {ZeroDivisionError}
+        life.faults.clear()
+        life.store.books.reduce = reduce  # type: ignore[attr-defined]
+
+    live(here, act)
 
 
 def test_provider_that_is_gone_from_the_dialplan_costs_its_turn_alone(tmp_path: Path) -> None:

@@ -74,6 +74,32 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert say_why("", tmp_path) == f"{tmp_path / FILE}: file is not a database"
 
 
+def test_a_file_that_is_damaged_is_a_store_that_is_lost(tmp_path: Path) -> None:
+    """Not a fault of whoever asks: it is asked again, and an operator hears why."""
+
+    async def main() -> None:
+        store = open_store("", tmp_path, reduce)
+        await store.open()
+        await begin(store)
+        await store.close()
+        file = tmp_path / FILE
+        with closing(sqlite3.connect(file)) as connection:
+            page, size = (
+                connection.execute(sql).fetchone()[0]
+                for sql in ("SELECT rootpage FROM sqlite_master WHERE name = 'audit'", "PRAGMA page_size")
+            )
+        with file.open("r+b") as raw:
+            raw.seek((page - 1) * size)
+            raw.write(b"\xff" * size)
+        await store.open()
+        for act in (lambda: begin(store, "c2"), lambda: store.apply("c1", SendRefused(1, "absent"), EPOCH, CALM)):
+            with pytest.raises(StoreError, match=r"it is damaged .*put a copy of it there"):
+                await act()
+        await store.close()
+
+    asyncio.run(main())
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert "No such file or directory" in say_why("", tmp_path / "nowhere")
 
