@@ -52,7 +52,8 @@ clean: ## remove everything that was made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 debian-test-packages:
-	@tests/install-debian sip-tester rtpengine-daemon kamailio baresip-core openssl kamailio-tls-modules postgresql libnet-smpp-perl
+	@tests/install-debian sip-tester rtpengine-daemon kamailio baresip-core openssl kamailio-tls-modules postgresql libnet-smpp-perl \
+		chromium mosquitto prometheus prometheus-alertmanager sngrep tmux
 
 # The stamp names the directory: a tree that was copied or moved, or whose Python went away, gets a new venv.
 ifneq ($(shell $(BIN)/python -c 'print(open("$(VENV)/.made").read())' 2>/dev/null),$(CURDIR))
