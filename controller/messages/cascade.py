@@ -14,6 +14,8 @@ from controller.rules.run import Run
 from controller.types import Plan
 from controller.types.cascades import CascadeStatus, SendPhase
 
+_OPEN = AttemptState.OPEN
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -88,7 +90,7 @@ class Cascade:
     def current(self) -> Send | None:
         """The send whose turn it is."""
         for attempt in reversed(self.run.attempts.values()):
-            if attempt.state is AttemptState.OPEN:
+            if attempt.state is _OPEN:
                 return self.send_of(attempt.id)
         return None
 

@@ -47,6 +47,8 @@ def has_arrived(send: Send) -> bool:
 def failed_upstreams(cascade: Cascade) -> set[str]:
     """Who really carried what did not arrive, where that is the carrier's doing or nobody can say."""
     upstreams = cascade.terms.upstreams
+    if not upstreams:
+        return set()
     return {upstreams.get(send.provider, "") for send in cascade.sends if _has_failed(send)} - {""}
 
 
@@ -56,5 +58,8 @@ def _has_failed(send: Send) -> bool:
 
 def failed_before(cascade: Cascade, send: Send) -> tuple[str, ...]:
     """The providers that failed for this cascade before this send."""
-    others = (s.provider for s in cascade.sends if s.attempt < send.attempt and _has_failed(s))
-    return tuple(dict.fromkeys(other for other in others if other != send.provider))
+    others: dict[str, None] = {}
+    for other in cascade.sends:
+        if other.attempt < send.attempt and other.provider != send.provider and _has_failed(other):
+            others[other.provider] = None
+    return tuple(others)

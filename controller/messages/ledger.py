@@ -109,9 +109,9 @@ class Ledger:
 def place(cascade: Cascade) -> str:
     """Where a cascade is, for people: its status, or its step and how far that is."""
     if cascade.status is not CascadeStatus.ACTIVE:
-        return cascade.status.value
+        return cascade.status._value_
     send = cascade.current()
-    return "active" if send is None else f"step {cascade.step_of(send.attempt)} {send.phase.value}"
+    return "active" if send is None else f"step {cascade.step_of(send.attempt)} {send.phase._value_}"
 
 
 def words(cause: str, code: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from enum import Enum
 from typing import Any
 
 from controller.types import Milestone
@@ -44,14 +43,16 @@ _WORDS: Mapping[str, Any] = {"milestone": Milestone, "outcome": Outcome}
 
 def record(event: CascadeEvent, now: float, circumstances: Circumstances) -> dict[str, Any]:
     """What an event and its circumstances were, as JSON can hold it; what is empty stays out."""
-    data: dict[str, Any] = {"now": now, "event": type(event).__name__}
-    for name in _FIELDS[type(event)]:
+    kind = type(event)
+    data: dict[str, Any] = {"now": now, "event": kind.__name__}
+    for name in _FIELDS[kind]:
         value = getattr(event, name)
         if value or value == 0:
-            data[name] = value.value if isinstance(value, Enum) else value
-    for name in ("avoid", "barred"):
-        if given := getattr(circumstances, name):
-            data[name] = dict(given)
+            data[name] = value._value_ if name in _WORDS else value
+    if circumstances.avoid:
+        data["avoid"] = dict(circumstances.avoid)
+    if circumstances.barred:
+        data["barred"] = dict(circumstances.barred)
     if circumstances.refuse:
         data["refuse"] = circumstances.refuse
     return data

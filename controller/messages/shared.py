@@ -27,7 +27,7 @@ def write_down(commands: Iterable[CascadeCommand], terms: Terms) -> dict[str, An
     rows = [
         [command.provider, command.code, list(command.after), command.age, command.retry_after, command.attempt]
         for command in commands
-        if isinstance(command, ObserveOutcome)
+        if type(command) is ObserveOutcome
     ]
     return {"evidence": rows, "region": list(terms.region), "weight": terms.weight} if rows else {}
 

@@ -21,6 +21,9 @@ class AttemptState(IntEnum):
     ENDED = 2
 
 
+_OPEN, _NONE, _ALERTING = AttemptState.OPEN, Milestone.NONE, Milestone.ALERTING
+
+
 @dataclass(slots=True)
 class Attempt:
     """One try on one path. Instants are absolute; infinity means never."""
@@ -59,14 +62,15 @@ class Attempt:
 
     def deadline(self) -> float:
         """When something is due with this attempt."""
-        if self.state is not AttemptState.OPEN:
+        if self.state is not _OPEN:
             return inf
-        if self.milestone >= Milestone.ALERTING:
+        if self.milestone >= _ALERTING:
             return self.ring_at
-        if self.milestone > Milestone.NONE:
+        if self.milestone > _NONE:
             return min(self.ring_at, self.no_progress_at)
-        due = min(self.ring_at, self.no_progress_at, self.no_reply_at)
-        return due if self.doubted else min(due, self.hedge_at)
+        if self.doubted:
+            return min(self.ring_at, self.no_progress_at, self.no_reply_at)
+        return min(self.ring_at, self.no_progress_at, self.no_reply_at, self.hedge_at)
 
 
 _FIELDS = tuple(one.name for one in fields(Attempt))

@@ -63,6 +63,7 @@ from controller.types import (
 )
 
 MAX_TRIALS = 3  # a stand-in is released and tried again so often at most; a flapping trunk must not make it blink
+_OPEN = AttemptState.OPEN
 CLOSED = 1 << 30  # cursor of a target whose endpoint said no: past all of its paths, and never put back
 
 
@@ -144,7 +145,7 @@ class Run:
         """When `handle(DeadlineReached(), deadline)` is wanted; infinity for never."""
         if self.finished:
             return inf
-        due = min((attempt.deadline() for attempt in self.attempts.values()), default=inf)
+        due = min([attempt.deadline() for attempt in self.attempts.values() if attempt.state is _OPEN], default=inf)
         return min(due, *self.joins)
 
     # -- events
@@ -246,7 +247,7 @@ class Run:
     def _expire(self, now: float, commands: list[RunCommand]) -> None:
         """Deal with every deadline that has come."""
         for attempt in list(self.attempts.values()):
-            if attempt.deadline() > now:
+            if attempt.state is not _OPEN or attempt.deadline() > now:
                 continue
             if attempt.ring_at <= now:
                 self._give_up(attempt, NO_ANSWER, commands)
@@ -269,13 +270,14 @@ class Run:
 
     def _keep_moving(self, now: float, commands: list[RunCommand]) -> None:
         """While nothing gives hope, start what comes next; finish when nothing is left."""
-        while not any(attempt.gives_hope for attempt in self.attempts.values()):
+        # Lists here and above, no generators: this is asked with every event.
+        while not [True for one in self.attempts.values() if one.state is _OPEN and not one.doubted]:
             if self.hunting:
                 open_ones = (a.id for a in reversed(self.attempts.values()) if a.state is AttemptState.OPEN)
                 doubted = next(open_ones, 0)
                 if any(self._start_targets(index, doubted, now, commands) for index in range(len(self.plan.stages))):
                     continue
-            if not any(attempt.state is AttemptState.OPEN for attempt in self.attempts.values()):
+            if not any(attempt.state is _OPEN for attempt in self.attempts.values()):
                 self._finish(None, self._why_over(), commands)
             return
 

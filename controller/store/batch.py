@@ -9,7 +9,7 @@ daemons wait for each other instead of blocking each other for ever.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.channels.base import Report
@@ -22,6 +22,7 @@ from controller.store.rows import (
     audit_row,
     cascade_row,
     clean,
+    dump_facts,
     dump_json,
     load_json,
     read_cascades,
@@ -327,7 +328,7 @@ class _Batch:
                 yield Insert(PLAN, plans, "used = excluded.used")
             writes += self._write_accepted()
         if self.facts:
-            rows = [(key, dump_json(asdict(facts))) for key, facts in sorted_items(self.facts)]
+            rows = [(key, dump_json(dump_facts(facts))) for key, facts in sorted_items(self.facts)]
             writes.append(Change(REQUEST, ("id",), ("facts",), rows))
             for key in self.facts:
                 books.known.forget(key)
@@ -394,11 +395,8 @@ def _load_report(provider: str, ref: str, line: list[Any]) -> Report:
 
 def cleaned(report: Report) -> Report:
     """A report whose words both databases can hold."""
-    return replace(
-        report,
-        ref=clean(report.ref),
-        cause=clean(report.cause),
-        code=clean(report.code),
-        send_key=clean(report.send_key),
-        operator=clean(report.operator),
-    )
+    words = report.ref, report.cause, report.code, report.send_key, report.operator
+    ref, cause, code, send_key, operator = cleaned = tuple(map(clean, words))
+    if cleaned == words:
+        return report
+    return replace(report, ref=ref, cause=cause, code=code, send_key=send_key, operator=operator)

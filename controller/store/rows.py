@@ -6,7 +6,7 @@ Owns the JSON in columns. Must not know either database.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from typing import Any
 
@@ -30,6 +30,7 @@ People = tuple[Mapping[str, bytes], bytes]
 
 PLAN_LIFE = 3600.0  # seconds: so long may an acceptance rely on a plan that this process saw written
 _HELD_COLUMNS = ("id", "status", "due", "state", "owner")
+_FACTS = tuple(one.name for one in fields(Facts))
 _KNOWN_COLUMNS = ("id", "tenant", "plan_id", "created", "facts", "terms")
 
 
@@ -108,6 +109,11 @@ def clean(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
+def dump_facts(facts: Facts) -> dict[str, str]:
+    """Facts as plain data; `dataclasses.asdict` copies all that is within, and takes ten times as long."""
+    return {name: getattr(facts, name) for name in _FACTS}
+
+
 def request_row(cascade: Cascade, facts: Facts, idem_key: str, body_hash: str, answer: str) -> tuple[Any, ...]:
     """A row of `REQUEST`."""
     return (
@@ -119,7 +125,7 @@ def request_row(cascade: Cascade, facts: Facts, idem_key: str, body_hash: str, a
         cascade.plan_id,
         cascade.created,
         cascade.terms.expires,
-        dump_json(asdict(facts)),
+        dump_json(dump_facts(facts)),
         dump_json(dump_terms(cascade.terms)),
     )
 
@@ -127,7 +133,7 @@ def request_row(cascade: Cascade, facts: Facts, idem_key: str, body_hash: str, a
 def cascade_row(cascade: Cascade, owner: str) -> tuple[Any, ...]:
     """A row of `CASCADE`."""
     sending = any(send.phase is SendPhase.SENDING for send in cascade.sends)
-    return cascade.id, cascade.status.value, cascade.due, 0.0, owner, int(sending), cascade.ended, pack(cascade)
+    return cascade.id, cascade.status._value_, cascade.due, 0.0, owner, int(sending), cascade.ended, pack(cascade)
 
 
 def audit_row(cascade_id: str, audit: Audit, now: float) -> tuple[Any, ...]:
