@@ -40,7 +40,7 @@ class Role(StrEnum):
     CALLS = "calls"
     MESSAGES = "messages"
     OPS = "ops"  # what operators see of both
-    ALL = "all"  # calls, and the other two in processes beside them
+    ALL = "all"  # calls, and the other two in processes beside them; messages alone where the dialplan has no calls
 
 
 config_cli = typer.Typer(help="Look at dialplans.", no_args_is_help=True, rich_markup_mode=None)
@@ -67,9 +67,10 @@ def run(
         typer.Option(help="what calls that ring may take to finish after SIGTERM; default: 30s", show_default=False),
     ] = "",
     role: Annotated[
-        Role,
+        str,
         typer.Option(
-            help="what this daemon does: messages, and what operators see, are processes beside that for calls"
+            metavar="calls|messages|ops|all",
+            help="what this daemon does: messages, and what operators see, are processes beside that for calls",
         ),
     ] = Role.ALL,
     end_with_stdin: Annotated[bool, typer.Option("--end-with-stdin", hidden=True)] = False,
@@ -80,24 +81,39 @@ def run(
     from controller.compiled import read_compiled
 
     patience = _read_time("--drain-timeout", drain_timeout) if drain_timeout else DRAIN_TIMEOUT
+    wanted = _read_role(role)
     kept = read_compiled(file, state_dir)
     compiled = kept or _compile(file)
+    has_calls = bool(compiled.dialplan.listen)
+    if wanted is Role.CALLS and not has_calls:
+        typer.echo(
+            f"--role calls: {file} has messages alone; write 'listen' and 'trunks', or --role messages", err=True
+        )
+        raise typer.Exit(USAGE)
     app: App | Daemon | OpsDaemon
-    if role is Role.MESSAGES:
+    if wanted is Role.MESSAGES or (wanted is Role.ALL and not has_calls):
         from controller.broker.daemon import Daemon
 
         app = Daemon(compiled, state_dir, file, end_with_stdin=end_with_stdin)
-    elif role is Role.OPS:
+    elif wanted is Role.OPS:
         from controller.ops.daemon import Daemon as OpsDaemon
 
         app = OpsDaemon(compiled, state_dir, file, end_with_stdin=end_with_stdin)
     else:
-        messages = messages_command(file, state_dir) if role is Role.ALL else ()
-        ops = role_command("ops", file, state_dir) if role is Role.ALL else ()
+        messages = messages_command(file, state_dir) if wanted is Role.ALL else ()
+        ops = role_command("ops", file, state_dir) if wanted is Role.ALL else ()
         app = App(compiled, state_dir, file, patience, is_new=kept is None, messages=messages, ops=ops)
     if compiled.warnings and not end_with_stdin:  # whoever started us has shown them
         typer.echo(compiled.warnings, err=True)
     _serve(app)
+
+
+def _read_role(text: str) -> Role:
+    try:
+        return Role(text)
+    except ValueError:
+        typer.echo(f"--role: {text!r} is none; write calls, messages, ops or all", err=True)
+        raise typer.Exit(USAGE) from None
 
 
 def _serve(app: App | Daemon | OpsDaemon) -> None:

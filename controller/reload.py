@@ -55,6 +55,8 @@ def _refuse_other_listeners(running: tuple[Listen, ...], wanted: tuple[Listen, .
         sorted((one.transport, one.listener, one.host, one.port, one.advertise or ()) for one in listen)
         for listen in (running, wanted)
     )
+    if not wanted:
+        raise ReloadError("'listen' is gone, and calls may be up: restart the daemon for messages alone")
     if before != after:
         raise ReloadError(
             f"{wanted[0].where}: 'listen' differs from what this daemon listens on;"

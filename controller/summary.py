@@ -42,6 +42,9 @@ def summary(dialplan: Dialplan) -> dict[str, Any]:
 def print_summary(dialplan: Dialplan, console: Console) -> None:
     """The same as tables."""
     figures = summary(dialplan)
+    if not dialplan.listen:
+        _print_messages_alone(dialplan, console)
+        return
     written = sum(not chain.stages[-1].targets[-1].dialled for chain in dialplan.chains.values())  # not outbound routes
     console.print(
         f"[bold]ok[/bold]  {_count(figures['routes'], 'route')}, {_count(written, 'chain')}, "
@@ -76,8 +79,9 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
         )
     console.print()
     console.print(trunks)
-    console.print()
-    console.print(chains)
+    if figures["chains"]:
+        console.print()
+        console.print(chains)
     if figures["cascades"]:
         console.print()
         console.print(_table_of_cascades(figures["cascades"]))
@@ -89,6 +93,16 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
         console.print(shown)
     console.print()
     _print_access(dialplan, console)
+
+
+def _print_messages_alone(dialplan: Dialplan, console: Console) -> None:
+    assert dialplan.messaging is not None
+    messaging = dialplan.messaging
+    counts = [_count(len(messaging.providers), "provider"), _count(len(messaging.cascades), "cascade")]
+    console.print(f"[bold]ok[/bold]  messages alone: {', '.join(counts)}, version {dialplan.version}")
+    if messaging.cascades:
+        console.print()
+        console.print(_table_of_cascades(_cascades(messaging)))
 
 
 def _print_access(dialplan: Dialplan, console: Console) -> None:

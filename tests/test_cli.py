@@ -103,6 +103,40 @@ def test_bad_file_never_starts_the_daemon(bad: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
+MESSAGES_ALONE = """\
+version: 1
+providers: {mail: {channel: email, smtp: {host: mail.example, from: "codes@example.com"}}}
+cascades: {otp: [{send: email}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "role", "said"),
+    [
+        (GOOD, "nope", "--role: 'nope' is none; write calls, messages, ops or all\n"),
+        (MESSAGES_ALONE, "calls", "has messages alone; write 'listen' and 'trunks', or --role messages\n"),
+    ],
+)
+def test_a_role_that_makes_no_sense_is_wrong_usage(tmp_path: Path, text: str, role: str, said: str) -> None:
+    file = tmp_path / "dialplan.yaml"
+    file.write_text(text)
+    state = tmp_path / "state"
+    result = CliRunner().invoke(cli, ["run", str(file), "--state-dir", str(state), "--role", role])
+    assert result.exit_code == USAGE
+    assert result.output.endswith(said)
+    assert not state.exists()
+
+
+def test_check_of_messages_alone_shows_no_empty_tables_of_calls(tmp_path: Path) -> None:
+    file = tmp_path / "dialplan.yaml"
+    file.write_text(MESSAGES_ALONE)
+    result = CliRunner().invoke(cli, ["check", str(file)])
+    assert result.exit_code == OK
+    assert "ok  messages alone: 1 provider, 1 cascade, version" in result.output
+    assert "trunk" not in result.output
+    assert "otp      email" in result.output
+
+
 def test_missing_file_is_a_finding_not_a_traceback(tmp_path: Path) -> None:
     result = run("run", str(tmp_path / "none.yaml"))
     assert result.returncode == FINDINGS

@@ -317,6 +317,10 @@ class Daemon:
             }
         except StartError as error:
             return self._not_reloaded(str(error))
+        if loaded.dialplan.listen and not self._dialplan.listen:
+            return self._not_reloaded(
+                "calls are new in the dialplan, and need a process of their own: restart this one"
+            )
         was, self._dialplan = self._dialplan.version, loaded.dialplan
         self._adopt(after)
         await self._swap(before, after, changed)

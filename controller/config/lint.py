@@ -25,11 +25,18 @@ TIMER_C = 180.0
 def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> None:
     """Report every finding; ``root`` is what the dialplan was compiled from."""
     warn_unused(names, report)
+    if not dialplan.listen:
+        return  # messages alone: no section of calls is there
     warn_idle_advertise(dialplan, root, report)
     warn_order(dialplan, root.entries["trunks"], report)
     warn_leads_back(dialplan, root.entries["trunks"], report)
-    chains = root.entries["chains"]
-    assert isinstance(chains, MapNode)
+    _lint_chains(dialplan, root.entries.get("chains"), report)
+    _lint_outbound(dialplan, root, report)
+
+
+def _lint_chains(dialplan: Dialplan, chains: Node | None, report: Report) -> None:
+    if not isinstance(chains, MapNode):
+        return  # nobody is called in: there are messages, and outbound routes at most
     for chain in (dialplan.chains[name] for name in chains.entries):
         stages = chains.entries[chain.name]
         assert isinstance(stages, ListNode)
@@ -42,10 +49,15 @@ def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> Non
             warn_never_joins(stage, node, report)
             warn_idle_stagger(stage, node, report)
             warn_never_full(dialplan, stage, node, report)
-    routes = root.entries["routes"]
-    assert isinstance(routes, ListNode)
+
+
+def _lint_outbound(dialplan: Dialplan, root: MapNode, report: Report) -> None:
+    routes, chains = root.entries.get("routes"), root.entries.get("chains")
+    if not isinstance(routes, ListNode):
+        return
+    written = chains.entries if isinstance(chains, MapNode) else {}
     nodes = [node for node in routes.items if isinstance(node, MapNode) and "outbound" in node.entries]
-    outbound = [chain for name, chain in dialplan.chains.items() if name not in chains.entries]
+    outbound = [chain for name, chain in dialplan.chains.items() if name not in written]
     for chain, node in zip(outbound, nodes, strict=True):
         warn_shared_domain(dialplan, chain, f"route {quoted(chain.name)}", node.keys["outbound"], report)
 

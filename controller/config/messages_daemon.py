@@ -40,11 +40,11 @@ def _parse_secret(text: str) -> str:
 
 
 class TokenModel(Section):
-    """Who may use the API as which tenant."""
+    """Who may use the API as which tenant; as none for what is of all tenants."""
 
     name: _NAME = Field(examples=["app"])
     sha256: Digest = Field(examples=["${file:NAME.sha256}"])
-    tenant: _NAME = Field(examples=["acme"])
+    tenant: _NAME = ""
     scopes: Annotated[list[Scope], Field(min_length=1), OneOrMore] = ["send", "read"]
 
 

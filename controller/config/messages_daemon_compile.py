@@ -11,19 +11,21 @@ from types import MappingProxyType
 from typing import Any
 
 from controller.config.diagnostics import quoted
-from controller.config.messages_daemon import ClientModel, MessagesModel
+from controller.config.messages_daemon import ClientModel, MessagesModel, TokenModel
 from controller.config.places import Places
 from controller.config.source import MapNode
 from controller.config.validate import Loc
 from controller.types.messages import ApiToken, Callback, Client, Messaging
 
 _NOTHING = Messaging({}, {})
+#: Scopes of what is of all tenants: a token for these alone names none.
+OF_ALL = ("operate", "erase")
 
 
 def known_tenants(places: Places) -> set[str]:
     """Who has a token, or stands under `clients`."""
     daemon = places.file.messages
-    return {*daemon.clients, *(token.tenant for token in daemon.tokens)} if daemon else set()
+    return {*daemon.clients, *(token.tenant for token in daemon.tokens if token.tenant)} if daemon else set()
 
 
 def use_tenant(places: Places, tenant: str, loc: Loc, inside: Loc, known: set[str] | None = None) -> None:
@@ -97,8 +99,20 @@ def _tokens(places: Places, model: MessagesModel) -> tuple[ApiToken, ...]:
                 what = f"duplicate token {quoted(value)}" if key == "name" else "two tokens with one SHA-256"
                 places.report.error(node, "DUPLICATE", what, f"first at {seen[value]}: each has its own")
             seen.setdefault(value, str(node))
+        _check_tenant(places, token, index)
         tokens.append(ApiToken(token.name, token.sha256, token.tenant, tuple(dict.fromkeys(token.scopes))))
     return tuple(tokens)
+
+
+def _check_tenant(places: Places, token: TokenModel, index: int) -> None:
+    """Cascades are of a tenant; a token without one is for what is of all."""
+    node = places.map_at("messages", "tokens", index)
+    wanted = [scope for scope in token.scopes if scope not in OF_ALL]
+    if token.tenant or not wanted or node.lost & {"tenant", "scopes"}:
+        return
+    message = f"required key 'tenant' is missing in {places.describe(('messages', 'tokens', index))}"
+    hint = f'add tenant: "acme"; without one a token is for {" and ".join(map(quoted, OF_ALL))} alone'
+    places.report.error(node, "MISSING_KEY", message, hint)
 
 
 def _clients(places: Places, model: MessagesModel) -> dict[str, Client]:

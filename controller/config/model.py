@@ -30,6 +30,7 @@ from controller.config.address import (
 )
 from controller.config.auth import AuthModel
 from controller.config.callerid import SHOWS, CallerIdModel, Short
+from controller.config.calls import SCHEMA_OF_CALLS
 from controller.config.diagnostics import Mistake, quoted
 from controller.config.dns import DnsModel
 from controller.config.duration import parse_duration
@@ -351,23 +352,25 @@ class FileModel(Section):
         "alerts": "events are in the log only",
     }
 
+    model_config = ConfigDict(json_schema_extra=SCHEMA_OF_CALLS)
+
     version: Version = Field(examples=[1])
     include: Annotated[list[str], OneOrMore] = []
-    listen: list[ListenModel] = Field(min_length=1, examples=[[{"udp": "0.0.0.0:5060"}]])
+    listen: list[ListenModel] = Field([], min_length=1, examples=[[{"udp": "0.0.0.0:5060"}]])
     access: AccessName = Access.TRUNKS
     tls: TlsModel | None = None
     dns: DnsModel | None = None
     defaults: DefaultsModel = DefaultsModel()
-    trunks: dict[str, TrunkModel] = Field(examples=[{"carrier-a": {"uri": "sip:192.0.2.10:5060"}}])
+    trunks: dict[str, TrunkModel] = Field({}, examples=[{"carrier-a": {"uri": "sip:192.0.2.10:5060"}}])
     users: dict[str, UserModel] = {}
     probes: dict[str, ProbeModel] = {}
     sites: dict[str, SiteModel] = {}
     hours: dict[str, HoursModel] = {}
     tenants: dict[str, TenantModel] = {}
     media: MediaModel | None = None
-    endpoints: dict[str, EndpointModel] = Field(examples=[{"front-desk": {"user": "100", "via": ["carrier-a"]}}])
-    chains: dict[str, Chain] = Field(examples=[{"sales": [{"ring": ["front-desk"]}]}])
-    routes: list[RouteModel] = Field(min_length=1, examples=[[{"did": "+15557000", "chain": "sales"}]])
+    endpoints: dict[str, EndpointModel] = Field({}, examples=[{"front-desk": {"user": "100", "via": ["carrier-a"]}}])
+    chains: dict[str, Chain] = Field({}, examples=[{"sales": [{"ring": ["front-desk"]}]}])
+    routes: list[RouteModel] = Field([], min_length=1, examples=[[{"did": "+15557000", "chain": "sales"}]])
     providers: dict[str, ProviderModel] = {}
     cascades: dict[str, Annotated[CascadeModel, OrSteps()]] = {}
     policies: list[PolicyModel] = []

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from controller.config.auth import AuthModel
 from controller.config.callerid import CallerIdModel
+from controller.config.calls import needed
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.dns import DnsModel, TtlModel
 from controller.config.formats import FormatModel
@@ -103,12 +104,16 @@ def validate(root: Node, report: Report) -> FileModel:
         return Remains()
     spell_out(root)
     try:
-        return FileModel.model_validate(to_data(root))
+        file = FileModel.model_validate(to_data(root))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
+    else:
+        _explain_sections(root, report)
+        return file
     # Unknown keys first: "unknown key 'urii', did you mean 'uri'?" makes "'uri' is missing" superfluous.
     for detail in sorted(details, key=lambda detail: detail["type"] == "missing"):
         _explain(root, detail, report)
+    _explain_sections(root, report)
     _cut(root, details)
     while True:
         try:
@@ -252,6 +257,13 @@ def _explain_missing(root: MapNode, loc: Loc, report: Report) -> None:
     inside = f" in {describe(root, tuple(owner))}" if owner else ""
     message = f"required key {quoted(str(key))} is missing{inside}"
     report.error(node, "MISSING_KEY", message, f"add {key}: {example}")
+
+
+def _explain_sections(root: MapNode, report: Report) -> None:
+    """What is missing of calls; a section that is there, however wrong, is not."""
+    for name in needed({*root.entries, *root.lost}):
+        if name not in root.entries:
+            _explain_missing(root, (name,), report)
 
 
 def _explain_extra(root: MapNode, loc: Loc, report: Report) -> None:

@@ -34,6 +34,14 @@ async def status(here: Stage) -> Any:
     return answer["status"]
 
 
+def datagram_sockets(pid: int) -> set[str]:
+    """Inodes of the UDP sockets that a process has open."""
+    lines = [line for name in ("udp", "udp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    inodes = {line.split()[9] for line in lines}
+    links = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir() if one.is_symlink()]
+    return inodes & {link[8:-1] for link in links if link.startswith("socket:[")}
+
+
 def prepare(here: Stage) -> None:
     here.role = "all"
     here.plan["cascades"] = {"otp": [{"send": "sms", "wait": "20s"}]}
@@ -112,26 +120,38 @@ def test_messages_end_when_the_calls_are_killed(tmp_path: Path, free_port: int) 
     asyncio.run(main())
 
 
-def test_messages_alone_answer_status_and_reload(tmp_path: Path, free_port: int) -> None:
+def test_a_dialplan_of_messages_alone_opens_no_sip(tmp_path: Path, free_port: int) -> None:
+    """One process, no datagram socket; status and reload are its own, and calls that are new are not taken for carried."""
     runner = CliRunner()
     state = str(tmp_path / "state")
 
     async def main() -> None:
         async with stage(tmp_path, free_port, {"sms": "sms"}) as here:
             prepare(here)
-            here.role = "messages"
+            calls = {name: here.plan.pop(name) for name in ("listen", "trunks", "endpoints", "chains", "routes")}
             await here.start()
+            assert here.process is not None
+            assert not children_of(here.process.pid)
+            assert not datagram_sockets(here.process.pid)
+            async with client(here.url) as asker:
+                await asker.over([await asker.send("k1")])
             shown = await asyncio.to_thread(runner.invoke, cli, ["status", "--state-dir", state, "--json"])
             assert shown.exit_code == 0, shown.output
             assert json.loads(shown.output)["messages"]["listen"] == f"127.0.0.1:{free_port}"
             reloaded = await asyncio.to_thread(runner.invoke, cli, ["reload", "--state-dir", state])
             assert reloaded.exit_code == 0, reloaded.output
+            here.plan |= calls
+            here.write()
+            refused = await asyncio.to_thread(runner.invoke, cli, ["reload", "--state-dir", state])
+            assert refused.exit_code == 1
+            assert "restart this one" in refused.output
             here.plan["cascades"] = {"otp": [{"send": "nothing"}]}
             here.write()
             refused = await asyncio.to_thread(runner.invoke, cli, ["reload", "--state-dir", state])
             assert refused.exit_code == 1
             assert "plan.yaml" in refused.output
             await here.kill(signal.SIGTERM)
+            assert here.process.returncode == 0
 
     asyncio.run(main())
 

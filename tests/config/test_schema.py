@@ -13,6 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from controller.cli import OK, cli
+from controller.config import compile_text
 from controller.config.schema import make_schema
 from tests.config.sample import SAMPLE, bend
 
@@ -51,6 +52,21 @@ def test_the_schema_that_ships_is_current() -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_editors_find_no_fault_with_an_example(path: Path) -> None:
     assert faults(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("section", ["", "listen", "trunks", "users", "endpoints", "chains", "routes"])
+def test_editors_and_check_want_the_same_sections_of_calls(section: str) -> None:
+    """Messages alone want none, and any of them wants those two that every call needs."""
+    whole = yaml.safe_load(SAMPLE)
+    alone = {"version": 1, "cascades": {"otp": [{"send": "email"}]}}
+    alone["providers"] = {"mail": {"channel": "email", "smtp": {"host": "mail.example", "from": "codes@example.com"}}}
+    given = {section: whole.get(section, {"desk": {"password": "hunter2hunter2"}})} if section else {}
+    text = yaml.safe_dump(alone | given)
+    missing = {
+        found.message.split("'")[1] for found in compile_text(text, "f").diagnostics if found.code == "MISSING_KEY"
+    }
+    assert missing == ({"listen", "trunks"} - {section} if section else set())
+    assert bool(faults(text)) == bool(missing)
 
 
 def test_editors_find_no_fault_with_numbers_without_quotes() -> None:
