@@ -57,7 +57,7 @@ def test_the_data_can_be_read_by_people() -> None:
         '{"chain": "sales", "stages": [{"targets": [{"endpoint": "anna", "paths": [{"name": "anna via a",'
         ' "endpoint": "anna", "trunk": "a", "address": "sip:1@a", "cancellable": true, "group": ""}], "live": false}],'
         ' "mode": "sequential", "ring": 20.0, "no_reply": 2.0, "no_progress": 8.0, "stagger": 5.0, "hedge": "auto",'
-        ' "where": "", "order": "configured", "early_media": "pass", "after": [], "until": null, "overflow": []}], "hedges": {"a": 0.3},'
+        ' "where": "", "order": "configured", "early_media": "pass", "after": [], "until": null, "overflow": [], "number": 0}], "hedges": {"a": 0.3},'
         ' "causes": {}, "until": 3,'
         ' "skipped": [], "panic": false, "version": "", "demoted": [], "decisions": [], "refusal": null}'
     )
