@@ -95,6 +95,8 @@ def run(
         from controller.broker.daemon import Daemon
 
         app = Daemon(compiled, state_dir, file, end_with_stdin=end_with_stdin)
+        if wanted is Role.ALL and compiled.dialplan.ops is not None:
+            typer.echo("messages alone: for 'console' and 'records' start --role ops beside this process", err=True)
     elif wanted is Role.OPS:
         from controller.ops.daemon import Daemon as OpsDaemon
 
