@@ -368,17 +368,17 @@ class Broker:
             try:
                 rows = await self._store.due(now, BATCH)
                 await asyncio.gather(*(self._reach(cascade_id, recovered) for cascade_id, recovered in rows))
-                if len(rows) == BATCH:
-                    continue
-                due = await self._store.next_due()
+                due = now if len(rows) == BATCH else await self._store.next_due()
             except StoreError as error:
                 self._note_store(self, str(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LAST_RETRY)
                 continue
             self._note_store(self, "")
-            self._evidence.look(now)
             pause = FIRST_RETRY
+            if len(rows) == BATCH:
+                continue
+            self._evidence.look(now)
             await self._sleep_until(min(due, now + POLL) if due is not None else now + POLL)
 
     async def _reach(self, cascade_id: str, recovered: bool) -> None:

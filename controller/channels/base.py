@@ -78,11 +78,12 @@ class Inbound:
     """A message from a person to a number of ours."""
 
     provider: str
-    ref: str
+    ref: str  # the provider's name for it; "" where it gives none
     sender: str = field(repr=False)
     to: str
     text: str = field(repr=False)
-    at: float = 0.0
+    at: float = 0.0  # when it was sent, as the provider says; 0: it does not
+    brought: str = ""  # without a name: by which webhook, and its place in there; "" where nobody can say
 
 
 @dataclass(slots=True)

@@ -27,10 +27,11 @@ def steps(now: float, grace: float, keep: Mapping[str, float]) -> Iterator[tuple
     named = sorted(set(keep) - {""})
     for tenant in named:
         yield "cascades", partial(_drop_cascades, now - keep[tenant], "r.tenant = $3", (tenant,))
+        yield "messages", partial(_drop_inbound, now - keep[tenant], "tenant = $3", (tenant,))
     others = keep.get("", DEFAULT_KEEP)
     marks = ", ".join(f"${number}" for number in range(3, 3 + len(named)))
     yield "cascades", partial(_drop_cascades, now - others, f"r.tenant NOT IN ({marks})" if named else "1 = 1", named)
-    yield "messages", partial(_drop_inbound, now - others)
+    yield "messages", partial(_drop_inbound, now - others, f"tenant NOT IN ({marks})" if named else "1 = 1", named)
     yield "reports", partial(_drop_early, now - EARLY_KEEP)
     yield "transactions", partial(_drop_landed, now - LANDED_KEEP)
     yield "plans", partial(_drop_plans, now - 2 * PLAN_LIFE)  # clocks of daemons may differ
@@ -74,8 +75,8 @@ def _drop_cascades(before: float, whose: str, tenants: tuple[str, ...] | list[st
     return len(keys)
 
 
-def _drop_inbound(before: float) -> Body[int]:
-    rows = yield Ask("SELECT number FROM inbound WHERE at <= $1 LIMIT $2", (before, SOME))
+def _drop_inbound(before: float, whose: str, tenants: tuple[str, ...] | list[str]) -> Body[int]:
+    rows = yield Ask(f"SELECT number FROM inbound WHERE at <= $1 AND {whose} LIMIT $2", (before, SOME, *tenants))
     yield Remove(INBOUND, ("number",), [(row[0],) for row in rows])
     return len(rows)
 

@@ -261,6 +261,29 @@ def test_a_fault_with_one_cascade_leaves_the_others_their_due(tmp_path: Path, mo
     live(here, act)
 
 
+def test_store_that_answers_again_is_told_so_however_much_there_is_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY", 0.01)
+    monkeypatch.setattr(module, "BATCH", 1)
+    here = world(tmp_path)
+    looks: list[list[str]] = []
+
+    async def act(life: Life) -> None:
+        async def due(_now: float, limit: int) -> list[tuple[str, bool]]:
+            looks.append(list(life.store_news))
+            if len(looks) == 1:
+                raise StoreError("disk full")
+            await asyncio.sleep(0)
+            return [("nobody", False)] * limit  # for ever
+
+        monkeypatch.setattr(life.store, "due", due)
+        await life.until(lambda: len(looks) > 3)
+
+    live(here, act)
+    assert looks[1:4] == [["disk full"], ["disk full", ""], ["disk full", ""]]
+
+
 def test_provider_that_is_gone_from_the_dialplan_costs_its_turn_alone(tmp_path: Path) -> None:
     here = world(tmp_path)
 

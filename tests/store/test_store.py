@@ -447,6 +447,23 @@ def test_retention(make_store: MakeStore) -> None:
     run(make_store, act)
 
 
+def test_messages_from_persons_are_kept_as_long_as_their_tenant_says(make_store: MakeStore) -> None:
+    day = 86_400.0
+
+    async def act(store: Store) -> None:
+        for tenant in ("acme", "bmce", ""):
+            message = Inbound("sms-1", f"in-{tenant}", "+4915112345678", "+15550100", "hello", EPOCH)
+            assert await store.keep_inbound(message, {"sender": b"s", "text": b"t"}, b"ann", EPOCH, tenant)
+        keep = {"": 2 * day, "acme": day, "bmce": 4 * day}
+        left = []
+        for days in (1, 2, 4):
+            assert await store.purge(EPOCH + days * day, 3600, keep) == {"messages": 1}
+            left.append([tenant for tenant in ("acme", "bmce", "") if await store.inbound(tenant)])
+        assert left == [["bmce", ""], ["bmce"], []]
+
+    run(make_store, act)
+
+
 def test_plans_are_kept_once_and_as_long_as_they_are_needed(make_store: MakeStore) -> None:
     day = 86_400.0
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -70,7 +68,7 @@ class Webhooks:
         if data is None:
             return WebhookAnswer(status=400, body=b"unreadable")
         news = read_news(self._settings, data)
-        _name(news, name)
+        _mark(news, name)
         return WebhookAnswer(news, taken=lambda: self._replays.note(name, now))
 
 
@@ -81,12 +79,11 @@ def _remembered(verifier: Verifier | None) -> float:
     return UNDATED
 
 
-def _name(news: list[News], webhook: str) -> None:
-    """Give messages a name that their provider gave none: of the webhook's signature, so that it is the same again."""
+def _mark(news: list[News], webhook: str) -> None:
+    """Say of messages without a name what brought them: the webhook's signature, so that it is the same again."""
     for place, each in enumerate(news):
-        if isinstance(each, Inbound) and not each.ref:
-            seed = f"{webhook}:{place}" if webhook else str(uuid.uuid4())
-            each.ref = f"hook-{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
+        if webhook and isinstance(each, Inbound) and not each.ref:
+            each.brought = f"{webhook}:{place}"
 
 
 def read_news(settings: HttpSettings, data: Data) -> list[News]:
