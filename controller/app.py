@@ -145,6 +145,7 @@ class App:
             raise StartError(str(error)) from error
         self._names.take(placed.found, nobody_knows, clock.monotonic())
         self._beside = Beside(self._state_dir, lambda: self.engine, self._pump, self._on_untold)
+        self._undo.append(self._beside.close)
         commands = {"reload": self.reload, "status": self.status, "drain": self.drain, "undrain": self.undrain}
         self._control = ControlServer(control, commands | self._beside.commands, self._on_fault)
         self._undo += (self._feed.close, self._control.close)

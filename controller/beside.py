@@ -43,3 +43,7 @@ class Beside:
     async def keep(self) -> None:
         """Tell what is to be told, for ever."""
         await self._missed.keep()
+
+    def close(self) -> None:
+        """Keep what was not told for the next life."""
+        self._missed.close()

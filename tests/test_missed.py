@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from controller import clock
 from controller import missed as module
 from controller.missed import AGAIN_AFTER, USEFUL, MissedCalls
+from controller.spool import Spool
 from controller.supervise import Supervisor
 from controller.types import FORBIDDEN, CallRecord, Chain, Dialplan, Offer, Route
 from controller.types.messages import Messaging, Missed
@@ -116,3 +118,60 @@ def test_what_nobody_took_in_time_is_dropped_and_said(tmp_path: Path, monkeypatc
         await tasks.close()
 
     asyncio.run(script())
+
+
+def test_the_next_life_tells_what_this_one_could_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str]] = []
+    answers = [{"ok": True}, {"ok": False, "again": True}, {"ok": True}]
+
+    async def ask(_folder: Path, command: str, _patience: float, more: Any, _file: str) -> dict[str, Any]:
+        assert command == "missed"
+        told.append((more["key"], more["to"]))
+        return answers.pop(0) if answers else {"ok": True}
+
+    first = Desk(tmp_path)
+    first.hear()
+    first.missed.close()
+    second = Desk(tmp_path)
+    second.hear()  # the phone that gave up before the crash repeats its INVITE to the new life: the same key
+    second.hear(replace(RECORD, offer=replace(RECORD.offer, id="call-2", caller="+15550143")))
+    monkeypatch.setattr(module, "ask_soon", ask)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
+
+    async def script() -> None:
+        tasks = Supervisor(lambda _fault: None)
+        tasks.spawn(second.missed.keep(), "missed calls")
+        await eventually(lambda: len(told) == 5)
+        await eventually(lambda: not len(second.missed))
+        await tasks.close()
+
+    asyncio.run(script())
+    assert [to for _, to in told] == ["+15550142", "+15550188", "+15550188", "+15550143", "+15550188"]
+    assert told[1] == told[2]
+    assert len({key for key, _ in told}) == 4
+    second.missed.close()
+    assert (tmp_path / module.FILE).read_bytes() == b""
+    assert not Spool(tmp_path / module.FILE, second.complaints.append).read()
+    assert not second.complaints
+
+
+def test_what_an_earlier_life_left_is_dropped_when_it_is_too_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Desk(tmp_path)
+    first.hear()
+    first.missed.close()
+    now = clock.epoch() + USEFUL + 1
+    monkeypatch.setattr(clock, "epoch", lambda: now)
+    second = Desk(tmp_path)
+
+    async def script() -> None:
+        tasks = Supervisor(lambda _fault: None)
+        tasks.spawn(second.missed.keep(), "missed calls")
+        await eventually(lambda: second.complaints)
+        await tasks.close()
+
+    asyncio.run(script())
+    assert second.complaints == [("the process for messages does not answer", 2)]
+    second.missed.close()
+    assert (tmp_path / module.FILE).read_bytes() == b""

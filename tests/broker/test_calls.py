@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from controller import clock
+from controller.control import ask_soon
 from controller.demo.boxes import Box
 from controller.simulate.base import Fates, Faults
 from sip.agent import Script
@@ -159,5 +161,37 @@ def test_a_phone_rings_no_more_once_the_cascade_is_over(tmp_path: Path, free_por
                 await here.kill(signal.SIGTERM)
                 assert not here.faults()
             assert sorted(call.user for call in phones.b.agent.calls) == numbers
+
+    asyncio.run(main())
+
+
+def test_a_missed_call_survives_the_death_of_each_process(tmp_path: Path, free_port: int) -> None:
+    """That for messages is killed before it could hear of it, that for calls right after it was written down."""
+
+    async def main() -> None:
+        with ExitStack() as stack:
+            phones = Phones(stack)
+            async with stage(tmp_path, free_port, {"sms": "sms"}) as here:
+                prepare(here, phones)
+                here.plan["cascades"] = {"notice": [{"send": "sms", "wait": "20s"}]}
+                here.http.fate_of("sms", Fates())
+                await here.start()
+                spool = tmp_path / "state" / "missed-calls.spool"
+                pid = (await ask_soon(tmp_path / "state", "status", 10.0))["status"]["messages"]["pid"]
+                os.kill(pid, signal.SIGKILL)
+                await phones.call(here)
+                await eventually(lambda: spool.exists() and spool.stat().st_size > 0)
+                await here.kill(signal.SIGKILL)
+                here.lines.clear()
+                await here.start()
+                async with client(here.url) as asker:
+                    for shown in await both(asker):
+                        assert shown["status"] == "completed", shown
+                    await eventually(lambda: spool.stat().st_size == 0)
+                    _, page = await asker.ask("GET", "/v1/cascades")
+                    assert len(page["cascades"]) == 2
+                await here.kill(signal.SIGTERM)
+                assert not here.faults()
+            assert sorted(got.to for got in here.journal.taken()) == [CALLER, STAFF]
 
     asyncio.run(main())

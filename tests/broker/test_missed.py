@@ -14,6 +14,7 @@ from controller.control import MESSAGES, Answer, ControlServer, Request, open_co
 from controller.demo.boxes import Box
 from controller.messages.cascade import Cascade
 from controller.messages.content import Content
+from controller.missed import FILE
 from controller.privacy import Cipher, Keyring, Place
 from controller.types.messages import Templates
 from sip.agent import Script
@@ -68,6 +69,7 @@ class Town:
         dialplan.write_text(DIALPLAN.format(one=self.one.hop.port))
         self.state = folder / "state"
         self.daemon = Daemon(dialplan, self.state, patience=60.0)
+        self.daemon.arguments += ("--role", "calls")
 
     async def call(self, did: str = DID, caller: str = CALLER) -> None:
         """Somebody calls, and gets an answer or none."""
@@ -106,6 +108,11 @@ async def messages(at: Town, api: Api) -> AsyncIterator[list[Answer]]:
         yield answers
     finally:
         server.close()
+
+
+def spooled(at: Town) -> int:
+    file = at.state / FILE
+    return len(file.read_text().splitlines()) if file.exists() else 0
 
 
 async def cascades(api: Api, tenant: str = "acme") -> list[tuple[Cascade, Any]]:
@@ -177,5 +184,28 @@ def test_no_missed_call_is_lost_while_the_process_for_messages_is_away(tmp_path:
                 to, _ = await addressees(api, rows)
                 assert {CALLER, "+14155550166"} < to
                 assert len(rows) == 6
+
+    play(script)
+
+
+def test_no_missed_call_is_lost_or_told_twice_when_the_process_for_calls_is_killed(tmp_path: Path) -> None:
+    async def script() -> None:
+        async with town(tmp_path) as at, running(templates=TEMPLATES) as api:
+            at.one.install("+14155550100", Script(ring_after=None, reject=486))
+            await at.call()  # nobody listens
+            await eventually(lambda: spooled(at) == 3)
+            await asyncio.to_thread(at.daemon.kill)
+            assert CALLER not in (at.state / FILE).read_text()
+            at.daemon.events.clear()
+            await asyncio.to_thread(at.daemon.__enter__)
+            async with messages(at, api) as answers:
+                rows = await wait_for(api, 3)
+                to, _ = await addressees(api, rows)
+                assert to == {CALLER, STAFF, "boss@example.com"}
+                await eventually(lambda: (at.state / FILE).read_bytes() == b"")
+                kept = len(answers)
+                await at.call(caller="+14155550166")
+                await wait_for(api, 6)
+                assert (kept, len(answers)) == (3, 6)
 
     play(script)

@@ -53,7 +53,8 @@ class Command:
     _reader: Thread = field(init=False)
 
     def __enter__(self) -> Self:
-        """Start it; it is ready on return."""
+        """Start it, once more where it was killed; it is ready on return."""
+        self._over = False
         command = [sys.executable, *self.program, *self.arguments]
         if self.sockets:
             command = [sys.executable, "-c", HAND_OVER, ",".join(map(str, self.sockets)), *command]
