@@ -130,6 +130,9 @@ def _serve(app: App | Daemon | OpsDaemon) -> None:
         raise typer.Exit(UNREACHABLE) from None
     try:
         asyncio.run(app.serve())
+    except StartError as error:  # what only the network shows
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREACHABLE) from None
     finally:
         app.stop()
 

@@ -54,7 +54,7 @@ from controller.messages.telling import Telling
 from controller.privacy import BlindIndex, Cipher, KeyringError, load_keyring
 from controller.process import raise_file_limit, tune_garbage_collector
 from controller.starting import StartError
-from controller.store.base import Facts, Store, StoreError
+from controller.store.base import Facts, Store, StoreError, UnfitStoreError
 from controller.store.opening import open_store
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Notifier
@@ -140,7 +140,7 @@ class Daemon:
         self._cipher = cipher
         scores, read = kept.read_scores(self._state_dir, targets_of(messaging), clock.epoch())
         self._telling = Telling(messaging.clients)
-        self._store = self._make_store(messaging)
+        self._store = self._make_store(messaging, keyring.fingerprint())
         self._evidence = Evidence(scores, self._on_change, shared=bool(messaging.store), read=read)
         self._composer = Composer(self._store, cipher, index, messaging)
         self._inbox = Inbox(self._store, cipher, index, messaging)
@@ -167,9 +167,9 @@ class Daemon:
         )
         self._api = ApiServer(shell, sock)
 
-    def _make_store(self, messaging: Messaging) -> Store:
+    def _make_store(self, messaging: Messaging, keys: str) -> Store:
         try:
-            return open_store(messaging.store, self._state_dir, reduce, self._telling.hear)
+            return open_store(messaging.store, self._state_dir, reduce, self._telling.hear, keys)
         except StoreError as error:
             raise StartError(str(error)) from error
 
@@ -196,12 +196,19 @@ class Daemon:
         self._supervisor.spawn(self._start(), "start")
         await self._stopping.wait()
         await self._finish()
+        if isinstance(self._failed, StartError):
+            raise self._failed
         if self._failed is not None:
             raise StartError(f"a bug in callward ({type(self._failed).__name__}): please report the fault in its log")
 
     async def _start(self) -> None:
         try:
             await self._open()
+        except StartError as error:
+            self._log.error("not started", why=str(error))
+            self._failed = error
+            self._api_ended.set()  # it was never there
+            self._stopping.set()
         except Exception as error:  # noqa: BLE001  # a fault of ours: whoever started us tries again
             self._on_fault(error)
             self._failed = error
@@ -238,6 +245,8 @@ class Daemon:
     async def _open_store(self) -> bool:
         try:
             await self._store.open()
+        except UnfitStoreError as error:
+            raise StartError(str(error)) from error
         except StoreError as error:
             self._on_store(str(error))
             return False

@@ -20,6 +20,10 @@ class StoreError(Exception):
     """The store cannot do it now (lost, full); nothing of it was done. The message is for a person."""
 
 
+class UnfitStoreError(StoreError):
+    """The store is there, and not for this daemon: trying again is of no use."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What figures are made of; no number, no address."""

@@ -14,8 +14,9 @@ from controller.store.sqlite import SqliteStore
 FILE = "messages.db"
 
 
-def open_store(url: str, state_dir: Path, reduce: Reduce, hear: Hear | None = None) -> Store:
-    """A store that is not open yet. ``url``: "" for SQLite in the state folder, else of a PostgreSQL server.
+def open_store(url: str, state_dir: Path, reduce: Reduce, hear: Hear | None = None, keys: str = "") -> Store:
+    """A store that is not open yet. ``url``: "" for SQLite in the state folder, else of a PostgreSQL server, where
+    ``keys`` (`Keyring.fingerprint`) must be those of all daemons that share it.
 
     Raises `StoreError` for a URL of another kind.
     """
@@ -24,5 +25,5 @@ def open_store(url: str, state_dir: Path, reduce: Reduce, hear: Hear | None = No
     if url.startswith(("postgresql://", "postgres://")):
         from controller.store.postgres import PostgresStore
 
-        return PostgresStore(url, reduce, hear)
+        return PostgresStore(url, reduce, hear, keys=keys)
     raise StoreError(f"unknown store {url.partition(':')[0]!r}: write sqlite or a URL postgresql://...")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
 
-from controller.store.base import Hear, StoreError
+from controller.store.base import Hear, StoreError, UnfitStoreError
 from controller.store.batch import Accept, Apply, Job, Result, Settled, TakeReport, settle
 from controller.store.ops import Ask, Body, Fetch, Together, fetch
 from controller.store.postgres_sql import EXTRA, TYPES, Session
@@ -74,9 +74,10 @@ class PostgresStore(Tables):
     courtesy = 1.0
     alone = False
 
-    def __init__(self, url: str, reduce: Reduce, hear: Hear | None = None, owner: str = "") -> None:
+    def __init__(self, url: str, reduce: Reduce, hear: Hear | None = None, owner: str = "", keys: str = "") -> None:
+        """``keys``: the fingerprint of those that seal what is kept here; "" for whoever opens nothing."""
         super().__init__(reduce, hear, owner)
-        self._url = url
+        self._url, self._keys = url, keys
         self._pool: asyncpg.Pool | None = None
         self._lanes = [_Lane(self._settle) for _ in range(LANES)]
         self._supervisor = Supervisor(self._on_failure)
@@ -129,11 +130,23 @@ class PostgresStore(Tables):
         if known:
             found = int((yield Ask("SELECT value FROM meta WHERE name = 'version'"))[0][0])
             if found > VERSION:
-                raise StoreError(f"postgresql: made by a newer callward (schema {found}): use that one")
-            return
-        for statement in describe(TYPES, EXTRA):
-            yield Ask(statement)
-        yield Ask("INSERT INTO meta VALUES ('version', $1)", (str(VERSION),))
+                raise UnfitStoreError(f"postgresql: made by a newer callward (schema {found}): use that one")
+        else:
+            for statement in describe(TYPES, EXTRA):
+                yield Ask(statement)
+            yield Ask("INSERT INTO meta VALUES ('version', $1)", (str(VERSION),))
+        if self._keys:
+            yield from self._compare_keys()
+
+    def _compare_keys(self) -> Body[None]:
+        """The first daemon's keys are those of all: what one seals every other must open, and find by its index."""
+        yield Ask("INSERT INTO meta VALUES ('keys', $1) ON CONFLICT DO NOTHING", (self._keys,))
+        first = (yield Ask("SELECT value FROM meta WHERE name = 'keys'"))[0][0]
+        if first != self._keys:
+            raise UnfitStoreError(
+                f"postgresql: what is kept there is sealed with other keys (theirs {first}, ours {self._keys}): copy"
+                " message-keys.json from the state folder of a daemon that uses it, or name another database"
+            )
 
     def _on_failure(self, error: BaseException) -> None:
         self._failure = error

@@ -19,7 +19,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from controller.store.base import Hear, StoreError
+from controller.store.base import Hear, StoreError, UnfitStoreError
 from controller.store.batch import Accept, Apply, Job, Result, Settled, TakeReport, settle
 from controller.store.ops import Body
 from controller.store.rows import Reduce
@@ -122,7 +122,7 @@ class SqliteStore(Tables):
         if known is not None:
             found = connection.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()[0]
             if int(found) > VERSION:
-                raise StoreError(f"{self._path}: made by a newer callward (schema {found}): use that one")
+                raise UnfitStoreError(f"{self._path}: made by a newer callward (schema {found}): use that one")
             # Nobody else has this file: what a life before us had taken is nobody's.
             connection.execute("UPDATE cascade SET taken = 0 WHERE due IS NOT NULL AND taken > 0")
             return

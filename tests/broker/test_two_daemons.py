@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 
 from controller import clock
+from controller.exits import UNREACHABLE
+from controller.messages.reducer import reduce
 from controller.privacy import load_keyring
 from controller.privacy.keyring import FILE as KEYS
 from controller.simulate.base import Fates, Faults
+from controller.store.opening import open_store
 from tests.broker.stage import Client, Stage, client, pick_port, stage
 from tests.store.postgres import Server, make_server
 
@@ -136,6 +139,29 @@ def test_a_server_that_goes_away_loses_nothing(tmp_path: Path, server: Server) -
                 shown = await asker.over([*before.values(), *during[0].values(), *during[1].values()])
             assert len(shown) == 60
             judge(here, shown)
+            assert not here.faults()
+
+    asyncio.run(main())
+
+
+def test_a_daemon_with_other_keys_does_not_start(tmp_path: Path, server: Server) -> None:
+    """It could open nothing that others have sealed, and would not know who wants nothing more."""
+
+    async def main() -> None:
+        url = server.new_url()
+        other = open_store(url, tmp_path, reduce, keys="0123456789abcdef")  # as a daemon was here
+        await other.open()
+        await other.close()
+        async with stage(tmp_path, pick_port(), {"native": "whatsapp", "last": "viber"}, url) as here:
+            prepare(here)
+            await here.launch()
+            assert here.process is not None
+            assert await here.process.wait() == UNREACHABLE
+            await here.kill()  # all that it said is read
+            said = [line["text"] for line in here.lines if line["event"] == "text"]
+            assert len(said) == 1, said
+            assert "theirs 0123456789abcdef" in said[0]
+            assert "copy message-keys.json" in said[0]
             assert not here.faults()
 
     asyncio.run(main())

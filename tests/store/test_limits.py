@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from controller.messages.reducer import reduce
-from controller.store.base import Kept, StoreError
+from controller.store.base import Kept, StoreError, UnfitStoreError
 from controller.store.opening import FILE, open_store
 from controller.store.ops import Ask, Body
 from controller.store.tables import Tables
@@ -108,6 +108,27 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     said = say_why(f"postgresql://callward@/postgres?host={tmp_path}", tmp_path)
     assert said.startswith("postgresql: ")
     assert "No such file or directory" in said
+
+
+def test_a_database_that_is_sealed_with_other_keys(postgres: Server, tmp_path: Path) -> None:
+    url = postgres.new_url()
+
+    async def use(keys: str) -> None:
+        store = open_store(url, tmp_path, reduce, keys=keys)
+        try:
+            await store.open()
+        finally:
+            await store.close()
+
+    for keys in ("", "aa", "aa", ""):  # the first daemon's count; whoever opens nothing needs none
+        asyncio.run(use(keys))
+    with pytest.raises(UnfitStoreError) as caught:
+        asyncio.run(use("bb"))
+    assert str(caught.value) == (
+        "postgresql: what is kept there is sealed with other keys (theirs aa, ours bb): copy message-keys.json from the"
+        " state folder of a daemon that uses it, or name another database"
+    )
+    asyncio.run(use("aa"))
 
 
 def test_a_database_that_is_not_there(postgres: Server, tmp_path: Path) -> None:
