@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -59,6 +59,12 @@ class Sent:
     to: str
     text: str
     hook: str = ""
+
+
+def words_of_template(name: str, language: str, values: Iterable[str]) -> str:
+    """What a person would read of a template of the provider's own, whose text nobody here knows."""
+    in_language = f" in {language}" if language else ""
+    return f"template {name}{in_language}: {', '.join(values)}"
 
 
 @dataclass(frozen=True, slots=True)

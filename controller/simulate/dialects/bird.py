@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from typing import Any
 
 from controller.simulate.base import Word
-from controller.simulate.dialects.base import Asked, Dialect, Hook, Malformed, Reply, Sent, dump, hmac_base64, iso
+from controller.simulate.dialects.base import (
+    Asked,
+    Dialect,
+    Hook,
+    Malformed,
+    Reply,
+    Sent,
+    dump,
+    hmac_base64,
+    iso,
+    words_of_template,
+)
 
 _WORDS = {Word.SENT: "sent", Word.DELIVERED: "delivered", Word.READ: "delivered", Word.FAILED: "delivery_failed"}
+
+
+def _read_template(said: dict[str, Any]) -> str:
+    return words_of_template(said["projectId"], said["locale"], [each["value"] for each in said["parameters"]])
 
 
 class Bird(Dialect):
@@ -22,7 +37,7 @@ class Bird(Dialect):
         if asked.path != f"/workspaces/{self.account.account}/channels/{self.var('channel_id')}/messages":
             raise Malformed("path")
         [contact] = said["receiver"]["contacts"]
-        words = said["body"]["text"]["text"] if "body" in said else json.dumps(said["template"])
+        words = said["body"]["text"]["text"] if "body" in said else _read_template(said["template"])
         return Sent(said["reference"], contact["identifierValue"], words)
 
     def take(self, sent: Sent, ref: str) -> Reply:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from controller.simulate.base import Word
-from controller.simulate.dialects.base import Asked, Dialect, Hook, Malformed, Reply, Sent, digits, dump, iso
+from controller.simulate.dialects.base import (
+    Asked,
+    Dialect,
+    Hook,
+    Malformed,
+    Reply,
+    Sent,
+    digits,
+    dump,
+    iso,
+    words_of_template,
+)
 
 _WORDS = {Word.SENT: "PENDING", Word.DELIVERED: "DELIVERED", Word.FAILED: "UNDELIVERABLE"}
 _PATHS = {
@@ -48,7 +58,9 @@ class Infobip(Dialect):
         if path != "/whatsapp/1/message/template":
             raise Malformed("path")
         [message] = said["messages"]
-        words = json.dumps(message["content"]["templateData"]["body"]["placeholders"])
+        content = message["content"]
+        values = content["templateData"]["body"]["placeholders"]
+        words = words_of_template(content["templateName"], content["language"], values)
         return Sent(message["callbackData"], message["to"], words, message.get("notifyUrl", ""))
 
     def take(self, sent: Sent, ref: str) -> Reply:

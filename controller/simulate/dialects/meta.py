@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
 from controller.simulate.base import Word
-from controller.simulate.dialects.base import Asked, Dialect, Hook, Malformed, Reply, Sent, digits, dump, hmac_hex
+from controller.simulate.dialects.base import (
+    Asked,
+    Dialect,
+    Hook,
+    Malformed,
+    Reply,
+    Sent,
+    digits,
+    dump,
+    hmac_hex,
+    words_of_template,
+)
 
 _WORDS = {Word.SENT: "sent", Word.DELIVERED: "delivered", Word.READ: "read", Word.FAILED: "failed"}
+
+
+def _read_template(said: dict[str, Any]) -> str:
+    values = [value["text"] for part in said["components"] for value in part["parameters"]]
+    return words_of_template(said["name"], said["language"]["code"], values)
 
 
 class Meta(Dialect):
@@ -17,7 +33,7 @@ class Meta(Dialect):
         said = asked.json
         if asked.path != f"/{self.account.account}/messages" or said["messaging_product"] != "whatsapp":
             raise Malformed("messaging_product")
-        words = said["text"]["body"] if said["type"] == "text" else json.dumps(said["template"])
+        words = said["text"]["body"] if said["type"] == "text" else _read_template(said["template"])
         return Sent(said["biz_opaque_callback_data"], said["to"], words)
 
     def take(self, sent: Sent, ref: str) -> Reply:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from controller.simulate.base import Word
 from controller.simulate.dialects.base import (
@@ -19,6 +19,7 @@ from controller.simulate.dialects.base import (
     dump,
     hmac_base64,
     iso,
+    words_of_template,
 )
 
 _SMS = {Word.SENT: "Dispatched", Word.DELIVERED: "Delivered", Word.READ: "Delivered", Word.FAILED: "Failed"}
@@ -86,6 +87,11 @@ class Sinch(Dialect):
         return Hook(url, body, headers)
 
 
+def _read_template(message: dict[str, Any]) -> str:
+    [template] = message["template_message"]["channel_template"].values()
+    return words_of_template(template["template_id"], template["language_code"], template["parameters"].values())
+
+
 class Conversation(Sinch):
     """All other channels, by one app; who asks brings a token of the login."""
 
@@ -108,7 +114,7 @@ class Conversation(Sinch):
         if identity["channel"] != _CHANNELS[self.account.channel] or not said["ttl"].endswith("s"):
             raise Malformed("channel")
         message = said["message"]
-        words = message["text_message"]["text"] if "text_message" in message else json.dumps(message)
+        words = message["text_message"]["text"] if "text_message" in message else _read_template(message)
         return Sent(said["message_metadata"], identity["identity"], words, said.get("callback_url", ""))
 
     def take(self, sent: Sent, ref: str) -> Reply:

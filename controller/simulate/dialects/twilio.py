@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import base64
+import json
 from urllib.parse import parse_qsl, urlencode
 
 from controller.simulate.base import Word
-from controller.simulate.dialects.base import Asked, Dialect, Hook, Malformed, Reply, Sent, hmac_base64
+from controller.simulate.dialects.base import (
+    Asked,
+    Dialect,
+    Hook,
+    Malformed,
+    Reply,
+    Sent,
+    hmac_base64,
+    words_of_template,
+)
 
 _WORDS = {Word.SENT: "sent", Word.DELIVERED: "delivered", Word.READ: "read", Word.FAILED: "undelivered"}
 
@@ -28,7 +38,10 @@ class Twilio(Dialect):
             raise Malformed("To")
         hook = form.get("StatusCallback", "")
         key = dict(parse_qsl(hook.partition("?")[2])).get("key", "")
-        return Sent(key, form["To"], form.get("Body") or form["ContentVariables"], hook)
+        words = form.get("Body", "")
+        if not words:
+            words = words_of_template(form["ContentSid"], "", json.loads(form.get("ContentVariables") or "{}").values())
+        return Sent(key, form["To"], words, hook)
 
     def take(self, sent: Sent, ref: str) -> Reply:
         return Reply(201, {"sid": ref, "status": "queued", "to": sent.to, "price": None, "error_code": None})

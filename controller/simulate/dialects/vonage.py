@@ -7,6 +7,7 @@ import hashlib
 import json
 import uuid
 from functools import lru_cache
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -15,7 +16,18 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from controller.simulate.base import Word
-from controller.simulate.dialects.base import Asked, Dialect, Hook, Malformed, Reply, Sent, dump, iso, jwt_hs256
+from controller.simulate.dialects.base import (
+    Asked,
+    Dialect,
+    Hook,
+    Malformed,
+    Reply,
+    Sent,
+    dump,
+    iso,
+    jwt_hs256,
+    words_of_template,
+)
 
 _WORDS = {Word.SENT: "submitted", Word.DELIVERED: "delivered", Word.READ: "read", Word.FAILED: "undeliverable"}
 _CHANNELS = {"viber": "viber_service"}
@@ -43,6 +55,11 @@ def _decode(part: str) -> bytes:
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
+def _read_template(said: dict[str, Any]) -> str:
+    template = said["template"]
+    return words_of_template(template["name"], said["whatsapp"]["locale"], template["parameters"])
+
+
 class Vonage(Dialect):
     """JSON both ways; a token of the application's key in, a token of the signature secret out."""
 
@@ -58,7 +75,7 @@ class Vonage(Dialect):
             raise Malformed("channel")
         if "ttl" in said and not isinstance(said["ttl"], int):
             raise Malformed("ttl")
-        words = said["text"] if said["message_type"] == "text" else json.dumps(said["template"])
+        words = said["text"] if said["message_type"] == "text" else _read_template(said)
         return Sent(said["client_ref"], said["to"], words, said.get("webhook_url", ""))
 
     def take(self, sent: Sent, ref: str) -> Reply:
