@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from controller.summary import make_table
+from controller.summary import make_table, print_hanging
 from controller.wording import show_span
 
+_REASONS = 49  # the column of reasons in a history
 _STYLES = {"completed": "green", "active": "yellow", "exhausted": "bold red", "refused": "red", "cancelled": "dim"}
 
 
@@ -44,10 +45,10 @@ def print_cascade(found: dict[str, Any], console: Console) -> None:
     """What ``GET /v1/cascades/ID/explain`` gives."""
     row = found["cascade"]
     since = row["created"]
-    console.print(f"[bold]{row['id']}[/]  {_status(row['status'])}{_ending(row)}")
+    print_hanging(console, row["id"], f"{_status(row['status'])}{_ending(row)}", len(row["id"]) + 2)
     of = [f"cascade {row['cascade']}" if row["cascade"] else "steps of its own", row["class"]]
     of += [row["use_case"], row["country"] and f"to {row['country']}", f"cost {_money(row['cost'])}"]
-    console.print(escape(", ".join(each for each in of if each)) + f"; begun {since}")
+    print_hanging(console, "", escape(", ".join(each for each in of if each)) + f"; begun {since}", 0)
     console.print()
     if row["attempts"]:
         table = make_table(
@@ -63,7 +64,7 @@ def print_cascade(found: dict[str, Any], console: Console) -> None:
                 each["channel"],
                 escape(each["provider"]),
                 f"[green]{each['milestone']}[/]" if won else each["milestone"],
-                escape(_words(each["outcome"]) or ("-" if each["phase"] == "ended" else "under way")),
+                escape(_end_of(each, won=won, over=row["status"] != "active")),
                 _money(each["cost"]),
             )
         console.print(table)
@@ -72,9 +73,11 @@ def print_cascade(found: dict[str, Any], console: Console) -> None:
     tried = {each["step"] for each in row["attempts"]}
     for step in found["plan"]:
         if step["step"] not in tried and row["status"] == "active":
-            console.print(f"[dim]next: step {step['step']}, {step['channel']} by {', '.join(step['providers'])}[/]")
+            by = escape(", ".join(step["providers"]))
+            print_hanging(console, "next: ", f"[dim]step {step['step']}, {step['channel']} by {by}[/]", 6)
     for each in found["skipped"]:
-        console.print(f"[dim]step {each['step']}: {escape(each['what'])}: {escape(each['why'])}[/]")
+        head = f"step {each['step']}: "
+        print_hanging(console, head, f"[dim]{escape(each['what'])}: {escape(each['why'])}[/]", len(head))
 
 
 def print_event(data: dict[str, Any], first: str, console: Console) -> None:
@@ -82,8 +85,18 @@ def print_event(data: dict[str, Any], first: str, console: Console) -> None:
     at = show_span(_between(first, data["at"]))
     what = f"by {data['provider']} ({data['attempt']})" if data["provider"] else ""
     said = " ".join(each for each in (_words(data["event"]), what) if each)
-    why = f"[dim]{escape(_words(data['reason']))}[/]" if data["reason"] else ""
-    console.print(f"{at:>10}  {escape(said):<36} {why}".rstrip())
+    reason = data["reason"] if data["event"] == "planned" else _words(data["reason"])  # policies are names
+    why = f"[dim]{escape(reason)}[/]" if reason else ""
+    print_hanging(console, f"{at:>10}  {said:<36} ", why, _REASONS)
+
+
+def _end_of(attempt: dict[str, Any], *, won: bool, over: bool) -> str:
+    """How an attempt ended, if it has: once its cascade is over nobody waits for the others."""
+    if attempt["outcome"] or attempt["phase"] == "ended":
+        return _words(attempt["outcome"]) or "-"
+    if won:
+        return "enough"
+    return "not awaited" if over else "under way"
 
 
 def _ending(row: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from controller.config.duration import show_duration
 from controller.health.score import Scores, Target
@@ -16,6 +17,7 @@ from controller.messages.explanation import explain_request
 from controller.messages.planning import Planner, Unplannable
 from controller.messages.region import NotANumber, Number, read_recipient, with_operator
 from controller.messages.request import Request
+from controller.summary import print_hanging
 from controller.types import Dialplan
 from controller.types.messages import RouteClass
 
@@ -70,19 +72,18 @@ def _read(to: str, operator: str) -> Number:
 def print_message(found: dict[str, Any], console: Console) -> None:
     """The same for people."""
 
-    def say(text: str = "") -> None:
-        console.print(text, markup=False, soft_wrap=True)
+    def say(text: str = "", head: str = "") -> None:
+        print_hanging(console, head, escape(text), len(head))
 
     if found["country"] or found["kind"]:
         network = f", network {found['operator']} ({found['operator_source']})" if found["operator"] else ""
         say(f"a {found['kind']} number of {found['country'] or 'no country'}{network}")
-    say(f"policies: {', '.join(found['policies']) or 'none'}")
+    say(", ".join(found["policies"]) or "none", "policies: ")
     limit = "" if found["max_cost"] is None else f", {found['max_cost']:g} at most"
-    say(
-        f"cascade:  {found['cascade']}, {found['max_attempts']} messages within {show_duration(found['window'])}{limit}"
-    )
+    within = show_duration(found["window"])
+    say(f"{found['cascade']}, {found['max_attempts']} messages within {within}{limit}", "cascade:  ")
     if found["refused"]:
-        say(f"refused:  {found['refused']}: {found['refused_because']}")
+        say(f"{found['refused']}: {found['refused_because']}", "refused:  ")
     for step in found["steps"] if not found["refused"] else ():
         say()
         _print_step(step, say)
@@ -90,15 +91,14 @@ def print_message(found: dict[str, Any], console: Console) -> None:
         say()
         say("not used:")
     for row in found["excluded"]:
-        say(f"  step {row['step']}  {row['provider'] or 'all of it'}: {row['why']} ({row['cause']})")
+        say(f"{row['provider'] or 'all of it'}: {row['why']} ({row['cause']})", f"  step {row['step']}  ")
 
 
-def _print_step(step: dict[str, Any], say: Callable[[str], None]) -> None:
+def _print_step(step: dict[str, Any], say: Callable[[str, str], None]) -> None:
     most = f", {step['fanout']} providers at most" if step["fanout"] and len(step["providers"]) > 1 else ""
-    say(f"step {step['step']}: {step['channel']}, {show_duration(step['wait'])} each{most}; {step['why']}")
+    say(f"{step['channel']}, {show_duration(step['wait'])} each{most}; {step['why']}", f"step {step['step']}: ")
     for number, way in enumerate(step["providers"], 1):
         chance = "" if way["chance"] is None else f", {way['chance']:.0%} arrive"
         sender = f", from {way['sender']}" if way["sender"] else ""
-        say(
-            f"  {number}. {way['provider']}: {way['class']}, upstream {way['upstream']}, costs {way['cost']:g}{chance}{sender}"
-        )
+        costs = f"upstream {way['upstream']}, costs {way['cost']:g}{chance}{sender}"
+        say(f"{way['provider']}: {way['class']}, {costs}", f"  {number}. ")
