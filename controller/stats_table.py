@@ -87,7 +87,7 @@ def _print_routes(routes: list[dict[str, Any]], console: Console) -> None:
 
 
 def _print_places(found: dict[str, Any], console: Console) -> None:
-    right = ("cascades", "completed", "fell back", "median", "cost")
+    right = ("cascades", "completed", "fell back", "median", "per code")
     table = make_table(
         "country",
         "operator",
@@ -96,7 +96,7 @@ def _print_places(found: dict[str, Any], console: Console) -> None:
         "",
         "fell back",
         "median",
-        "cost",
+        "per code",
         right=right,
         whole=(*right, ""),
     )

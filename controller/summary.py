@@ -219,9 +219,10 @@ def print_hanging(console: Console, head: str, text: str, indent: int) -> None:
         console.print(f"{escape(head):<{indent}}{text}".rstrip(), soft_wrap=True)
         return
     line = Table.grid(padding=0)
-    line.add_column(width=max(indent, len(head)), no_wrap=True)
+    if indent:
+        line.add_column(width=max(indent, len(head)), no_wrap=True)
     line.add_column(overflow="fold")
-    line.add_row(escape(head), text)
+    line.add_row(*([escape(head)] if indent else []), text)
     console.print(line)
 
 

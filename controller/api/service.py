@@ -194,7 +194,7 @@ class Service:
         now = self.now()
         request = body.to_request(who.tenant)
         content = Content(request.text, request.subject, request.template, request.language, request.params)
-        self._check_content(content)
+        self._check_content(content, request.cascade if not body.template else "")
         number, person = self._admission.read(request), b""
         if number is not None:
             person = self._index.of("phone", number.e164)
@@ -252,11 +252,16 @@ class Service:
         except Turned as turned:
             raise wrong(turned.pointer, str(turned)) from None
 
-    def _check_content(self, content: Content) -> None:
+    def _check_content(self, content: Content, named: str) -> None:
+        """``named``: the cascade whose name stands for that of a template; "" where one was given."""
         if not content.template:
             return
         template = self.messaging.templates.get(content.template)
         if template is None:
+            if named and named not in self.messaging.cascades:
+                raise wrong("/cascade", "there is no such cascade in the dialplan")
+            if named:
+                raise wrong("/template", "no template has the name of the cascade: give a template, or a text")
             raise wrong("/template", "there is no such template in the dialplan")
         if missing := lacking(content, template):
             raise wrong("/params", f"the template needs {', '.join(sorted(missing))}")

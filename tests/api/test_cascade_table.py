@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from controller.cascade_table import print_cascade, print_event
+from controller.summary import print_hanging
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,12 @@ def test_a_long_reason_goes_on_below_itself() -> None:
     out = io.StringIO()
     print_event(event(reason=LONG), "2026-01-01T00:00:00.000Z", Console(file=out, width=80))
     assert out.getvalue().count("\n") == 1, "one line for whoever looks for words"
+
+
+def test_a_line_without_a_head_begins_at_the_margin() -> None:
+    out = io.StringIO()
+    print_hanging(Console(file=out, width=20, force_terminal=True), "", "one two three four five six", 0)
+    assert [line.rstrip() for line in out.getvalue().splitlines()] == ["one two three four", "five six"]
 
 
 def test_names_of_policies_stay_as_they_are() -> None:

@@ -92,6 +92,7 @@ def test_what_was_accepted_once_is_answered_the_same_when_a_limit_is_reached_sin
         (asked(to={"phone": "0415 5550123"}), {"#/to/phone"}),
         (asked(to={"email": "a@b"}, window_s=-1), {"#/to/email", "#/window_s"}),
         (asked(cascade="nothing"), {"#/cascade"}),
+        (asked(cascade="nothing", template=None), {"#/cascade"}),
         (asked(to={"phone": "+19005550123"}), {"#/to/phone"}),
         (asked(template="nothing"), {"#/template"}),
         (asked(params={}), {"#/params"}),
