@@ -9,7 +9,6 @@ from collections.abc import Collection
 from typing import Any, Literal
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from controller.config.address import ip_version
@@ -208,22 +207,6 @@ def make_table(*columns: str, right: Collection[str] = (), whole: Collection[str
         no_wrap = index == 0 or column in whole
         table.add_column(column, justify=justify, no_wrap=no_wrap, overflow="fold", min_width=longest)
     return table
-
-
-def print_hanging(console: Console, head: str, text: str, indent: int) -> None:
-    """``text`` behind ``head``, from column ``indent`` on: on a terminal what is too long goes on below itself.
-
-    ``text`` may have markup. Elsewhere it stays one line, for whoever looks for words in it.
-    """
-    if not console.is_terminal:
-        console.print(f"{escape(head):<{indent}}{text}".rstrip(), soft_wrap=True)
-        return
-    line = Table.grid(padding=0)
-    if indent:
-        line.add_column(width=max(indent, len(head)), no_wrap=True)
-    line.add_column(overflow="fold")
-    line.add_row(*([escape(head)] if indent else []), text)
-    console.print(line)
 
 
 def _count(number: int, noun: str) -> str:

@@ -17,7 +17,7 @@ from controller.messages.explanation import explain_request
 from controller.messages.planning import Planner, Unplannable
 from controller.messages.region import NotANumber, Number, read_recipient, with_operator
 from controller.messages.request import Request
-from controller.summary import print_hanging
+from controller.terminal import print_hanging
 from controller.types import Dialplan
 from controller.types.messages import RouteClass
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from controller.cascade_table import print_cascade, print_event
-from controller.summary import print_hanging
+from controller.terminal import print_hanging
 
 
 @pytest.mark.parametrize(
