@@ -74,7 +74,8 @@ class EmailAdapter:
     async def submit(self, message: Message) -> Submission:
         """Hand it to the mail server, which has it for good once it says 250."""
         try:
-            letter = Letter(message.send_key, self._envelope(message), message.to, self._compose(message))
+            until = asyncio.get_running_loop().time() + message.lifetime
+            letter = Letter(message.send_key, self._envelope(message), message.to, self._compose(message), until)
         except (ValueError, MessageError):  # a line break where there may be none, an address that is none
             return Refused(BAD_TEMPLATE, "not a mail")
         future: asyncio.Future[Submission] = asyncio.get_running_loop().create_future()

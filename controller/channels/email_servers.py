@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 
 from aiosmtplib import (
     SMTP,
@@ -26,7 +27,7 @@ from aiosmtplib import (
 from controller.channels.base import Accepted, Refused, Submission, Unclear
 from controller.channels.email_status import OURS, cause_of, code_of, xtext
 from controller.types import TRANSPORT_ERROR
-from controller.types.cascades import NOT_ON_CHANNEL, TIMEOUT
+from controller.types.cascades import NO_TIME, NOT_ON_CHANNEL, TIMEOUT
 from controller.types.smtp import Smtp, SmtpSecurity
 
 IDLE = 30.0  # seconds: a connection unused for longer is closed; servers do it after 5 minutes (RFC 5321 §4.5.3.2.7)
@@ -40,6 +41,7 @@ class Letter:
     sender: str  # of the envelope: where bounces go
     to: str
     data: bytes
+    until: float = inf  # of the loop's clock: of no use after that
 
 
 class Servers:
@@ -56,6 +58,8 @@ class Servers:
     async def send(self, letter: Letter) -> Submission:
         """Hand a letter to the server. Never raises for what the server or the network does."""
         async with self._room:
+            if _is_late(letter):  # all connections were busy, and long
+                return Refused(NO_TIME, "no connection was free")
             used = self._take()
             if used is not None and (submission := await self._hand_over(used, letter)) is not None:
                 return submission  # else it was closed while nobody looked: nothing was sent
@@ -151,6 +155,9 @@ class Servers:
         try:
             await server.mail(letter.sender, options=mail, encoding=encoding)
             await server.rcpt(letter.to, options=rcpt, encoding=encoding)
+            if _is_late(letter):
+                await self._reset(server)
+                return Refused(NO_TIME, "the server was slow")
             is_open = True
             await server.data(letter.data)
         except (SMTPResponseException, SMTPRecipientRefused) as error:
@@ -178,6 +185,10 @@ class Servers:
             server.close()
             return
         self._give_back(server)
+
+
+def _is_late(letter: Letter) -> bool:
+    return asyncio.get_running_loop().time() >= letter.until
 
 
 def _context(settings: Smtp) -> ssl.SSLContext:

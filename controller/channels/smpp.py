@@ -142,7 +142,7 @@ class SmppAdapter:
             return Refused(BAD_TEMPLATE, str(error))
         waiting = [self._wait(message.send_key, part) for part in encoded.parts]
         for (token, _), each in zip(waiting, fields, strict=True):
-            transmitter.submit(token, each)
+            transmitter.submit(token, each, message.lifetime)
         answers = await asyncio.gather(*(future for _, future in waiting))
         return next((answer for answer in answers if isinstance(answer, Refused)), None) or next(
             (answer for answer in answers if isinstance(answer, Unclear)), answers[-1]

@@ -15,6 +15,7 @@ from controller.channels.smpp_session import Bound, Closed, Delivered, Event, Se
 from controller.types.smpp import Smpp
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0  # seconds between two tries; each is twice the one before
+STEADY = 10.0  # seconds: a bind that lasted less is no reason to come back as if nothing had been
 GOODBYE = 1.0  # seconds for the other side to take our goodbye
 REFUSED_PAUSE = 30.0  # after a bind that was refused: SMSCs shut out whoever goes on asking
 
@@ -34,7 +35,7 @@ class Link(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
         self._refused = False
-        self._was_bound = False
+        self._bound_at = 0.0
 
     @property
     def is_bound(self) -> bool:
@@ -48,7 +49,7 @@ class Link(asyncio.Protocol):
         pause = FIRST_PAUSE
         while True:
             self._gone.clear()
-            self._refused = self._was_bound = False
+            self._refused, self._bound_at = False, 0.0
             try:
                 async with asyncio.timeout(self._settings.timeout):
                     await loop.create_connection(
@@ -62,15 +63,16 @@ class Link(asyncio.Protocol):
                 self._on_event(self, Closed(_describe(error)))
             else:
                 await self._gone.wait()
-            if self._was_bound:
+            if self._bound_at and self._now() - self._bound_at >= STEADY:
                 pause = FIRST_PAUSE
             await asyncio.sleep(REFUSED_PAUSE if self._refused else pause * self._random.uniform(0.8, 1.2))
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def submit(self, token: int, fields: SubmitFields) -> None:
-        """Hand in a message; what becomes of it is an event with the token. Only while `is_bound`."""
+    def submit(self, token: int, fields: SubmitFields, lifetime: float) -> None:
+        """Hand in a message, of use for ``lifetime`` seconds; what becomes of it is an event with the token. Only while
+        `is_bound`."""
         assert self._session is not None
-        self._session.submit(token, fields, self._now())
+        self._session.submit(token, fields, self._now(), lifetime)
         self._flush()
 
     def confirm(self, delivered: Delivered, *, taken: bool) -> None:
@@ -122,7 +124,7 @@ class Link(asyncio.Protocol):
             transport.write(data)
         for event in session.pop_events():
             if isinstance(event, Bound):
-                self._was_bound = True
+                self._bound_at = self._now()
             elif isinstance(event, Closed):
                 self._refused = event.refused
                 if event.silent:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 
 from smpp34 import DeliverSm, SmppError, SubmitSm, Tlv
 from smpp34 import decode as decode_pdu
@@ -167,10 +168,11 @@ class Session:
 
     # ----------------------------------------------------------------- what its owner says
 
-    def submit(self, token: int, fields: SubmitFields, now: float) -> None:
-        """Send a message, or put it in the queue behind a full window, where it may be as long as an answer may take."""
+    def submit(self, token: int, fields: SubmitFields, now: float, lifetime: float = inf) -> None:
+        """Send a message, or put it in the queue behind a full window, where it may be as long as an answer may take, and
+        not longer than it is of use: ``lifetime`` in seconds."""
         self._now = now
-        entry = _Submit(token, now + self._settings.timeout)
+        entry = _Submit(token, now + min(self._settings.timeout, lifetime))
         if self.state is not State.BOUND:
             self.events.append(NotSent(token, "not bound"))
         elif len(self._open) >= self._settings.window:
@@ -325,7 +327,11 @@ class Session:
 
     def _fill(self) -> None:
         while self._waiting and self.state is State.BOUND and len(self._open) < self._settings.window:
-            self._send(*self._waiting.popleft())
+            entry, fields = self._waiting.popleft()
+            if entry.deadline <= self._now:  # also where the process was stopped: its timer comes after what was heard
+                self.events.append(NotSent(entry.token, WINDOW_FULL))
+            else:
+                self._send(entry, fields)
 
     def _respond(self, command: int, sequence: int, status: int = pdus.OK, body: bytes = b"") -> None:
         self._out.append(pdus.pdu(command | pdus.RESPONSE, sequence, status, body))

@@ -255,3 +255,20 @@ def test_many_letters_share_a_few_connections() -> None:
             assert len(server._open) <= 3
 
     play(script)
+
+
+def test_a_letter_that_waited_too_long_for_a_connection_is_not_sent() -> None:
+    """M6: its code is of no use any more. Whoever asked has long gone, and hears of it all the same."""
+
+    async def script() -> None:
+        server = server_with(Fate(delay=0.5, reports=()), Fate(reports=()))
+        async with connected(server, connections=1) as (adapter, _):
+            first, late = await asyncio.gather(
+                adapter.submit(letter("c1:0:1")), adapter.submit(letter("c2:0:1", lifetime=0.1))
+            )
+            assert first == Accepted("c1:0:1")
+            assert late == Refused("NO_TIME", "no connection was free")
+            assert await adapter.submit(letter("c3:0:1")) == Accepted("c3:0:1")
+            assert [got.send_key for got in server.journal.entries] == ["c1:0:1", "c3:0:1"]
+
+    play(script)

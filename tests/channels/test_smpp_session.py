@@ -9,6 +9,7 @@ from smpp34 import DeliverSm
 from controller.channels import smpp_pdu as pdus
 from controller.channels.smpp_session import (
     MAX_UNCONFIRMED,
+    WINDOW_FULL,
     Answered,
     Bound,
     Closed,
@@ -209,3 +210,15 @@ def test_every_submit_has_one_end(data: st.DataObject) -> None:
     late = [event.token for event in events if isinstance(event, LateAnswer)]
     assert {*late} <= given_up
     assert len(late) == len({*late})
+
+
+def test_behind_a_full_window_nothing_waits_longer_than_it_is_of_use() -> None:
+    session = open_session()
+    for token in range(2):
+        session.submit(token, FIELDS, 0.0)
+    session.submit(2, FIELDS, 0.0, lifetime=60.0)
+    session.submit(3, FIELDS, 0.0, lifetime=1.0)
+    assert len(written(session)) == 2
+    session.receive(answer(2) + answer(3), 2.0)  # the process was stopped meanwhile: no timer came before
+    assert session.pop_events() == [Answered(0, 0, "r"), Answered(1, 0, "r"), NotSent(3, WINDOW_FULL)]
+    assert written(session) == [(4, 0, 4)]
