@@ -11,10 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from controller import clock
+from controller import clock, placing, texting
 from controller.control import Answer, Command, Request
 from controller.engine import Engine
-from controller.texting import MAX_OCTETS
 from controller.types import CallOrder, PlacedNews
 from controller.types.texts import TextNews, TextOrder, TextState
 
@@ -73,7 +72,11 @@ class Outgoing:
         why = self._engine().send_text(order, clock.monotonic())
         self._pump()
         if why:
-            return {"ok": False, "text": why, "cause": "513" if len(order.text.encode()) > MAX_OCTETS else "429"}
+            return {
+                "ok": False,
+                "text": why,
+                "cause": "513" if len(order.text.encode()) > texting.MAX_OCTETS else "429",
+            }
         known = self._engine().texts.look_up(order.key)
         if known is not None and known.state is TextState.SENDING:
             waiting = self._texts.setdefault(order.key, asyncio.Event())
@@ -87,7 +90,11 @@ class Outgoing:
         """How far the message with this key is; "" for one that this life does not know."""
         news = self._engine().texts.look_up(str(request.get("key")))
         state = {"state": "", "cause": ""} if news is None else {"state": news.state.value, "cause": news.cause}
-        return {"ok": True, "life": self._life, "since": self._since, **state}
+        return {"ok": True, "life": self._life, "since": self._known_since(texting.REMEMBER), **state}
+
+    def _known_since(self, remember: float) -> float:
+        """All orders since then are known, if they came at all: older ones may be forgotten, or of another life."""
+        return max(self._since, clock.epoch() - remember)
 
     async def place(self, request: Request) -> Answer:
         """Call somebody, unless the key is known."""
@@ -115,7 +122,7 @@ class Outgoing:
         """How far the call with this key is; "" for one that this life does not know."""
         news = self._engine().placer.look_up(str(request.get("key")))
         state = {"state": "", "cause": ""} if news is None else {"state": news.state.value, "cause": news.cause}
-        return {"ok": True, "life": self._life, "since": self._since, **state}
+        return {"ok": True, "life": self._life, "since": self._known_since(placing.REMEMBER), **state}
 
     async def news(self, request: Request) -> Answer:
         """What came after a number; waits for it, a while."""
