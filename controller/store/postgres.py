@@ -204,9 +204,11 @@ class PostgresStore(Tables):
                     await self._give_back(connection)
             except asyncpg.DataError:
                 raise
-            except _BLOCKED:
+            except _BLOCKED as error:
                 if not left:
-                    raise
+                    if isinstance(error, asyncpg.UniqueViolationError):
+                        raise
+                    raise _complain(error) from error  # others are in the way still: it is nobody's fault
             except _CANNOT as error:
                 raise _complain(error) from error
             except _GONE as error:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from controller.messages.reducer import reduce
@@ -231,6 +232,20 @@ def test_a_full_disk(small_disk: Path) -> None:
         await check_full(store, kept)
         ballast.unlink()
         await check_room(store, kept)
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_others_that_are_in_the_way_for_too_long_are_nobodys_fault(postgres: Server, tmp_path: Path) -> None:
+    async def act(_: object) -> None:
+        raise asyncpg.DeadlockDetectedError("deadlock detected")
+
+    async def main() -> None:
+        store = open_store(postgres.new_url(), tmp_path, reduce)
+        await store.open()
+        with pytest.raises(StoreError, match="postgresql: deadlock detected"):
+            await store._again(act)  # type: ignore[attr-defined]
         await store.close()
 
     asyncio.run(main())
