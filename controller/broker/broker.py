@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from controller import clock
@@ -36,6 +37,7 @@ from controller.channels.base import (
 from controller.messages.cascade import Cascade
 from controller.messages.limits import SenderTurns
 from controller.store.base import Applied, Facts, Store, StoreError
+from controller.types import WITHDRAWN
 from controller.types.cascades import (
     LIMITED,
     NO_PROVIDER,
@@ -122,6 +124,7 @@ class Broker:
         self._lanes: dict[str, Lane] = {}
         self.outlook = Outlook(evidence.scores, self._lanes, lease / 2)
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._jobs: dict[str, list[Job]] = {}  # by cascade: those that wait or are under way
         self._refs: OrderedDict[tuple[str, str], str] = OrderedDict()  # (provider, its name for it) -> cascade
         self._sleeps_until = 0.0
         self._woken = asyncio.Event()
@@ -180,7 +183,14 @@ class Broker:
             await asyncio.gather(*(self._take_one(one) for one in news))
 
     async def _take_one(self, news: News) -> None:
-        now = clock.epoch()
+        try:
+            await self._take_now(news, clock.epoch())
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a fault of ours with one: brought again for ever it would hold up all others
+            self._on_fault(error)
+
+    async def _take_now(self, news: News, now: float) -> None:
         match news:
             case Report():
                 self.counters["reports"] += 1
@@ -218,6 +228,8 @@ class Broker:
         """Do what an event came to, now that it is durable. Returns at once."""
         now = clock.epoch()
         self._remember(cascade)
+        for job in self._jobs.get(cascade.id, ()):
+            job.wanted = cascade.wants(job.command.attempt)
         if cascade.due is not None and cascade.due < self._sleeps_until:
             self._sleeps_until = cascade.due
             self._woken.set()
@@ -244,9 +256,9 @@ class Broker:
     @staticmethod
     def _job(cascade: Cascade, facts: Facts, command: SendMessage | LookUpSend, now: float) -> Job:
         send = cascade.send_of(command.attempt)
-        again = send is not None and send.asked > 0
+        asked = send.asked if send is not None else 0
         latest = now + cascade.terms.lease * SHARE_OF_LEASE
-        return Job(cascade.id, cascade.tenant, facts.country, command, again, now, latest)
+        return Job(cascade.id, cascade.tenant, facts.country, command, asked > 0, now, latest, asked)
 
     def _hand_over(self, job: Job) -> None:
         lane = self._lanes.get(job.command.provider)
@@ -254,6 +266,8 @@ class Broker:
             self._spawn(self._settle(job, self._not_sent(job, NO_PROVIDER)), "no provider")
         elif not lane.put(job):
             self._spawn(self._settle(job, self._not_sent(job, LIMITED)), "too many")
+        else:
+            self._jobs.setdefault(job.cascade_id, []).append(job)
 
     @staticmethod
     def _not_sent(job: Job, cause: str) -> CascadeEvent:
@@ -269,7 +283,14 @@ class Broker:
         except Exception as error:  # noqa: BLE001  # a fault of ours: it is logged, and the cascade goes on
             self._on_fault(error)
             event = SendUnclear(job.command.attempt, "fault")
+        self._forget(job)
         await self._settle(job, event)
+
+    def _forget(self, job: Job) -> None:
+        jobs = self._jobs[job.cascade_id]
+        jobs.remove(job)
+        if not jobs:
+            del self._jobs[job.cascade_id]
 
     async def _try(self, job: Job) -> CascadeEvent:
         command, now = job.command, clock.epoch()
@@ -293,9 +314,12 @@ class Broker:
             return self._not_sent(job, LIMITED)
         if wait > 0:
             await asyncio.sleep(wait)
+            message = replace(message, lifetime=command.until - clock.epoch())
         now = clock.epoch()
         if now >= min(job.latest, command.until):
             return self._not_sent(job, NO_TIME if now >= command.until else LIMITED)
+        if not job.wanted:
+            return self._not_sent(job, WITHDRAWN)
         self.counters["sent"] += 1
         try:
             async with asyncio.timeout(job.latest - now):
@@ -318,6 +342,8 @@ class Broker:
 
     async def _settle(self, job: Job, event: CascadeEvent) -> None:
         """Bring home what came of a job, however long the store is lost."""
+        if isinstance(event, SendRefused | SendUnclear):
+            event.asked = job.asked
         if isinstance(event, SendAccepted) and event.ref:
             self._refs[job.command.provider, event.ref] = job.cascade_id
             if len(self._refs) > REMEMBERED:

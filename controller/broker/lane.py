@@ -34,6 +34,8 @@ class Job:
     again: bool  # the provider may have it from an earlier life
     put_at: float  # seconds since the epoch
     latest: float  # after that another daemon may have it: nothing is sent any more
+    asked: int = 0  # so often had the provider been asked before: what comes of it may have been overtaken
+    wanted: bool = True  # False: the cascade is over, or another attempt has its turn
 
 
 class Lane:

@@ -46,6 +46,7 @@ class Evidence:
         self._tell = tell
         self._shared = shared
         self.read = read
+        self._followed = False
         self._alive: dict[str, bool] = {}
         self._overdue = Overdue()
 
@@ -84,8 +85,9 @@ class Evidence:
 
         Raises `StoreError`.
         """
-        if not self.read:
-            self.read = await store.last_seq()
+        if not self._followed:  # a database that was put back, or another one, may not have come so far yet
+            last = await store.last_seq()
+            self.read, self._followed = min(self.read, last) if self.read else last, True
         rows = await store.outcomes_after(self.read, BATCH)
         for seq, cascade_id, audit in rows:
             self.read = seq

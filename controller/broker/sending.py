@@ -11,7 +11,7 @@ from controller.channels.base import Message
 from controller.messages.content import ADDRESS, PHONE, Content, choose_language, wording
 from controller.privacy import BlindIndex, Cipher, Place, Unsealable
 from controller.store.base import Store
-from controller.types.cascades import NO_PROVIDER, NO_TIME, OPTED_OUT, SendMessage, SendRefused
+from controller.types.cascades import BAD_TEMPLATE, NO_PROVIDER, NO_TIME, OPTED_OUT, SendMessage, SendRefused
 from controller.types.messages import Messaging
 
 #: The identity or the text is purged or erased, or its key is gone: there is nothing to send.
@@ -53,8 +53,10 @@ class Composer:
             return SendRefused(command.attempt, ERASED)
         if await self._store.is_opted_out(job.tenant, self._index.of(kind, to), command.channel):
             return SendRefused(command.attempt, OPTED_OUT)
-        text, subject = wording(content, self.messaging.templates)
         template = self.messaging.templates.get(content.template)
+        if content.template and template is None and not content.text:  # gone by a reload: nobody gets an empty message
+            return SendRefused(command.attempt, BAD_TEMPLATE)
+        text, subject = wording(content, self.messaging.templates)
         return Message(
             command.send_key,
             command.channel,

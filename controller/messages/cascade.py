@@ -94,6 +94,11 @@ class Cascade:
                 return self.send_of(attempt.id)
         return None
 
+    def wants(self, attempt: int) -> bool:
+        """Whether what this attempt would bring is still of use: it is not over, and no other attempt has its turn."""
+        found = self.run.attempts.get(attempt)
+        return self.status is CascadeStatus.ACTIVE and found is not None and found.state is AttemptState.OPEN
+
     def step_of(self, attempt: int) -> int:
         """The step that an attempt belongs to, as the dialplan counts them, from 1."""
         return step_number(self.run.plan, self.run.attempts[attempt].stage)

@@ -136,7 +136,7 @@ class _Reduction:
 
     def _on_refused(self, event: SendRefused) -> bool:
         send = self.cascade.send_of(event.attempt)
-        if send is None or self._is_known(send):
+        if send is None or self._is_known(send) or _is_overtaken(event, send):
             return False
         if send.looking and self._is_current(send) and self._may_send_again(send):
             send.looking = False  # the provider was asked, and does not have it
@@ -152,7 +152,7 @@ class _Reduction:
 
     def _on_unclear(self, event: SendUnclear) -> bool:
         send = self.cascade.send_of(event.attempt)
-        if send is None or send.phase is not SendPhase.SENDING:
+        if send is None or send.phase is not SendPhase.SENDING or _is_overtaken(event, send):
             return False
         self.ledger.note("unclear", send, event.cause)
         self.ledger.observe(send, event.cause)
@@ -389,3 +389,8 @@ class _Reduction:
         send = cascade.send_of(cascade.winner)
         self.ledger.note(status.value, send, reason)
         self.ledger.tell(status.value, send, reason, final=True)
+
+
+def _is_overtaken(event: SendRefused | SendUnclear, send: Send) -> bool:
+    """It speaks of the time before somebody else took the send over, whose answer is still to come."""
+    return 0 <= event.asked < send.asked

@@ -90,6 +90,7 @@ class SendRefused:
     cause: str
     code: str = ""  # in the provider's words
     retry_after: float = 0.0  # seconds, as the provider asked
+    asked: int = -1  # `Send.asked` when it was handed over: it may have been taken over since; -1: it was not
 
 
 @dataclass(slots=True)
@@ -98,6 +99,7 @@ class SendUnclear:
 
     attempt: int
     cause: str
+    asked: int = -1  # as of `SendRefused`
 
 
 @dataclass(slots=True)

@@ -12,13 +12,16 @@ from controller.broker import broker as module
 from controller.broker.lane import Job
 from controller.channels.base import Accepted, Inbound, Liveness, Message, Refused, Report, Submission, Unclear
 from controller.messages.cascade import Cascade
+from controller.messages.content import Content
 from controller.messages.ledger import Reduced
 from controller.messages.reducer import reduce
 from controller.store.base import StoreError
 from controller.types import Milestone
 from controller.types.cascades import (
+    BAD_TEMPLATE,
     LIMITED,
     OPTED_OUT,
+    CascadeCancelled,
     CascadeEvent,
     CascadeStatus,
     Circumstances,
@@ -235,6 +238,71 @@ def test_store_that_is_lost_for_a_while_loses_no_outcome(tmp_path: Path, monkeyp
 
     live(here, act)
     assert len(here.carriers["one"].got) == 1
+
+
+def test_what_is_over_before_it_could_be_sent_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = world(tmp_path, lease=30.0)
+
+    async def act(life: Life) -> None:
+        look, asked, go = life.store.recipient, asyncio.Event(), asyncio.Event()
+
+        async def wait(name: str) -> Any:
+            asked.set()
+            await go.wait()
+            return await look(name)
+
+        monkeypatch.setattr(life.store, "recipient", wait)
+        await life.accept("c1")
+        await asked.wait()
+        await life.broker.apply("c1", CascadeCancelled())
+        go.set()
+        await life.until(lambda: not any(life.broker.waiting().values()))
+        (send,) = (await life.get("c1")).sends
+        assert (send.outcome, send.spent) == ("WITHDRAWN", False)
+
+    live(here, act)
+    assert not here.carriers["one"].got
+
+
+def test_a_text_without_its_template_is_not_sent_empty(tmp_path: Path) -> None:
+    """A reload has taken the template away meanwhile."""
+    here = world(tmp_path)
+    here.content = Content(template="otp", params={"code": "123456"})
+
+    async def act(life: Life) -> None:
+        await life.accept("c1")
+        (cascade,) = await life.over(["c1"])
+        assert cascade.status is EXHAUSTED
+        assert {send.outcome for send in cascade.sends} == {BAD_TEMPLATE}
+
+    live(here, act)
+    assert not any(carrier.got for carrier in here.carriers.values())
+
+
+def test_news_that_we_stumble_over_hold_up_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = world(tmp_path)
+    here.carriers["one"].reports = False
+
+    async def act(life: Life) -> None:
+        take = life.store.take_report
+
+        async def stumble(report: Report, *more: Any) -> Any:
+            if report.ref == "bad":
+                raise ZeroDivisionError
+            return await take(report, *more)
+
+        monkeypatch.setattr(life.store, "take_report", stumble)
+        await life.accept("c1")
+        await life.until(lambda: life.broker.counters["accepted"] == 1)
+        await life.broker.take(
+            [Report("one", "bad", Milestone.ANSWERED), Report("one", "one/c1:1:1", Milestone.ANSWERED)]
+        )
+        (cascade,) = await life.over(["c1"])
+        assert cascade.winner == 1
+        assert [type(fault) for fault in life.faults] == [ZeroDivisionError]
+        life.faults.clear()
+
+    live(here, act)
 
 
 def test_a_fault_with_one_cascade_leaves_the_others_their_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,14 @@ from controller.channels.base import Liveness
 from controller.health.node import Change
 from controller.health.score import Scores
 from controller.messages.cascade import Cascade, Send, Terms
+from controller.messages.reducer import reduce
 from controller.rules.run import Run
+from controller.store.opening import open_store
 from controller.supervise import Supervisor
 from controller.types.cascades import LIMITED, CascadeStatus, ObserveOutcome, SendMessage, SendPhase
 from controller.types.messages import Channel, Messaging, Provider
-from tests.messages.playbook import make_plan, make_stage
+from tests.messages.playbook import EPOCH, make_plan, make_stage
+from tests.store.cases import begin
 
 NOW = 1_763_700_000.0
 TERMS = Terms(expires=NOW + 180.0, region=("US",), channels={"sms-1": "sms", "sms-2": "sms"})
@@ -211,3 +214,18 @@ def test_who_has_no_reports_yet_is_not_overdue() -> None:
     for tick in range(100):
         found.look(NOW + tick)
     assert not told
+
+
+def test_a_history_that_is_shorter_than_what_was_read_of_it_is_followed_from_its_end(tmp_path: Path) -> None:
+    """The database was put back from a copy, or is another one: its numbers begin again."""
+
+    async def main() -> None:
+        store = open_store("", tmp_path, reduce)
+        await store.open()
+        found = Evidence(Scores(targets_of(messaging("wa-1"))), lambda _: None, shared=True, read=1 << 60)
+        assert await found.fold(store, EPOCH) == 0
+        await begin(store)
+        assert await found.fold(store, EPOCH) == 2  # "begun", "sending"
+        await store.close()
+
+    asyncio.run(main())

@@ -150,6 +150,7 @@ class World:
         keyring = load_keyring(self.folder)
         self.cipher, self.index = Cipher(keyring), BlindIndex(keyring)
         self.accepted: list[str] = []
+        self.content = Content(text="Your code is 123456")
         self.messaging = Messaging({name: Provider(name, Channel.SMS, "test", None) for name in self.carriers}, {})
 
     def new(self, name: str) -> NewCascade:
@@ -164,7 +165,7 @@ class World:
             region=("DE",),
         )
         cascade = Cascade(name, "acme", "", Run(plan), replace(terms, **self.terms), created=clock.epoch())
-        content = json.dumps(Content(text="Your code is 123456").dump())
+        content = json.dumps(self.content.dump())
         return NewCascade(
             cascade,
             plan,

@@ -8,6 +8,7 @@ from controller.types import WITHDRAWN, Milestone, Verdict
 from controller.types.cascades import (
     BLOCKED,
     FRAUD,
+    LIMITED,
     MAX_ATTEMPTS,
     MAX_COST,
     NO_TIME,
@@ -18,6 +19,7 @@ from controller.types.cascades import (
     ReportReceived,
     SendAccepted,
     SendMessage,
+    SendUnclear,
 )
 from tests.messages.playbook import EPOCH, Case, make_stage
 
@@ -507,3 +509,23 @@ def test_a_call_that_is_answered_is_not_taken_back_and_messages_never_are() -> N
     assert case.delivered(1, Milestone.ALERTING).outcome == ("completed", "")
     assert not case.withdrawn
     assert not Case("sms/sms-1").begin().accepted(1).cancelled().withdrawn
+
+
+# --------------------------------------------------------------------------- two daemons
+
+
+@pytest.mark.parametrize("dedup", ["native", "lookup"])
+def test_what_was_taken_over_is_not_refused_by_whoever_had_it_before(dedup: str) -> None:
+    """It was stopped for a while, and says that it was too late to send; the other has sent it meanwhile."""
+    case = Case(*WHOLE, dedup={"wa-1": dedup}).begin().at(7.0).due(recovered=True)
+    assert not case.at(8.0).refused(1, LIMITED, asked=0).last.changed
+    assert not case.take(SendUnclear(1, "timeout", asked=0)).last.changed
+    assert case.cascade.sends[0].phase.value == "sending"
+    assert case.at(9.0).accepted(1).wakes == 20.0
+    case = Case(*WHOLE, dedup={"wa-1": "native"}).begin().at(7.0).due(recovered=True)
+    assert case.at(8.0).refused(1, "absent", asked=1).sent == ["sms-1 c1:2:2"]
+
+
+def test_who_cannot_be_asked_was_not_sent_to_after_all() -> None:
+    case = Case(*WHOLE).begin().at(7.0).due(recovered=True)
+    assert case.at(8.0).refused(1, LIMITED, asked=0).sent == ["sms-1 c1:2:2"], "nobody has sent it again"
