@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from smpp34 import DeliverSm
 
@@ -35,6 +35,7 @@ from controller.channels.base import (
     WebhookAnswer,
 )
 from controller.channels.smpp_link import Link
+from controller.channels.smpp_parts import Key, Parts, Piece, Text, fragment_of
 from controller.channels.smpp_receipts import canonical, parse_receipt
 from controller.channels.smpp_session import (
     MAX_LATE,
@@ -65,6 +66,7 @@ BATCH = 500
 _UNKNOWN, _INTERNATIONAL, _NETWORK, _ALPHANUMERIC = 0, 1, 3, 5
 _ISDN = 1
 _SHORT_CODE = 8  # digits at most
+_PAYLOAD = 0x0424  # message_payload
 _LONGEST_ADDRESS = 20
 
 
@@ -77,20 +79,23 @@ class _Waiting:
     is_last: bool
 
 
+class _Ticket(NamedTuple):
+    """A deliver_sm that is to be answered, and over which connection."""
+
+    link: Link
+    delivered: Delivered
+
+    def confirm(self, *, taken: bool) -> None:
+        self.link.confirm(self.delivered, taken=taken)
+
+
 @dataclass(slots=True)
 class _Heard:
-    """News on their way to whoever writes them down, and the deliver_sm that is answered then."""
+    """News on their way to whoever writes them down, and what is answered then: a deliver_sm, or all parts of a text."""
 
     news: News | None
-    link: Link | None = None
-    delivered: Delivered | None = None
-
-    def confirm(self, *, taken: bool) -> bool:
-        """Answer the deliver_sm, where it is one."""
-        if self.link is None or self.delivered is None:
-            return False
-        self.link.confirm(self.delivered, taken=taken)
-        return True
+    ticket: _Ticket | None = None
+    text: Text[_Ticket] | None = None
 
 
 class SmppAdapter:
@@ -114,6 +119,8 @@ class SmppAdapter:
         self._token = 0
         self._reference = random.randrange(0x10000)  # of texts in parts: not the same again after a restart
         self._heard: asyncio.Queue[_Heard] = asyncio.Queue()
+        self._parts: Parts[_Ticket] = Parts()
+        self._parts_timer: asyncio.TimerHandle | None = None
         self._alive: bool | None = None  # as was last told
         self._tasks = Supervisor(lambda _error: None)  # `_keep` sees to failures
         self._sink: Sink | None = None
@@ -157,7 +164,9 @@ class SmppAdapter:
         return WebhookAnswer(status=404)
 
     async def close(self) -> None:
-        """Unbind; what is unanswered is unclear."""
+        """Unbind; what is unanswered is unclear. Texts that are not whole the SMSC keeps, as far as it has them still."""
+        if self._parts_timer is not None:
+            self._parts_timer.cancel()
         await asyncio.gather(*(link.leave() for link in self._links))
         await self._tasks.close()
 
@@ -176,7 +185,7 @@ class SmppAdapter:
             raise ValueError("no number to send to")
         tlvs: list[tuple[int, bytes]] = []
         if encoded.payload:
-            tlvs = [(0x0424, part.body)]  # message_payload
+            tlvs = [(_PAYLOAD, part.body)]
         elif part.total > 1 and self._settings.long is SmppLong.SAR:
             tlvs = [
                 (0x020C, self._reference.to_bytes(2, "big")),  # sar_msg_ref_num
@@ -213,7 +222,7 @@ class SmppAdapter:
                 if (waiting := self._given_up.pop(token, None)) is not None and waiting.is_last:
                     self._tell(self._late(waiting.send_key, self._translate(status, ref)))
             case Delivered():
-                self._heard.put_nowait(_Heard(self._read(event.message), link, event))
+                self._take(_Ticket(link, event))
             case Bound():
                 if all(each.is_bound for each in self._links):
                     self._tell_alive("bound")
@@ -258,9 +267,45 @@ class SmppAdapter:
 
     # ----------------------------------------------------------------- news
 
+    def _take(self, ticket: _Ticket) -> None:
+        """A deliver_sm: a receipt, a text, or a part of one that waits for the others."""
+        message = ticket.delivered.message
+        tlvs = {tlv.tag: tlv.value for tlv in message.tlvs}
+        body = message.short_message or tlvs.get(_PAYLOAD, b"")
+        fragment = fragment_of(message.esm_class, body, tlvs)
+        news = self._read(message)
+        if fragment is None or not isinstance(news, Inbound):
+            self._heard.put_nowait(_Heard(news, ticket))
+            return
+        key = Key(news.sender, news.to, *fragment[:3])
+        piece = Piece(body, message.data_coding, message.esm_class)
+        self._put(self._parts.add(key, fragment.number, piece, ticket, clock.monotonic()))
+        self._arm_parts()
+
+    def _put(self, texts: Iterable[Text[_Ticket]]) -> None:
+        for text in texts:
+            said = text.read(self._settings.alphabet)
+            news = Inbound(self.name, "", text.key.source, text.key.destination, said, clock.epoch())
+            self._heard.put_nowait(_Heard(news if text.pieces else None, text=text))
+
+    def _arm_parts(self) -> None:
+        if self._parts_timer is not None:
+            self._parts_timer.cancel()
+            self._parts_timer = None
+        if self._parts:
+            delay = max(self._parts.deadline() - clock.monotonic(), 0.0)
+            self._parts_timer = asyncio.get_running_loop().call_later(delay, self._on_parts)
+
+    def _on_parts(self) -> None:
+        self._parts_timer, now = None, clock.monotonic()
+        for ticket in self._parts.answer(now):
+            ticket.confirm(taken=True)
+        self._put(self._parts.overdue(now))
+        self._arm_parts()
+
     def _read(self, message: DeliverSm) -> News | None:
         tlvs = {tlv.tag: tlv.value for tlv in message.tlvs}
-        body = message.short_message or tlvs.get(0x0424, b"")
+        body = message.short_message or tlvs.get(_PAYLOAD, b"")
         settings = self._settings
         receipt = parse_receipt(message.esm_class, body, tlvs, settings.receipt_ids, settings.errors)
         now = clock.epoch()
@@ -295,12 +340,21 @@ class SmppAdapter:
                 await asyncio.sleep(SINK_PAUSE)
                 continue
             for heard in batch:
-                heard.confirm(taken=True)
+                self._confirm(heard)
+
+    def _confirm(self, heard: _Heard) -> None:
+        if heard.ticket is not None:
+            heard.ticket.confirm(taken=True)
+        elif heard.text is not None:
+            for ticket in self._parts.written(heard.text, clock.monotonic()):
+                ticket.confirm(taken=True)
 
     def _return(self, batch: list[_Heard]) -> None:
         """What the SMSC has, it may keep; what only we know waits here."""
         for heard in batch:
-            if not heard.confirm(taken=False):
+            if heard.ticket is not None:
+                heard.ticket.confirm(taken=False)
+            else:
                 self._heard.put_nowait(heard)
 
     async def _keep(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:

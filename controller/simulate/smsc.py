@@ -11,7 +11,7 @@ import asyncio
 import ssl
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -106,9 +106,14 @@ class Smsc:
         for session in self.sessions:
             self._write(session, _UNBIND, self._next(session))
 
-    def deliver(self, sender: str, to: str, text: str) -> Delivery:
-        """A message from a person."""
-        delivery = Delivery({}, sender, to, text.encode("latin-1", "replace"))
+    def deliver(
+        self, sender: str, to: str, text: str, *, header: bytes = b"", tlvs: Mapping[int, bytes] | None = None
+    ) -> Delivery:
+        """A message from a person, or a part of one: with a header of user data, or with parameters that say so."""
+        fields: dict[str, object] = {"esm_class": 0x40 if header else 0}
+        if tlvs:
+            fields["tlvs"] = [Tlv(tag, value) for tag, value in tlvs.items()]
+        delivery = Delivery(fields, sender, to, header + text.encode("latin-1", "replace"))
         self._hand_out(delivery)
         return delivery
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # An SMSC by Net::SMPP, which is not ours: takes one client after the other, answers what it sends, and sends a receipt
-# for each message, then a message from a person. Writes what it got to standard output, one line each.
+# for each message, then a message from a person in two parts, the second first. Writes what it got to standard output, one line each.
 use strict;
 use warnings;
 use Net::SMPP;
@@ -30,10 +30,13 @@ while (my $client = $server->accept) {
                 source_addr_ton => 1, async => 1,
                 short_message => "id:$id sub:001 dlvrd:001 submit date:2401011200 done date:2401011200 stat:DELIVRD err:000 text:",
             );
-            $client->deliver_sm(
-                source_addr => $pdu->{destination_addr}, destination_addr => '15557000', source_addr_ton => 1, async => 1,
-                dest_addr_ton => 1, short_message => 'thanks',
-            );
+            for my $part ([2, 'nks'], [1, 'tha']) {
+                $client->deliver_sm(
+                    source_addr => $pdu->{destination_addr}, destination_addr => '15557000', source_addr_ton => 1, async => 1,
+                    dest_addr_ton => 1, esm_class => 0x40,
+                    short_message => pack('C6', 5, 0, 3, $pdu->{seq} & 0xff, 2, $part->[0]) . $part->[1],
+                );
+            }
         } elsif ($pdu->{cmd} == Net::SMPP::CMD_enquire_link) {
             print "enquire\n";
             $client->enquire_link_resp(seq => $pdu->{seq}, status => 0);

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from controller.channels import smpp
+from controller.channels import smpp, smpp_link, smpp_parts
 from controller.channels.base import Accepted, Inbound, Liveness, News, Refused, Report, Unclear
 from controller.channels.smpp import SmppAdapter
 from controller.simulate.base import Answer, Fate, FatedReport, Fates, Word
@@ -330,5 +330,67 @@ def test_what_came_over_a_connection_that_is_gone_is_not_acknowledged_over_the_n
         await eventually(lambda: delivery.done)
         await adapter.close()
         await smsc.close()
+
+    play(script)
+
+
+def header(number: int, total: int, reference: int = 9) -> bytes:
+    return bytes((5, 0, 3, reference, total, number))
+
+
+def test_a_long_text_from_a_person_is_one_message() -> None:
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc) as (_, desk):
+            for number, words in ((2, "of a long text, "), (1, "The beginning "), (2, "of a long text, "), (3, "stop")):
+                smsc.deliver("15550199", "15557000", words, header=header(number, 3))
+            for number, words in ((1, "in parameters "), (2, "of their own")):
+                tlvs = {0x020C: b"\0\7", 0x020E: b"\2", 0x020F: bytes((number,))}
+                smsc.deliver("15550199", "15557000", words, tlvs=tlvs)
+            await desk.until(lambda: len(desk.of(Inbound)) == 2)
+            assert [(each.sender, each.to, each.text) for each in desk.of(Inbound)] == [
+                ("+15550199", "+15557000", "The beginning of a long text, stop"),
+                ("+15550199", "+15557000", "in parameters of their own"),
+            ]
+            await eventually(lambda: all(each.done for each in smsc.deliveries))
+
+    play(script)
+
+
+def test_parts_are_answered_when_their_text_is_written_down_and_come_again_until_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(smpp_link, "FIRST_PAUSE", 0.01)
+
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc) as (_, desk):
+            desk.failing = True
+            first = smsc.deliver("15550199", "15557000", "one ", header=header(1, 2))
+            second = smsc.deliver("15550199", "15557000", "two", header=header(2, 2))
+            smsc.drop()  # nobody has heard of them: the SMSC sends them again
+            await eventually(lambda: first.tries > 1 and second.tries > 1)
+            assert not first.done
+            assert not second.done
+            desk.failing = False
+            await eventually(lambda: first.done and second.done)
+            assert [each.text for each in desk.of(Inbound)] == ["one two"]
+
+    play(script)
+
+
+def test_a_part_whose_others_never_come_is_answered_soon_and_handed_on_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(smpp_parts, "ANSWER_AFTER", 0.02)
+    monkeypatch.setattr(smpp_parts, "HOLD", 0.1)
+
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc) as (_, desk):
+            delivery = smsc.deliver("15550199", "15557000", "and so on", header=header(2, 2))
+            await eventually(lambda: delivery.done)
+            await desk.until(lambda: desk.of(Inbound))
+            assert [each.text for each in desk.of(Inbound)] == ["…and so on"]
 
     play(script)

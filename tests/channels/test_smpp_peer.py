@@ -36,9 +36,11 @@ def test_an_smsc_in_perl(free_port: int) -> None:
         "submit 5 ACME 1 15550100 0 0 1 000000000100000R 436f64653a201b65",
         "delivered 0",
         "delivered 0",
+        "delivered 0",
         "submit 5 ACME 1 15550101 8 0 1 000000000100000R 043a043e0434",
         "submit 5 ACME 1 15550100 0 64 0 000000000100000R 050003ce0201" + "78" * 153,
         "submit 5 ACME 1 15550100 0 64 1 000000000100000R 050003ce0202" + "78" * 8,
+        "delivered 0",
         "delivered 0",
         "delivered 0",
     ]
