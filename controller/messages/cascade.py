@@ -5,12 +5,15 @@ Owns the row and its plain data. Must not decide: that is `messages.reducer`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from math import inf
+from operator import attrgetter
 from typing import Any
 
 from controller.rules.attempt import AttemptState
 from controller.rules.run import Run
+from controller.rules.saved import copy_run
 from controller.types import Plan
 from controller.types.cascades import CascadeStatus, SendPhase
 
@@ -103,6 +106,13 @@ class Cascade:
         """The step that an attempt belongs to, as the dialplan counts them, from 1."""
         return step_number(self.run.plan, self.run.attempts[attempt].stage)
 
+    def copy(self) -> Cascade:
+        """The same, and what becomes of the one is not seen in the other. Plan and terms, which never change, are shared."""
+        other = Cascade(*_of_cascade(self))
+        other.run = copy_run(self.run)
+        other.sends = [Send(*_of_send(send)) for send in self.sends]
+        return other
+
     def dump(self) -> dict[str, Any]:
         """The state without the plan, as plain data; id, tenant, plan and the columns that are searched stay out."""
         return {
@@ -161,10 +171,13 @@ def step_number(plan: Plan, stage: int) -> int:
 
     0 before the first one.
     """
-    return (plan.stages[stage].number or stage + 1) if 0 <= stage < len(plan.stages) else stage + 1
+    stages = plan.stages
+    return (stages[stage].number or stage + 1) if 0 <= stage < len(stages) else stage + 1
 
 
-_TERMS, _SEND = (tuple(one.name for one in fields(kind)) for kind in (Terms, Send))
+_TERMS, _SEND, _CASCADE = (tuple(one.name for one in fields(kind)) for kind in (Terms, Send, Cascade))
+_of_send: Callable[[Send], tuple[Any, ...]] = attrgetter(*_SEND)
+_of_cascade: Callable[[Cascade], tuple[Any, ...]] = attrgetter(*_CASCADE)
 
 
 def _shallow(thing: Terms | Send, names: tuple[str, ...]) -> dict[str, Any]:

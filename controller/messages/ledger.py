@@ -34,6 +34,9 @@ NAMES = {
 }
 
 
+_ACTIVE = CascadeStatus.ACTIVE
+
+
 @dataclass(slots=True)
 class Reduced:
     """What came of an event. Commands are carried out after the row is committed, never before."""
@@ -108,7 +111,7 @@ class Ledger:
 
 def place(cascade: Cascade) -> str:
     """Where a cascade is, for people: its status, or its step and how far that is."""
-    if cascade.status is not CascadeStatus.ACTIVE:
+    if cascade.status is not _ACTIVE:
         return cascade.status._value_
     send = cascade.current()
     return "active" if send is None else f"step {cascade.step_of(send.attempt)} {send.phase._value_}"

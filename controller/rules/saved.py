@@ -5,13 +5,33 @@ Owns the shape of that data; attempts have theirs in rules.attempt, plans in rul
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from math import inf
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from controller.rules.attempt import dump_attempt, load_attempt
+from controller.rules.attempt import Attempt, dump_attempt, load_attempt
 
 if TYPE_CHECKING:
     from controller.rules.run import Run
+
+
+_of_attempt: Callable[[Attempt], tuple[Any, ...]] = attrgetter(*(one.name for one in fields(Attempt)))
+
+
+def copy_run(run: Run) -> Run:
+    """The same run of the same plan; neither sees what becomes of the other one."""
+    other = object.__new__(type(run))  # all that `__init__` makes is set here
+    other.plan, other.behind = run.plan, run.behind
+    other.attempts = {number: Attempt(*_of_attempt(attempt)) for number, attempt in run.attempts.items()}
+    other.stage, other.cursors = run.stage, [row[:] for row in run.cursors]
+    other.orders = {place: order[:] for place, order in run.orders.items()} if run.orders else {}
+    other.opened, other.joins = run.opened[:], run.joins[:]
+    other.lost, other.happened = set(run.lost), set(run.happened)
+    other.hunting, other.finished = run.hunting, run.finished
+    other.winner, other.cause = run.winner, run.cause
+    return other
 
 
 def dump_state(run: Run) -> dict[str, Any]:

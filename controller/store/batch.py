@@ -54,6 +54,7 @@ _MERGE = (
     f" early = CASE WHEN sent.cascade_id IS NULL AND length(sent.early) < {MAX_EARLY}"
     " THEN sent.early || excluded.early ELSE sent.early END"
 )
+_HANDED_OVER = (SendMessage, LookUpSend)
 _STATE = ("status", "due", "taken", "owner", "sending", "ended", "state")
 
 
@@ -103,6 +104,20 @@ class Settled:
 
     results: list[Result]
     plans: list[tuple[Any, ...]]
+    held: list[Held]  # what was written
+    stale: list[str]  # what is not as it was known, but was not written
+    names: list[tuple[str, tuple[str, int]]]
+
+    def remember(self, books: Books) -> None:
+        """It is committed."""
+        books.plans_written(self.plans)
+        if books.alone:
+            for held in self.held:
+                books.hold(held)
+            for one in self.stale:
+                books.live.forget(one)
+            for name, place in self.names:
+                books.names.put(name, place)
 
 
 def prepare(books: Books, new: NewCascade, now: float, circumstances: Circumstances) -> Accept:
@@ -170,7 +185,11 @@ class _Batch:
         if self.claims or self.parked:
             yield from self._name()
         plans = yield from self._write()
-        return Settled(self.results, plans)
+        held = [one for one in self.held.values() if one.dirty]
+        held += [Held(job.new.cascade, job.new.facts, self.books.owner) for job in self.accepted]
+        stale = [one for one in self.facts if not self.held[one].dirty]
+        names = [(self.books.spell(*name), (claim.cascade_id, claim.attempt)) for name, claim in self.claims.items()]
+        return Settled(self.results, plans, held, stale, names)
 
     # -- before
 
@@ -188,16 +207,21 @@ class _Batch:
         }
         if refs:
             columns = ("provider", "ref", "cascade_id", "attempt")
-            for row in (yield Fetch(SENT, columns, ("provider", "ref"), sorted(refs))):
-                if row[2] is not None:
-                    self.names[row[0], row[1]] = row[2], row[3]
+            if self.books.alone:
+                self.names = {name: place for name in refs if (place := self.books.names.get(self.books.spell(*name)))}
+                refs -= self.names.keys()
+            if refs:
+                for row in (yield Fetch(SENT, columns, ("provider", "ref"), sorted(refs))):
+                    if row[2] is not None:
+                        self.names[row[0], row[1]] = row[2], row[3]
         ids = {cascade_id for cascade_id, _ in self.names.values()}
         for job in self.jobs:
             if isinstance(job, Apply):
                 ids.add(job.cascade_id)
             elif isinstance(job, TakeReport) and job.report.send_key:
                 ids.add(_cascade_of(job.report.send_key))
-        self.held = yield from read_cascades(self.books, ids, lock=True)
+        self.held = self.books.recall(ids)
+        self.held |= yield from read_cascades(self.books, ids - self.held.keys(), lock=True)
 
     # -- one job
 
@@ -247,8 +271,9 @@ class _Batch:
     def _reduce(self, held: Held, event: CascadeEvent, now: float, circumstances: Circumstances) -> Applied:
         reduced = self.books.reduce(held.cascade, event, now, circumstances)
         held.dirty = held.dirty or reduced.changed
-        if any(isinstance(command, SendMessage | LookUpSend) for command in reduced.commands):
-            held.owner = self.books.owner
+        for command in reduced.commands:
+            if isinstance(command, _HANDED_OVER):
+                held.owner = self.books.owner
         self._note(held, reduced.audit, reduced.commands, now)
         return Applied(held.cascade, held.facts, reduced.commands, reduced.changed)
 

@@ -20,6 +20,9 @@ class Memory(Generic[T]):
         self._young: dict[str, T] = {}
         self._old: dict[str, T] = {}
 
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old.keys() - self._young.keys())
+
     def get(self, key: str) -> T | None:
         """What was put, or None."""
         found = self._young.get(key)

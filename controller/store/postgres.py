@@ -179,7 +179,7 @@ class PostgresStore(Tables):
             self._note(jobs, settled)
 
     def _note(self, jobs: list[_Waiting], settled: Settled) -> None:
-        self.books.plans_written(settled.plans)
+        settled.remember(self.books)
         for one, result in zip(jobs, settled.results, strict=True):
             _answer(one, result)
 

@@ -21,12 +21,15 @@ from controller.store.ops import Body, Fetch, Row
 from controller.store.packing import pack, unpack
 from controller.store.schema import CASCADE, IDENTITY, PAYLOAD, PLAN, REQUEST
 from controller.types import Plan
-from controller.types.cascades import Audit, CascadeEvent, Circumstances, SendPhase
+from controller.types.cascades import Audit, CascadeEvent, CascadeStatus, Circumstances, SendPhase
 
 Reduce = Callable[[Cascade, CascadeEvent, float, Circumstances], Reduced]
 
 #: Sealed addresses by kind, and the sealed text.
 People = tuple[Mapping[str, bytes], bytes]
+
+#: So many cascades that are under way are held in memory, or up to twice as many: some 3 kB each.
+LIVE = 5_000
 
 PLAN_LIFE = 3600.0  # seconds: so long may an acceptance rely on a plan that this process saw written
 _HELD_COLUMNS = ("id", "status", "due", "state", "owner")
@@ -58,8 +61,11 @@ class Held:
 class Books:
     """What the transactions of one store share."""
 
-    def __init__(self, reduce: Reduce, hear: Hear | None, owner: str) -> None:
-        self.reduce, self.hear, self.owner = reduce, hear, owner
+    def __init__(self, reduce: Reduce, hear: Hear | None, owner: str, *, alone: bool = False) -> None:
+        """``alone``: nobody else writes to this database, so what was committed is so until we commit more."""
+        self.reduce, self.hear, self.owner, self.alone = reduce, hear, owner, alone
+        self.live: Memory[Held] = Memory(LIVE)  # as committed, never changed; used where we are alone
+        self.names: Memory[tuple[str, int]] = Memory(4 * LIVE)  # of messages (`spell`): cascade, attempt; the same
         self.known: Memory[Known] = Memory(20_000)
         self.plans: Memory[Plan] = Memory(2_000)
         self.people: Memory[People] = Memory(10_000)  # used where no other daemon can erase anybody
@@ -86,6 +92,33 @@ class Books:
         plan = self.plans.get(name)
         assert plan is not None
         return name, dump_json(dump_plan(plan)), now
+
+    def spell(self, provider: str, ref: str) -> str:
+        """A name of a message, for `names`; neither part holds a zero."""
+        return f"{provider}\0{ref}"
+
+    def recall(self, ids: Collection[str]) -> dict[str, Held]:
+        """Those of these cascades that need not be read, to be changed."""
+        found: dict[str, Held] = {}
+        if self.alone:
+            for one in ids:
+                held = self.live.get(one)
+                if held is not None:
+                    found[one] = Held(held.cascade.copy(), held.facts, held.owner)
+        return found
+
+    def hold(self, held: Held) -> None:
+        """It is durable as it is here, and is not changed any more."""
+        if held.cascade.status is CascadeStatus.ACTIVE:
+            self.live.put(held.cascade.id, held)
+        else:
+            self.live.forget(held.cascade.id)
+
+    def forget(self) -> None:
+        """Somebody else may have written, or rows are gone."""
+        self.live.clear()
+        self.names.clear()
+        self.people.clear()
 
     def plans_written(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """They are durable."""

@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 MOST = 1000  # jobs in one transaction
 READERS = 2
+_JOBS = (Accept, Apply, TakeReport)
 _CHECKPOINT = 4000  # pages: a checkpoint costs a pause, and a long log costs readers
 
 #: What a job is to blame for; all else that SQLite raises is the file's or the disk's.
@@ -62,6 +63,7 @@ class SqliteStore(Tables):
     async def open(self) -> None:
         """See `base.Store`. Raises `StoreError`, also if another process has the file."""
         loop = self._loop = asyncio.get_running_loop()
+        self.books.forget()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         try:
             connection = await loop.run_in_executor(self._readers, self._prepare)
@@ -214,29 +216,24 @@ class SqliteStore(Tables):
     def _commit(self, connection: sqlite3.Connection, batch: list[_Work]) -> list[_Answer]:
         """One transaction; what it raises has left nothing behind."""
         answers: list[_Answer] = []
-        settled: list[Settled] = []
+        settled: Settled | None = None
+        jobs = [work for work in batch if isinstance(work.task, _JOBS)]
         try:
             connection.execute("BEGIN IMMEDIATE")
-            jobs: list[_Work] = []
-            for work in [*batch, None]:
-                if work is not None and isinstance(work.task, Accept | Apply | TakeReport):
-                    jobs.append(work)
-                    continue
-                if jobs:
-                    done = drive(connection, settle(self.books, [job.task for job in jobs]))  # type: ignore[misc]
-                    settled.append(done)
-                    answers += [(job.future, result, None) for job, result in zip(jobs, done.results, strict=True)]
-                    jobs = []
-                if work is not None:
-                    assert callable(work.task)
-                    answers.append((work.future, drive(connection, work.task()), None))
+            if jobs:  # first, together: they come at the same time as all else, so no order was promised
+                settled = drive(connection, settle(self.books, [work.task for work in jobs]))  # type: ignore[misc]
+                answers += [(work.future, result, None) for work, result in zip(jobs, settled.results, strict=True)]
+            if len(jobs) < len(batch):
+                for work in batch:
+                    if not isinstance(work.task, _JOBS):
+                        answers.append((work.future, drive(connection, work.task()), None))
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        for done in settled:
-            self.books.plans_written(done.plans)
+        if settled is not None:
+            settled.remember(self.books)
         return answers
 
     def _complain(self, error: Exception) -> StoreError:

@@ -56,7 +56,7 @@ class Tables(ABC):
 
     def __init__(self, reduce: Reduce, hear: Hear | None = None, owner: str = "") -> None:
         """``owner`` names this life of this daemon. ``hear`` makes callbacks, queued in the transaction of their event."""
-        self.books = Books(reduce, hear, owner or secrets.token_hex(8))
+        self.books = Books(reduce, hear, owner or secrets.token_hex(8), alone=self.alone)
         self.opt_outs = OptOuts()
 
     # -- what a database gives
@@ -238,7 +238,7 @@ class Tables(ABC):
     async def purge(self, now: float, grace: float, keep: Mapping[str, float]) -> dict[str, int]:
         """See `base.Store`. ``keep``: seconds by tenant, "" for all others; a little at a time, texts first."""
         counts: dict[str, int] = {}
-        self.books.people.clear()
+        self.books.forget()
         for name, step in retention.steps(now, grace, keep):
             while some := await self._write(step):
                 counts[name] = counts.get(name, 0) + some
