@@ -53,7 +53,8 @@ class Child:
     def __init__(
         self, command: Sequence[str], state_dir: Path, log: Log, role: str = "messages", file: str = MESSAGES
     ) -> None:
-        """``file``: its control socket."""
+        """``file``: its control socket. Without a command it is not ours to run; one that somebody else runs in the same
+        folder is asked all the same, so that `callward status` and `reload` are about both."""
         self._role, self._file = role, file
         self._command = command
         self._state_dir = state_dir
@@ -138,15 +139,17 @@ class Child:
 
     async def status(self) -> dict[str, Any] | None:
         """How it is, for `callward status`; None where it is not wanted."""
-        if not self._wanted.is_set():
+        if self._command and not self._wanted.is_set():
             return None
         answer = await self._ask("status", STATUS_PATIENCE)
+        if answer is None and not self._command:
+            return None
         found: dict[str, Any] = answer["status"] if answer is not None and answer["ok"] else {}
         pid = self._process.pid if self._process is not None else None
         return {"answers": bool(found), "pid": pid, "restarts": self.restarts, **found}
 
     async def _ask(self, command: str, patience: float) -> Answer | None:
-        if self._process is None:
+        if self._command and self._process is None:
             return None
         try:
             return await ask_soon(self._state_dir, command, patience, file=self._file)

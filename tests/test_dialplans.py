@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.api.tokens import Tokens
 from controller.config import compile_text, load, render
 
 ROOT = Path(__file__).parent.parent
@@ -65,3 +66,38 @@ def test_example_of_the_reference_compiles_without_any_finding() -> None:
     for block in complete:
         loaded = compile_text(block, "docs/dialplan.md")
         assert not loaded.diagnostics, "\n" + render(loaded.diagnostics, loaded.sources)
+
+
+def blocks(page: str) -> list[str]:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if block.startswith("providers:")]
+
+
+@pytest.mark.parametrize("block", blocks("providers.md"))
+def test_providers_of_the_docs_compile_as_they_stand(block: str, tmp_path: Path) -> None:
+    for name in re.findall(r"\$\{file:([\w.]+)\}", block):
+        (tmp_path / name).write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
+    (channel,) = re.findall(r"channel: (\w+)", block)
+    file = tmp_path / "dialplan.yaml"
+    file.write_text(
+        f"version: 1\n{block}cascades: {{otp: [{{send: {channel}}}]}}\nmessages: {{public: 'https://hooks.example.com'}}\n"
+    )
+    loaded = load(file)
+    assert loaded.dialplan is not None, render(loaded.diagnostics, loaded.sources)
+    assert {found.code for found in loaded.diagnostics} == {"SHARED_DOMAIN"}, "one provider is one, and that is all"
+
+
+def test_providers_of_the_docs_are_found() -> None:
+    assert len(blocks("providers.md")) >= 2
+
+
+def test_tokens_of_the_simulated_example_do_what_its_comment_says() -> None:
+    loaded = load(ROOT / "dialplans" / "messages-simulated.yaml")
+    assert loaded.dialplan is not None
+    assert loaded.dialplan.messaging is not None
+    tokens = Tokens(loaded.dialplan.messaging.tokens)
+    found = {name: tokens.find(f"Bearer {name}".encode()) for name in ("app-token", "office-token")}
+    assert {name: who and (who.tenant, who.scopes) for name, who in found.items()} == {
+        "app-token": ("acme", {"send", "read"}),
+        "office-token": ("", {"operate", "erase"}),
+    }

@@ -38,10 +38,10 @@ def ask(
     """
     with _asked(url, token, method, path, body, headers or {}) as answer:
         try:
-            status, text = answer.status, answer.read()
+            status, text, after = answer.status, answer.read(), answer.getheader("Retry-After", "")
         except (OSError, http.client.HTTPException) as error:
             raise _unreachable(url, error) from None
-    return _read(url, status, text)
+    return _read(url, status, text, after)
 
 
 def follow(url: str, token: str, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -114,13 +114,14 @@ def _asked(
         connection.close()
 
 
-def _read(url: str, status: int, text: bytes) -> Any:
+def _read(url: str, status: int, text: bytes, after: str = "") -> Any:
     try:
         said = json.loads(text)
     except ValueError:
         raise Unreachable(f"{url}: what answers there is not callward's API (status {status})") from None
     if status >= 400:
-        raise Refused(status, _words(said) if isinstance(said, dict) else str(status))
+        again = f"; again after {after} s" if after.isdecimal() else ""
+        raise Refused(status, (_words(said) if isinstance(said, dict) else str(status)) + again)
     return said
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,3 +121,13 @@ def test_wait_follows_to_the_end_and_says_whether_it_arrived(call: Call, server:
     other = call("send", "+14155550199", "--cascade", "otp", "--text", "hi").output.partition(":")[0]
     call("cascades", other, "--cancel")
     assert call("cascades", other, "--wait").exit_code == 1
+
+
+def test_who_comes_too_soon_hears_when_to_come_again(call: Call, server: Server) -> None:
+    server.api.store.lost = True
+    try:
+        done = call("send", "+14155550199", "--cascade", "otp", "--param", "code=881188")
+    finally:
+        server.api.store.lost = False
+    assert done.exit_code == 1
+    assert re.search(r"; again after \d+ s$", done.output.strip()), done.output

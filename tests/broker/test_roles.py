@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,17 +157,35 @@ def test_a_dialplan_of_messages_alone_opens_no_sip(tmp_path: Path, free_port: in
     asyncio.run(main())
 
 
-def test_calls_alone_have_no_other_process(tmp_path: Path, free_port: int) -> None:
+def test_calls_alone_have_no_other_process_and_know_the_one_beside_them(tmp_path: Path, free_port: int) -> None:
+    """Two services, one state folder: status and reload are about both."""
+    runner = CliRunner()
+    state = str(tmp_path / "state")
+
     async def main() -> None:
         async with stage(tmp_path, free_port, {"sms": "sms"}) as here:
             prepare(here)
-            here.role = "calls"
-            await here.launch()
-            assert here.process is not None
-            await until(lambda: any(line["event"] == "ready" for line in here.lines))
-            assert (await status(here))["messages"] is None
-            assert not children_of(here.process.pid)
-            await here.kill(signal.SIGTERM)
-            assert here.process.returncode == 0
+            here.role = "messages"
+            await here.start()
+            calls = replace(here, role="calls", process=None, lines=[], _reader=None)
+            await calls.launch()
+            try:
+                assert calls.process is not None
+                await until(lambda: any(line["event"] == "ready" for line in calls.lines))
+                assert not children_of(calls.process.pid)
+                assert (await status(here))["messages"]["listen"] == f"127.0.0.1:{free_port}"
+
+                here.plan["messages"]["lease"] = "3s"
+                here.write()
+                reloaded = await asyncio.to_thread(runner.invoke, cli, ["reload", "--state-dir", state])
+                assert reloaded.exit_code == 0, reloaded.output
+                found = await status(here)
+                assert found["messages"]["version"] == found["version"]
+
+                await here.kill(signal.SIGTERM)
+                assert (await status(here))["messages"] is None
+            finally:
+                await calls.kill(signal.SIGTERM)
+            assert calls.process.returncode == 0
 
     asyncio.run(main())
