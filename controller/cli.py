@@ -341,12 +341,12 @@ def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     Restart the daemon afterwards.
     """
     from controller.keys import FILE, KEPT, KeyFileError, rotate_keys
-    from controller.privacy import KeyringError, rotate_keyring
+    from controller.privacy import rotate_keyring
 
     try:
         keyring = rotate_keyring(state_dir)
         keys = None if keyring is not None and not (state_dir / FILE).exists() else rotate_keys(state_dir)
-    except (KeyFileError, KeyringError) as error:
+    except KeyFileError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNREACHABLE) from None
     if keys is not None:

@@ -83,8 +83,9 @@ def _erase_offline(state_dir: Path, known_as: dict[str, str]) -> int:
     import asyncio
 
     from controller import clock
+    from controller.keyfile import KeyFileError
     from controller.messages.reducer import reduce
-    from controller.privacy import BlindIndex, KeyringError, load_keyring
+    from controller.privacy import BlindIndex, load_keyring
     from controller.privacy.keyring import FILE as KEYS
     from controller.store.base import StoreError
     from controller.store.opening import FILE, open_store
@@ -104,7 +105,7 @@ def _erase_offline(state_dir: Path, known_as: dict[str, str]) -> int:
     try:
         index = BlindIndex(load_keyring(state_dir)).of(*next(iter(known_as.items())))
         return asyncio.run(main())
-    except (KeyringError, StoreError) as error:
+    except (KeyFileError, StoreError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNREACHABLE) from None
 

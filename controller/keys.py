@@ -1,25 +1,22 @@
 """The secrets on disk that let established calls survive the daemon.
 
-Owns one small JSON file, readable by its owner only: the key of branch ids, which never changes, and the seal keys
-by id, the newest of which seals. Losing the file costs the calls that are up (their BYE is refused), nothing else.
+Owns what one small JSON file means: the key of branch ids, which never changes, and the seal keys by id, the newest of which
+seals. Losing the file costs the calls that are up (their BYE is refused), nothing else.
 """
 
 from __future__ import annotations
 
-import json
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.files import write_whole
+from controller.keyfile import KeyFile, KeyFileError, Ring
 from sip.seal import KEY_BYTES, Seal
 
+__all__ = ["FILE", "KEPT", "KeyFileError", "Keys", "load_keys", "rotate_keys"]
+
 FILE = "keys.json"
-KEPT = 3  # seal keys kept by `rotate`: calls that are up keep working through two rotations
-
-
-class KeyFileError(Exception):
-    """The key file cannot be used; the message says why and what to do."""
+KEPT = 3  # seal keys kept by `rotate_keys`: calls that are up keep working through two rotations
+_FILE = KeyFile(FILE, "branch", "seals", KEY_BYTES, KEPT, "calls that are up then lose their BYE")
 
 
 @dataclass(slots=True)
@@ -40,17 +37,7 @@ def load_keys(state_dir: Path) -> Keys:
 
     Raises `KeyFileError`.
     """
-    path = state_dir / FILE
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
-            _write(path, Keys(secrets.token_bytes(KEY_BYTES), {"1": secrets.token_bytes(KEY_BYTES)}, "1"))
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise _not_keys(path, error) from error
-    except OSError as error:
-        raise KeyFileError(f"{path}: {error.strerror}; give --state-dir a folder that this user may write") from error
-    return _parse(path, text)
+    return _keys(_FILE.load(state_dir))
 
 
 def rotate_keys(state_dir: Path) -> Keys:
@@ -60,43 +47,8 @@ def rotate_keys(state_dir: Path) -> Keys:
     """
     if not (state_dir / FILE).exists():
         raise KeyFileError(f"{state_dir / FILE}: there are no keys to rotate; is --state-dir another folder?")
-    keys = load_keys(state_dir)
-    newest = str(int(keys.current) + 1)
-    seals = dict(list(keys.seals.items())[-(KEPT - 1) :])
-    rotated = Keys(keys.branch, {**seals, newest: secrets.token_bytes(KEY_BYTES)}, newest)
-    try:
-        _write(state_dir / FILE, rotated)
-    except OSError as error:
-        raise KeyFileError(f"{state_dir / FILE}: {error.strerror}; the old keys stay in place") from error
-    return rotated
+    return _keys(_FILE.turn(state_dir))
 
 
-def _parse(path: Path, text: str) -> Keys:
-    try:
-        data = json.loads(text)
-        seals = {str(key_id): bytes.fromhex(key) for key_id, key in data["seals"].items()}
-        keys = Keys(bytes.fromhex(data["branch"]), seals, str(data["current"]))
-        int(keys.current)
-        keys.seal()
-        if len(keys.branch) != KEY_BYTES:
-            raise ValueError(f"the branch key has {len(keys.branch)} bytes, not {KEY_BYTES}")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _not_keys(path, error) from error
-    return keys
-
-
-def _not_keys(path: Path, error: Exception) -> KeyFileError:
-    return KeyFileError(
-        f"{path}: not a key file ({error}); restore it, or move it away to start with new keys"
-        " (calls that are up then lose their BYE)"
-    )
-
-
-def _write(path: Path, keys: Keys) -> None:
-    """Whole or not at all: a crash while writing must not cost the keys."""
-    data = {
-        "branch": keys.branch.hex(),
-        "seals": {key_id: key.hex() for key_id, key in keys.seals.items()},
-        "current": keys.current,
-    }
-    write_whole(path, json.dumps(data, indent=1).encode(), durable=True)
+def _keys(ring: Ring) -> Keys:
+    return Keys(ring.fixed, ring.keys, ring.current)

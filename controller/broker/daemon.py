@@ -43,6 +43,7 @@ from controller.control import MESSAGES, Answer, ControlError, ControlServer, Re
 from controller.feed import MESSAGES as FEED
 from controller.feed import Feed
 from controller.health.node import Change
+from controller.keyfile import KeyFileError
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.messages.cascade import Cascade
 from controller.messages.limits import SenderTurns
@@ -51,7 +52,7 @@ from controller.messages.reducer import reduce
 from controller.messages.region import warm
 from controller.messages.retention import EVERY, keeps
 from controller.messages.telling import Telling
-from controller.privacy import BlindIndex, Cipher, KeyringError, load_keyring
+from controller.privacy import BlindIndex, Cipher, load_keyring
 from controller.process import raise_file_limit, tune_garbage_collector
 from controller.starting import StartError
 from controller.store.base import Facts, Store, StoreError, UnfitStoreError
@@ -121,7 +122,7 @@ class Daemon:
         try:
             keyring = load_keyring(self._state_dir)
             control = open_control(self._state_dir, MESSAGES)
-        except (KeyringError, ControlError) as error:
+        except (KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
         commands = {"reload": self.reload, "status": self.status, "missed": self._on_missed}
         self._control = ControlServer(control, commands, self._on_fault)

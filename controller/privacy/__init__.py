@@ -8,14 +8,13 @@ from __future__ import annotations
 from controller.privacy.chance import Chance
 from controller.privacy.cipher import Cipher, Place, Unsealable
 from controller.privacy.index import BlindIndex
-from controller.privacy.keyring import Keyring, KeyringError, load_keyring, rotate_keyring
+from controller.privacy.keyring import Keyring, load_keyring, rotate_keyring
 
 __all__ = [
     "BlindIndex",
     "Chance",
     "Cipher",
     "Keyring",
-    "KeyringError",
     "Place",
     "Unsealable",
     "load_keyring",

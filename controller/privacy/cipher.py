@@ -15,8 +15,9 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from controller.keyfile import KeyFileError
 from controller.privacy.chance import Chance
-from controller.privacy.keyring import Keyring, KeyringError
+from controller.privacy.keyring import Keyring
 from controller.privacy.mac import Mac
 
 NONCE_BYTES = 12
@@ -112,7 +113,7 @@ class Cipher:
             return True
         if self._reread is not None and key_id not in self._missed:
             self._missed.add(key_id)
-            with contextlib.suppress(KeyringError):  # the file is gone or broken: what is known goes on
+            with contextlib.suppress(KeyFileError):  # the file is gone or broken: what is known goes on
                 self.adopt(self._reread())
         return key_id in self._keyring.data
 

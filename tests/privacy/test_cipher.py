@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.privacy import Cipher, Keyring, KeyringError, Place, Unsealable
+from controller.keyfile import KeyFileError
+from controller.privacy import Cipher, Keyring, Place, Unsealable
 
 OLD = Keyring({"1": bytes(range(32))}, "1", b"i" * 32)
 NEW = Keyring({**OLD.data, "2": bytes(range(32, 64))}, "2", OLD.index)
@@ -85,7 +86,7 @@ def test_a_key_that_another_daemon_made_is_looked_for_once() -> None:
 
 def test_a_key_file_that_broke_meanwhile_leaves_the_known_keys() -> None:
     def reread() -> Keyring:
-        raise KeyringError("gone")
+        raise KeyFileError("gone")
 
     cipher = Cipher(OLD, reread)
     with pytest.raises(Unsealable):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from controller.keyfile import KeyFileError
 from controller.privacy import Cipher, Place, Unsealable, load_keyring, rotate_keyring
-from controller.privacy.keyring import FILE, KEPT, Keyring, KeyringError
+from controller.privacy.keyring import FILE, KEPT, Keyring
 
 PLACE = Place("acme", "recipient", "phone", "c-1")
 
@@ -74,6 +75,6 @@ def test_neither_keys_nor_their_bytes_show(tmp_path: Path) -> None:
 )
 def test_what_is_no_key_file_is_said_and_kept(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
-    with pytest.raises(KeyringError, match=r"not a key file .*; restore it, or move it away"):
+    with pytest.raises(KeyFileError, match=r"not a key file .*; restore it, or move it away"):
         load_keyring(tmp_path)
     assert (tmp_path / FILE).read_text() == text
