@@ -53,6 +53,7 @@ from controller.types.messages import WITHDRAWABLE, Dedup
 
 __all__ = ["Reduced", "reduce"]
 
+STALLED = 10.0  # seconds: who looks after a wait so late was not there (stopped, suspended, its clock set) to hear
 MAX_ASKED = 5  # a daemon that dies of a message must not try it for ever
 _NOT_SURE = frozenset(("", TIMEOUT))  # outcomes of which the provider may still know better
 
@@ -260,7 +261,7 @@ class _Reduction:
         """Its wait is over. If nobody of ours listened meanwhile, the provider is not blamed."""
         if send.outcome != DELIVERED:  # but not read
             self._end(send, TIMEOUT)
-            if self.listened:
+            if self.listened and self.now - self.run.deadline() < STALLED:
                 self.ledger.observe(send, TIMEOUT)
         self.ledger.note("timed_out", send)
         self.why = TIMEOUT
