@@ -28,7 +28,6 @@ from controller.broker.broker import Broker
 from controller.broker.callbacks import Callbacks
 from controller.broker.drivers import make_adapter
 from controller.broker.inbound import Inbox
-from controller.broker.lane import Lane
 from controller.broker.libraries import listen_to_libraries
 from controller.broker.meter import Meter
 from controller.broker.metrics import metrics_router
@@ -37,7 +36,7 @@ from controller.broker.news import CascadeEnded, MessageNews, StoreNews, ended_n
 from controller.broker.outcomes import BATCH, Evidence, targets_of
 from controller.broker.sending import Composer
 from controller.broker.status import collect_status
-from controller.channels.base import Adapter
+from controller.broker.swap import close_all, make_changed, swap
 from controller.compiled import Compiled
 from controller.control import MESSAGES, Answer, ControlError, ControlServer, Request, open_control
 from controller.feed import MESSAGES as FEED
@@ -276,9 +275,8 @@ class Daemon:
                 await self.broker.drained()
         left = sum(self.broker.waiting().values())
         await self._supervisor.close()
-        for name in self._messaging.providers:
-            if (adapter := self.broker.adapter(name)) is not None:
-                await adapter.close()
+        adapters = [self.broker.adapter(name) for name in self._messaging.providers]
+        await close_all([adapter for adapter in adapters if adapter is not None], self._on_fault)
         await self._store.close()
         kept.write_scores(self._state_dir, self._evidence.scores.dump(), self._evidence.read)
         self._log.info("stopped", under_way=left)
@@ -320,11 +318,7 @@ class Daemon:
                 " old ones again"
             )
         try:
-            changed = {
-                name: make_adapter(provider, self._state_dir)
-                for name, provider in after.providers.items()
-                if provider != before.providers.get(name) or after.public != before.public
-            }
+            changed = make_changed(before, after, self._state_dir)
         except StartError as error:
             return self._not_reloaded(str(error))
         if loaded.dialplan.listen and not self._dialplan.listen:
@@ -333,7 +327,7 @@ class Daemon:
             )
         was, self._dialplan = self._dialplan.version, loaded.dialplan
         self._adopt(after)
-        await self._swap(before, after, changed)
+        await swap(self.broker, before, after, changed, self._supervisor.spawn)
         self._log.info("reloaded", before=was, providers=len(after.providers), version=self._dialplan.version)
         return {"ok": True, "text": text, "version": self._dialplan.version}
 
@@ -344,25 +338,11 @@ class Daemon:
     def _adopt(self, messaging: Messaging) -> None:
         self._evidence.follow(messaging)
         self.broker.turns = SenderTurns(messaging)
+        self.broker.outlook.patience = messaging.lease / 2
         self._composer.messaging = self._inbox.messaging = messaging
         self._telling.clients = self._callbacks.clients = messaging.clients
         self._service.adopt(messaging, self._planner())
         self._api.shell.tokens = Tokens(messaging.tokens)
-
-    async def _swap(self, before: Messaging, after: Messaging, changed: Mapping[str, Adapter]) -> None:
-        """Other adapters where something is different; the old ones first finish what they have."""
-        for name in before.providers:
-            if name in changed or name not in after.providers:
-                self._supervisor.spawn(self._retire(*self.broker.drop(name)), f"retire {name}")
-        for name, adapter in changed.items():
-            self.broker.use(after.providers[name], adapter)
-        await asyncio.gather(*(adapter.start(self.broker.take) for adapter in changed.values()))
-
-    async def _retire(self, adapter: Adapter | None, lane: Lane | None) -> None:
-        if lane is not None:
-            await lane.drained()
-        if adapter is not None:
-            await adapter.close()
 
     def _on_hangup(self) -> None:
         self._supervisor.spawn(self._follow_hangup(), "reload")

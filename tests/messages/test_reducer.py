@@ -16,6 +16,7 @@ from controller.types.cascades import (
     OPTED_OUT,
     TIMEOUT,
     Circumstances,
+    ObserveOutcome,
     ReportReceived,
     SendAccepted,
     SendMessage,
@@ -529,3 +530,18 @@ def test_what_was_taken_over_is_not_refused_by_whoever_had_it_before(dedup: str)
 def test_who_cannot_be_asked_was_not_sent_to_after_all() -> None:
     case = Case(*WHOLE).begin().at(7.0).due(recovered=True)
     assert case.at(8.0).refused(1, LIMITED, asked=0).sent == ["sms-1 c1:2:2"], "nobody has sent it again"
+
+
+# --------------------------------------------------------------------------- a machine that slept
+
+
+@pytest.mark.parametrize(("late", "blamed"), [(0.5, True), (3.0, True), (60.0, False)])
+def test_who_was_not_there_to_hear_blames_nobody(late: float, blamed: bool) -> None:
+    """It was stopped, suspended, or its clock was set: that all waits are over says nothing of the providers."""
+    case = Case(*WHOLE).begin().at(0.3).accepted(1).at(20.0 + late).due()
+    assert case.sent == ["sms-1 c1:2:2"]
+    assert any(isinstance(command, ObserveOutcome) for command in case.last.commands) is blamed
+    case = Case(*WHOLE).begin().at(0.3).accepted(1).at(20.5).due().at(0.3).accepted(2)
+    case.at(40.6 + late).delivered(1, Milestone.ALERTING)  # what is due is due whatever it hears first
+    assert case.sent == ["sms-2 c1:2:3"]
+    assert any(isinstance(command, ObserveOutcome) for command in case.last.commands) is blamed
