@@ -35,6 +35,7 @@ from controller.messages.planning import Planner
 from controller.messages.reducer import reduce
 from controller.messages.region import warm
 from controller.privacy import BlindIndex, Cipher, load_keyring
+from controller.process import run_quick
 from controller.store.base import Applied, Facts
 from controller.store.opening import open_store
 from controller.types.cascades import CascadeCommand, CascadeEvent, Circumstances
@@ -198,7 +199,7 @@ def main() -> None:
     options.add_argument("--serve", default="")
     given = options.parse_args()
     if given.serve:
-        asyncio.run(serve(given.store, Path(given.serve)))
+        run_quick(serve(given.store, Path(given.serve)))
         return
     for rate in given.rate:
         print(json.dumps(measure(given.store, rate, given.seconds)), f"load {os.getloadavg()[0]:.1f}", flush=True)

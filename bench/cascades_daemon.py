@@ -14,13 +14,16 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from bench.cascades_world import DIALPLAN, REPORT_AFTER
 from controller.api.app import create_app
 from controller.api.planning import RequestPlanner
-from controller.api.server import ApiServer, open_socket
+from controller.api.server import open_socket
 from controller.api.service import Service
 from controller.broker import kept
 from controller.broker.broker import Broker
+from controller.broker.listening import make_api
 from controller.broker.meter import Meter
 from controller.broker.metrics import metrics_router
 from controller.broker.outcomes import Evidence, targets_of
@@ -34,6 +37,7 @@ from controller.messages.reducer import reduce
 from controller.messages.region import warm
 from controller.messages.telling import show
 from controller.privacy import BlindIndex, Cipher, load_keyring
+from controller.process import run_quick
 from controller.store.opening import open_store
 from controller.supervise import Supervisor
 from controller.types import Milestone
@@ -126,9 +130,9 @@ async def serve(store_url: str, folder: Path) -> None:
     planner = RequestPlanner(Planner(messaging, scores, "bench"))
     service = Service(messaging, store, cipher, index, planner, broker)
     shell = create_app(service, routers=(metrics_router(meter),), on_fault=partial(print, file=sys.stderr))
-    api = ApiServer(shell, open_socket("127.0.0.1", 0))
+    api = make_api(shell, service, open_socket("127.0.0.1", 0), folder, meter, structlog.get_logger())
     REPORTING.spawn(broker.sweep(), "sweeper")
-    REPORTING.spawn(api.serve(), "api")
+    serving = asyncio.get_running_loop().create_task(api.serve())
     await api.started()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
@@ -137,9 +141,12 @@ async def serve(store_url: str, folder: Path) -> None:
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
     await ended.wait()
     api.stop()
+    broker.rest()
+    await serving
+    await broker.drained()
     await REPORTING.close()
     await store.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1] if len(sys.argv) > 2 else "", Path(sys.argv[-1])))
+    run_quick(serve(sys.argv[1] if len(sys.argv) > 2 else "", Path(sys.argv[-1])))

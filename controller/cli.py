@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ import typer
 
 from controller import __version__, cli_cascades, cli_explain, cli_messages, cli_simulate
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
+from controller.process import run_quick
 
 if TYPE_CHECKING:
     from controller.app import App
@@ -91,10 +93,11 @@ def run(
         )
         raise typer.Exit(USAGE)
     app: App | Daemon | OpsDaemon
+    run_loop: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
     if wanted is Role.MESSAGES or (wanted is Role.ALL and not has_calls):
         from controller.broker.daemon import Daemon
 
-        app = Daemon(compiled, state_dir, file, end_with_stdin=end_with_stdin)
+        app, run_loop = Daemon(compiled, state_dir, file, end_with_stdin=end_with_stdin), run_quick
         if wanted is Role.ALL and compiled.dialplan.ops is not None:
             typer.echo("messages alone: for 'console' and 'records' start --role ops beside this process", err=True)
     elif wanted is Role.OPS:
@@ -107,7 +110,7 @@ def run(
         app = App(compiled, state_dir, file, patience, is_new=kept is None, messages=messages, ops=ops)
     if compiled.warnings and not end_with_stdin:  # whoever started us has shown them
         typer.echo(compiled.warnings, err=True)
-    _serve(app)
+    _serve(app, run_loop)
 
 
 def _read_role(text: str) -> Role:
@@ -118,7 +121,7 @@ def _read_role(text: str) -> Role:
         raise typer.Exit(USAGE) from None
 
 
-def _serve(app: App | Daemon | OpsDaemon) -> None:
+def _serve(app: App | Daemon | OpsDaemon, run_loop: Callable[[Coroutine[Any, Any, None]], None]) -> None:
     from controller.starting import StartError
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is ready: it reads the file as it is by then anyway
@@ -129,7 +132,7 @@ def _serve(app: App | Daemon | OpsDaemon) -> None:
         typer.echo("callward was not started", err=True)
         raise typer.Exit(UNREACHABLE) from None
     try:
-        asyncio.run(app.serve())
+        run_loop(app.serve())
     except StartError as error:  # what only the network shows
         typer.echo(str(error), err=True)
         raise typer.Exit(UNREACHABLE) from None

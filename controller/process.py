@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import resource
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 #: By default the collector walks everything again and again: 1,500 calls/s then stall for half a second (measured).
 GC_THRESHOLDS = (100_000, 50, 100)
@@ -22,3 +25,12 @@ def tune_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+
+
+def run_quick(main: Coroutine[Any, Any, None]) -> None:
+    """`asyncio.run` on the loop of libuv: a request over HTTP costs a third less. Not for calls, whose pump reads its sockets
+    itself and would gain nothing."""
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)

@@ -1,4 +1,4 @@
-"""Who comes in at all: whose number it is, limits that are reached, numbers that are pumped.
+"""Who comes in at all: limits that are reached, numbers that are pumped.
 
 Owns the order of these questions and what their answers are for whoever asked. What may be sent where is planning's
 business. All of it is in memory: a store that is slow delays nobody here.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from controller.api.problems import Problem, wrong
+from controller.api.problems import Problem
 from controller.messages.cascade import Cascade
 from controller.messages.evidence import has_arrived
 from controller.messages.limits import Limits
 from controller.messages.operators import Operators
 from controller.messages.pumping import Pumping
-from controller.messages.region import REPORT, NotANumber, Number, read_recipient
+from controller.messages.region import REPORT, Number
 from controller.messages.request import Request
 from controller.store.base import Facts
 from controller.types.messages import Messaging
@@ -36,18 +36,6 @@ class Admission:
     def adopt(self, messaging: Messaging) -> None:
         """Another dialplan: limits begin anew, suspicion stays."""
         self._limits = Limits(messaging)
-
-    def read(self, request: Request) -> Number | None:
-        """Whose number it is; None for a request by mail alone. Raises `Problem`."""
-        if not request.phone:
-            return None
-        try:
-            number = read_recipient(request.phone)
-        except NotANumber as error:
-            raise wrong("/to/phone", str(error)) from None
-        if number.refused:
-            raise wrong("/to/phone", f"nothing is sent there: it is {number.refused}")
-        return number
 
     def admit(self, request: Request, number: Number | None, now: float) -> None:
         """Count it. Raises `Problem` where a limit is reached; then it counts nowhere."""

@@ -6,7 +6,6 @@ their model once; that is most of why a request is quick.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -14,9 +13,10 @@ from fastapi import APIRouter, FastAPI, Header, Path, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from controller import __version__
+from controller.api.accepting import MOST_KEY, PATH, Json, acceptance, json_body
 from controller.api.events import follow
 from controller.api.hooks import take_webhook
 from controller.api.models import CascadeRequest, Feedback, OptOut, Person, body_of, read_body, schemas
@@ -30,9 +30,6 @@ from controller.messages.ids import LENGTH
 from controller.store.base import StoreError
 from controller.types.cascades import CascadeStatus, FeedbackGiven
 
-MOST_KEY = 255  # characters of an Idempotency-Key
-
-_JSON = "application/json"
 CascadeId = Annotated[str, Path(description="as the receipt has it", min_length=LENGTH, max_length=LENGTH)]
 _KEY = {
     "name": "Idempotency-Key",
@@ -40,14 +37,6 @@ _KEY = {
     "description": "the same key with the same body gets the first answer again, whatever happened meanwhile",
     "schema": {"type": "string", "minLength": 1, "maxLength": MOST_KEY, "pattern": "^[!-~]+$"},
 }
-
-
-class Json(JSONResponse):
-    """An answer that is JSON already, or plain data."""
-
-    def render(self, content: Any) -> bytes:
-        """As bytes."""
-        return content.encode() if isinstance(content, str) else json.dumps(content).encode()
 
 
 def create_app(
@@ -69,12 +58,12 @@ def create_app(
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    accept = _accept_of(service)
+    accept = acceptance(service.preparer, service.take)
     for router in (_cascades(service, accept), _persons(service), stats_router(service), _rest(service), *routers):
         api.include_router(router)
     speak_problems(api)
     _describe(api)
-    direct = {("POST", "/v1/cascades"): accept}
+    direct = {("POST", PATH): accept}
     return Shell(api, Tokens(service.messaging.tokens), on_request, on_fault, patience, direct)
 
 
@@ -84,23 +73,6 @@ def speak_problems(api: FastAPI) -> None:
     api.add_exception_handler(HTTPException, _on_http)
     api.add_exception_handler(RequestValidationError, _on_parameters)
     api.add_exception_handler(Exception, _on_fault)
-
-
-def _accept_of(service: Service) -> Direct:
-    """What `POST /v1/cascades` does; all that is hot here."""
-
-    async def accept(request: Request) -> Response:
-        who = principal(request.scope)
-        who.need("send")
-        raw = await _json_body(request)
-        key = _read_key(request)
-        done = await service.accept(who, read_body(CascadeRequest, raw), raw, key)
-        headers = {"Location": f"/v1/cascades/{done.cascade_id}"}
-        if done.again:
-            headers["Idempotency-Replayed"] = "true"
-        return Json(done.answer, 202, headers)
-
-    return accept
 
 
 def _cascades(service: Service, accept: Direct) -> APIRouter:
@@ -137,7 +109,7 @@ def _cascades(service: Service, accept: Direct) -> APIRouter:
         """Where such a request would go now, and why nowhere else; nothing is counted, written down or sent."""
         who = principal(request.scope)
         who.need("read")
-        return Json(service.foresee(who, read_body(CascadeRequest, await _json_body(request))))
+        return Json(service.foresee(who, read_body(CascadeRequest, await json_body(request))))
 
     @router.get("", response_class=Json, responses={200: {"model": CascadePage}, **described(but=(400, 404, 413, 415))})
     async def find(
@@ -207,7 +179,7 @@ def _cascades(service: Service, accept: Direct) -> APIRouter:
         """Say what became of the code: a verified one ends the cascade, and tells which ways work."""
         who = principal(request.scope)
         who.need("send")
-        body = read_body(Feedback, await _json_body(request))
+        body = read_body(Feedback, await json_body(request))
         return Json(await service.feedback(who, cascade_id, FeedbackGiven(body.outcome)))
 
     @router.post(
@@ -233,14 +205,14 @@ def _persons(service: Service) -> APIRouter:
         """Remember that somebody wants nothing more of this tenant, or wants it again."""
         who = principal(request.scope)
         who.need("send")
-        return Json(await service.set_opt_out(who, read_body(OptOut, await _json_body(request))))
+        return Json(await service.set_opt_out(who, read_body(OptOut, await json_body(request))))
 
     @router.post("/opt-outs/find", response_class=Json, responses=out, openapi_extra=body_of(OptOut))
     async def is_out(request: Request) -> Response:
         """Whether somebody does. By POST: numbers have no place in paths, which are logged everywhere."""
         who = principal(request.scope)
         who.need("read")
-        return Json(await service.is_opted_out(who, read_body(OptOut, await _json_body(request))))
+        return Json(await service.is_opted_out(who, read_body(OptOut, await json_body(request))))
 
     @router.get(
         "/inbound",
@@ -266,7 +238,7 @@ def _persons(service: Service) -> APIRouter:
     async def erase(request: Request) -> Response:
         """Take a person out of all that is kept: numbers, addresses, texts, messages."""
         principal(request.scope).need("erase")
-        return Json(await service.erase(read_body(Person, await _json_body(request))))
+        return Json(await service.erase(read_body(Person, await json_body(request))))
 
     return router
 
@@ -296,23 +268,6 @@ def _rest(service: Service) -> APIRouter:
         return Json({"ok": True})
 
     return router
-
-
-async def _json_body(request: Request) -> bytes:
-    kind = request.headers.get("content-type", "")
-    if kind != _JSON and kind.partition(";")[0].strip().lower() != _JSON:
-        raise Problem(415, "not-json", "send a body of the type application/json")
-    return await request.body()
-
-
-def _read_key(request: Request) -> str:
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return ""
-    if not 1 <= len(key) <= MOST_KEY or not all("!" <= sign <= "~" for sign in key):
-        detail = f"an Idempotency-Key is 1 to {MOST_KEY} visible ASCII characters"
-        raise Problem(422, "invalid", detail, errors=[{"detail": detail, "parameter": "Idempotency-Key"}])
-    return key
 
 
 # --------------------------------------------------------------------------- errors

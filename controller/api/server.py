@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import uvicorn
 
 from controller.api.heads import PatientProtocol
 from controller.api.shell import Shell
+from controller.api.tokens import Tokens
+from controller.types.messages import ApiToken
 
 BACKLOG = 1024
 #: Seconds that a connection may idle between two requests.
@@ -67,6 +69,10 @@ class ApiServer:
         """Host and port."""
         host, port = self._sock.getsockname()[:2]
         return host, port
+
+    def adopt(self, tokens: Iterable[ApiToken]) -> None:
+        """These may ask from now on."""
+        self.shell.tokens = Tokens(tokens)
 
     async def serve(self) -> None:
         """Until `stop`: then no new requests are taken, and those under way are finished."""

@@ -16,16 +16,18 @@ from controller import clock
 from controller.api.admission import Admission
 from controller.api.events import Announcer
 from controller.api.models import CascadeRequest, OptOut, Person
+from controller.api.preparing import Prepared, Preparer, content_of, read_number
 from controller.api.problems import Problem, no_such, wrong
+from controller.api.taken import Accepted
 from controller.api.tokens import Principal
 from controller.api.views import show_cascade, show_explanation, show_receipt, stamp
 from controller.channels.base import Adapter, News
 from controller.messages.cascade import Cascade, Terms
 from controller.messages.content import Content, lacking
-from controller.messages.ids import CHANCE, PATTERN, make_id
+from controller.messages.ids import PATTERN
 from controller.messages.region import Number
 from controller.messages.request import Request
-from controller.privacy import BlindIndex, Chance, Cipher, Place, Unsealable
+from controller.privacy import BlindIndex, Cipher, Place, Unsealable
 from controller.rules.run import Run
 from controller.store.base import (
     Again,
@@ -111,15 +113,6 @@ class Hands(Protocol):
         """Who carries for a provider."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The answer to a request. ``again``: it was given before, for the same key."""
-
-    cascade_id: str
-    answer: str  # JSON
-    again: bool = False
-
-
 class Service:
     """The use cases."""
 
@@ -146,7 +139,7 @@ class Service:
         self._admission = Admission(messaging)
         self.announcer = announcer or Announcer()
         self.now = now
-        self._chance = chance or Chance()
+        self.preparer = Preparer(cipher, index, now, chance)
         self._under_way: dict[tuple[str, str], asyncio.Event] = {}  # keys whose first request is being written down
 
     def adopt(self, messaging: Messaging, planner: Planner) -> None:
@@ -170,19 +163,23 @@ class Service:
 
         Raises `Problem`.
         """
+        return await self.take(self.preparer.prepare(who.tenant, body, raw, key))
+
+    async def take(self, prepared: Prepared) -> Accepted:
+        """The same with a request that is prepared, here or in another process. Raises `Problem`."""
+        tenant, key = prepared.request.tenant, prepared.key
         if not key:
-            return await self._accept(who, body, "", "")
-        body_hash = self._index.digest(raw)
-        place = (who.tenant, key)
+            return await self._take(prepared)
+        place = (tenant, key)
         while (first := self._under_way.get(place)) is not None:  # its answer is ours, if it gets one
             await first.wait()
-            if (known := await self._known(who.tenant, key, body_hash)) is not None:
+            if (known := await self._known(tenant, key, prepared.body_hash)) is not None:
                 return known
         done = self._under_way[place] = asyncio.Event()
         try:
-            return await self._accept(who, body, key, body_hash)
+            return await self._take(prepared)
         except Problem:  # limits and plans change: what was accepted once stays accepted
-            known = await self._known(who.tenant, key, body_hash)
+            known = await self._known(tenant, key, prepared.body_hash)
             if known is None:
                 raise
             return known
@@ -190,37 +187,31 @@ class Service:
             del self._under_way[place]
             done.set()
 
-    async def _accept(self, who: Principal, body: CascadeRequest, key: str, body_hash: str) -> Accepted:
-        now = self.now()
-        request = body.to_request(who.tenant)
-        content = Content(request.text, request.subject, request.template, request.language, request.params)
-        self._check_content(content, request.cascade if not body.template else "")
-        number, person = self._admission.read(request), b""
+    async def _take(self, prepared: Prepared) -> Accepted:
+        now, request, cascade_id = self.now(), prepared.request, prepared.cascade_id
+        self._check_content(content_of(request), prepared.named)
+        number, person, indexes = prepared.number, b"", prepared.indexes
         if number is not None:
-            person = self._index.of("phone", number.e164)
+            same = number.e164 == request.phone
+            person = indexes["phone"] if same else self._index.of("phone", number.e164)
             number = self._admission.refine(number, person, now)
-        cascade_id = make_id(now, self._chance(CHANCE))
         try:
             planned = self._planner(request, number, self._admission.risk(request, number, now), cascade_id, now)
         except Turned as turned:
             raise wrong(turned.pointer, str(turned)) from None
         self._admission.admit(request, number, now)
-        recipient, indexes = self._seal(request, cascade_id)
         refusal = planned.refusal
-        if not refusal and await self._want_nothing(who.tenant, indexes):
+        if not refusal and await self._want_nothing(request.tenant, indexes):
             refusal = OPTED_OUT
         plan = planned.plan
-        cascade = Cascade(cascade_id, who.tenant, "", Run(plan), planned.terms, created=now)
-        audit = planned.audit
+        cascade = Cascade(cascade_id, request.tenant, "", Run(plan), planned.terms, created=now)
+        audit, recipient, payload = planned.audit, prepared.recipient, prepared.payload
         if refusal:
             cascade.status, cascade.reason, cascade.ended = CascadeStatus.REFUSED, refusal, now
-            recipient = {}  # nobody needs to be reached; the index stays, so that it can be erased
+            recipient, payload = {}, b""  # nobody needs to be reached; the index stays, so that it can be erased
             audit = (*audit, Audit("refused", "", CascadeStatus.REFUSED.value, refusal))
         receipt = json.dumps(show_receipt(cascade))
-        payload = b""
-        if not refusal:
-            sealed = json.dumps(content.dump(), ensure_ascii=False)
-            payload = self._cipher.seal(sealed, Place(who.tenant, "payload", "body", cascade_id))
+        key, body_hash = prepared.key, prepared.body_hash
         new = NewCascade(cascade, plan, key, body_hash, receipt, planned.facts, recipient, indexes, payload, audit)
         try:
             admission = await self.store.accept(new, now, self.hands.at_first(cascade, now))
@@ -245,10 +236,10 @@ class Service:
         """Where a request would go now, and why; nothing is counted, written down or sent. Raises `Problem`."""
         now = self.now()
         request = body.to_request(who.tenant)
-        number = self._admission.read(request)
+        number = read_number(request)
         risk = self._admission.risk(request, number, now)
         try:
-            return self._planner.explain(request, number, risk, make_id(now, self._chance(CHANCE)), now)
+            return self._planner.explain(request, number, risk, self.preparer.new_id(), now)
         except Turned as turned:
             raise wrong(turned.pointer, str(turned)) from None
 
@@ -265,14 +256,6 @@ class Service:
             raise wrong("/template", "there is no such template in the dialplan")
         if missing := lacking(content, template):
             raise wrong("/params", f"the template needs {', '.join(sorted(missing))}")
-
-    def _seal(self, request: Request, cascade_id: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        recipient, indexes = {}, {}
-        for kind, value in (("phone", request.phone), ("email", request.email)):
-            if value:
-                recipient[kind] = self._cipher.seal(value, Place(request.tenant, "recipient", kind, cascade_id))
-                indexes[kind] = self._index.of(kind, value)
-        return recipient, indexes
 
     async def _want_nothing(self, tenant: str, indexes: dict[str, bytes]) -> bool:
         """Whether the person is out by every way there is; one channel that is out is the broker's business."""

@@ -7,6 +7,7 @@ path, query or headers. Must not know what a request is about.
 from __future__ import annotations
 
 import asyncio
+import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -56,8 +57,11 @@ class Shell:
         on_fault: Callable[[str], None] = lambda _: None,
         patience: float = PATIENCE,
         direct: Mapping[tuple[str, str], Direct] | None = None,
+        *,
+        passes: bool = False,
     ) -> None:
         """``direct``: by method and path, what is answered without FastAPI's layers, which cost as much as a plan does.
+        ``passes``: all else is handed to ``app`` as it is; another shell behind it asks for tokens, and counts.
         ``on_fault`` hears where a bug of ours showed itself: files and lines, no values."""
         self._app = app
         self.tokens = tokens
@@ -65,6 +69,7 @@ class Shell:
         self._on_fault = on_fault
         self._patience = patience
         self._direct = direct or {}
+        self._passes = passes
         self.under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,12 +78,18 @@ class Shell:
         began = clock.monotonic()
         request = _Request(scope, receive, send)
         self.under_way += 1
-        code, answer = "", None
+        code, answer = "", self._direct.get((scope["method"], scope["path"]))
+        passed = answer is None and self._passes
         try:
             try:
+                if self.under_way > AT_ONCE:
+                    raise Problem(503, "busy", "too many requests at once", retry_after=1)
+                if passed:
+                    request.left = sys.maxsize  # the shell behind says how much may come
+                    await self._app(scope, request.receive, request.send)
+                    return
                 self._admit(scope, request)
                 async with asyncio.timeout(self._patience) as request.timer:
-                    answer = self._direct.get((scope["method"], scope["path"]))
                     if answer is None:
                         await self._app(scope, request.receive, request.send)
                     else:
@@ -100,23 +111,11 @@ class Shell:
                 await request.answer(Problem(500, "fault", "a bug in callward: its log has more"))
         finally:
             self.under_way -= 1
-            route = scope.get("route")
-            who = scope.get("principal")
-            self._on_request(
-                Seen(
-                    scope["method"],
-                    getattr(route, "path", "") or (scope["path"] if answer is not None else ""),
-                    request.status,
-                    clock.monotonic() - began,
-                    who.name if who else "",
-                    code or scope.get("problem", ""),
-                )
-            )
+            if not passed or code:
+                self._on_request(_see(scope, answer is not None, request.status, clock.monotonic() - began, code))
 
     def _admit(self, scope: Scope, request: _Request) -> None:
         path: str = scope["path"]
-        if self.under_way > AT_ONCE:
-            raise Problem(503, "busy", "too many requests at once", retry_after=1)
         authorization = length = None
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -132,6 +131,12 @@ class Shell:
         if length is not None and length.isdigit() and int(length[:12]) > most:
             raise _too_large(most)
         request.left = most
+
+
+def _see(scope: Scope, direct: bool, status: int, seconds: float, code: str) -> Seen:
+    route = getattr(scope.get("route"), "path", "") or (scope["path"] if direct else "")
+    who = scope.get("principal")
+    return Seen(scope["method"], route, status, seconds, who.name if who else "", code or scope.get("problem", ""))
 
 
 class _Request:

@@ -19,16 +19,17 @@ from typing import Any
 
 from controller import clock
 from controller.api.app import create_app
+from controller.api.fronts import Fronts
 from controller.api.planning import RequestPlanner
 from controller.api.server import ApiServer, ListenError, open_socket
 from controller.api.service import Service
-from controller.api.tokens import Tokens
 from controller.broker import kept
 from controller.broker.broker import Broker
 from controller.broker.callbacks import Callbacks
 from controller.broker.drivers import make_adapter
 from controller.broker.inbound import Inbox
 from controller.broker.libraries import listen_to_libraries
+from controller.broker.listening import fixed, make_api
 from controller.broker.meter import Meter
 from controller.broker.metrics import metrics_router
 from controller.broker.missed import MissedCalls
@@ -66,6 +67,9 @@ from sip.uri import bracketed
 #: Seconds between two looks at what other daemons saw.
 FOLD = 0.5
 
+#: Seconds after the start until tables of numbers are read that few requests need.
+WARM_AFTER = 10.0
+
 #: Seconds between two tries to reach a store that does not answer when we start.
 STORE_PAUSE = 1.0
 
@@ -94,7 +98,7 @@ class Daemon:
         self._feed: Feed
         self._supervisor: Supervisor
         self._store: Store
-        self._api: ApiServer
+        self._api: ApiServer | Fronts
         self.broker: Broker
 
     # -- build
@@ -165,7 +169,7 @@ class Daemon:
         shell = create_app(
             self._service, on_request=self._meter.see_request, on_fault=self._on_api_fault, routers=routers
         )
-        self._api = ApiServer(shell, sock)
+        self._api = make_api(shell, self._service, sock, self._state_dir, self._meter, self._log)
 
     def _make_store(self, messaging: Messaging, keys: str) -> Store:
         try:
@@ -215,7 +219,7 @@ class Daemon:
             self._stopping.set()
 
     async def _open(self) -> None:
-        self._supervisor.spawn(run_aside(warm, "numbers"), "numbers")
+        self._supervisor.spawn(self._warm(), "numbers")
         while True:
             if await self._open_store():
                 break
@@ -241,6 +245,11 @@ class Daemon:
         )
         self._tell_ready()
         tune_garbage_collector()
+
+    async def _warm(self) -> None:
+        if isinstance(self._api, Fronts):  # numbers are read there: here it has time
+            await asyncio.sleep(WARM_AFTER)
+        await run_aside(warm, "numbers")
 
     async def _open_store(self) -> bool:
         try:
@@ -312,9 +321,9 @@ class Daemon:
         before, after = self._messaging, loaded.dialplan.messaging
         if after is None:
             return self._not_reloaded("nothing about messages is left in the dialplan; end this process for that")
-        if (before.host, before.port, before.store) != (after.host, after.port, after.store):
+        if fixed(before) != fixed(after):
             return self._not_reloaded(
-                "'listen' or 'store' of 'messages' differs from what this daemon has; restart it for that, or write the"
+                "'listen', 'store' or 'workers' of 'messages' differs from what this daemon has; restart it for that, or write the"
                 " old ones again"
             )
         try:
@@ -342,7 +351,7 @@ class Daemon:
         self._composer.messaging = self._inbox.messaging = messaging
         self._telling.clients = self._callbacks.clients = messaging.clients
         self._service.adopt(messaging, self._planner())
-        self._api.shell.tokens = Tokens(messaging.tokens)
+        self._api.adopt(messaging.tokens)
 
     def _on_hangup(self) -> None:
         self._supervisor.spawn(self._follow_hangup(), "reload")

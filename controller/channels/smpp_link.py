@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
+from typing import cast
 
 from controller.channels.smpp_session import Bound, Closed, Delivered, Event, Session, State, SubmitFields
 from controller.types.smpp import Smpp
@@ -96,8 +97,7 @@ class Link(asyncio.Protocol):
     # ----------------------------------------------------------------- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are of no class of asyncio's
         self._session = Session(self._settings, self._command, self._now())
         self._flush()
 

@@ -23,9 +23,10 @@ from controller.config.messages_values import (
     Store,
     within,
 )
-from controller.config.section import ANY_WORD, OneOrMore, Section, Text
-from controller.config.values import parse_name, parse_switch
+from controller.config.section import ANY_WORD, OneOrMore, Section, Text, between
+from controller.config.values import parse_count, parse_name, parse_switch
 
+MOST_WORKERS = 16
 _SHORTEST_SECRET = 12  # whoever guesses it can tell a tenant anything
 
 _NAME = Annotated[str, Text(parse_name, ANY_WORD)]
@@ -78,6 +79,9 @@ class MessagesModel(Section):
     cleartext: _SWITCH = False
     public: Url | None = None
     store: Store = ""
+    workers: Annotated[int, Text(lambda text: parse_count(text, 0, MOST_WORKERS), between(0, MOST_WORKERS))] | None = (
+        None
+    )
     lease: Annotated[float, within(1.0, 600.0)] | None = None
     grace: Keep | None = None
     keep: Keep | None = None

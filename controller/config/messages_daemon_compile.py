@@ -59,7 +59,7 @@ def build_daemon(places: Places) -> dict[str, Any]:
         fields |= {"host": model.listen.host, "port": model.listen.port}
     if model.per_prefix is not None:
         fields["max_per_prefix"] = model.per_prefix
-    fields |= {key: value for key in ("lease", "grace") if (value := getattr(model, key)) is not None}
+    fields |= {key: value for key in ("lease", "grace", "workers") if (value := getattr(model, key)) is not None}
     if model.fraud is not None:
         fields |= _fraud(places, model)
     return fields

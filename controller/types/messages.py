@@ -220,6 +220,7 @@ class Messaging:
     host: str = "127.0.0.1"  # the API listens there
     port: int = 8080
     public: str = ""  # the URL that providers reach us by; signatures are over it
+    workers: int | None = None  # processes that read requests; None: as many as fit the machine
     store: str = ""  # "" for SQLite in the state folder, else a PostgreSQL URL
     lease: float = 5.0  # seconds: a daemon that is silent for so long has its work taken over
     grace: float = 3600.0  # seconds after its window: identity and text are purged then

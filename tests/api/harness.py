@@ -17,6 +17,7 @@ import aiohttp
 
 from controller import clock
 from controller.api.app import create_app
+from controller.api.fronts import Fronts
 from controller.api.server import ApiServer, open_socket
 from controller.api.service import Planned, Service, Turned
 from controller.api.shell import Seen, Shell
@@ -26,7 +27,7 @@ from controller.messages.reducer import reduce
 from controller.messages.region import Number
 from controller.messages.request import Request
 from controller.messages.verdicts import DEFAULTS
-from controller.privacy import BlindIndex, Cipher, Keyring
+from controller.privacy import BlindIndex, Cipher, Keyring, load_keyring
 from controller.store.base import Applied, Facts, Store, StoreError
 from controller.store.sqlite import SqliteStore
 from controller.types import Milestone, Path, Plan, Stage, Target
@@ -160,6 +161,7 @@ class Api:
     shell: Shell
     seen: list[Seen]
     faults: list[str]
+    server: ApiServer | Fronts
 
     async def call(
         self, method: str, path: str, body: Any = None, token: str | None = ACME, **headers: str
@@ -206,38 +208,47 @@ class Losing:
 
 
 @asynccontextmanager
-async def running(store: Any = None, patience: float = 30.0, **more: Any) -> AsyncIterator[Api]:
-    """The API on loopback over SQLite or another store, and a client. ``more`` goes into the dialplan's `Messaging`."""
-    if store is not None:
-        async with _serving(store, patience, more) as api:
-            yield api
-        return
-    with TemporaryDirectory() as folder:
-        real = SqliteStore(pathlib.Path(folder) / "messages.db", reduce)
+async def running(store: Any = None, patience: float = 30.0, *, fronts: int = 0, **more: Any) -> AsyncIterator[Api]:
+    """The API on loopback over SQLite or another store, and a client. ``fronts``: so many processes in front of it.
+    ``more`` goes into the dialplan's `Messaging`."""
+    with TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        if store is not None:
+            async with _serving(store, patience, folder, fronts, more) as api:
+                yield api
+            return
+        real = SqliteStore(folder / "messages.db", reduce)
         await real.open()
         try:
-            async with _serving(Losing(real), patience, more) as api:
+            async with _serving(Losing(real), patience, folder, fronts, more) as api:
                 yield api
         finally:
             await real.close()
 
 
 @asynccontextmanager
-async def _serving(store: Any, patience: float, more: dict[str, Any]) -> AsyncIterator[Api]:
-    keyring = Keyring({"1": bytes(range(32))}, "1", bytes(32))
+async def _serving(
+    store: Any, patience: float, folder: pathlib.Path, fronts: int, more: dict[str, Any]
+) -> AsyncIterator[Api]:
+    keyring = load_keyring(folder) if fronts else Keyring({"1": bytes(range(32))}, "1", bytes(32))
     hands = NotingHands(store)
     rules = replace(messaging(), **more)
     service = hands.service = Service(rules, store, Cipher(keyring), BlindIndex(keyring), TwoSteps(), hands)
     seen: list[Seen] = []
     faults: list[str] = []
     shell = create_app(service, on_request=seen.append, on_fault=faults.append, patience=patience)
-    server = ApiServer(shell, open_socket("127.0.0.1", 0))
+    sock = open_socket("127.0.0.1", 0)
+    server: ApiServer | Fronts = ApiServer(shell, sock)
+    if fronts:
+        server = Fronts(
+            shell, service.take, sock, folder, fronts, rules.tokens, on_request=seen.append, on_fault=faults.append
+        )
     serving = asyncio.get_running_loop().create_task(server.serve())
     await server.started()
     host, port = server.address
     try:
         async with aiohttp.ClientSession() as client:
-            yield Api(f"http://{host}:{port}", client, service, store, hands, shell, seen, faults)
+            yield Api(f"http://{host}:{port}", client, service, store, hands, shell, seen, faults, server)
     finally:
         service.announcer.close()
         server.stop()

@@ -9,6 +9,7 @@ import pytest
 
 from controller import clock
 from controller.api.admission import Admission
+from controller.api.preparing import read_number
 from controller.api.problems import Problem
 from controller.messages.region import REPORT, Number
 from controller.messages.request import Request
@@ -54,7 +55,7 @@ def admission(**settings: object) -> Admission:
 
 
 def numbered(phone: str = PHONE) -> Number:
-    number = admission().read(Request("acme", phone=phone))
+    number = read_number(Request("acme", phone=phone))
     assert number is not None
     return number
 

@@ -129,6 +129,7 @@ def test_a_dialplan_of_messages_alone_opens_no_sip(tmp_path: Path, free_port: in
     async def main() -> None:
         async with stage(tmp_path, free_port, {"sms": "sms"}) as here:
             prepare(here)
+            here.plan["messages"]["workers"] = 0  # nobody reads requests for it: there is one process
             calls = {name: here.plan.pop(name) for name in ("listen", "trunks", "endpoints", "chains", "routes")}
             await here.start()
             assert here.process is not None
