@@ -231,6 +231,9 @@ def explain(
         typer.echo(render(loaded.diagnostics, loaded.sources), err=True)
         raise typer.Exit(FINDINGS)
     dialplan = loaded.dialplan
+    if not dialplan.listen:
+        typer.echo("no calls come in by this dialplan: 'callward explain-message' asks about its messages", err=True)
+        raise typer.Exit(USAGE)
     if state_dir is not None:
         if not state_dir.is_dir():
             typer.echo(f"{state_dir}: no such folder; is --state-dir another one?", err=True)
@@ -437,7 +440,10 @@ def demo(
 def _ask(state_dir: Path, command: str, **more: str) -> dict[str, Any]:
     from controller.control import FILE, MESSAGES, ControlError, ask, is_served
 
-    alone = command in {"status", "reload"} and is_served(state_dir, MESSAGES) and not is_served(state_dir)
+    alone = is_served(state_dir, MESSAGES) and not is_served(state_dir)
+    if alone and command not in {"status", "reload"}:
+        typer.echo(f"{command} is for trunks, and the daemon of {state_dir} carries messages alone", err=True)
+        raise typer.Exit(USAGE)
     try:
         return ask(state_dir, command, MESSAGES if alone else FILE, **more)
     except ControlError as error:

@@ -83,6 +83,7 @@ def _erase_offline(state_dir: Path, known_as: dict[str, str]) -> int:
     import asyncio
 
     from controller import clock
+    from controller.control import MESSAGES, is_served
     from controller.keyfile import KeyFileError
     from controller.messages.reducer import reduce
     from controller.privacy import BlindIndex, load_keyring
@@ -98,6 +99,9 @@ def _erase_offline(state_dir: Path, known_as: dict[str, str]) -> int:
         finally:
             await store.close()
 
+    if is_served(state_dir, MESSAGES):
+        typer.echo(f"a daemon runs with {state_dir}: leave --state-dir out, so that it is asked", err=True)
+        raise typer.Exit(USAGE)
     for name in (KEYS, FILE):
         if not (state_dir / name).exists():
             typer.echo(f"{state_dir / name}: there is no such file; is --state-dir another folder?", err=True)

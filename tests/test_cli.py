@@ -127,6 +127,13 @@ def test_a_role_that_makes_no_sense_is_wrong_usage(tmp_path: Path, text: str, ro
     assert not state.exists()
 
 
+def test_explain_of_messages_alone_names_the_command_for_them(tmp_path: Path) -> None:
+    file = tmp_path / "dialplan.yaml"
+    file.write_text(MESSAGES_ALONE)
+    result = CliRunner().invoke(cli, ["explain", str(file), "+15557000"])
+    assert (result.exit_code, "callward explain-message" in result.output) == (USAGE, True)
+
+
 def test_check_of_messages_alone_shows_no_empty_tables_of_calls(tmp_path: Path) -> None:
     file = tmp_path / "dialplan.yaml"
     file.write_text(MESSAGES_ALONE)

@@ -128,10 +128,10 @@ def _read(url: str, status: int, text: bytes, after: str = "") -> Any:
 def _words(problem: dict[str, Any]) -> str:
     """What the API says is wrong, each thing with its place."""
     detail = str(problem.get("detail", problem.get("status")))
-    places = [
-        f"{str(each.get('pointer', '')).lstrip('#/') or each.get('parameter', '')}: {each.get('detail', '')}"
-        for each in problem.get("errors", ())
-    ]
+    places = []
+    for each in problem.get("errors", ()):
+        place = str(each.get("pointer", "")).lstrip("#/") or each.get("parameter", "")
+        places.append(f"{place}: {each.get('detail', '')}" if place else str(each.get("detail", "")))
     return "\n".join(places) if places else detail
 
 

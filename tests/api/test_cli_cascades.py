@@ -65,6 +65,7 @@ def test_who_and_secrets_need_not_stand_on_the_command_line(call: Call, tmp_path
         (("send", "+14155550199", "--cascade", "nothing", "--text", "hi"), 1, "cascade: there is no such cascade"),
         (("send", "+14155550199", "--cascade", "otp"), 1, "params: the template needs code"),
         (("send", "+19005550199", "--cascade", "otp", "--text", "hi"), 1, "to/phone: "),
+        (("send", "+14155550199"), 1, "give a template or a text"),
         (("cascades", "0" * 26), 1, "there is no such cascade"),
         (("cascades", "--wait"), 2, "give its id"),
         (("cascades", "--url", "http://127.0.0.1:1"), 3, "Connection refused; is 'callward run' there"),
@@ -74,6 +75,7 @@ def test_who_and_secrets_need_not_stand_on_the_command_line(call: Call, tmp_path
 def test_what_is_wrong_has_its_words_and_its_exit_code(call: Call, args: tuple[str, ...], code: int, said: str) -> None:
     done = call(*args)
     assert (done.exit_code, said in done.output) == (code, True), done.output
+    assert not done.output.startswith(":"), "no place is named where it is the whole"
 
 
 def test_a_token_that_is_none(call: Call) -> None:

@@ -142,6 +142,10 @@ def test_a_dialplan_of_messages_alone_opens_no_sip(tmp_path: Path, free_port: in
             assert json.loads(shown.output)["messages"]["listen"] == f"127.0.0.1:{free_port}"
             reloaded = await asyncio.to_thread(runner.invoke, cli, ["reload", "--state-dir", state])
             assert reloaded.exit_code == 0, reloaded.output
+            drained = await asyncio.to_thread(runner.invoke, cli, ["drain", "a", "--state-dir", state])
+            assert (drained.exit_code, drained.output.startswith("drain is for trunks")) == (2, True), drained.output
+            erased = await asyncio.to_thread(runner.invoke, cli, ["erase", "+14155550100", "--state-dir", state])
+            assert (erased.exit_code, "leave --state-dir out" in erased.output) == (2, True), erased.output
             here.plan |= calls
             here.write()
             refused = await asyncio.to_thread(runner.invoke, cli, ["reload", "--state-dir", state])
