@@ -36,7 +36,8 @@ from controller.channels.base import (
 )
 from controller.channels.smpp_link import Link
 from controller.channels.smpp_parts import Key, Parts, Piece, Text, fragment_of
-from controller.channels.smpp_receipts import canonical, parse_receipt
+from controller.channels.smpp_queries import Queries, Query
+from controller.channels.smpp_receipts import Receipt, canonical, parse_receipt, read_state
 from controller.channels.smpp_session import (
     MAX_LATE,
     WINDOW_FULL,
@@ -48,6 +49,7 @@ from controller.channels.smpp_session import (
     LateAnswer,
     NotSent,
     SubmitFields,
+    Told,
     Unanswered,
 )
 from controller.channels.smpp_text import Encoded, Part, TooLong, decode, encode
@@ -56,6 +58,7 @@ from controller.types import TRANSPORT_ERROR
 from controller.types.cascades import BAD_TEMPLATE, REJECTED, TIMEOUT
 from controller.types.messages import Dedup, Provider
 from controller.types.smpp import Smpp, SmppBind, SmppLong
+from controller.types.words import Milestone
 
 FULL_WINDOW = "429"  # cause of what waited too long behind a full window: send less
 SINK_PAUSE = 0.5  # seconds until news that nobody could write down are handed on again
@@ -77,6 +80,7 @@ class _Waiting:
     future: asyncio.Future[Submission]
     send_key: str
     is_last: bool
+    source: tuple[int, int, str]
 
 
 class _Ticket(NamedTuple):
@@ -121,6 +125,8 @@ class SmppAdapter:
         self._heard: asyncio.Queue[_Heard] = asyncio.Queue()
         self._parts: Parts[_Ticket] = Parts()
         self._parts_timer: asyncio.TimerHandle | None = None
+        self._queries = Queries(settings.query)
+        self._query_timer: asyncio.TimerHandle | None = None
         self._alive: bool | None = None  # as was last told
         self._tasks = Supervisor(lambda _error: None)  # `_keep` sees to failures
         self._sink: Sink | None = None
@@ -147,7 +153,8 @@ class SmppAdapter:
             return Refused(BAD_TEMPLATE, "too long")
         except ValueError as error:  # what it says is ours, and holds no number
             return Refused(BAD_TEMPLATE, str(error))
-        waiting = [self._wait(message.send_key, part) for part in encoded.parts]
+        source = _source(message.sender, plus=self._settings.plus)
+        waiting = [self._wait(message.send_key, part, source) for part in encoded.parts]
         for (token, _), each in zip(waiting, fields, strict=True):
             transmitter.submit(token, each, message.lifetime)
         answers = await asyncio.gather(*(future for _, future in waiting))
@@ -165,17 +172,18 @@ class SmppAdapter:
 
     async def close(self) -> None:
         """Unbind; what is unanswered is unclear. Texts that are not whole the SMSC keeps, as far as it has them still."""
-        if self._parts_timer is not None:
-            self._parts_timer.cancel()
+        for timer in (self._parts_timer, self._query_timer):
+            if timer is not None:
+                timer.cancel()
         await asyncio.gather(*(link.leave() for link in self._links))
         await self._tasks.close()
 
     # ----------------------------------------------------------------- submits
 
-    def _wait(self, send_key: str, part: Part) -> tuple[int, asyncio.Future[Submission]]:
+    def _wait(self, send_key: str, part: Part, source: tuple[int, int, str]) -> tuple[int, asyncio.Future[Submission]]:
         self._token += 1
         future: asyncio.Future[Submission] = asyncio.get_running_loop().create_future()
-        self._waiting[self._token] = _Waiting(future, send_key, part.number == part.total)
+        self._waiting[self._token] = _Waiting(future, send_key, part.number == part.total, source)
         return self._token, future
 
     def _fields(self, message: Message, encoded: Encoded, part: Part) -> SubmitFields:
@@ -212,6 +220,7 @@ class SmppAdapter:
     def _on_event(self, link: Link, event: Event) -> None:
         match event:
             case Answered(token, status, ref):
+                self._may_ask(token, status, ref)
                 self._settle(token, self._translate(status, ref))
             case NotSent(token, why):
                 full = why == WINDOW_FULL
@@ -221,6 +230,8 @@ class SmppAdapter:
             case LateAnswer(token, status, ref):
                 if (waiting := self._given_up.pop(token, None)) is not None and waiting.is_last:
                     self._tell(self._late(waiting.send_key, self._translate(status, ref)))
+            case Told():
+                self._on_told(event)
             case Delivered():
                 self._take(_Ticket(link, event))
             case Bound():
@@ -313,9 +324,37 @@ class SmppAdapter:
             text = decode(body, message.data_coding, message.esm_class, settings.alphabet)
             sender = _number(message.source_addr, message.source_addr_ton)
             return Inbound(self.name, "", sender, _number(message.destination_addr, message.dest_addr_ton), text, now)
-        if not receipt.ref:
-            return None  # of which message, nobody can say
+        return self._report(receipt, now) if receipt.ref else None  # of which message, nobody can say
+
+    def _report(self, receipt: Receipt, now: float) -> Report:
+        if receipt.milestone is None or receipt.milestone >= Milestone.ANSWERED:
+            self._queries.settled(receipt.ref)
         return Report(self.name, receipt.ref, receipt.milestone, cause=receipt.cause, code=receipt.code, at=now)
+
+    # ----------------------------------------------------------------- receipts that do not come
+
+    def _may_ask(self, token: int, status: int, ref: str) -> None:
+        waiting = self._waiting.get(token)
+        if self._settings.query and status == pdus.OK and waiting is not None and waiting.is_last:
+            known = canonical(ref, self._settings.receipt_ids, in_receipt=False)
+            self._queries.accepted(Query(ref, known, *waiting.source), clock.monotonic())
+            self._arm_queries()
+
+    def _arm_queries(self) -> None:
+        if self._query_timer is None and self._queries:
+            delay = max(self._queries.deadline() - clock.monotonic(), 0.0)
+            self._query_timer = asyncio.get_running_loop().call_later(delay, self._on_query)
+
+    def _on_query(self) -> None:
+        self._query_timer = None
+        for query in self._queries.due(clock.monotonic()):
+            self._links[0].query(query)
+        self._arm_queries()
+
+    def _on_told(self, told: Told) -> None:
+        receipt = read_state(told.query.ref, told.state, told.error, self._settings.errors)
+        if receipt is not None:
+            self._tell(self._report(receipt, clock.epoch()))
 
     def _tell_alive(self, why: str) -> None:
         if self._alive is not True:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from random import Random
 from typing import cast
 
+from controller.channels.smpp_queries import Query
 from controller.channels.smpp_session import Bound, Closed, Delivered, Event, Session, State, SubmitFields
 from controller.types.smpp import Smpp
 
@@ -75,6 +76,12 @@ class Link(asyncio.Protocol):
         assert self._session is not None
         self._session.submit(token, fields, self._now(), lifetime)
         self._flush()
+
+    def query(self, query: Query) -> None:
+        """Ask about a message; the answer is an event, if there is one."""
+        if self._session is not None:
+            self._session.query(query, self._now())
+            self._flush()
 
     def confirm(self, delivered: Delivered, *, taken: bool) -> None:
         """Answer a deliver_sm; one of an earlier connection's cannot be answered any more, and the SMSC sends it again."""

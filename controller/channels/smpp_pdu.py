@@ -11,6 +11,7 @@ from dataclasses import dataclass
 # command_id (§5.1.2.1); a response has the highest bit as well.
 BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER = 0x01, 0x02, 0x09
 SUBMIT_SM, DELIVER_SM, DATA_SM, UNBIND, ENQUIRE_LINK, ALERT_NOTIFICATION = 0x04, 0x05, 0x103, 0x06, 0x15, 0x102
+QUERY_SM = 0x03
 RESPONSE = 0x80000000
 GENERIC_NACK = 0x80000000
 
@@ -92,6 +93,17 @@ def bind(command: int, sequence: int, system_id: str, password: str, system_type
     """A bind of any sort (§4.1): interface version 3.4, all addresses."""
     words = b"".join(c_string(word) for word in (system_id, password, system_type))
     return pdu(command, sequence, body=words + b"\x34\x00\x00\x00")
+
+
+def query(sequence: int, message_id: str, ton: int, npi: int, source: str) -> bytes:
+    """A query_sm (§4.8.1): the id that the SMSC gave, and the sender as in submit_sm."""
+    return pdu(QUERY_SM, sequence, body=c_string(message_id) + bytes((ton, npi)) + c_string(source))
+
+
+def read_query(body: bytes) -> tuple[int, int] | None:
+    """State and network error of a query_sm_resp (§4.8.2), behind the id and the final date; None for nonsense."""
+    words = body.split(b"\0", 2)
+    return (words[2][0], words[2][1]) if len(words) == 3 and len(words[2]) >= 2 else None
 
 
 def c_string(text: str) -> bytes:

@@ -41,6 +41,8 @@ _WORDS = {
     "UNKNOWN": 7,
     "REJECTD": 8,
 }
+_NAMES = {state: word for word, state in _WORDS.items()}
+_UNKNOWN = 7
 #: How SMSCs write them besides: the first letters are enough.
 _PREFIXES = {word[:5]: state for word, state in _WORDS.items()}
 
@@ -99,6 +101,20 @@ def parse_receipt(
     if isinstance(found, Milestone):
         return Receipt(ref, found, "", code)
     return Receipt(ref, None, _cause(found, fields.get("err", ""), tlvs.get(NETWORK_ERROR, b""), errors), code)
+
+
+def read_state(ref: str, state: int, error: int, errors: Mapping[str, str]) -> Receipt | None:
+    """What the answer to query_sm says (§4.8.2); None where the SMSC does not know, or no longer.
+
+    ``ref`` as `canonical` writes it; ``error`` is the network's, as a number.
+    """
+    found = _STATES.get(state)
+    if found is None or state == _UNKNOWN:
+        return None
+    code, err = f"{_NAMES[state]}/{error:03}", f"{error:03}"
+    if isinstance(found, Milestone):
+        return Receipt(ref, found, "", code)
+    return Receipt(ref, None, errors.get(err, found), code)
 
 
 def _cause(found: str, err: str, network_error: bytes, errors: Mapping[str, str]) -> str:

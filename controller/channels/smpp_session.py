@@ -20,6 +20,7 @@ from smpp34 import decode as decode_pdu
 
 from controller.channels import smpp_pdu as pdus
 from controller.channels.smpp_pdu import BadStream, Framer, Pdu, describe_status
+from controller.channels.smpp_queries import Query
 from controller.types.smpp import Smpp
 
 #: With something unanswered the other side is asked sooner whether it is there: a half-open connection looks so.
@@ -136,7 +137,16 @@ class Delivered:
     message: DeliverSm
 
 
-Event = Bound | Closed | Answered | NotSent | Unanswered | LateAnswer | Delivered
+@dataclass(slots=True)
+class Told:
+    """The answer to a query_sm. Whoever is not answered hears nothing."""
+
+    query: Query
+    state: int
+    error: int
+
+
+Event = Bound | Closed | Answered | NotSent | Unanswered | LateAnswer | Delivered | Told
 
 
 @dataclass(slots=True)
@@ -163,6 +173,9 @@ class Session:
         self._open: OrderedDict[int, _Submit] = OrderedDict()  # by sequence; deadlines are in order of sending
         self._late: OrderedDict[int, int] = OrderedDict()  # tokens by sequence
         self._unconfirmed: set[int] = set()
+        self._queries: OrderedDict[int, tuple[Query, float]] = (
+            OrderedDict()
+        )  # by sequence, with the end of the patience
         self._bind_by = now + settings.timeout
         self._out.append(pdus.bind(command, self._next(), settings.system_id, settings.password, settings.system_type))
 
@@ -179,6 +192,15 @@ class Session:
             self._waiting.append((entry, fields))
         else:
             self._send(entry, fields)
+
+    def query(self, query: Query, now: float) -> None:
+        """Ask about a message, if the window has room for it: submits come first."""
+        while self._queries and next(iter(self._queries.values()))[1] <= now:
+            self._queries.popitem(last=False)
+        if self.state is State.BOUND and len(self._open) + len(self._queries) < self._settings.window:
+            sequence = self._next()
+            self._queries[sequence] = query, now + self._settings.timeout
+            self._out.append(pdus.query(sequence, query.message_id, query.source_ton, query.source_npi, query.source))
 
     def confirm(self, sequence: int, *, taken: bool) -> None:
         """Answer a deliver_sm. Not ``taken``: the SMSC is to try again."""
@@ -276,6 +298,8 @@ class Session:
             self._handle_answer(pdu)
         elif command == pdus.DELIVER_SM:
             self._handle_delivery(pdu)
+        elif command == pdus.QUERY_SM | pdus.RESPONSE or pdu.sequence in self._queries:
+            self._handle_told(pdu)
         elif command == pdus.ENQUIRE_LINK:
             self._respond(command, pdu.sequence)
         elif command == pdus.UNBIND:
@@ -303,6 +327,12 @@ class Session:
             self.events.append(LateAnswer(token, pdu.status, ref))
         if self.state is State.LEAVING and not self._open:
             self._close("unbound by the SMSC")
+
+    def _handle_told(self, pdu: Pdu) -> None:
+        query, _ = self._queries.pop(pdu.sequence, (None, 0.0))
+        told = pdus.read_query(pdu.body) if pdu.status == pdus.OK and pdu.command != pdus.GENERIC_NACK else None
+        if query is not None and told is not None:
+            self.events.append(Told(query, *told))
 
     def _handle_delivery(self, pdu: Pdu) -> None:
         if len(self._unconfirmed) >= MAX_UNCONFIRMED:

@@ -75,6 +75,7 @@ class SmppModel(Section):
     service_type: Annotated[
         str, Text(partial(parse_within, what="service_type", longest=LONGEST_SERVICE), CREDENTIAL)
     ] = ""
+    query: Annotated[float | None, _time(1.0, 600.0)] = None
     errors: dict[str, Annotated[str, Text(lambda text: parse_choice(text, "cause", CAUSES), {"enum": [*CAUSES]})]] = {}
 
 
@@ -110,5 +111,6 @@ def compile_smpp(
         receipt_ids=model.receipt_ids,
         plus=model.plus,
         service_type=model.service_type,
+        query=model.query or 0.0,
         errors=dict(model.errors),
     )

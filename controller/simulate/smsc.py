@@ -69,6 +69,8 @@ class Smsc:
     password: str = ""
     hex_ids: bool = False  # the answer has the id in hexadecimal, the receipt in decimal
     with_tlvs: bool = True  # receipts name the message in a parameter, too
+    tells: bool = True  # query_sm is known here
+    queries: int = 0  # so many came
     deaf: bool = False  # half-open: connections stand, and nothing is read or said any more
     closed: bool = False  # to new binds: ESME_RBINDFAIL
     port: int = 0
@@ -76,6 +78,7 @@ class Smsc:
     deliveries: list[Delivery] = field(default_factory=list)
     sessions: list[_Session] = field(default_factory=list)
     _count: int = 0
+    _submitted: dict[str, tuple[str, Fate]] = field(default_factory=dict)  # senders and fates by ids
     _waiting: deque[Delivery] = field(default_factory=deque)  # nobody is bound to take them
     _server: asyncio.Server | None = None
     _timers: set[asyncio.TimerHandle] = field(default_factory=set)
@@ -143,6 +146,8 @@ class Smsc:
             self._bind(session, command, sequence, raw[16:])
         elif command == _SUBMIT and session.sends:
             self._take(session, sequence, raw)
+        elif command == _QUERY and session.sends and self.tells:
+            self._tell_state(session, sequence, raw[16:])
         elif command == _ENQUIRE:
             self._write(session, command | _RESPONSE, sequence)
         elif command == _UNBIND:
@@ -188,6 +193,8 @@ class Smsc:
         answered = f"{ref:X}" if self.hex_ids else str(ref)
         got = Got(self.name, key, to, text, self._now(), fate, ref=answered if fate.taken else "")
         self.journal.add(got)
+        if fate.taken:
+            self._submitted[answered] = submit.source_addr, fate
         reports = fate.reports if fate.taken and submit.registered_delivery & 1 else ()
         for report in (each for each in reports if each.after < 0):
             self._report(submit, ref, report.word, fate, forged=report.forged)
@@ -218,6 +225,17 @@ class Smsc:
         # A forged one is a text of a person's that looks like a receipt: he has no way to set the bit that makes it one.
         fields: dict[str, object] = {} if forged else {"esm_class": 0x04, "tlvs": tlvs}
         self._hand_out(Delivery(fields, submit.destination_addr, submit.source_addr, text.encode()))
+
+    def _tell_state(self, session: _Session, sequence: int, body: bytes) -> None:
+        """query_sm: the state of a message, by its id and its sender, or ESME_RQUERYFAIL."""
+        self.queries += 1
+        ref, _, rest = body.partition(b"\0")
+        known = self._submitted.get(ref.decode("latin-1"))
+        if known is None or rest[2:].split(b"\0")[0].decode("latin-1") != known[0]:
+            self._write(session, _QUERY | _RESPONSE, sequence, ref + b"\0\0\0\0", status=0x67)
+            return
+        state = bytes((2 if known[1].delivered else 5, 0))
+        self._write(session, _QUERY | _RESPONSE, sequence, ref + b"\0" + b"260101000100000+\0" + state)
 
     # ----------------------------------------------------------------- deliver_sm
 

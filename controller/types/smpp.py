@@ -58,4 +58,5 @@ class Smpp:
     receipt_ids: SmppIds = SmppIds.SAME
     plus: bool = False  # numbers begin with "+"
     service_type: str = ""
+    query: float = 0.0  # so long no final receipt came, then query_sm asks; 0: never
     errors: Mapping[str, str] = field(default_factory=dict)  # causes by `err:` of a receipt, as the SMSC numbers them

@@ -25,6 +25,7 @@ while (my $client = $server->accept) {
                 next;
             }
             next unless $pdu->{registered_delivery} & 1;
+            next if $pdu->{short_message} eq 'no receipt';
             $client->deliver_sm(
                 source_addr => $pdu->{destination_addr}, destination_addr => $pdu->{source_addr}, esm_class => 0x04,
                 source_addr_ton => 1, async => 1,
@@ -37,6 +38,12 @@ while (my $client = $server->accept) {
                     short_message => pack('C6', 5, 0, 3, $pdu->{seq} & 0xff, 2, $part->[0]) . $part->[1],
                 );
             }
+        } elsif ($pdu->{cmd} == Net::SMPP::CMD_query_sm) {
+            print "query $pdu->{message_id} $pdu->{source_addr_ton} $pdu->{source_addr}\n";
+            $client->query_sm_resp(
+                seq => $pdu->{seq}, status => 0, message_id => $pdu->{message_id}, final_date => '260101000100000+',
+                message_state => 2, error_code => 0,
+            );
         } elsif ($pdu->{cmd} == Net::SMPP::CMD_enquire_link) {
             print "enquire\n";
             $client->enquire_link_resp(seq => $pdu->{seq}, status => 0);

@@ -394,3 +394,35 @@ def test_a_part_whose_others_never_come_is_answered_soon_and_handed_on_in_the_en
             assert [each.text for each in desk.of(Inbound)] == ["…and so on"]
 
     play(script)
+
+
+def test_an_smsc_whose_receipts_do_not_come_is_asked() -> None:
+    async def script() -> None:
+        silent, lost = Fate(reports=()), Fate(reports=(), delivered=False)
+        smsc = smsc_with(silent, lost, Fate(), hex_ids=True)
+        async with bound(smsc, query=0.2, receipt_ids=SmppIds.DECIMAL_OF_HEX) as (adapter, desk):
+            smsc._count = 30  # ids in which the bases differ
+            refs = [await adapter.submit(text(f"n {number}", sender="+15557000")) for number in range(3)]
+            await desk.until(lambda: len(desk.of(Report)) >= 4)
+            assert [getattr(ref, "ref", "") for ref in refs] == ["31", "32", "33"]
+            ends = {each.ref: (each.milestone, each.cause) for each in desk.of(Report)}
+            assert ends == {
+                "31": (Milestone.ANSWERED, ""),
+                "32": (None, "undelivered"),
+                "33": (Milestone.ANSWERED, ""),
+            }
+            assert smsc.queries == 2  # nobody asked about the third
+
+    play(script)
+
+
+def test_an_smsc_that_knows_no_query_sm_is_none_the_worse() -> None:
+    async def script() -> None:
+        smsc = smsc_with(Fate(reports=()), tells=False)
+        async with bound(smsc, query=0.01) as (adapter, desk):
+            await adapter.submit(text())
+            await eventually(lambda: not len(adapter._queries))
+            assert isinstance(await adapter.submit(text("more")), Accepted)
+            assert [each.alive for each in desk.of(Liveness)] == [True]
+
+    play(script)

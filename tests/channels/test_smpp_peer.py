@@ -31,7 +31,8 @@ def test_an_smsc_in_perl(free_port: int) -> None:
 
     said = asyncio.run(play())
     assert "enquire" in said
-    assert [line for line in said if line not in {"enquire", "unbind"}] == [
+    assert [line.rpartition("-")[0] for line in said if line.startswith("query")] == ["query perl"]
+    assert [line for line in said if line not in {"enquire", "unbind"} and not line.startswith("query")] == [
         "bind acme secret",
         "submit 5 ACME 1 15550100 0 0 1 000000000100000R 436f64653a201b65",
         "delivered 0",
@@ -43,6 +44,7 @@ def test_an_smsc_in_perl(free_port: int) -> None:
         "delivered 0",
         "delivered 0",
         "delivered 0",
+        "submit 5 ACME 1 15550100 0 0 1 000000000100000R 6e6f2072656365697074",
     ]
 
 
@@ -54,7 +56,7 @@ async def talk(port: int, stdout: asyncio.StreamReader) -> list[str]:
         while not said or said[-1] != line:
             said.append((await stdout.readline()).decode().strip())
 
-    adapter = SmppAdapter(account(port, enquire=0.2, long=SmppLong.UDH), Random(1))
+    adapter = SmppAdapter(account(port, enquire=0.2, long=SmppLong.UDH, query=0.3), Random(1))
     await adapter.start(desk.take)
     await desk.alive()
     accepted = await adapter.submit(text("Code: €"))
@@ -68,6 +70,10 @@ async def talk(port: int, stdout: asyncio.StreamReader) -> list[str]:
     assert isinstance(submission, Accepted)
     await desk.until(lambda: len(desk.of(Inbound)) == 2)
     assert desk.of(Report)[1].ref == submission.ref
+    submission = await adapter.submit(text("no receipt"))
+    assert isinstance(submission, Accepted)
+    await desk.until(lambda: submission.ref in [each.ref for each in desk.of(Report)])  # it was asked
+    assert desk.of(Report)[-1].code == "DELIVRD/000"
     await hear_until("enquire")
     await adapter.close()
     await hear_until("unbind")
