@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
@@ -171,12 +172,15 @@ class SmppAdapter:
         return WebhookAnswer(status=404)
 
     async def close(self) -> None:
-        """Unbind; what is unanswered is unclear. Texts that are not whole the SMSC keeps, as far as it has them still."""
+        """Unbind; what is unanswered is unclear. Parts of texts that the SMSC has no longer are handed on as they are."""
         for timer in (self._parts_timer, self._query_timer):
             if timer is not None:
                 timer.cancel()
         await asyncio.gather(*(link.leave() for link in self._links))
         await self._tasks.close()
+        if self._sink is not None and (left := self._parts.left()):
+            with suppress(Exception):  # it cannot be kept anywhere
+                await self._sink([self._said(text) for text in left])
 
     # ----------------------------------------------------------------- submits
 
@@ -295,9 +299,11 @@ class SmppAdapter:
 
     def _put(self, texts: Iterable[Text[_Ticket]]) -> None:
         for text in texts:
-            said = text.read(self._settings.alphabet)
-            news = Inbound(self.name, "", text.key.source, text.key.destination, said, clock.epoch())
-            self._heard.put_nowait(_Heard(news if text.pieces else None, text=text))
+            self._heard.put_nowait(_Heard(self._said(text) if text.pieces else None, text=text))
+
+    def _said(self, text: Text[_Ticket]) -> Inbound:
+        said = text.read(self._settings.alphabet)
+        return Inbound(self.name, "", text.key.source, text.key.destination, said, clock.epoch())
 
     def _arm_parts(self) -> None:
         if self._parts_timer is not None:

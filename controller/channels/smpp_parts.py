@@ -68,6 +68,7 @@ class Text(Generic[T]):
     since: float
     pieces: dict[int, Piece] = field(default_factory=dict)
     tickets: list[tuple[float, T]] = field(default_factory=list)  # with the instant at which they came
+    is_ours: bool = False  # a part was answered: nobody else has it any more
 
     def is_whole(self) -> bool:
         """Whether no part is missing."""
@@ -156,9 +157,15 @@ class Parts(Generic[T]):
         if not self._may_answer():
             return given
         for text in self._open.values():
-            given += [ticket for at, ticket in text.tickets if at + ANSWER_AFTER <= now]
+            late = [ticket for at, ticket in text.tickets if at + ANSWER_AFTER <= now]
             text.tickets = [each for each in text.tickets if each[0] + ANSWER_AFTER > now]
+            text.is_ours = text.is_ours or bool(late)
+            given += late
         return given
+
+    def left(self) -> list[Text[T]]:
+        """At the end: what would be lost with us."""
+        return [text for text in (*self._leaving.values(), *self._open.values()) if text.is_ours]
 
     def overdue(self, now: float) -> list[Text[T]]:
         """Texts that will not be whole any more."""

@@ -426,3 +426,18 @@ def test_an_smsc_that_knows_no_query_sm_is_none_the_worse() -> None:
             assert [each.alive for each in desk.of(Liveness)] == [True]
 
     play(script)
+
+
+def test_what_only_we_have_of_a_text_is_handed_on_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smpp_parts, "ANSWER_AFTER", 0.02)
+
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc) as (_, desk):
+            first = smsc.deliver("15550199", "15557000", "one ", header=header(1, 2))
+            await eventually(lambda: first.done)
+            monkeypatch.setattr(smpp_parts, "ANSWER_AFTER", 60.0)
+            smsc.deliver("15550198", "15557000", "two ", header=header(1, 2))  # the SMSC has it still
+        assert [each.text for each in desk.of(Inbound)] == ["one …"]
+
+    play(script)
