@@ -6,6 +6,10 @@
 
 PYTHON ?= python3
 ARGS ?=
+LANES ?= 3 # of tests side by side, see tests/lanes.py; 0: all in one process
+
+# Tests start hundreds of processes: what is compiled must not be compiled again by each of them.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,7 +28,7 @@ run: $(VENV)/.runtime ## the demo: a call fails over before your eyes (ARGS="--o
 	@$(BIN)/callward demo $(ARGS)
 
 test: check debian-test-packages ## everything that must hold: lint, types, contracts, tests (ARGS go to pytest)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(LANES) $(ARGS)
 
 # Property tests with very many examples, and what is marked long; the safety-net timeouts would only be in the way.
 test-long: $(VENV)/.dev debian-test-packages ## hours if you let it: deep property tests and long runs

@@ -1,4 +1,4 @@
-"""What every test may use: the Hypothesis profiles and free ports on loopback."""
+"""What every test may use: the Hypothesis profiles and free ports on loopback; and lanes, where there are several."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.ports import own_share
 
 # `fast` gives the same examples every time, so that a red build is red for everybody; `deep` looks for new ones.
 # Deadlines are off: a busy machine is not a bug, and pytest's own timeout catches what hangs.
@@ -22,8 +24,18 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Lanes, where pytest-xdist is asked for some (``-n``)."""
+    if config.pluginmanager.has_plugin("xdist"):
+        from tests.lanes import Lanes
+
+        config.pluginmanager.register(Lanes(), "lanes")
+
+
 # Below Linux's ephemeral range (32768 up): no socket bound to port 0 meanwhile can be given one of ours.
-_FIRST_PORT, _PORTS = 20_000, 12_000
+_FIRST_PORT, _LAST_PORT = own_share(20_000, 31_999)
+_PORTS = _LAST_PORT - _FIRST_PORT + 1
 _taken = 0
 
 
@@ -41,7 +53,7 @@ def _pick_port() -> int:
         except OSError:
             continue
         return port
-    pytest.fail(f"no free port on 127.0.0.1 between {_FIRST_PORT} and {_FIRST_PORT + _PORTS - 1}")
+    pytest.fail(f"no free port on 127.0.0.1 between {_FIRST_PORT} and {_LAST_PORT}")
 
 
 @pytest.fixture

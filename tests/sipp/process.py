@@ -17,6 +17,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Self
 
+from tests.ports import own_share
 from tests.sipp.ladder import Message, read_log
 
 HOST = "127.0.0.1"
@@ -37,7 +38,7 @@ class Ports:
 
     def __init__(self, start: int = 0, first: int = 12_000, last: int = 19_999) -> None:
         """`start` spreads out test runs that go on side by side."""
-        self._first, self._last = first, last
+        self._first, self._last = own_share(first, last)
         self._next = start
         self._lock = Lock()
 
