@@ -12,7 +12,7 @@ TESTS = Path(__file__).parent
 
 def test_what_lanes_name_is_there() -> None:
     """A folder or a file with another name would quietly go elsewhere."""
-    for name in (*lanes.INSIDE, *lanes.TOGETHER, *lanes.LONG, lanes.DRILL):
+    for name in (*lanes.INSIDE, *lanes.TOGETHER, *lanes.LONG):
         assert (TESTS / name).is_dir(), name
     for name in lanes.LOAD:
         assert (TESTS / name).is_file(), name
@@ -29,11 +29,11 @@ def test_strands() -> None:
         "tests/store/test_kills.py::test_one",
         "tests/broker/test_calls.py::test_one",
     )
-    begun = [name for _, name in sorted(map(lanes.strand_of, asked))]
+    begun = [name for _, _, name in sorted(map(lanes.strand_of, asked))]
     assert begun == [
         "inside",
         "inside",
-        "kills",
+        "load",
         "load",
         "broker/test_calls.py",
         "store",

@@ -242,16 +242,16 @@ def test_one_miss_is_enough_where_the_profile_says_so() -> None:
     assert [t.new for t in feed(detector, "PROBE_200", "PROBE_TIMEOUT", "PROBE_200")] == [UP, DOWN, UP]
 
 
-def time_to_rise(detector: Detector, now: float, missing: int = 0) -> float:
-    """Seconds of answers, one each 0.25 s, until UP; after each answer so many are missed."""
+def time_to_rise(detector: Detector, now: float, missing: int = 0, every: float = 0.25) -> float:
+    """Seconds of answers, one each quarter of a second, until UP; after each answer so many are missed."""
     started = now
     while detector.state is DOWN:
         feed(detector, "PROBE_200", "PROBE_200", now=now)
         if detector.state is DOWN:
             feed(detector, *["PROBE_TIMEOUT"] * missing, now=now)
-        now += 0.25
+        now += every
         assert now < started + 2 * MAX_HOLD, "held for ever"
-    return now - 0.25 - started
+    return now - every - started
 
 
 def test_each_fall_doubles_the_hold() -> None:
@@ -287,11 +287,13 @@ def test_lost_packets_do_not_end_the_hold_and_silence_does() -> None:
 
 
 def test_a_trunk_that_flaps_for_a_month_is_held_and_nothing_overflows() -> None:
-    detector, now = make(Probe(rise=1)), 0.0
-    for _ in range(20_000):
+    detector, now, falls = make(Probe(rise=1)), 0.0, 0
+    while now < 30 * 86_400.0:
         fall(detector, now)
-        now += time_to_rise(detector, now) + 1.0
+        now += time_to_rise(detector, now, every=20.0) + 1.0
+        falls += 1
     assert detector._hold() == MAX_HOLD
+    assert falls > 30_000
 
 
 # --------------------------------------------------------------------------- calls decide
