@@ -213,7 +213,7 @@ class Broker:
         return None if found is None else self._remember(found[0])
 
     def _remember(self, cascade: Cascade) -> _Known:
-        known = _Known(tuple(cascade.terms.channels), cascade.terms.region)
+        known = self._known.get(cascade.id) or _Known(tuple(cascade.terms.channels), cascade.terms.region)
         if cascade.status is CascadeStatus.ACTIVE:
             self._known[cascade.id] = known
             if len(self._known) > REMEMBERED:
@@ -303,9 +303,12 @@ class Broker:
             async with asyncio.timeout(job.latest - now):
                 if isinstance(command, LookUpSend):
                     return self._event(command.attempt, await adapter.look_up(command.send_key))
-                message = await self._surely(lambda: self._composer.compose(job, command, clock.epoch()))
-        except TimeoutError:  # the provider has not seen it
-            return self._not_sent(job, LIMITED)
+                return await self._send(job, command, adapter)
+        except TimeoutError:
+            return self._event(command.attempt, Unclear(TIMEOUT)) if job.handed else self._not_sent(job, LIMITED)
+
+    async def _send(self, job: Job, command: SendMessage, adapter: Adapter) -> CascadeEvent:
+        message = await self._surely(lambda: self._composer.compose(job, command, clock.epoch()))
         if isinstance(message, SendRefused):
             return self._not_sent(job, message.cause) if message.cause in (NO_PROVIDER, NO_TIME) else message
         left = min(job.latest, command.until) - clock.epoch()
@@ -321,12 +324,8 @@ class Broker:
         if not job.wanted:
             return self._not_sent(job, WITHDRAWN)
         self.counters["sent"] += 1
-        try:
-            async with asyncio.timeout(job.latest - now):
-                submission = await adapter.submit(message)
-        except TimeoutError:
-            submission = Unclear(TIMEOUT)
-        return self._event(command.attempt, submission)
+        job.handed = True
+        return self._event(command.attempt, await adapter.submit(message))
 
     def _event(self, attempt: int, submission: Submission) -> CascadeEvent:
         match submission:

@@ -8,12 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from controller.broker.lane import Lane
-from controller.health.readmission import Stage
 from controller.health.score import Scores
 from controller.types.cascades import LIMITED, Circumstances
-
-#: As far as a gate may be closed for those that come in the middle of a cascade: canaries are chosen at its beginning.
-CLOSED = frozenset((Stage.HELD, Stage.CANARY, Stage.PARKED))
 
 NOTHING_ELSE = Circumstances()
 
@@ -34,10 +30,9 @@ class Outlook:
         for name in providers:
             if name not in self.scores.targets:
                 continue
-            for gate in self.scores.nodes.gates(name, region, now):
-                if gate.settle(now) in CLOSED:
-                    avoid[name] = gate.why
-                    break
+            gate = self.scores.nodes.closing(name, region, now)
+            if gate is not None:
+                avoid[name] = gate.why
             lane = self._lanes.get(name)
             if lane is not None and lane.is_full(now, self.patience):
                 barred[name] = LIMITED

@@ -35,6 +35,7 @@ class Job:
     put_at: float  # seconds since the epoch
     latest: float  # after that another daemon may have it: nothing is sent any more
     asked: int = 0  # so often had the provider been asked before: what comes of it may have been overtaken
+    handed: bool = False  # the provider may have seen it
     wanted: bool = True  # False: the cascade is over, or another attempt has its turn
 
 

@@ -31,6 +31,7 @@ class Meter:
         """``status``: what `broker.status` shows now; read when somebody asks for metrics."""
         self.registry = CollectorRegistry()
         add = self.registry
+        self._children: dict[tuple[Any, ...], Any] = {}
         self._sends = Counter(
             "callward_message_sends", "handed to a provider", ("provider", "channel", "country"), registry=add
         )
@@ -60,42 +61,50 @@ class Meter:
         )
         add.register(_Now(status))
 
+    def _of(self, metric: Any, *labels: str) -> Any:
+        """What counts for these labels; looked up anew it would take longer than all else here."""
+        key = (metric, *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return child
+
     def see(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
         """What an event of a cascade came to."""
         country = facts.country
         for command in commands:
             match command:
                 case SendMessage(provider=provider, channel=channel):
-                    self._sends.labels(provider, channel.value, country).inc()
+                    self._of(self._sends, provider, channel._value_, country).inc()
                 case ObserveOutcome(provider=provider, code=code, age=age, retry_after=retry_after):
                     kind = classify(MESSAGE, code, retry_after)
                     if kind is not None:
-                        self._outcomes.labels(provider, country, kind.value).inc()
+                        self._of(self._outcomes, provider, country, kind._value_).inc()
                     if code == "delivered":
-                        self._seconds.labels(provider).observe(age)
+                        self._of(self._seconds, provider).observe(age)
                 case TellClient(event=event, final=final):
                     if event == "verified" or (final and cascade.verified):
-                        self._verified.labels(country).inc()
+                        self._of(self._verified, country).inc()
                     if final:
                         self._end(cascade, country)
                 case _:  # asking is no send
                     pass
 
     def _end(self, cascade: Cascade, country: str) -> None:
-        self._cascades.labels(cascade.status.value, country).inc()
+        self._of(self._cascades, cascade.status._value_, country).inc()
         if len(cascade.sends) > 1:
-            self._fallbacks.labels(country).inc()
-        if cascade.status.value == "completed":
+            self._of(self._fallbacks, country).inc()
+        if cascade.status._value_ == "completed":
             self._cascade_seconds.observe(max(cascade.ended - cascade.created, 0.0))
         for send in cascade.sends:
             if send.spent and send.cost > 0:
-                self._cost.labels(send.provider).inc(send.cost)
+                self._of(self._cost, send.provider).inc(send.cost)
 
     def see_request(self, seen: Seen) -> None:
         """What the API answered."""
         route = seen.route or "(none)"
-        self._requests.labels(route, f"{seen.status // 100}xx").inc()
-        self._request_seconds.labels(route).observe(seen.seconds)
+        self._of(self._requests, route, f"{seen.status // 100}xx").inc()
+        self._of(self._request_seconds, route).observe(seen.seconds)
 
     def show(self) -> bytes:
         """All of it, in Prometheus' text form."""

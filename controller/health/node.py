@@ -25,6 +25,9 @@ SUSPECT_FROM = 50.0
 #: Conversion differs for many reasons: only what falls below this share of the pool's counts.
 CREDIBLE = 0.85
 
+#: As far as a gate may be closed for those that come in the middle of a cascade: canaries are chosen at its beginning.
+CLOSED = frozenset((Stage.HELD, Stage.CANARY, Stage.PARKED))
+
 Key = tuple[str, ...]
 
 
@@ -206,6 +209,18 @@ class Nodes:
         if self.domains:
             gates += self.domain_gates(target, region)
         return gates
+
+    def closing(self, target: str, region: Region, now: float) -> Gate | None:
+        """The first gate of those that is not open, nor rising, once time has done what it does; None, and cheap, as a rule."""
+        for node in self.paths.get((target, region)) or self.path(target, region, now):
+            gate = node.gate
+            if gate.stage is not Stage.OPEN and gate.settle(now) in CLOSED:
+                return gate
+        if self.domains:
+            for gate in self.domain_gates(target, region):
+                if gate.settle(now) in CLOSED:
+                    return gate
+        return None
 
     def domain_gates(self, target: str, region: Region) -> list[Gate]:
         if not self.domains or not region or target not in self.targets:

@@ -31,6 +31,7 @@ People = tuple[Mapping[str, bytes], bytes]
 #: So many cascades that are under way are held in memory, or up to twice as many: some 3 kB each.
 LIVE = 5_000
 
+_SENDING = SendPhase.SENDING
 PLAN_LIFE = 3600.0  # seconds: so long may an acceptance rely on a plan that this process saw written
 _HELD_COLUMNS = ("id", "status", "due", "state", "owner")
 _FACTS = tuple(one.name for one in fields(Facts))
@@ -165,7 +166,7 @@ def request_row(cascade: Cascade, facts: Facts, idem_key: str, body_hash: str, a
 
 def cascade_row(cascade: Cascade, owner: str) -> tuple[Any, ...]:
     """A row of `CASCADE`."""
-    sending = any(send.phase is SendPhase.SENDING for send in cascade.sends)
+    sending = bool([True for send in cascade.sends if send.phase is _SENDING])
     return cascade.id, cascade.status._value_, cascade.due, 0.0, owner, int(sending), cascade.ended, pack(cascade)
 
 
