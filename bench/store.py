@@ -19,6 +19,7 @@ from pathlib import Path
 from controller.messages.cascade import Cascade
 from controller.messages.reducer import reduce
 from controller.messages.telling import show
+from controller.process import run_quick, tune_garbage_collector
 from controller.store.base import Store
 from controller.store.opening import open_store
 from controller.types.cascades import CascadeStatus, SendAccepted, TellClient
@@ -101,6 +102,7 @@ async def measure(kind: str, url: str, folder: Path, options: argparse.Namespace
     store = open_store(url, folder, reduce, hear)
     await store.open()
     await measure_throughput(store, AT_ONCE)  # warm
+    tune_garbage_collector()  # as the daemon does
     before = resource.getrusage(resource.RUSAGE_SELF)
     through = await measure_throughput(store, options.cascades, AT_ONCE)
     after = resource.getrusage(resource.RUSAGE_SELF)
@@ -126,7 +128,7 @@ def main() -> None:
             folder = Path(name)
             folder.chmod(0o711)
             with make_url(kind, folder) as url:
-                asyncio.run(measure(kind, url, folder, options))
+                run_quick(measure(kind, url, folder, options))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from math import inf
 from operator import attrgetter
 from typing import Any
 
-from pydantic_core import from_json, to_json
+import msgspec
 
 from controller.messages.cascade import Cascade, Send, Terms
 from controller.rules.attempt import Attempt, AttemptState
@@ -28,7 +28,9 @@ _PHASES, _STATUSES = {one.value: one for one in SendPhase}, {one.value: one for 
 _CASCADE = ("reason", "ended", "winner", "verified", "late", "failed")
 _RUN = ("stage", "cursors", "hunting", "finished", "winner", "cause", "opened", "joins")
 
-#: Words as their values, for what writes JSON takes several times as long for an enum.
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
+
+#: Words as their values, for what writes JSON takes longer for an enum.
 _of_attempt: Callable[[Attempt], tuple[Any, ...]] = attrgetter(
     *(f"{name}._value_" if name in ("milestone", "state") else name for name in _ATTEMPT)
 )
@@ -46,7 +48,7 @@ PACKED = {
 
 
 def pack(cascade: Cascade) -> str:
-    """All of a cascade that is in no other column, as JSON; null stands for never."""
+    """All of a cascade that is in no other column, as JSON; null stands for never (what is no number is null to msgspec)."""
     run = cascade.run
     data = (
         _of_cascade(cascade),
@@ -57,7 +59,7 @@ def pack(cascade: Cascade) -> str:
         list(run.lost),
         list(run.happened),
     )
-    return to_json(data, inf_nan_mode="null").decode()
+    return _encode(data).decode()
 
 
 def unpack(
@@ -73,7 +75,7 @@ def unpack(
     due: float | None,
 ) -> Cascade:
     """What `pack` gave, with its columns."""
-    own, sends, of_run, attempts, orders, lost, happened = from_json(state)
+    own, sends, of_run, attempts, orders, lost, happened = _decode(state)
     run = Run(plan)
     for name, value in zip(_RUN, of_run, strict=False):
         setattr(run, name, value)
@@ -94,7 +96,7 @@ def unpack(
 
 def name_sends(state: str) -> dict[str, Any]:
     """What figures need of a state: the cascade's own values and its sends, with names."""
-    own, sends, *_ = from_json(state)
+    own, sends, *_ = _decode(state)
     data: dict[str, Any] = dict(zip(_CASCADE, own, strict=False))
     data["sends"] = [dict(zip(_SEND, row, strict=False)) for row in sends]
     return data
