@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from controller import __version__
 from controller.api.accepting import MOST_KEY, PATH, Json, acceptance, json_body
-from controller.api.events import follow
+from controller.api.events import Stream, follow
 from controller.api.hooks import take_webhook
 from controller.api.models import CascadeRequest, Feedback, OptOut, Person, body_of, read_body, schemas
 from controller.api.problems import MEDIA_TYPE, Problem, ProblemDetails, described
@@ -165,9 +165,9 @@ def _cascades(service: Service, accept: Direct) -> APIRouter:
         who = principal(request.scope)
         who.need("read")
         await service.find(who, cascade_id)
-        stream = follow(service.store, service.announcer, cascade_id, last_event_id)
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
+        service.announcer.check(who.tenant)  # before the answer begins: later there is no way to say no
+        stream = follow(service.store, service.announcer, cascade_id, last_event_id, who.tenant)
+        return Stream(stream)
 
     @router.post(
         "/{cascade_id}/feedback",
@@ -287,7 +287,16 @@ async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     codes = {404: ("not-found", "there is nothing here"), 405: ("method", "this cannot be done here")}
     code, detail = codes.get(error.status_code, ("http", "the request cannot be read"))
-    return _answer(request, Problem(error.status_code, code, detail, headers=error.headers))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request) or headers.get("Allow", "")
+    return _answer(request, Problem(error.status_code, code, detail, headers=headers))
+
+
+def _allowed(request: Request) -> str:
+    """All methods of a path (RFC 9110 §15.5.6), as it is described: one route knows its own alone."""
+    path = getattr(request.scope.get("route"), "path", "")
+    return ", ".join(sorted(method.upper() for method in request.app.openapi()["paths"].get(path, ())))
 
 
 async def _on_parameters(request: Request, error: Exception) -> Response:

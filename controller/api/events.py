@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncGenerator
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from controller.api.problems import Problem
 from controller.api.views import show_transition
@@ -16,6 +20,7 @@ from controller.store.base import History, Store, StoreError
 from controller.types.cascades import CascadeStatus
 
 MOST_STREAMS = 1_000
+MOST_OF_ONE = 250  # of one tenant: the others are to have theirs
 POLL = 2.0  # seconds: what another daemon wrote is seen then
 KEEP_ALIVE = 7  # polls without news after which a comment is sent, so that nothing between gives the connection up
 LONGEST = 3600.0  # seconds: then the client comes back with its Last-Event-ID
@@ -26,6 +31,7 @@ class Announcer:
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._of: Counter[str] = Counter()  # streams by tenant
         self.streams = 0
         self.closing = False
 
@@ -41,27 +47,36 @@ class Announcer:
             for event in events:
                 event.set()
 
-    def join(self, cascade_id: str) -> asyncio.Event:
-        """An event that is set whenever something happens to the cascade. Raises `Problem` if too many wait."""
-        if self.streams >= MOST_STREAMS:
+    def check(self, tenant: str) -> None:
+        """Whether there is room for one more stream of the tenant. Raises `Problem`."""
+        if self.streams >= MOST_STREAMS or self._of[tenant] >= MOST_OF_ONE:
             raise Problem(503, "busy", "too many streams are open", retry_after=10)
+
+    def join(self, cascade_id: str, tenant: str) -> asyncio.Event:
+        """An event that is set whenever something happens to the cascade."""
         self.streams += 1
+        self._of[tenant] += 1
         event = asyncio.Event()
         self._waiting.setdefault(cascade_id, set()).add(event)
         return event
 
-    def leave(self, cascade_id: str, event: asyncio.Event) -> None:
+    def leave(self, cascade_id: str, tenant: str, event: asyncio.Event) -> None:
         """Wait no longer."""
         self.streams -= 1
+        self._of[tenant] -= 1
+        if not self._of[tenant]:
+            del self._of[tenant]
         waiting = self._waiting.get(cascade_id, set())
         waiting.discard(event)
         if not waiting:
             self._waiting.pop(cascade_id, None)
 
 
-async def follow(store: Store, announcer: Announcer, cascade_id: str, after: int) -> AsyncIterator[bytes]:
+async def follow(
+    store: Store, announcer: Announcer, cascade_id: str, after: int, tenant: str = ""
+) -> AsyncGenerator[bytes]:
     """The stream: each line of the history once, in order, then "end" with the status."""
-    woken = announcer.join(cascade_id)
+    woken = announcer.join(cascade_id, tenant)
     quiet = 0
     loop = asyncio.get_running_loop()
     until = loop.time() + LONGEST
@@ -94,7 +109,23 @@ async def follow(store: Store, announcer: Announcer, cascade_id: str, after: int
             except TimeoutError:
                 pass
     finally:
-        announcer.leave(cascade_id, woken)
+        announcer.leave(cascade_id, tenant, woken)
+
+
+class Stream(StreamingResponse):
+    """The stream as an answer. However it ends, the place is free at once: without this whoever collects garbage would say when."""
+
+    def __init__(self, events: AsyncGenerator[bytes]) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, headers=headers, media_type="text/event-stream")
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See Starlette."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._events.aclose()
 
 
 def write_event(row: History) -> bytes:

@@ -41,7 +41,7 @@ from controller.api.link import (
 from controller.api.preparing import Prepared, Preparer
 from controller.api.problems import Problem
 from controller.api.server import ApiServer
-from controller.api.shell import PATIENCE, Seen, Shell
+from controller.api.shell import PATIENCE, STREAM_PATIENCE, Seen, Shell
 from controller.api.taken import Accepted
 from controller.api.tokens import Tokens
 from controller.messages.region import warm
@@ -133,7 +133,8 @@ class Front:
             del self._passed[number]
 
     async def _write(self, number: int, send: Send, body: bytes, more: bool) -> None:
-        await send({"type": "http.response.body", "body": body, "more_body": more})
+        async with asyncio.timeout(STREAM_PATIENCE):  # whoever reads nothing holds a place for so long, and no longer
+            await send({"type": "http.response.body", "body": body, "more_body": more})
         if more:
             self.link.send(Wrote(number))
 

@@ -21,6 +21,8 @@ Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{5,14}$")]
 #: One @, no blanks or control characters, a host with a dot (RFC 5321 §4.5.3.1: 254 octets at most).
 Email = Annotated[str, StringConstraints(pattern=r"^[!-?A-~]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$", max_length=254)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
+#: The same without seven digits in a row: it is kept in clear, and nobody's number is to be.
+Label = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,6}|[A-Za-z_])([A-Za-z_.-]+[0-9]{0,6})*$", max_length=64)]
 Value = Annotated[str, StringConstraints(max_length=500)]
 Price = Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=12)]
 
@@ -65,7 +67,7 @@ class CascadeRequest(_Body):
     to: Recipient
     cascade: Name | None = Field(default=None, description="a cascade of the dialplan", examples=["otp"])
     steps: list[CascadeStep] = Field(default_factory=list, max_length=20, description="instead of one of the dialplan")
-    use_case: Name | None = Field(default=None, examples=["login_otp"])
+    use_case: Label | None = Field(default=None, examples=["login_otp"])
     class_: RouteClass = Field(default=RouteClass.STANDARD, alias="class")
     window_s: float | None = Field(default=None, gt=0, le=604_800, description="nothing is sent after so many seconds")
     max_attempts: int | None = Field(default=None, ge=1, le=50)

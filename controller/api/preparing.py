@@ -27,7 +27,7 @@ class Prepared:
     cascade_id: str
     request: Request
     number: Number | None  # None for a request by mail alone
-    key: str  # its Idempotency-Key, or ""
+    key: str  # a keyed hash of its Idempotency-Key, which may hold a number and would outlive an erasure; or ""
     body_hash: str  # of the whole body; "" without a key
     recipient: dict[str, bytes] = field(repr=False)  # "phone", "email": sealed
     indexes: dict[str, bytes] = field(repr=False)  # the same, as blind indexes
@@ -65,7 +65,8 @@ class Preparer:
         payload = self._cipher.seal(content, Place(tenant, "payload", "body", cascade_id))
         body_hash = self._index.digest(raw) if key else ""
         named = "" if body.template else request.cascade
-        return Prepared(cascade_id, request, number, key, body_hash, recipient, indexes, payload, named)
+        name = self._index.digest(b"key:" + key.encode()) if key else ""
+        return Prepared(cascade_id, request, number, name, body_hash, recipient, indexes, payload, named)
 
     def new_id(self) -> str:
         """The id of a cascade that begins now."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 MEDIA_TYPE = "application/problem+json"
+
+#: Keys of a body that may be repeated: words, such as a misspelt one of ours, and no numbers of people.
+_WORD = re.compile(r"(?!.*[0-9]{5})[A-Za-z0-9_.-]{1,64}")
 
 
 class Fault(BaseModel):
@@ -102,8 +106,9 @@ def _say(found: Mapping[str, Any]) -> str:
 
 
 def _point(loc: tuple[int | str, ...]) -> str:
-    """A JSON Pointer as a fragment (RFC 6901 §6). Keys that we do not know are not repeated: they may be anything."""
-    return "#" + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')[:64]}" for part in loc)
+    """A JSON Pointer as a fragment (RFC 6901 §6). Keys that are no words are not repeated: they may be anything."""
+    parts = [str(part) for part in loc]
+    return "#" + "".join(f"/{part if part == '[key]' or _WORD.fullmatch(part) else '*'}" for part in parts)
 
 
 #: Which problems any request may meet, for the description of the API.

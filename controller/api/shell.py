@@ -25,8 +25,11 @@ from controller.api.tokens import Principal, Tokens, unauthorized
 MOST_BODY, MOST_HOOK = 64 * 1024, 1024 * 1024
 #: Seconds until a request must be done; streams are not counted.
 PATIENCE = 30.0
-#: So many requests at once; what comes beside is told to come again.
-AT_ONCE = 2_000
+#: So many requests at once; what comes beside is told to come again. Whoever brings no token has a small part of its own:
+#: strangers who let their bodies drip take neither a tenant's place nor much memory.
+AT_ONCE, AT_ONCE_OPEN = 2_000, 200
+#: Seconds that whoever follows a stream may take to read what was sent; something is sent every few seconds.
+STREAM_PATIENCE = 60.0
 
 #: Nobody is asked for a token here: providers sign what they bring, and the rest tells nothing.
 OPEN = ("/hooks/", "/healthz", "/openapi.json")
@@ -70,25 +73,29 @@ class Shell:
         self._patience = patience
         self._direct = direct or {}
         self._passes = passes
-        self.under_way = 0
+        self.under_way = self.open_under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         began = clock.monotonic()
         request = _Request(scope, receive, send)
-        self.under_way += 1
+        is_open = scope["path"].startswith(OPEN)
+        if is_open:
+            self.open_under_way += 1
+        else:
+            self.under_way += 1
         code, answer = "", self._direct.get((scope["method"], scope["path"]))
         passed = answer is None and self._passes
         try:
             try:
-                if self.under_way > AT_ONCE:
+                if self.open_under_way > AT_ONCE_OPEN if is_open else self.under_way > AT_ONCE:
                     raise Problem(503, "busy", "too many requests at once", retry_after=1)
                 if passed:
                     request.left = sys.maxsize  # the shell behind says how much may come
                     await self._app(scope, request.receive, request.send)
                     return
-                self._admit(scope, request)
+                self._admit(scope, request, is_open=is_open)
                 async with asyncio.timeout(self._patience) as request.timer:
                     if answer is None:
                         await self._app(scope, request.receive, request.send)
@@ -110,19 +117,22 @@ class Shell:
                 self._on_fault(place_of(error))
                 await request.answer(Problem(500, "fault", "a bug in callward: its log has more"))
         finally:
-            self.under_way -= 1
+            if is_open:
+                self.open_under_way -= 1
+            else:
+                self.under_way -= 1
             if not passed or code:
                 self._on_request(_see(scope, answer is not None, request.status, clock.monotonic() - began, code))
 
-    def _admit(self, scope: Scope, request: _Request) -> None:
+    def _admit(self, scope: Scope, request: _Request, *, is_open: bool) -> None:
         path: str = scope["path"]
         authorization = length = None
         for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value
+            if name == b"authorization":  # two of them are none: a proxy may have looked at the other
+                authorization = value if authorization is None else b""
             elif name == b"content-length":
                 length = value
-        if not path.startswith(OPEN):
+        if not is_open:
             who = self.tokens.find(authorization) if authorization else None
             if who is None:
                 raise unauthorized(given=authorization is not None)
@@ -142,12 +152,13 @@ def _see(scope: Scope, direct: bool, status: int, seconds: float, code: str) -> 
 class _Request:
     """One request on its way: counts what comes in, sees what goes out."""
 
-    __slots__ = ("_receive", "_send", "left", "scope", "status", "timer")
+    __slots__ = ("_receive", "_send", "left", "scope", "status", "streams", "timer")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self._receive, self._send = scope, receive, send
         self.left = 0  # bytes that may still come
         self.status = 0
+        self.streams = False
         self.timer: asyncio.Timeout | None = None
 
     async def receive(self) -> Message:
@@ -161,8 +172,9 @@ class _Request:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            if self.timer is not None and (b"content-type", b"text/event-stream; charset=utf-8") in message["headers"]:
-                self.timer.reschedule(None)
+            self.streams = (b"content-type", b"text/event-stream; charset=utf-8") in message["headers"]
+        if self.streams and self.timer is not None:  # whoever reads nothing holds a place for so long, and no longer
+            self.timer.reschedule(asyncio.get_running_loop().time() + STREAM_PATIENCE)
         await self._send(message)
 
     async def answer(self, problem: Problem) -> None:

@@ -148,7 +148,8 @@ class Tables(ABC):
             rows = yield Ask(
                 "SELECT r.id FROM request r JOIN cascade c ON c.id = r.id"
                 " WHERE r.tenant = $1 AND ($2 = '' OR c.status = $2)"
-                " AND ($3 = '' OR (r.created, r.id) < (SELECT b.created, b.id FROM request b WHERE b.id = $3))"
+                " AND ($3 = '' OR (r.created, r.id) < (SELECT b.created, b.id FROM request b"
+                " WHERE b.id = $3 AND b.tenant = $1))"
                 " ORDER BY r.created DESC, r.id DESC LIMIT $4",
                 (tenant, status, before, limit),
             )

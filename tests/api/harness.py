@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import aiohttp
+from fastapi import APIRouter
 
 from controller import clock
 from controller.api.app import create_app
@@ -208,19 +209,21 @@ class Losing:
 
 
 @asynccontextmanager
-async def running(store: Any = None, patience: float = 30.0, *, fronts: int = 0, **more: Any) -> AsyncIterator[Api]:
+async def running(
+    store: Any = None, patience: float = 30.0, *, fronts: int = 0, routers: tuple[APIRouter, ...] = (), **more: Any
+) -> AsyncIterator[Api]:
     """The API on loopback over SQLite or another store, and a client. ``fronts``: so many processes in front of it.
     ``more`` goes into the dialplan's `Messaging`."""
     with TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         if store is not None:
-            async with _serving(store, patience, folder, fronts, more) as api:
+            async with _serving(store, patience, folder, fronts, routers, more) as api:
                 yield api
             return
         real = SqliteStore(folder / "messages.db", reduce)
         await real.open()
         try:
-            async with _serving(Losing(real), patience, folder, fronts, more) as api:
+            async with _serving(Losing(real), patience, folder, fronts, routers, more) as api:
                 yield api
         finally:
             await real.close()
@@ -228,7 +231,7 @@ async def running(store: Any = None, patience: float = 30.0, *, fronts: int = 0,
 
 @asynccontextmanager
 async def _serving(
-    store: Any, patience: float, folder: pathlib.Path, fronts: int, more: dict[str, Any]
+    store: Any, patience: float, folder: pathlib.Path, fronts: int, routers: tuple[APIRouter, ...], more: dict[str, Any]
 ) -> AsyncIterator[Api]:
     keyring = load_keyring(folder) if fronts else Keyring({"1": bytes(range(32))}, "1", bytes(32))
     hands = NotingHands(store)
@@ -236,7 +239,7 @@ async def _serving(
     service = hands.service = Service(rules, store, Cipher(keyring), BlindIndex(keyring), TwoSteps(), hands)
     seen: list[Seen] = []
     faults: list[str] = []
-    shell = create_app(service, on_request=seen.append, on_fault=faults.append, patience=patience)
+    shell = create_app(service, on_request=seen.append, on_fault=faults.append, routers=routers, patience=patience)
     sock = open_socket("127.0.0.1", 0)
     server: ApiServer | Fronts = ApiServer(shell, sock)
     if fronts:

@@ -20,6 +20,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from controller.broker.meter import Meter
+from controller.broker.metrics import metrics_router
 from controller.types.messages import ApiToken
 from tests.api.harness import ACME, Server, asked, digest
 
@@ -39,7 +41,7 @@ TOKENS = (
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with Server(tokens=TOKENS) as server:
+    with Server(tokens=TOKENS, routers=(metrics_router(Meter()),)) as server:
         yield server
 
 
@@ -82,6 +84,7 @@ def test_every_operation_answers_as_it_is_described(server: Server) -> None:
     statuses = ask_everything(server, 15, [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
     assert server.api.faults == []
     assert {202, 200, 404, 422} <= set(statuses)
+    assert "/metrics" in {seen.route for seen in server.api.seen}
     assert not [status for status in statuses if status >= 500]
 
 
