@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import TextIO
 
 from controller import clock
 from controller.simulate.base import Faults, Got, Journal
+from controller.simulate.saying import USAGE, Lines, read_said
 from controller.simulate.town import Running, TellingJournal, Town
 
 
@@ -28,6 +30,18 @@ async def serve(town: Town, faults: Mapping[str, Faults], seed: int, out: TextIO
     running = Running(town, faults, seed, journal)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
+    under_way: set[asyncio.Task[None]] = set()
+
+    def hear(line: str) -> None:
+        said = read_said(line, running.reachable)
+        if isinstance(said, str):
+            print(f"# {said}", file=out, flush=True)
+            return
+        task = loop.create_task(running.say(*said))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
+    lines = Lines(hear)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     try:
@@ -35,9 +49,13 @@ async def serve(town: Town, faults: Mapping[str, Faults], seed: int, out: TextIO
             print(f"# {line}", file=out)
         for name, why in town.left_out.items():
             print(f"# {name}: not simulated, {why}", file=out)
+        if lines.open() and sys.stdin.isatty():
+            print(f"# {USAGE}", file=out)
         print("# ready", file=out, flush=True)
         await ended.wait()
     finally:
+        lines.close()
+        await asyncio.gather(*under_way, return_exceptions=True)
         await running.close()
     for line in summary(journal):
         print(f"# {line}", file=out, flush=True)

@@ -49,6 +49,7 @@ class Town:
     smscs: dict[Place, tuple[str, Smpp]] = field(default_factory=dict)
     mails: dict[Place, tuple[str, Smtp]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)  # providers, and why
+    numbers: dict[str, str] = field(default_factory=dict)  # by provider: one of ours that people can write to
 
     @property
     def providers(self) -> list[str]:
@@ -79,6 +80,9 @@ def plan_town(messaging: Messaging | None, written: Mapping[str, ProviderModel])
                 town.left_out[name] = "it is on another machine"
             case _:
                 _plan_account(town, taken, name, written[name], messaging)
+    for name, provider in messaging.providers.items():
+        ours = [sender.id for sender in provider.senders if "receive" in sender.can]
+        town.numbers[name] = next(iter(ours), provider.senders[0].id if provider.senders else "")
     if not town.providers:
         raise TownError("none of the providers is on a loopback address: there is nothing to simulate")
     return town
@@ -155,6 +159,22 @@ class Running:
             self.mails[name] = mail
             lines.append(f"{name}: mail server at {host}:{await mail.start(host, port)}")
         return lines
+
+    @property
+    def reachable(self) -> list[str]:
+        """Providers by which a person can write to us."""
+        return [*(account.name for each in self._town.http.values() for account in each), *self.smscs]
+
+    async def say(self, provider: str, sender: str, text: str) -> None:
+        """A person writes to us, by one of `reachable`."""
+        ours = self._town.numbers[provider]
+        if provider in self.smscs:
+            self.smscs[provider].deliver(sender, ours, text)
+            return
+        for server, accounts in zip(self.http, self._town.http.values(), strict=True):
+            for account in accounts:
+                if account.name == provider:
+                    await server.say(provider, sender, ours or account.account, text)
 
     async def close(self) -> None:
         """Stop all of it."""

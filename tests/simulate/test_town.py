@@ -12,12 +12,13 @@ from random import Random
 import aiosmtplib
 import pytest
 
-from controller.channels.base import Accepted, Message
+from controller.channels.base import Accepted, Inbound, Message
 from controller.channels.smpp import SmppAdapter
 from controller.config import load_models
 from controller.config.diagnostics import Mistake
 from controller.simulate.base import Faults
 from controller.simulate.options import read_faults
+from controller.simulate.saying import USAGE, Said, read_said
 from controller.simulate.town import Town, TownError, plan_town
 from controller.types.messages import Channel
 from tests.channels.desk import PATIENCE, Desk
@@ -102,6 +103,19 @@ def test_faults_that_are_none(option: str, said: str) -> None:
     assert said in f"{caught.value.message}; {caught.value.hint}"
 
 
+@pytest.mark.parametrize(
+    ("line", "means"),
+    [
+        ("sms-1 +14155550123 no more, please", Said("sms-1", "+14155550123", "no more, please")),
+        ("sms-1 somebody STOP", USAGE),
+        ("sms-1 +14155550123", USAGE),
+        ("help", f"nobody can write by 'help'; {USAGE}"),
+    ],
+)
+def test_what_is_typed(line: str, means: Said | str) -> None:
+    assert read_said(line, ["sms-1", "sms-2"]) == means
+
+
 def test_the_command(tmp_path: Path, pick_port: Callable[[], int]) -> None:
     smsc, mail, http, bounces = (pick_port() for _ in range(4))
     ports = {"9275": smsc, "9025": mail, "9100": http, "9026": bounces}
@@ -111,14 +125,17 @@ def test_the_command(tmp_path: Path, pick_port: Callable[[], int]) -> None:
     file = tmp_path / "dialplan.yaml"
     file.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "controller.cli", "simulate", str(file), "--json", "--fault", "mail:refuse=100%"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
         try:
             assert process.stdout is not None
             said: list[str] = []
             while not said or said[-1] != "# ready":
                 said.append(process.stdout.readline().strip())
             assert f"# sms-2: SMSC at 127.0.0.1:{smsc}" in said
-            asyncio.run(talk(file, mail))
+            assert process.stdin is not None
+            process.stdin.write("sms-3 +14155550123 STOP\n")
+            assert process.stdout.readline() == "# nobody can write by 'sms-3'; did you mean 'sms-2'?\n"
+            asyncio.run(talk(file, mail, process.stdin.write))
             process.send_signal(signal.SIGTERM)
             came = process.stdout.read().splitlines()
             assert process.wait(PATIENCE) == 0
@@ -133,7 +150,7 @@ def test_the_command(tmp_path: Path, pick_port: Callable[[], int]) -> None:
     ]
 
 
-async def talk(file: Path, mail: int) -> None:
+async def talk(file: Path, mail: int, type_in: Callable[[str], object]) -> None:
     loaded = load_models(file)
     assert not isinstance(loaded, str)
     assert loaded[1].messaging is not None
@@ -141,6 +158,10 @@ async def talk(file: Path, mail: int) -> None:
     await adapter.start(desk.take)
     await desk.alive()
     assert await adapter.submit(Message("c:0:1", Channel.SMS, "+15550100", "hello")) == Accepted("1")
+    type_in("sms-2 +14155550123 STOP it\n")
+    await desk.until(lambda: desk.of(Inbound))
+    (said,) = desk.of(Inbound)
+    assert (said.sender, said.to, said.text) == ("+14155550123", "+14155550101", "STOP it")
     await adapter.close()
     with pytest.raises(aiosmtplib.SMTPRecipientsRefused):
         await aiosmtplib.send(
