@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hmac
+from dataclasses import replace
 
 from controller.channels.base import Accepted, Refused
 from controller.channels.http.tokens import sign_jwt
@@ -58,5 +59,16 @@ def test_without_a_token_nothing_is_sent() -> None:
             assert (await _refusal(both, "vonage", Channel.SMS)).cause == "401"
         async with pair(("sinch-conversation", Channel.RCS), token="another") as both:
             assert await _refusal(both, "sinch-conversation", Channel.RCS) == Refused("401", "token")
+
+    asyncio.run(play())
+
+
+def test_what_is_of_no_use_once_the_token_is_there_is_not_sent() -> None:
+    async def play() -> None:
+        async with pair(("rbm", Channel.RCS)) as both:
+            late = replace(message(Channel.RCS, "c1:0:1"), lifetime=0.0)
+            assert await both.adapter("rbm").submit(late) == Refused("NO_TIME", "the token took too long")
+            assert both.simulator.tokens_given == 1
+            assert both.simulator.journal.entries == []
 
     asyncio.run(play())

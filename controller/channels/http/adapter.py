@@ -6,7 +6,9 @@ connection is there was not sent; what fails after it may have been.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from math import inf
 from urllib.parse import urlencode
 
 import aiohttp
@@ -18,7 +20,7 @@ from controller.channels.http.template import Values, render, render_fields, ren
 from controller.channels.http.tokens import NoToken, Tokens
 from controller.channels.http.webhooks import Webhooks
 from controller.types import TRANSPORT_ERROR
-from controller.types.cascades import TIMEOUT
+from controller.types.cascades import NO_TIME, TIMEOUT
 from controller.types.http import HttpSettings, Object, Request
 
 MOST_CONNECTIONS = 256  # at once: at a second for each answer so many messages a second
@@ -51,7 +53,7 @@ class HttpAdapter:
         values = values_of(message, self._settings)
         templated = self._settings.templated
         request = templated if message.template and templated else self._settings.request
-        answer = await self._ask(request, values)
+        answer = await self._ask(request, values, asyncio.get_running_loop().time() + message.lifetime)
         if isinstance(answer, Refused | Unclear):
             return answer
         status, headers, body = answer
@@ -77,13 +79,20 @@ class HttpAdapter:
             await self._session.close()
             self._session = None
 
-    async def _ask(self, request: Request, values: Values) -> tuple[int, dict[str, str], bytes] | Refused | Unclear:
-        answer = await self._try(request, values)
+    async def _ask(
+        self, request: Request, values: Values, until: float = inf
+    ) -> tuple[int, dict[str, str], bytes] | Refused | Unclear:
+        """``until``, of the loop's clock, it is of use: it does not begin to go out after that."""
+        answer = await self._try(request, values, until)
         if isinstance(answer, tuple) and answer[0] == 401 and self._tokens.forget():
-            return await self._try(request, values)  # a token that was taken back before its end; nothing was sent
+            return await self._try(
+                request, values, until
+            )  # a token that was taken back before its end; nothing was sent
         return answer
 
-    async def _try(self, request: Request, values: Values) -> tuple[int, dict[str, str], bytes] | Refused | Unclear:
+    async def _try(
+        self, request: Request, values: Values, until: float
+    ) -> tuple[int, dict[str, str], bytes] | Refused | Unclear:
         session = self._session
         if session is None:
             return Refused(TRANSPORT_ERROR)
@@ -91,6 +100,11 @@ class HttpAdapter:
             headers = await self._tokens.header(session)
         except NoToken as none:
             return none.refused
+        left = until - asyncio.get_running_loop().time()
+        if left <= 0:
+            return Refused(NO_TIME, "the token took too long")
+        whole = self._settings.timeout
+        timeout = aiohttp.ClientTimeout(total=whole, connect=min(whole / 2, left))
         url = render_text(request.url, values, url=True)
         headers |= {key: _one_line(value) for key, value in render_fields(request.headers, values).items()}
         data = None
@@ -104,7 +118,9 @@ class HttpAdapter:
         if session.closed:  # while a token was fetched
             return Refused(TRANSPORT_ERROR)
         try:
-            sent = session.request(request.method, url, params=query, headers=headers, data=data, allow_redirects=False)
+            sent = session.request(
+                request.method, url, params=query, headers=headers, data=data, allow_redirects=False, timeout=timeout
+            )
             async with sent as response:
                 body = await _read(response)
                 return response.status, {name.lower(): value for name, value in response.headers.items()}, body
