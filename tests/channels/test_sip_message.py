@@ -100,6 +100,7 @@ def test_messages(tmp_path: Path) -> None:
             assert await adapter.submit(write(new_key(), lifetime=0.5)) == Unclear("timeout")
             assert len(two.texts) == before
             assert await adapter.submit(write(new_key(), "x" * 1001)) == Refused("bad-template", "not sent")
+            assert await adapter.submit(write(new_key(), "ж" * 4000)) == Refused("bad-template", "not sent")
 
             await asyncio.to_thread(daemon.kill)
             assert await adapter.submit(write(new_key())) == Refused("TRANSPORT_ERROR", "no process for calls")
