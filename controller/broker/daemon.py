@@ -26,6 +26,7 @@ from controller.api.service import Service
 from controller.broker import kept
 from controller.broker.broker import Broker
 from controller.broker.callbacks import Callbacks
+from controller.broker.clocks import watch_clock
 from controller.broker.drivers import make_adapter
 from controller.broker.inbound import Inbox
 from controller.broker.libraries import listen_to_libraries
@@ -233,6 +234,7 @@ class Daemon:
         self._supervisor.spawn(self._reseal(), "rotation")
         if messaging.store:
             self._supervisor.keep(self._learn_from_all, "outcomes")
+            self._supervisor.keep(partial(watch_clock, self._store, self._log), "clocks")
         self._supervisor.spawn(self._serve_api(), "api")
         await self._api.started()
         plan = self._dialplan

@@ -221,3 +221,6 @@ class Store(Protocol):
 
     async def last_seq(self) -> int:
         """The number of the last audit row; 0 if there is none."""
+
+    async def clock(self) -> float | None:
+        """What the clock of its server says; None for one that has none but ours."""

@@ -329,6 +329,10 @@ class PostgresStore(Tables):
         )
         return [(int(row[0]) * _SEQ + row[1], row[2], load_audit(row[3:])) for row in rows]
 
+    async def clock(self) -> float | None:
+        """See `base.Store`."""
+        return float((await self._ask("SELECT extract(epoch FROM clock_timestamp())::float8"))[0][0])
+
     async def last_seq(self) -> int:
         """See `base.Store`. A cursor, as above."""
         rows = await self._ask(

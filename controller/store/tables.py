@@ -296,6 +296,10 @@ class Tables(ABC):
         rows = await self._ask("SELECT max(seq) FROM audit")
         return rows[0][0] or 0
 
+    async def clock(self) -> float | None:
+        """See `base.Store`."""
+        return None
+
     # -- small things
 
     async def _ask(self, sql: str, *args: Any) -> list[Any]:
