@@ -12,7 +12,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import NamedTuple
 
-USAGE = "type PROVIDER NUMBER TEXT, and this person writes to us by this provider: sms-1 +14155550123 STOP"
+USAGE = "type PROVIDER NUMBER TEXT to write to us: sms-1 +14155550123 STOP"
 
 
 class Said(NamedTuple):
@@ -29,7 +29,7 @@ def read_said(line: str, providers: list[str]) -> Said | str:
     sender, _, text = rest.strip().partition(" ")
     if provider not in providers:
         close = get_close_matches(provider, providers, n=1)
-        return f"nobody can write by {provider!r}; " + (f"did you mean {close[0]!r}?" if close else USAGE)
+        return f"nobody can write by {provider!r}; did you mean {close[0]!r}?" if close else USAGE
     if not sender.removeprefix("+").isdecimal() or not text.strip():
         return USAGE
     return Said(provider, sender, text.strip())
