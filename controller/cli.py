@@ -169,7 +169,7 @@ def check(
     file: DialplanFile,
     as_json: Annotated[bool, typer.Option("--json", help="findings and figures as JSON")] = False,
 ) -> None:
-    """Say all that is wrong with a dialplan, or what it promises."""
+    """Say what is wrong with a dialplan, or what it promises."""
     from rich.console import Console
 
     from controller.config import load, render, to_json
@@ -342,9 +342,9 @@ def status(
 
 @cli.command("rotate-keys")
 def rotate(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
-    """Seal new calls, and what is kept of messages, with a new key; older seals still open.
+    """Seal with a new key; older seals still open.
 
-    Restart the daemon afterwards.
+    New calls, and what is kept of messages. Restart the daemon afterwards.
     """
     from controller.keys import FILE, KEPT, KeyFileError, rotate_keys
     from controller.privacy import rotate_keyring

@@ -69,7 +69,7 @@ def send(
 
 
 def cascades(
-    cascade: Annotated[str, typer.Argument(metavar="[ID]", help="one of them, with its attempts")] = "",
+    cascade: Annotated[str, typer.Argument(metavar="ID", help="one of them, with its attempts")] = "",
     status: Annotated[
         str, typer.Option(metavar="WORD", help="only active, completed, exhausted, cancelled or refused ones")
     ] = "",
@@ -81,7 +81,10 @@ def cascades(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List messages, or show where one went, why, and what came of it."""
+    """List messages, or show what became of one.
+
+    Where it went, why, and what came of each attempt.
+    """
     from urllib.parse import quote, urlencode
 
     from rich.console import Console

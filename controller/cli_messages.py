@@ -41,7 +41,10 @@ def stats(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """How many messages arrived, how fast, at what price, and where they fail."""
+    """Show what arrived, how fast, at what price.
+
+    And where messages fail: by route, country and network.
+    """
     from rich.console import Console
 
     from controller.stats_table import print_stats
@@ -63,9 +66,9 @@ def erase(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a person out of all that is kept: numbers, addresses, texts, messages.
+    """Take a person out of all that is kept.
 
-    What was counted stays, and that a person wants nothing more: neither tells who it was.
+    Numbers, addresses, texts, messages. What was counted stays, and that a person wants nothing more: neither tells who it was.
     """
     known_as = read_person(person)
     if state_dir is not None:

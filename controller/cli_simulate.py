@@ -31,9 +31,9 @@ def simulate(
     seed: Annotated[int, typer.Option(help="the same seed, the same fate of every message")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="what comes, as lines of JSON")] = False,
 ) -> None:
-    """Be the providers of messages that a dialplan looks for on this machine.
+    """Be the providers of a dialplan's messages.
 
-    Until SIGTERM: prints where they listen and every message that comes, and in the end what became of them.
+    Those that it looks for on this machine. Until SIGTERM: prints where they listen and every message that comes, and in the end what became of them.
     """
     from controller.config import load_models
     from controller.config.diagnostics import Mistake

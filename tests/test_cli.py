@@ -53,6 +53,13 @@ def test_version_is_printed() -> None:
     assert (result.exit_code, result.output) == (OK, f"callward {__version__}\n")
 
 
+def test_help_cuts_no_sentence() -> None:
+    """At 80 columns each command has its whole first sentence."""
+    said = CliRunner().invoke(cli, ["--help"], env={"COLUMNS": "80"}).output.partition("Commands:")[2]
+    assert "simulate" in said
+    assert [line for line in said.splitlines() if line.endswith("...")] == []
+
+
 def test_check_prints_what_the_dialplan_promises(good: Path) -> None:
     result = CliRunner().invoke(cli, ["check", str(good)])
     assert result.exit_code == OK
