@@ -57,6 +57,8 @@ from controller.types.messages import Messaging
 
 #: What the store being lost means for whoever asks, in seconds.
 STORE_RETRY = 2.0
+#: What it means that there is more to do than can be done.
+BUSY_RETRY = 1.0
 #: Policy forbids it; anything else that nothing can be sent for is the request's own fault.
 FORBIDDEN = frozenset(("OPTED_OUT", "FRAUD", "NOT_ALLOWED"))
 
@@ -199,12 +201,15 @@ class Service:
             planned = self._planner(request, number, self._admission.risk(request, number, now), cascade_id, now)
         except Turned as turned:
             raise wrong(turned.pointer, str(turned)) from None
-        self._admission.admit(request, number, now)
-        refusal = planned.refusal
-        if not refusal and await self._want_nothing(request.tenant, indexes):
-            refusal = OPTED_OUT
         plan = planned.plan
         cascade = Cascade(cascade_id, request.tenant, "", Run(plan), planned.terms, created=now)
+        circumstances, refusal = self.hands.at_first(cascade, now), planned.refusal
+        carriers = planned.terms.channels.keys()
+        if not refusal and carriers and circumstances.barred.keys() >= carriers:
+            raise Problem(503, "busy", "all who could carry it have more to do than they can", retry_after=BUSY_RETRY)
+        self._admission.admit(request, number, now)
+        if not refusal and await self._want_nothing(request.tenant, indexes):
+            refusal = OPTED_OUT
         audit, recipient, payload = planned.audit, prepared.recipient, prepared.payload
         if refusal:
             cascade.status, cascade.reason, cascade.ended = CascadeStatus.REFUSED, refusal, now
@@ -214,7 +219,7 @@ class Service:
         key, body_hash = prepared.key, prepared.body_hash
         new = NewCascade(cascade, plan, key, body_hash, receipt, planned.facts, recipient, indexes, payload, audit)
         try:
-            admission = await self.store.accept(new, now, self.hands.at_first(cascade, now))
+            admission = await self.store.accept(new, now, circumstances)
         except StoreError as error:
             self.hands.hear_store(str(error))
             raise lost(error) from None

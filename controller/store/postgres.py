@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 #: By the cascade that a job is about. More lanes commit more often, each with less: one carried most here, also when busy.
 LANES = 1
-MOST = 500  # jobs in one transaction
+EVENTS = 250  # in one transaction, beside all requests: whoever asks waits for one at most, however much is under way
 TRIES = 5  # of a transaction that others were in the way of
 READERS = 4
 _CONNECT = 3.0  # seconds
@@ -348,12 +348,13 @@ class _Lane:
     def __init__(self, settle: Callable[[list[_Waiting]], Any]) -> None:
         self._settle = settle
         self._jobs: list[_Waiting] = []
+        self._asked: list[_Waiting] = []  # requests: they go first, for somebody waits for the answer
         self._some = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
     def put(self, one: _Waiting) -> None:
-        self._jobs.append(one)
+        (self._asked if isinstance(one.job, Accept) else self._jobs).append(one)
         self._idle.clear()
         self._some.set()
 
@@ -361,7 +362,8 @@ class _Lane:
         """Batch by batch, for ever."""
         while True:
             await self._some.wait()
-            jobs, self._jobs = self._jobs[:MOST], self._jobs[MOST:]
+            jobs, self._jobs = [*self._asked, *self._jobs[:EVENTS]], self._jobs[EVENTS:]
+            self._asked = []
             if not jobs:
                 self._some.clear()
                 self._idle.set()

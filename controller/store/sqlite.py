@@ -1,6 +1,6 @@
 """SQLite: one daemon, one file in the state folder, one thread that writes.
 
-The writer takes all that waits, up to `MOST`, into one transaction and one fsync: the more there is to do, the less each
+The writer takes what waits, requests first, into one transaction and one fsync: the more there is to do, the less each
 costs. Readers have connections of their own and see what is committed. Owns the thread, the file and its lock.
 """
 
@@ -11,13 +11,14 @@ import fcntl
 import os
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from controller.store.base import Hear, StoreError, UnfitStoreError
 from controller.store.batch import Accept, Apply, Job, Result, Settled, TakeReport, settle
@@ -29,7 +30,7 @@ from controller.store.tables import Tables
 
 T = TypeVar("T")
 
-MOST = 1000  # jobs in one transaction
+EVENTS = 128  # in one transaction, beside all requests: whoever asks waits for one at most, however much is under way
 READERS = 2
 _JOBS = (Accept, Apply, TakeReport)
 _CHECKPOINT = 4000  # pages: a checkpoint costs a pause, and a long log costs readers
@@ -46,13 +47,18 @@ class _Work:
     future: asyncio.Future[Any]
 
 
+#: In the queue: a request waits beside it.
+_KNOCK = cast(_Work, object())
+
+
 class SqliteStore(Tables):
     """A store in one file."""
 
     def __init__(self, path: Path, reduce: Reduce, hear: Hear | None = None, owner: str = "") -> None:
         super().__init__(reduce, hear, owner)
         self._path = path
-        self._queue: SimpleQueue[_Work | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Work | None] = SimpleQueue()  # `_KNOCK`: somebody asks
+        self._asked: deque[_Work] = deque()
         self._lock = -1
         self._writer: threading.Thread | None = None
         self._readers: ThreadPoolExecutor | None = None
@@ -163,7 +169,11 @@ class SqliteStore(Tables):
         if self._writer is None:
             raise StoreError(f"{self._path}: it is closed")
         future = asyncio.get_running_loop().create_future()
-        self._queue.put(_Work(task, future))
+        work = _Work(task, future)
+        if isinstance(task, Accept):
+            self._asked.append(work)
+            work = _KNOCK
+        self._queue.put(work)
         return future
 
     def _run_reading(self, body: Callable[[], Body[T]]) -> T:
@@ -184,20 +194,30 @@ class SqliteStore(Tables):
         """The thread: until `None` comes, and all before it is done."""
         going = True
         while going:
-            batch: list[_Work] = []
-            work = self._queue.get()
-            while work is not None:
-                batch.append(work)
-                try:
-                    work = self._queue.get_nowait() if len(batch) < MOST else self._stop_here()
-                except Empty:
-                    break
-            going = work is not None
-            self._write_batch(connection, batch)
+            going, events = self._gather()
+            batch = [*self._requests(), *events]
+            if batch:
+                self._write_batch(connection, batch)
         connection.close()
 
-    def _stop_here(self) -> _Work:
-        raise Empty
+    def _gather(self) -> tuple[bool, list[_Work]]:
+        """Wait until there is something; events in order, so many as one transaction may hold. False: it was the last."""
+        events: list[_Work] = []
+        work = self._queue.get()
+        while work is not None:
+            if work is not _KNOCK:
+                events.append(work)
+            if len(events) >= EVENTS:
+                return True, events
+            try:
+                work = self._queue.get_nowait()
+            except Empty:
+                return True, events
+        return False, events
+
+    def _requests(self) -> list[_Work]:
+        """Requests that came in meanwhile: they go first, for somebody waits for the answer."""
+        return [self._asked.popleft() for _ in range(len(self._asked))]
 
     def _write_batch(self, connection: sqlite3.Connection, batch: list[_Work]) -> None:
         try:

@@ -121,12 +121,13 @@ class NotingHands:
     service: Service | None = None
     done: list[tuple[str, CascadeCommand]] = field(default_factory=list)
     adapters: dict[str, Adapter] = field(default_factory=dict)
+    barred: dict[str, str] = field(default_factory=dict)
 
     def hear_store(self, why: str) -> None:
         pass
 
     def at_first(self, cascade: Cascade, now: float) -> Circumstances:
-        return Circumstances()
+        return Circumstances(barred=self.barred)
 
     def carry_out(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
         self.done += [(cascade.id, command) for command in commands]

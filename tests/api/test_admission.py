@@ -14,6 +14,7 @@ from controller.api.problems import Problem
 from controller.messages.region import REPORT, Number
 from controller.messages.request import Request
 from controller.store.base import Facts
+from controller.types.cascades import LIMITED
 from controller.types.messages import Messaging
 from tests.api.harness import running
 from tests.messages.playbook import EPOCH, Case
@@ -104,3 +105,18 @@ def test_whoever_is_refused_by_a_limit_hears_of_that_one() -> None:
     with pytest.raises(Problem, match="block of numbers"):
         desk.admit(Request("other"), number, 0.0)
     desk.admit(Request("other"), None, 0.0)
+
+
+def test_who_finds_nobody_free_is_told_to_come_again() -> None:
+    async def main() -> None:
+        async with running(limits={"ip": (1.0, 3600.0)}) as api:
+            api.hands.barred = {"sms-1": LIMITED, "sms-2": LIMITED}
+            assert (await api.send())[0] == 202  # there is mail
+            api.hands.barred["mail"] = LIMITED
+            status, problem, headers = await api.send(key="k", limit_keys={"ip": "192.0.2.1"})
+            assert (status, problem["code"], headers["Retry-After"]) == (503, "busy", "1")
+            assert len(await api.ids()) == 1
+            api.hands.barred = {}
+            assert (await api.send(key="k", limit_keys={"ip": "192.0.2.1"}))[0] == 202  # it did not count
+
+    asyncio.run(main())

@@ -382,6 +382,26 @@ def test_who_is_out_is_known_in_the_next_life(make_store: MakeStore) -> None:
     run(make_store, then)
 
 
+def test_a_request_goes_before_all_that_waits(make_store: MakeStore) -> None:
+    async def act(store: Store) -> None:
+        await begin(store)
+        done = 0
+
+        async def tell() -> None:
+            nonlocal done
+            await store.apply("c1", FeedbackGiven(Outcome.FAILED), EPOCH + 1, CALM)
+            done += 1
+
+        telling = asyncio.gather(*(tell() for _ in range(3000)))
+        await asyncio.sleep(0)
+        before = done
+        assert isinstance(await store.accept(make_new("c2"), EPOCH + 2, CALM), Kept)
+        assert done - before <= 1500
+        await telling
+
+    run(make_store, act)
+
+
 def test_opt_out(make_store: MakeStore) -> None:
     async def act(store: Store) -> None:
         await store.set_opt_out("acme", b"ann", "", EPOCH, out=True)
