@@ -295,10 +295,19 @@ class _Maker:
             self._error("MISSING_KEY", "verify: hmac goes with 'header'", "http", hint)
             return None
         over = self._fill(said.over, *_OF_WEBHOOKS, webhook=True) if said.over else (Slot("body"),)
+        signed = {slot.name for slot in slots(over)}
         for needed, named in (("timestamp", said.timestamp), ("nonce", said.nonce)):
-            if named is None and any(slot.name == needed for slot in slots(over)):
+            if named is None and needed in signed:
                 hint = f"write the name of the header that brings the {needed}"
                 self._error("MISSING_KEY", f"'over' holds the {needed}, and no header is named for it", "http", hint)
+            if named is not None and needed not in signed and not self.named:
+                hint = f"add {{{needed}}} where the provider says, or leave '{needed}' out: unsigned, anybody may change it"
+                self._error(
+                    "MISSING_KEY", f"'over' does not hold the {needed} that {quoted(named)} brings", "http", hint
+                )
+        if not signed & {"body", "body_sha256"} and not self.named:
+            hint = "add {body} or {body_sha256}: what is not signed may be anybody's"
+            self._error("MISSING_KEY", "'over' holds nothing of the body", "http", hint)
         return HmacSignature(
             key=self._key_bytes(key, said.key_form),
             header=said.header,
@@ -316,11 +325,13 @@ class _Maker:
             return hashlib.sha256(key.encode()).digest()
         if form == "base64":
             try:
-                return base64.b64decode(key.removeprefix("whsec_"), validate=True)
+                if found := base64.b64decode(key.removeprefix("whsec_"), validate=True):
+                    return found
             except (binascii.Error, ValueError):
-                what = "secret" if key == self.keys.secret else "http"
-                hint = "write it as the provider gave it to you, such as whsec_..."
-                self._error("BAD_CREDENTIAL", "the key of webhooks is not in base64", what, hint)
+                pass
+            what = "secret" if key == self.keys.secret else "http"
+            hint = "write it as the provider gave it to you, such as whsec_..."
+            self._error("BAD_CREDENTIAL", "the key of webhooks is empty, or not in base64", what, hint)
         return key.encode()
 
     # ------------------------------------------------------------------- templates

@@ -15,7 +15,7 @@ import json
 import math
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from controller.channels.base import Forged, Webhook
 from controller.channels.http.paths import Data, text
@@ -67,7 +67,7 @@ def is_same(given: str, expected: str) -> bool:
 
 def _check_twilio(verifier: TwilioSignature, request: Webhook) -> str:
     """https://www.twilio.com/docs/usage/security: base64(HMAC-SHA1(token, URL + each name and value, sorted))."""
-    signed = url_of(request)
+    signed = ""
     digest = parse_qs(request.query).get("bodySHA256")
     if digest:
         if not is_same(digest[0].lower(), hashlib.sha256(request.body).hexdigest()):
@@ -78,11 +78,25 @@ def _check_twilio(verifier: TwilioSignature, request: Webhook) -> str:
         except ValueError:
             raise Forged("its form cannot be read") from None
         signed += "".join(name + value for name, value in sorted(set(fields)))
-    expected = base64.b64encode(hmac.digest(verifier.token.encode(), signed.encode(), "sha1")).decode()
     given = request.headers.get("x-twilio-signature", "")
-    if not is_same(given, expected):
+    fits = [is_same(given, _twilio_digest(verifier.token, url + signed)) for url in _spellings(url_of(request))]
+    if not any(fits):
         raise Forged("its signature is wrong")
     return given
+
+
+def _twilio_digest(token: str, signed: str) -> str:
+    return base64.b64encode(hmac.digest(token.encode(), signed.encode(), "sha1")).decode()
+
+
+def _spellings(url: str) -> tuple[str, str]:
+    """With its port and without: Twilio signs the one or the other, and its own libraries accept both."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    user, at, host = parts.netloc.rpartition("@")
+    bare = host.removesuffix(f":{port}")
+    around = url.split(parts.netloc, 1)
+    return f"{around[0]}{user}{at}{bare}{around[1]}", f"{around[0]}{user}{at}{bare}:{port}{around[1]}"
 
 
 def _check_jwt(verifier: JwtSignature, request: Webhook, now: float) -> str:
@@ -93,13 +107,13 @@ def _check_jwt(verifier: JwtSignature, request: Webhook, now: float) -> str:
     signed, _, signature = given.rpartition(".")
     head, _, claims_part = signed.partition(".")
     expected = hmac.digest(verifier.key, signed.encode("utf-8", "surrogatepass"), "sha256")
-    if not signed or not hmac.compare_digest(_unbase64url(signature), expected):
+    if not signed or not hmac.compare_digest(_unbase64url(signature), expected):  # which Base64 spells in many ways
         raise Forged("its token is not signed by the provider")
     claims = _object(claims_part)
     if _object(head).get("alg") != "HS256":
         raise Forged("its token is signed in another way")
     _check_claims(verifier, request, claims, now)
-    return str(claims.get("jti") or signature)
+    return str(claims.get("jti") or expected.hex())
 
 
 def _check_claims(verifier: JwtSignature, request: Webhook, claims: dict[str, Any], now: float) -> None:
@@ -141,7 +155,7 @@ def _check_hmac(verifier: HmacSignature, request: Webhook, body: bytes, now: flo
     fits = [is_same(word, expected.lower() if is_hex else expected) for word in words]
     if not any(fits):
         raise Forged("its signature is wrong")
-    return nonce + expected
+    return expected
 
 
 def _check_token(verifier: SharedToken, request: Webhook) -> str:
