@@ -7,6 +7,7 @@ an operator gives (endpoints, trunks, chains) stay: they are what a log is read 
 from __future__ import annotations
 
 import re
+import traceback
 
 from sip.text import clean
 
@@ -39,6 +40,16 @@ def mask_numbers(text: str) -> str:
 def mask_secrets(text: str) -> str:
     """A text without what stands behind words such as ``password`` or in the answers of digest."""
     return _SECRET.sub(rf"\1{GONE}", text)
+
+
+def trace_of(error: BaseException) -> str:
+    """Where an error came up and what it came of, without what any of them says: that may be anybody's address or text."""
+    told: list[str] = []
+    following: BaseException | None = error
+    while following is not None and len(told) < 8:
+        told.append("".join(traceback.format_tb(following.__traceback__)) + type(following).__name__)
+        following = following.__cause__ or following.__context__
+    return "\ncame of\n".join(told)
 
 
 def mask_within(text: str, *numbers: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.masking import mask_number, mask_numbers, mask_secrets, mask_within
+from controller.masking import mask_number, mask_numbers, mask_secrets, mask_within, trace_of
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,18 @@ def test_a_call_id_loses_the_numbers_of_its_call() -> None:
 
 def test_short_numbers_show_nothing() -> None:
     assert [mask_number(number) for number in ("", "100", "+15550100", "anna-home")] == ["…", "…", "…00", "…me"]
+
+
+def test_a_trace_has_places_and_nothing_that_was_said() -> None:
+    try:
+        try:
+            int("anna@example.com")
+        except ValueError as error:
+            raise KeyError("Your code is 481516") from error
+    except KeyError as error:
+        said = trace_of(error)
+    assert "test_masking.py" in said
+    assert said.count("came of") == 1
+    assert said.endswith("ValueError")
+    assert "KeyError" in said
+    assert "invalid literal" not in said

@@ -10,7 +10,6 @@ import asyncio
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -46,6 +45,7 @@ from controller.feed import Feed
 from controller.health.node import Change
 from controller.keyfile import KeyFileError
 from controller.log import LineWriter, Log, log_news, open_log
+from controller.masking import trace_of
 from controller.messages.cascade import Cascade
 from controller.messages.limits import SenderTurns
 from controller.messages.planning import Planner
@@ -457,7 +457,7 @@ class Daemon:
         self._feed.flush()
 
     def _on_fault(self, error: BaseException) -> None:
-        self._on_api_fault("".join(traceback.format_exception(error)))
+        self._on_api_fault(trace_of(error))
 
     def _on_api_fault(self, where: str) -> None:
         fault = Fault(where)

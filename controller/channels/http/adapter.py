@@ -46,7 +46,8 @@ class HttpAdapter:
         connector = aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=30)
         whole = self._settings.timeout
         timeout = aiohttp.ClientTimeout(total=whole, connect=whole / 2)  # so that no connection is told from no answer
-        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, headers=_HEADERS)
+        jar = aiohttp.DummyCookieJar()  # one message tells a provider nothing of another
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, headers=_HEADERS, cookie_jar=jar)
 
     async def submit(self, message: Message) -> Submission:
         """Send. Never raises for what the network or the provider does."""
