@@ -37,7 +37,7 @@ def print_stats(found: dict[str, Any], console: Console) -> None:
     )
     _print_trend(found, console)
     _print_routes(found["routes"], console)
-    _print_places(found, console)
+    print_places(found, console)
     _print_failures(found, console)
 
 
@@ -86,7 +86,8 @@ def _print_routes(routes: list[dict[str, Any]], console: Console) -> None:
     console.print(table)
 
 
-def _print_places(found: dict[str, Any], console: Console) -> None:
+def print_places(found: dict[str, Any], console: Console) -> None:
+    """A line for each country, and below it one for each of its networks."""
     right = ("cascades", "completed", "fell back", "median", "per code")
     table = make_table(
         "country",
@@ -110,7 +111,7 @@ def _print_places(found: dict[str, Any], console: Console) -> None:
             row.get("operator", ""),
             _count(row["cascades"]),
             percent(row["completion_rate"]),
-            f"[green]{bar(row['completion_rate'] or 0.0)}[/]",
+            f"[green]{bar(row['completion_rate'] or 0.0, 9)}[/]",
             percent(row["fallback_rate"]),
             _seconds(row["seconds"]["p50"]),
             _money(row["cost_per_verified"]),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import io
+from typing import Any
 
-from controller.stats_table import bar, percent, sparkline
+import pytest
+from rich.console import Console
+
+from controller.stats_table import bar, percent, print_places, sparkline
 
 
 @pytest.mark.parametrize(
@@ -34,3 +38,14 @@ def test_a_bar_is_as_long_as_its_part(part: float, shown: str) -> None:
 )
 def test_a_rate_is_never_whole_where_something_is_missing(rate: float | None, text: str) -> None:
     assert percent(rate) == text
+
+
+def test_places_keep_their_columns_whole_in_a_terminal_of_80() -> None:
+    row: dict[str, Any] = {"country": "DE", "cascades": 123_456, "completion_rate": 1.0, "fallback_rate": 0.999}
+    row |= {"seconds": {"p50": 12.3}, "cost_per_verified": 0.1234}
+    out = io.StringIO()
+    print_places({"countries": [row], "operators": [{**row, "operator": "vodafone"}]}, Console(file=out, width=80))
+    _, head, country, operator = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert head.endswith("fell back  median  per code")
+    assert country.endswith("0.1234")
+    assert operator.split()[0] == "vodafone"
