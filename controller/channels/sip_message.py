@@ -10,6 +10,7 @@ key (`Dedup.LOOKUP`); if that one is a newer life than the message, nobody can s
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from controller.channels.base import (
@@ -23,12 +24,12 @@ from controller.channels.base import (
     Webhook,
     WebhookAnswer,
 )
-from controller.channels.orders import judge_unknown
-from controller.control import Answer, ControlError, NoAnswerError, ask_soon
+from controller.channels.orders import Orders
+from controller.control import Answer, ControlError, ask_soon
 from controller.supervise import Supervisor
-from controller.types import TRANSPORT_ERROR, Milestone
+from controller.types import Milestone
 from controller.types.cascades import ABSENT, BAD_TEMPLATE, NOT_ON_CHANNEL, REJECTED, TIMEOUT, UNKNOWN_SUBSCRIBER
-from controller.types.messages import ByTrunks, Dedup, Provider
+from controller.types.messages import Dedup, Provider
 from controller.types.texts import TextState
 
 WITHIN = 4.0  # seconds for an answer: a phone that is there answers at once
@@ -54,10 +55,8 @@ class SipMessageAdapter:
 
     def __init__(self, provider: Provider, state_dir: Path) -> None:
         """``provider.settings`` are `ByTrunks`; the process for calls runs with the same state folder."""
-        settings = provider.settings
-        assert isinstance(settings, ByTrunks)
         self.name = provider.name
-        self._settings = settings
+        self._orders = Orders(provider, state_dir)
         self._state_dir = state_dir
         self._tasks = Supervisor(lambda _error: None)  # `_watch` sees to failures
         self._gone = asyncio.Event()
@@ -73,34 +72,22 @@ class SipMessageAdapter:
     async def submit(self, message: Message) -> Submission:
         """Send it, and wait for the answer of whoever is there."""
         order = {
-            "key": self._key(message.send_key),
             "number": message.to,
             "text": message.text,
-            "trunks": list(self._settings.trunks),
-            "sender": message.sender or self._settings.caller,
+            "sender": self._orders.sender(message.sender),
             "within": max(0.5, min(message.lifetime, WITHIN)),
         }
-        try:
-            answer = await ask_soon(self._state_dir, "text", WITHIN + PATIENCE, order)
-        except NoAnswerError:
+        answer = await self._orders.place("text", WITHIN + PATIENCE, message.send_key, order)
+        if isinstance(answer, Unclear | Refused):
             self._gone.set()
-            return Unclear(TIMEOUT)
-        except ControlError:
-            self._gone.set()
-            return Refused(TRANSPORT_ERROR, "no process for calls")
+            return answer
         if not answer.get("ok"):
             return Refused(_CAUSES.get(str(answer.get("cause")), REJECTED), "not sent")
         return self._read(message.send_key, answer)
 
     async def look_up(self, send_key: str) -> Submission:
         """What became of the message with this key."""
-        try:
-            answer = await ask_soon(self._state_dir, "texted", PATIENCE, {"key": self._key(send_key)})
-        except ControlError:
-            return Unclear(TRANSPORT_ERROR)
-        if answer.get("state"):
-            return self._read(send_key, answer)
-        return judge_unknown(send_key, answer)
+        return await self._orders.look_up("texted", PATIENCE, send_key, partial(self._read, send_key))
 
     def receive(self, request: Webhook, now: float) -> WebhookAnswer:
         """Nobody tells us anything by HTTP."""
@@ -109,9 +96,6 @@ class SipMessageAdapter:
     async def close(self) -> None:
         """Look no longer."""
         await self._tasks.close()
-
-    def _key(self, send_key: str) -> str:
-        return f"{self.name}/{send_key}"
 
     def _read(self, send_key: str, answer: Answer) -> Submission:
         cause = str(answer.get("cause", ""))

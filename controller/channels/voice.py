@@ -28,12 +28,12 @@ from controller.channels.base import (
     Webhook,
     WebhookAnswer,
 )
-from controller.channels.orders import judge_unknown
-from controller.control import Answer, ControlError, NoAnswerError, ask_soon
+from controller.channels.orders import Orders
+from controller.control import Answer, ControlError, ask_soon
 from controller.supervise import Supervisor
-from controller.types import TRANSPORT_ERROR, WITHDRAWN, CallState, Milestone
+from controller.types import WITHDRAWN, CallState, Milestone
 from controller.types.cascades import ABSENT, REJECTED, TIMEOUT, UNKNOWN_SUBSCRIBER
-from controller.types.messages import ByTrunks, Dedup, Provider
+from controller.types.messages import Dedup, Provider
 
 PATIENCE = 4.0  # seconds for an order: the process for calls is on this machine
 NEWS_PATIENCE = 40.0
@@ -64,10 +64,8 @@ class VoiceAdapter:
 
     def __init__(self, provider: Provider, state_dir: Path) -> None:
         """``provider.settings`` are `ByTrunks`; the process for calls runs with the same state folder."""
-        settings = provider.settings
-        assert isinstance(settings, ByTrunks)
         self.name = provider.name
-        self._settings = settings
+        self._orders = Orders(provider, state_dir)
         self._state_dir = state_dir
         self._tasks = Supervisor(lambda _error: None)  # `_listen` sees to failures
         self._alive: bool | None = None  # as was last told
@@ -79,21 +77,16 @@ class VoiceAdapter:
     async def submit(self, message: Message) -> Submission:
         """Order a call."""
         order = {
-            "key": self._key(message.send_key),
             "number": message.to,
-            "trunks": list(self._settings.trunks),
-            "caller": message.sender or self._settings.caller,
+            "caller": self._orders.sender(message.sender),
             "ring": RING,
             # when the next way is tried, this one has ended
             "within": max(1.0, min(message.lifetime, message.wait or LONGEST_RINGING, LONGEST_RINGING)),
             "hold": min(BESIDE + PER_LETTER * len(message.text), LONGEST),
         }
-        try:
-            answer = await ask_soon(self._state_dir, "place", PATIENCE, order)
-        except NoAnswerError:
-            return Unclear(TIMEOUT)
-        except ControlError:
-            return Refused(TRANSPORT_ERROR, "no process for calls")
+        answer = await self._orders.place("place", PATIENCE, message.send_key, order)
+        if isinstance(answer, Unclear | Refused):
+            return answer
         if not answer.get("ok"):
             return Refused(str(answer.get("cause", REJECTED)), "not placed")
         if answer.get("cause") == WITHDRAWN:  # it was taken back before it came
@@ -102,18 +95,12 @@ class VoiceAdapter:
 
     async def look_up(self, send_key: str) -> Submission:
         """Whether a call was ordered with this key."""
-        try:
-            answer = await ask_soon(self._state_dir, "placed", PATIENCE, {"key": self._key(send_key)})
-        except ControlError:
-            return Unclear(TRANSPORT_ERROR)
-        if answer.get("state"):
-            return Accepted(send_key)
-        return judge_unknown(send_key, answer)
+        return await self._orders.look_up("placed", PATIENCE, send_key, lambda _: Accepted(send_key))
 
     async def withdraw(self, send_key: str) -> None:
         """Call nobody any more by this key; where that cannot be said now, the call ends by its own time."""
         with suppress(ControlError):
-            await ask_soon(self._state_dir, "withdraw", PATIENCE, {"key": self._key(send_key)})
+            await ask_soon(self._state_dir, "withdraw", PATIENCE, {"key": self._orders.key(send_key)})
 
     def receive(self, request: Webhook, now: float) -> WebhookAnswer:
         """Nobody tells us anything by HTTP."""
@@ -122,9 +109,6 @@ class VoiceAdapter:
     async def close(self) -> None:
         """Listen no longer. Calls that are up go on."""
         await self._tasks.close()
-
-    def _key(self, send_key: str) -> str:
-        return f"{self.name}/{send_key}"
 
     async def _listen(self, sink: Sink) -> None:
         life, after = "", 0
