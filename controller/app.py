@@ -395,7 +395,7 @@ class App:
             await self._reload()
 
     def _on_untold(self, why: str, calls: int) -> None:
-        self._log.warning("missed calls without a message", calls=calls, why=why)
+        self._log.warning("not told to the process for messages", count=calls, why=why)
 
     def _on_fault(self, error: BaseException) -> None:
         self._tell(Fault("".join(traceback.format_exception(error))))
@@ -444,6 +444,8 @@ class App:
         self.endpoint.pump()
 
     def _publish(self) -> None:
+        if self.engine.plane.texts.received:
+            self._beside.take(self.engine.plane.texts.received)
         news = self.engine.news
         if news:
             self.engine.news = []

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from controller import clock
-from controller import missed as module
+from controller import handover as module
+from controller.beside import FILE
+from controller.handover import Handover
 from controller.missed import AGAIN_AFTER, USEFUL, MissedCalls
 from controller.spool import Spool
 from controller.supervise import Supervisor
@@ -38,11 +40,12 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.complaints: list[tuple[str, int]] = []
-        self.missed = MissedCalls(folder, lambda why, count: self.complaints.append((why, count)))
+        self.handover = Handover(folder, FILE, lambda why, count: self.complaints.append((why, count)))
+        self.missed = MissedCalls(self.handover)
 
     def hear(self, record: CallRecord = RECORD, dialplan: Dialplan = DIALPLAN) -> int:
         self.missed.hear(record, dialplan)
-        return len(self.missed)
+        return len(self.handover)
 
 
 def by(caller: str) -> CallRecord:
@@ -93,7 +96,7 @@ def test_the_queue_is_bounded(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     for number in range(module.QUEUED):
         desk.hear(by(f"+1555{number:07}"))
-    assert len(desk.missed) == module.QUEUED
+    assert len(desk.handover) == module.QUEUED
     assert desk.complaints
     assert set(desk.complaints) == {("too many wait", 1)}
 
@@ -110,11 +113,11 @@ def test_what_nobody_took_in_time_is_dropped_and_said(tmp_path: Path, monkeypatc
         now += USEFUL / 2
         desk.hear(by("+15550143"))
         tasks = Supervisor(lambda _fault: None)
-        tasks.spawn(desk.missed.keep(), "missed calls")
+        tasks.spawn(desk.handover.keep(), "missed calls")
         now += USEFUL / 2 + 1
         await eventually(lambda: desk.complaints)
         assert desk.complaints == [("the process for messages does not answer", 2)]
-        assert len(desk.missed) == 2
+        assert len(desk.handover) == 2
         await tasks.close()
 
     asyncio.run(script())
@@ -131,7 +134,7 @@ def test_the_next_life_tells_what_this_one_could_not(tmp_path: Path, monkeypatch
 
     first = Desk(tmp_path)
     first.hear()
-    first.missed.close()
+    first.handover.close()
     second = Desk(tmp_path)
     second.hear()  # the phone that gave up before the crash repeats its INVITE to the new life: the same key
     second.hear(replace(RECORD, offer=replace(RECORD.offer, id="call-2", caller="+15550143")))
@@ -140,18 +143,18 @@ def test_the_next_life_tells_what_this_one_could_not(tmp_path: Path, monkeypatch
 
     async def script() -> None:
         tasks = Supervisor(lambda _fault: None)
-        tasks.spawn(second.missed.keep(), "missed calls")
+        tasks.spawn(second.handover.keep(), "missed calls")
         await eventually(lambda: len(told) == 5)
-        await eventually(lambda: not len(second.missed))
+        await eventually(lambda: not len(second.handover))
         await tasks.close()
 
     asyncio.run(script())
     assert [to for _, to in told] == ["+15550142", "+15550188", "+15550188", "+15550143", "+15550188"]
     assert told[1] == told[2]
     assert len({key for key, _ in told}) == 4
-    second.missed.close()
-    assert (tmp_path / module.FILE).read_bytes() == b""
-    assert not Spool(tmp_path / module.FILE, second.complaints.append).read()
+    second.handover.close()
+    assert (tmp_path / FILE).read_bytes() == b""
+    assert not Spool(tmp_path / FILE, second.complaints.append).read()
     assert not second.complaints
 
 
@@ -160,18 +163,18 @@ def test_what_an_earlier_life_left_is_dropped_when_it_is_too_old(
 ) -> None:
     first = Desk(tmp_path)
     first.hear()
-    first.missed.close()
+    first.handover.close()
     now = clock.epoch() + USEFUL + 1
     monkeypatch.setattr(clock, "epoch", lambda: now)
     second = Desk(tmp_path)
 
     async def script() -> None:
         tasks = Supervisor(lambda _fault: None)
-        tasks.spawn(second.missed.keep(), "missed calls")
+        tasks.spawn(second.handover.keep(), "missed calls")
         await eventually(lambda: second.complaints)
         await tasks.close()
 
     asyncio.run(script())
     assert second.complaints == [("the process for messages does not answer", 2)]
-    second.missed.close()
-    assert (tmp_path / module.FILE).read_bytes() == b""
+    second.handover.close()
+    assert (tmp_path / FILE).read_bytes() == b""

@@ -32,7 +32,7 @@ from controller.broker.libraries import listen_to_libraries
 from controller.broker.listening import fixed, make_api
 from controller.broker.meter import Meter
 from controller.broker.metrics import metrics_router
-from controller.broker.missed import MissedCalls
+from controller.broker.missed import MissedCalls, take_text
 from controller.broker.news import CascadeEnded, MessageNews, StoreNews, ended_news, show_news
 from controller.broker.outcomes import BATCH, Evidence, targets_of
 from controller.broker.sending import Composer
@@ -128,7 +128,12 @@ class Daemon:
             control = open_control(self._state_dir, MESSAGES)
         except (KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
-        commands = {"reload": self.reload, "status": self.status, "missed": self._on_missed}
+        commands = {
+            "reload": self.reload,
+            "status": self.status,
+            "missed": self._on_missed,
+            "inbound": self._on_inbound,
+        }
         self._control = ControlServer(control, commands, self._on_fault)
         self._undo.append(self._control.close)
         try:
@@ -396,6 +401,10 @@ class Daemon:
     async def _on_missed(self, request: Request) -> Answer:
         """A call that nobody answered."""
         return await MissedCalls(self._service).take(request)
+
+    async def _on_inbound(self, request: Request) -> Answer:
+        """A message from a person that came over SIP."""
+        return await take_text(self.broker.take, request)
 
     async def _reseal(self) -> None:
         """After a rotation of keys: what older ones have sealed, so that they can go."""

@@ -1,10 +1,13 @@
-"""Missed calls, as the process for calls tells them over the control socket: each becomes a request like any other.
+"""What the process for calls tells over the control socket: a missed call becomes a request like any other, a MESSAGE of
+SIP a message from a person like any other.
 
-Owns the way from such an order to a request: policy, limits, opt-out and the rest are the service's. Must not know calls.
+Owns the way from such a command to a request or an `Inbound`: policy, limits, opt-out and the rest are the service's and
+the inbox's. Must not know calls.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 
 from pydantic import ValidationError
@@ -13,7 +16,9 @@ from controller.api.models import CascadeRequest
 from controller.api.problems import Problem
 from controller.api.service import Service
 from controller.api.tokens import Principal
+from controller.channels.base import Inbound, Sink
 from controller.control import Answer, Request
+from controller.store.base import StoreError
 
 USE_CASE = "missed_call"
 
@@ -45,3 +50,17 @@ class MissedCalls:
         except Problem as problem:
             return {"ok": False, "text": f"{problem.status} {problem.code}", "again": problem.status >= 500}
         return {"ok": True, "cascade": accepted.cascade_id}
+
+
+async def take_text(sink: Sink, request: Request) -> Answer:
+    """The command `inbound`: write a message from a person down, once however often it is told."""
+    try:
+        provider, ref, sender, to = (str(request[name]) for name in ("provider", "ref", "sender", "to"))
+        text = base64.b64decode(str(request["text"])).decode()
+    except (KeyError, ValueError):
+        return {"ok": False, "text": "a message without a provider, a ref, a sender, an addressee or a text"}
+    try:
+        await sink([Inbound(provider, ref, sender, to, text)])
+    except StoreError as error:
+        return {"ok": False, "text": str(error), "again": True}
+    return {"ok": True}

@@ -31,6 +31,7 @@ from controller.planes.placed import make_chain
 from controller.planes.relays import Relays
 from controller.planes.sessions import Sessions
 from controller.planes.strays import Strays
+from controller.planes.texts import ReceivedTexts
 from controller.planes.tries import Legs
 from controller.switchboard import Switchboard
 from controller.types import (
@@ -80,6 +81,7 @@ class EmbeddedPlane:
         self._layer = TransactionLayer(deadlines, timing)
         self.phones = Phones(element, self._peers.sources, secret, bindings or Bindings())
         self._redirects = Redirects(element)
+        self.texts = ReceivedTexts()
         self.swap_hops(hops)
         self.evidence = Evidence()
         self._view = HealthView()
@@ -164,6 +166,7 @@ class EmbeddedPlane:
             hop.host for name, hop in hops.items() if name in trunks and trunks[name].nat
         )
         self._redirects.swap(self._switchboard.dialplan)
+        self.texts.swap(self._switchboard.dialplan)
 
     # -- input
 
@@ -233,13 +236,20 @@ class EmbeddedPlane:
                 self._answer(transaction, 503, now, self._retry_after)  # OPTIONS too: neighbours route away
             elif request.method == "INVITE":
                 self._on_invite(transaction, event, now)
-            elif (answer := self.phones.register(event, now)) is not None:
+            elif (request.method == "MESSAGE" and (answer := self._take_text(event)) is not None) or (
+                answer := self.phones.register(event, now)
+            ) is not None:
                 self._reply(transaction, answer, now)
             else:
                 self._reply(transaction, answer_outside(request), now)
         except RemoteProtocolError as error:
             if transaction is not None:
                 self._answer(transaction, error.status, now)
+
+    def _take_text(self, event: RequestReceived) -> Answer | None:
+        request = event.request
+        trunk, called = self.called.read(request, parse_target(request).user, event.source, event.identity)
+        return self.texts.take(request, trunk, called, self._switchboard.dialplan)
 
     def _on_invite(self, transaction: Transaction, event: RequestReceived, now: float) -> None:
         request = event.request

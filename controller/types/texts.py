@@ -1,4 +1,4 @@
-"""Messages of SIP (RFC 3428) that callward sends itself: what is ordered, and what became of it."""
+"""Messages of SIP (RFC 3428): those that callward sends itself, what is ordered and what became of it; and those from persons."""
 
 from __future__ import annotations
 
@@ -35,3 +35,14 @@ class TextNews:
     key: str
     state: TextState
     cause: str = ""  # of a failure: the SIP status
+
+
+@dataclass(frozen=True, slots=True)
+class TextReceived:
+    """A message from a person."""
+
+    provider: str  # whose trunk brought it
+    ref: str  # the same if it comes again
+    sender: str = field(repr=False)  # as we write numbers
+    to: str
+    text: str = field(repr=False)

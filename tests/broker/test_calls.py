@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from controller import clock
+from controller.beside import FILE
 from controller.control import ask_soon
 from controller.demo.boxes import Box
 from controller.simulate.base import Fates, Faults
@@ -165,8 +167,26 @@ def test_a_phone_rings_no_more_once_the_cascade_is_over(tmp_path: Path, free_por
     asyncio.run(main())
 
 
-def test_a_missed_call_survives_the_death_of_each_process(tmp_path: Path, free_port: int) -> None:
-    """That for messages is killed before it could hear of it, that for calls right after it was written down."""
+def write(sock: socket.socket, port: int, text: str) -> bytes:
+    """A person sends a MESSAGE by a trunk; the answer."""
+    host, ours = sock.getsockname()
+    lines = (
+        f"MESSAGE sip:+15557000@127.0.0.1:{port} SIP/2.0",
+        f"Via: SIP/2.0/UDP {host}:{ours};branch=z9hG4bK-m1",
+        "Max-Forwards: 70",
+        f"From: <sip:{CALLER}@{host}>;tag=1",
+        "To: <sip:+15557000@127.0.0.1>",
+        "Call-ID: m1",
+        "CSeq: 1 MESSAGE",
+        "Content-Type: text/plain",
+        f"Content-Length: {len(text)}",
+    )
+    sock.sendto("\r\n".join([*lines, "", text]).encode(), ("127.0.0.1", port))
+    return sock.recv(2000)
+
+
+def test_a_missed_call_and_a_message_survive_the_death_of_each_process(tmp_path: Path, free_port: int) -> None:
+    """That for messages is killed before it could hear of them, that for calls right after they were written down."""
 
     async def main() -> None:
         with ExitStack() as stack:
@@ -175,12 +195,25 @@ def test_a_missed_call_survives_the_death_of_each_process(tmp_path: Path, free_p
                 prepare(here, phones)
                 here.plan["cascades"] = {"notice": [{"send": "sms", "wait": "20s"}]}
                 here.http.fate_of("sms", Fates())
+                phone = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                phone.bind(("127.0.0.1", 0))
+                phone.settimeout(20.0)
+                here.plan["trunks"]["c"] = {"uri": f"sip:127.0.0.1:{phone.getsockname()[1]}", "probe": "off"}
+                here.plan["providers"]["texts"] = {
+                    "channel": "sip",
+                    "via": "c",
+                    "senders": [{"id": "+15557000", "tenant": "acme"}],
+                }
                 await here.start()
-                spool = tmp_path / "state" / "missed-calls.spool"
+                spool = tmp_path / "state" / FILE
                 pid = (await ask_soon(tmp_path / "state", "status", 10.0))["status"]["messages"]["pid"]
                 os.kill(pid, signal.SIGKILL)
                 await phones.call(here)
-                await eventually(lambda: spool.exists() and spool.stat().st_size > 0)
+                ready = next(line for line in here.lines if line["event"] == "ready" and line.get("role") != "messages")
+                port = int(ready["listen"][0].rpartition(":")[2])
+                assert (await asyncio.to_thread(write, phone, port, "I call back")).startswith(b"SIP/2.0 202")
+                await eventually(lambda: spool.exists() and len(spool.read_bytes().splitlines()) == 3)
+                assert not [word for word in (CALLER, "call back") if word in spool.read_text()]
                 await here.kill(signal.SIGKILL)
                 here.lines.clear()
                 await here.start()
@@ -190,6 +223,10 @@ def test_a_missed_call_survives_the_death_of_each_process(tmp_path: Path, free_p
                     await eventually(lambda: spool.stat().st_size == 0)
                     _, page = await asker.ask("GET", "/v1/cascades")
                     assert len(page["cascades"]) == 2
+                    _, page = await asker.ask("GET", "/v1/inbound")
+                    assert [(one["provider"], one["from"], one["to"], one["text"]) for one in page["messages"]] == [
+                        ("texts", CALLER, "+15557000", "I call back")
+                    ]
                 await here.kill(signal.SIGTERM)
                 assert not here.faults()
             assert sorted(got.to for got in here.journal.taken()) == [CALLER, STAFF]

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from controller import clock
+from controller.beside import FILE
 from controller.broker.missed import MissedCalls
 from controller.control import MESSAGES, Answer, ControlServer, Request, open_control
 from controller.demo.boxes import Box
 from controller.messages.cascade import Cascade
 from controller.messages.content import Content
-from controller.missed import FILE
 from controller.privacy import Cipher, Keyring, Place
 from controller.types.messages import Templates
 from sip.agent import Script
