@@ -1,5 +1,6 @@
 """What webhooks say: an example of each provider's documents, and whatever else may be sent."""
 
+import base64
 import json
 from contextlib import suppress
 from dataclasses import asdict
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.channels.base import Forged, News, Webhook
-from controller.channels.http.answers import clean_code, read_answer, read_lookup
+from controller.channels.http.answers import clean_code, clean_ref, read_answer, read_lookup
 from controller.channels.http.paths import Data, instant, text
 from controller.channels.http.template import values_of
 from controller.channels.http.webhooks import Webhooks, read_news, read_request
@@ -113,6 +114,15 @@ def test_json_that_is_meant_to_hurt(body: bytes) -> None:
 )
 def test_codes_hold_no_numbers_of_people(code: str, kept: str) -> None:
     assert clean_code(code) == kept
+
+
+def test_names_of_messages_hold_no_number_of_a_person_in_base64() -> None:
+    ref = f"wamid.{base64.b64encode(b'...15555000000').decode()}"
+    kept = clean_ref(ref)
+    assert kept.startswith("wamid-")
+    assert kept == clean_ref(ref) != clean_ref(ref + "A")
+    assert "MTU1NTUwMDAwMDA" in ref
+    assert "MTU1NTUwMDAwMDA" not in kept
 
 
 @pytest.mark.parametrize(
