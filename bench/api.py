@@ -1,6 +1,7 @@
 """The API and the store: how long an acceptance takes over HTTP, at a rate that is kept whatever the answers do.
 
-`python -m bench.api [--rate 1000] [--seconds 10] [--store URL]`. The API runs in a process of its own with the real planner
+`python -m bench.api [--rate 1000] [--seconds 10] [--store URL] [--workers N]`. The API runs as in the daemon, in a process of
+its own behind those in front, with the real planner
 and store; its broker does nothing, so this is the price of accepting alone. Latency counts from the moment at which a
 request was due, not from when it could be sent: a server that stalls is not spared its queue.
 """
@@ -15,19 +16,24 @@ import hashlib
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from bench.cascades import cpu_of
 from controller.api.app import create_app
 from controller.api.planning import RequestPlanner
-from controller.api.server import ApiServer, open_socket
+from controller.api.server import open_socket
 from controller.api.service import Service
+from controller.broker.listening import make_api
+from controller.broker.meter import Meter
 from controller.channels.base import Adapter, News
 from controller.health.score import Scores, Target
 from controller.messages.cascade import Cascade
@@ -98,15 +104,17 @@ class IdleHands:
         return None
 
 
-async def serve(url: str, folder: Path) -> None:
+async def serve(url: str, folder: Path, workers: int | None) -> None:
     """The API until standard input ends."""
-    rules = messaging(url)
+    rules = replace(messaging(url), workers=workers)
     store = open_store(url, folder, reduce)
     await store.open()
     keyring = load_keyring(folder)
     planner = RequestPlanner(Planner(rules, Scores([Target(each, (each,)) for each in rules.providers]), "bench"))
     service = Service(rules, store, Cipher(keyring), BlindIndex(keyring), planner, IdleHands())
-    server = ApiServer(create_app(service), open_socket("127.0.0.1", 0))
+    meter, sock = Meter(), open_socket("127.0.0.1", 0)
+    shell = create_app(service, on_request=meter.see_request)
+    server = make_api(shell, service, sock, folder, meter, structlog.get_logger())
     warm()
     gc.collect()
     gc.freeze()
@@ -117,15 +125,14 @@ async def serve(url: str, folder: Path) -> None:
     before = _cpu()
     print(server.address[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
-    print(_cpu() - before, flush=True)
+    print(*(now - then for now, then in zip(_cpu(), before, strict=True)), flush=True)
     server.stop()
     await serving
     await store.close()
 
 
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+def _cpu() -> tuple[float, float]:
+    return cpu_of(os.getpid())
 
 
 async def drive(port: int, rate: float, seconds: float) -> tuple[list[float], float]:
@@ -167,10 +174,10 @@ async def drive(port: int, rate: float, seconds: float) -> tuple[list[float], fl
     return latencies, loop.time() - began
 
 
-def measure(url: str, rate: float, seconds: float) -> dict[str, Any]:
+def measure(url: str, rate: float, seconds: float, workers: list[str]) -> dict[str, Any]:
     """One run."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
-        command = [sys.executable, "-m", "bench.api", "--serve", folder, "--store", url]
+        command = [sys.executable, "-m", "bench.api", "--serve", folder, "--store", url, *workers]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdin is not None
             assert server.stdout is not None
@@ -181,12 +188,12 @@ def measure(url: str, rate: float, seconds: float) -> dict[str, Any]:
             finally:
                 with contextlib.suppress(BrokenPipeError):
                     server.stdin.close()
-            cpu = float(server.stdout.readline())
+            cpu = [float(each) for each in server.stdout.readline().split()]
     latencies.sort()
     place = [round(latencies[int(len(latencies) * share)] * 1000, 2) for share in (0.5, 0.95, 0.99, 0.999)]
     return {
         "asked": rate, "accepted a second": round(len(latencies) / took), "p50 p95 p99 p99.9 ms": place,
-        "worst ms": round(latencies[-1] * 1000, 1), "cpu ms each": round(cpu * 1000 / (len(latencies) + 200), 3),
+        "worst ms": round(latencies[-1] * 1000, 1), "cpu us each: daemon, fronts": [round(each * 1e6 / (len(latencies) + 200)) for each in cpu],
     }  # fmt: skip
 
 
@@ -196,13 +203,17 @@ def main() -> None:
     options.add_argument("--rate", type=float, nargs="*", default=[1000.0])
     options.add_argument("--seconds", type=float, default=10.0)
     options.add_argument("--store", default="")
+    options.add_argument("--workers", type=int, help="processes in front; default: as the daemon has it")
     options.add_argument("--serve", default="")
     given = options.parse_args()
     if given.serve:
-        run_quick(serve(given.store, Path(given.serve)))
+        run_quick(serve(given.store, Path(given.serve), given.workers))
         return
+    workers = [] if given.workers is None else ["--workers", str(given.workers)]
     for rate in given.rate:
-        print(json.dumps(measure(given.store, rate, given.seconds)), f"load {os.getloadavg()[0]:.1f}", flush=True)
+        print(
+            json.dumps(measure(given.store, rate, given.seconds, workers)), f"load {os.getloadavg()[0]:.1f}", flush=True
+        )
         time.sleep(0.5)
 
 

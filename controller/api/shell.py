@@ -13,8 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller import clock
@@ -34,7 +33,17 @@ STREAM_PATIENCE = 60.0
 #: Nobody is asked for a token here: providers sign what they bring, and the rest tells nothing.
 OPEN = ("/hooks/", "/healthz", "/openapi.json")
 
-Direct = Callable[[Request], Awaitable[Response]]
+
+@dataclass(slots=True)
+class Reply:
+    """An answer that is there as a whole."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+Direct = Callable[[Scope, Receive], Awaitable[Reply]]
 
 
 @dataclass(slots=True)
@@ -100,8 +109,7 @@ class Shell:
                     if answer is None:
                         await self._app(scope, request.receive, request.send)
                     else:
-                        response = await answer(Request(scope, request.receive))
-                        await response(scope, request.receive, request.send)
+                        await request.reply(await answer(scope, request.receive))
             except Problem as problem:
                 code = problem.code
                 await request.answer(problem)
@@ -184,8 +192,12 @@ class _Request:
         body = problem.body()
         headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
         headers += [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
-        await self.send({"type": "http.response.start", "status": problem.status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": b"" if self.scope["method"] == "HEAD" else body})
+        await self.reply(Reply(problem.status, headers, b"" if self.scope["method"] == "HEAD" else body))
+
+    async def reply(self, reply: Reply) -> None:
+        """Answer."""
+        await self.send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        await self.send({"type": "http.response.body", "body": reply.body})
 
 
 def _too_large(most: int = 0) -> Problem:

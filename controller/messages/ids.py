@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(first + second for first in _DIGITS for second in _DIGITS)  # ten bits at a time: half of the time
+_SHIFTS = tuple(range(120, -1, -10))
 LENGTH = 26
 CHANCE = 10  # bytes
 PATTERN = re.compile(rf"[{_DIGITS}]{{{LENGTH}}}")
@@ -16,7 +18,7 @@ PATTERN = re.compile(rf"[{_DIGITS}]{{{LENGTH}}}")
 def make_id(now: float, chance: bytes) -> str:
     """An id made at ``now`` (seconds since the epoch) out of ten bytes of chance."""
     value = (int(now * 1000) & (1 << 48) - 1) << 80 | int.from_bytes(chance[:CHANCE], "big")
-    return "".join([_DIGITS[value >> shift & 31] for shift in range(125, -1, -5)])
+    return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
 
 
 def time_of(cascade_id: str) -> float | None:
