@@ -17,7 +17,7 @@ from controller.files import write_whole
 from controller.health.score import Scores, Target
 
 FILE = "scores.json"
-FORMAT = 1  # of what `Scores.dump` gives: raise it when that changes
+FORMAT = 2  # of what `Scores.dump` gives: raise it when that changes
 EVERY = 60.0  # seconds between two writings
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 

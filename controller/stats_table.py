@@ -38,6 +38,7 @@ def print_stats(found: dict[str, Any], console: Console) -> None:
     _print_trend(found, console)
     _print_routes(found["routes"], console)
     print_places(found, console)
+    _print_patterns(found["patterns"], console)
     _print_failures(found, console)
 
 
@@ -120,6 +121,36 @@ def print_places(found: dict[str, Any], console: Console) -> None:
     console.print(table)
     if len(rows) > MOST_ROWS:
         console.print(f"and {len(rows) - MOST_ROWS} more rows: --json has all")
+
+
+def _print_patterns(patterns: dict[str, Any], console: Console) -> None:
+    """The day, and what differs by burst and by source, where there is more than one."""
+    hours = {row["hour"]: row for row in patterns["hours"]}
+    if len(hours) > 1:
+        console.print("\n[bold]hours of the day, UTC[/bold]")
+        day = [hours.get(hour) for hour in range(24)]
+        for name, key, show in (("cascades", "cascades", _count), ("completed", "completion_rate", percent)):
+            _print_line(name, [None if row is None else row[key] for row in day], show, console)
+        names = sorted({route["provider"] for row in patterns["hours"] for route in row["routes"]})
+        for name in names[:MOST_ROWS]:
+            rates = [None if row is None else _rate_of(row, name) for row in day]
+            _print_line(name[:9], rates, percent, console)
+    for kind, title in (("burst", "bursts"), ("source", "sources")):
+        rows = patterns[f"{kind}s"]
+        if len(rows) > 1:
+            console.print(f"\n[bold]{title}[/bold]")
+            for row in rows[:MOST_ROWS]:
+                console.print(
+                    f"{row[kind]:<24} {_count(row['cascades']):>9} {percent(row['completion_rate']):>8} completed"
+                    f" {percent(row['fallback_rate']):>8} fell back",
+                    highlight=False,
+                    no_wrap=True,
+                    overflow="crop",
+                )
+
+
+def _rate_of(row: dict[str, Any], provider: str) -> float | None:
+    return next((route["delivery_rate"] for route in row["routes"] if route["provider"] == provider), None)
 
 
 def _print_failures(found: dict[str, Any], console: Console) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from controller.summary import make_table
 
+MOST_PATTERNS = 12  # lines; --json has all
 _STYLES = {"open": "green", "rising": "yellow", "canary": "yellow", "held": "bold red", "parked": "dim"}
 
 
@@ -47,3 +48,11 @@ def print_messages(messages: dict[str, Any], console: Console) -> None:
         )
     console.print()
     console.print(table)
+    for burst in messages.get("bursts", ()):
+        console.print(f"a burst of {burst['of']}: {burst['times']:.0f} times the usual", highlight=False)
+    for row in messages.get("patterns", ())[:MOST_PATTERNS]:
+        console.print(
+            f"{row['provider']} in {row['country']}, {row['circumstance']}: {row['arrive']:.0%} arrive, usually"
+            f" {row['usually']:.0%} ({row['samples']:.0f} seen)",
+            highlight=False,
+        )

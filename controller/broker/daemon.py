@@ -148,7 +148,7 @@ class Daemon:
         self._undo.append(sock.close)
         cipher, index = Cipher(keyring, partial(load_keyring, self._state_dir)), BlindIndex(keyring)
         self._cipher = cipher
-        scores, read = kept.read_scores(self._state_dir, targets_of(messaging), clock.epoch())
+        scores, read, self._bursts = kept.read_scores(self._state_dir, targets_of(messaging), clock.epoch())
         self._telling = Telling(messaging.clients)
         self._store = self._make_store(messaging, keyring.fingerprint())
         self._evidence = Evidence(scores, self._on_change, shared=bool(messaging.store), read=read)
@@ -184,7 +184,7 @@ class Daemon:
             raise StartError(str(error)) from error
 
     def _planner(self) -> RequestPlanner:
-        return RequestPlanner(Planner(self._messaging, self._evidence.scores, self._dialplan.version))
+        return RequestPlanner(Planner(self._messaging, self._evidence.scores, self._dialplan.version, self._bursts))
 
     # -- serve
 
@@ -294,7 +294,7 @@ class Daemon:
         adapters = [self.broker.adapter(name) for name in self._messaging.providers]
         await close_all([adapter for adapter in adapters if adapter is not None], self._on_fault)
         await self._store.close()
-        kept.write_scores(self._state_dir, self._evidence.scores.dump(), self._evidence.read)
+        kept.write_scores(self._state_dir, self._evidence.scores.dump(), self._evidence.read, self._bursts.dump())
         self._log.info("stopped", under_way=left)
 
     def stop(self) -> None:
@@ -373,7 +373,9 @@ class Daemon:
             await asyncio.sleep(kept.EVERY)
             self._evidence.scores.forget(clock.epoch())
             scores = self._evidence.scores.dump()
-            await run_aside(partial(kept.write_scores, self._state_dir, scores, self._evidence.read), "scores")
+            await run_aside(
+                partial(kept.write_scores, self._state_dir, scores, self._evidence.read, self._bursts.dump()), "scores"
+            )
 
     async def _learn_from_all(self) -> None:
         """Several daemons, one store: what each saw is known to all within a second."""
@@ -413,7 +415,7 @@ class Daemon:
                 self._log.info("sealed anew", rows=rows)
 
     def _look(self) -> dict[str, Any]:
-        parts = (self.broker, self._evidence, self._callbacks)
+        parts = (self.broker, self._evidence, self._callbacks, self._bursts)
         return collect_status(self._dialplan, self._listen(), self._store_lost, *parts, clock.epoch())
 
     # -- what happens

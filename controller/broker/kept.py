@@ -14,28 +14,30 @@ from typing import Any
 
 from controller.files import write_whole
 from controller.health.score import Scores, Target
+from controller.messages.bursts import Bursts
 
 FILE = "message-scores.json"
-FORMAT = 1  # of what `Scores.dump` gives: raise it when that changes
+FORMAT = 2  # of what `Scores.dump` and `Bursts.dump` give: raise it when that changes
 EVERY = 60.0  # seconds between two writings
 
 
-def read_scores(state_dir: Path, targets: Iterable[Target], now: float) -> tuple[Scores, int]:
-    """The scores of the last life, or new ones; and how far it had read the history that daemons share. It blocks."""
+def read_scores(state_dir: Path, targets: Iterable[Target], now: float) -> tuple[Scores, int, Bursts]:
+    """The scores of the last life, or new ones; how far it had read the history that daemons share; and how much usually
+    comes. It blocks."""
     targets = list(targets)
     try:
         data = json.loads((state_dir / FILE).read_text(encoding="utf-8"))
         if data["format"] != FORMAT:
-            return Scores(targets), 0
+            return Scores(targets), 0, Bursts()
         scores = Scores.load(data["scores"], targets)
         scores.view(now)  # what is spoilt shows itself here, and not with the first message
-        return scores, int(data["read"])
+        return scores, int(data["read"]), Bursts.load(data["bursts"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return Scores(targets), 0
+        return Scores(targets), 0, Bursts()
 
 
-def write_scores(state_dir: Path, scores: dict[str, Any], read: int) -> None:
-    """Write what `Scores.dump` gave; whole or not at all. It blocks."""
-    data = json.dumps({"format": FORMAT, "read": read, "scores": scores})
+def write_scores(state_dir: Path, scores: dict[str, Any], read: int, bursts: dict[str, Any]) -> None:
+    """Write what `Scores.dump` and `Bursts.dump` gave; whole or not at all. It blocks."""
+    data = json.dumps({"format": FORMAT, "read": read, "scores": scores, "bursts": bursts})
     with suppress(OSError):
         write_whole(state_dir / FILE, data.encode())

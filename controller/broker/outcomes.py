@@ -17,7 +17,7 @@ from controller.health.score import Scores, Target
 from controller.messages.cascade import Cascade
 from controller.messages.evidence import failed_before
 from controller.messages.overdue import Awaited, Overdue
-from controller.messages.shared import read_back
+from controller.messages.shared import Seen, read_back
 from controller.store.base import Store
 from controller.types.cascades import CascadeStatus, ObserveOutcome, SendPhase
 from controller.types.messages import Messaging, Provider
@@ -58,11 +58,11 @@ class Evidence:
     def observe(self, command: ObserveOutcome, cascade: Cascade, now: float) -> None:
         """Take in what a cascade of this daemon says about a provider."""
         if not self._shared:
-            self._take(command, cascade.id, cascade.terms.region, cascade.terms.weight, now)
+            terms = cascade.terms
+            self._take(Seen(command, terms.region, terms.weight, terms.circumstances), cascade.id, now)
 
-    def _take(
-        self, command: ObserveOutcome, cascade_id: str, region: tuple[str, ...], weight: float, now: float
-    ) -> None:
+    def _take(self, seen: Seen, cascade_id: str, now: float) -> None:
+        command = seen.outcome
         kind = classify(MESSAGE, command.code, command.retry_after)
         if kind is None:
             return
@@ -70,13 +70,14 @@ class Evidence:
         outcome = Outcome(
             command.provider,
             kind,
-            region,
-            weight,
+            seen.region,
+            seen.weight,
             command.after,
             command.age,
             command.retry_after,
             code=command.code,
             overdue=overdue,
+            circumstances=seen.circumstances,
         )
         self._publish(self.scores.observe(outcome, now))
 
@@ -92,7 +93,7 @@ class Evidence:
         for seq, cascade_id, audit in rows:
             self.read = seq
             for seen in read_back(audit.decision):
-                self._take(seen.outcome, cascade_id, seen.region, seen.weight, now)
+                self._take(seen, cascade_id, now)
         return len(rows)
 
     def await_report(self, cascade: Cascade, attempt: int, now: float) -> None:
@@ -105,7 +106,9 @@ class Evidence:
         patience = self.scores.overdue_after(send.provider, terms.region, now)
         if patience < inf:
             after = failed_before(cascade, send)
-            awaited = Awaited(cascade.id, attempt, send.provider, terms.region, terms.weight, after, now)
+            awaited = Awaited(
+                cascade.id, attempt, send.provider, terms.region, terms.weight, after, now, terms.circumstances
+            )
             self._overdue.expect(awaited, patience)
 
     def let_go(self, cascade: Cascade) -> None:
@@ -121,7 +124,13 @@ class Evidence:
                 continue  # its gate has closed meanwhile
             self._overdue.count(send)
             outcome = Outcome(
-                send.provider, OutcomeClass.OVERDUE, send.region, send.weight, send.after, now - send.since
+                send.provider,
+                OutcomeClass.OVERDUE,
+                send.region,
+                send.weight,
+                send.after,
+                now - send.since,
+                circumstances=send.circumstances,
             )
             self._publish(self.scores.observe(outcome, now))
 
@@ -148,6 +157,20 @@ class Evidence:
     def _publish(self, changes: Iterable[Change]) -> None:
         for change in changes:
             self._tell(change)
+
+    def learnt(self, now: float) -> list[dict[str, Any]]:
+        """What providers were learnt to differ by: hour, burst, source."""
+        return [
+            {
+                "provider": provider,
+                "country": country,
+                "circumstance": circumstance,
+                "arrive": round(here, 3),
+                "usually": round(usual, 3),
+                "samples": round(samples, 1),
+            }
+            for provider, country, circumstance, here, usual, samples in self.scores.learnt(now)
+        ]
 
     def view(self, now: float) -> list[dict[str, Any]]:
         """Rows for a status page, whole providers only."""

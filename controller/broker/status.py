@@ -10,6 +10,7 @@ from typing import Any
 from controller.broker.broker import Broker
 from controller.broker.callbacks import Callbacks
 from controller.broker.outcomes import Evidence
+from controller.messages.bursts import Bursts
 from controller.types import Dialplan
 from controller.types.messages import Messaging
 
@@ -23,6 +24,7 @@ def collect_status(
     broker: Broker,
     evidence: Evidence,
     callbacks: Callbacks,
+    bursts: Bursts,
     now: float,
 ) -> dict[str, Any]:
     """The picture at ``now``; ``store_lost``: why, or ""."""
@@ -34,6 +36,8 @@ def collect_status(
         "store": {"lost": store_lost},
         "counters": dict(broker.counters),
         "callbacks": dict(callbacks.counters),
+        "bursts": bursts.shows(now),
+        "patterns": evidence.learnt(now),
         "providers": _providers(messaging, broker, evidence, now) if messaging is not None else [],
     }
 

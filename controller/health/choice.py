@@ -85,6 +85,9 @@ class Seen(NamedTuple):
     why: str
 
 
+_TUPLES = ("region", "after", "order", "circumstances")
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """Everything a decision was made of, and what came out."""
@@ -102,11 +105,12 @@ class Record:
     worth: int = 0  # so many of the order promise more than they cost
     leader: str = ""  # first but for explorations, canaries and rising shares
     how: str = ""  # leader, explore, canary, rising, panic
+    circumstances: tuple[str, ...] = ()  # that estimates were shifted by, the hour among them
 
     def plain(self) -> dict[str, Any]:
         """For a journal: what JSON can hold, where infinity is null."""
         ordering = dict(_plain_ordering(self.ordering))
-        lists = {key: list(getattr(self, key)) for key in ("region", "after", "order")}
+        lists = {key: list(getattr(self, key)) for key in _TUPLES}
         seen = [[*row[:3], list(row[3]), *row[4:]] for row in self.seen]
         return {**{key: getattr(self, key) for key in self.__slots__}, **lists, "ordering": ordering, "seen": seen}
 
@@ -115,7 +119,7 @@ class Record:
         """What `plain` gave, after JSON too."""
         seen = tuple(Seen(*row)._replace(domains=tuple(row[3])) for row in data["seen"])
         ordering: dict[str, Any] = {k: inf if v is None else v for k, v in data["ordering"].items()}
-        tuples = {key: tuple(data[key]) for key in ("region", "after", "order")}
+        tuples = {key: tuple(data.get(key, ())) for key in _TUPLES}
         return cls(**{**data, **tuples, "seen": seen, "ordering": Ordering(**ordering)})
 
 

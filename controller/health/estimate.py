@@ -7,14 +7,11 @@ Time is an argument in seconds, probabilities are 0 .. 1.
   day where a count would otherwise fade faster than new ones come.
 * `shrink` mixes a tally with a prior worth ``kappa`` samples. Applied from the target down to the operator, each
   level is the prior of the next: a new country starts with what the target is elsewhere.
-* `Daily` learns how each hour of the day differs, so that a nightly dip is expected rather than an incident.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import exp, inf, log, sqrt
-from typing import Any
 
 #: Half-life of evidence in seconds, and how far it may stretch where samples are few.
 HALF_LIFE = 3600.0
@@ -27,15 +24,8 @@ ENOUGH = 200.0
 PRIOR = 0.9
 KAPPA = (20.0, 75.0, 200.0)
 
-#: Half-life of the daily profile: 14 days; each of its hours is shrunk by so many samples, and used from so many on.
-DAILY_HALF_LIFE = 14 * 86400.0
-DAILY_KAPPA = 200.0
-
 #: Later than the mean by so many deviations of the logarithm is late: one success of six is.
 LATE = 1.0
-
-#: A shift of the hour smaller than this (in logits: about 2 % at 0.9) is not worth the arithmetic.
-LEAST_SHIFT = 0.2
 
 
 class Tally:
@@ -132,53 +122,3 @@ def logit(p: float) -> float:
 def unlogit(x: float) -> float:
     """The probability with these log-odds."""
     return 1 / (1 + exp(-x))
-
-
-class Daily:
-    """How the hours of the day differ from one another, for one target in one country."""
-
-    __slots__ = ("day", "hours", "lean")
-
-    def __init__(self) -> None:
-        self.hours: dict[int, Tally] = {}
-        self.day = Tally()  # all hours together
-        self.lean = 0.0  # the mean shift under which the evidence of the estimate was collected
-
-    def add(self, hour: int, good: float, bad: float, now: float) -> None:
-        """Take in evidence of an hour 0 .. 23."""
-        tally = self.hours.get(hour)
-        if tally is None:
-            tally = self.hours[hour] = Tally(now)
-        for one in (tally, self.day):
-            one.half_life = DAILY_HALF_LIFE
-            one.add(good, bad, now)
-            one.half_life = DAILY_HALF_LIFE
-
-    def lean_on(self, hour: int, part: float) -> None:
-        """The estimate took in evidence of this hour, which now makes ``part`` of all that it rests on."""
-        self.lean += (self.shift(hour) - self.lean) * min(part, 1.0)
-
-    def shift(self, hour: int) -> float:
-        """What to add to the log-odds at this hour; 0 while there is too little to tell."""
-        tally, day = self.hours.get(hour), self.day
-        total = day.good + day.bad
-        if tally is None or len(self.hours) < 2 or total <= 0.0:
-            return 0.0
-        mean = day.good / total
-        here = shrink(tally.good, tally.bad, mean, DAILY_KAPPA)
-        if abs(here - mean) < LEAST_SHIFT * mean * (1.0 - mean):
-            return 0.0
-        return logit(here) - logit(mean)
-
-    def dump(self) -> dict[str, Any]:
-        """As plain data."""
-        hours = {str(hour): tally.dump() for hour, tally in self.hours.items()}
-        return {"lean": self.lean, "day": self.day.dump(), "hours": hours}
-
-    def load(self, data: Mapping[str, Any]) -> None:
-        """What `dump` gave."""
-        self.lean = data["lean"]
-        self.day.load(data["day"])
-        for hour, tally in data["hours"].items():
-            self.hours[int(hour)] = Tally()
-            self.hours[int(hour)].load(tally)

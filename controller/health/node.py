@@ -1,7 +1,7 @@
 """What is known of each target in each region: the nodes, how they hang together, and the estimates they give.
 
-Owns the tree of nodes (target, target in country, target in operator), the gates of failure domains and the daily
-profiles. Must not decide what an outcome means: that is `score`.
+Owns the tree of nodes (target, target in country, target in operator), the gates of failure domains and the patterns
+of each target in each country. Must not decide what an outcome means: that is `score`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from controller.health.estimate import KAPPA, LEAST_SHIFT, Daily, Tally, Times, logit, shrink, unlogit
+from controller.health.estimate import KAPPA, Tally, Times, logit, shrink, unlogit
 from controller.health.incident import Alarm
 from controller.health.outcomes import Region
+from controller.health.patterns import HOURS, Patterns
 from controller.health.readmission import Gate, Stage
 
 #: With fewer confirmations than this elsewhere, there is nothing to compare with.
@@ -129,7 +130,7 @@ class Nodes:
         self.all: dict[Key, Node] = {}
         self.paths: dict[tuple[str, Region], tuple[Node, ...]] = {}  # narrow to broad
         self.domains: dict[Key, Gate] = {}  # (domain, country)
-        self.daily: dict[Key, Daily] = {}
+        self.patterns: dict[Key, Patterns] = {}  # (target, country)
 
     def path(self, target: str, region: Region, now: float) -> tuple[Node, ...]:
         """The target's nodes for a region, narrow to broad."""
@@ -146,11 +147,7 @@ class Nodes:
         return path
 
     def estimate(self, path: tuple[Node, ...], now: float) -> float:
-        """The estimate at the narrow end: what `_estimates` begins with, at half the price."""
-        if len(path) > 1 and self.daily:
-            daily = self.daily.get(path[-2].key)
-            if daily is not None and len(daily.hours) > 1:
-                return self.estimates(path, now)[0]
+        """The estimate at the narrow end, but for patterns: what `estimates` begins with, at half the price."""
         p = self.prior
         for depth, node in enumerate(reversed(path)):
             tally = node.tally
@@ -163,20 +160,25 @@ class Nodes:
             p = (good + kappa * p) / (good + bad + kappa)
         return p
 
-    def estimates(self, path: tuple[Node, ...], now: float) -> list[float]:
-        """The estimate at each node of a path, narrow to broad like the path."""
+    def shift(self, path: tuple[Node, ...], circumstances: tuple[str, ...]) -> tuple[float, str]:
+        """What the circumstances add to the log-odds of a path's estimates, and which of them does; 0 and "": nothing."""
+        if len(path) > 1:
+            patterns = self.patterns.get(path[-2].key)
+            if patterns is not None:
+                return patterns.shift(circumstances)
+        return 0.0, ""
+
+    def estimates(self, path: tuple[Node, ...], now: float, circumstances: tuple[str, ...] = ()) -> list[float]:
+        """The estimate at each node of a path, narrow to broad like the path; the hour is among the circumstances."""
         p = self.prior
         estimates = []
         for depth, node in enumerate(reversed(path)):
             good, bad = node.tally.seen(now)
             p = shrink(good, bad, p, KAPPA[depth] if depth < 3 else KAPPA[2])
             estimates.append(p)
-        if len(path) > 1:
-            daily = self.daily.get(path[-2].key)
-            if daily is not None and len(daily.hours) > 1:
-                shift = daily.shift(self.hour(now)) - daily.lean
-                if abs(shift) >= LEAST_SHIFT:
-                    estimates = [unlogit(logit(p) + shift) for p in estimates]
+        shift, _ = self.shift(path, (*circumstances, self.hour(now)))
+        if shift:
+            estimates = [unlogit(logit(p) + shift) for p in estimates]
         estimates.reverse()
         return estimates
 
@@ -228,12 +230,11 @@ class Nodes:
         found = (self.domains.get((domain, region[0])) for domain in self.targets[target].domains)
         return [gate for gate in found if gate is not None]
 
-    def hour(self, now: float) -> int:
-        return int((now + self.wall) // 3600) % 24
+    def hour(self, now: float) -> str:
+        return HOURS[int((now + self.wall) // 3600) % 24]
 
-    def learn_hour(self, target: str, country: str, good: float, bad: float, now: float) -> Daily:
-        daily = self.daily.get((target, country))
-        if daily is None:
-            daily = self.daily[target, country] = Daily()
-        daily.add(self.hour(now), good, bad, now)
-        return daily
+    def patterns_of(self, target: str, country: str) -> Patterns:
+        patterns = self.patterns.get((target, country))
+        if patterns is None:
+            patterns = self.patterns[target, country] = Patterns()
+        return patterns

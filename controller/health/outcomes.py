@@ -138,6 +138,7 @@ class Outcome:
     longest_wait: float = LONGEST_WAIT  # seconds; of what it asked for so much is believed
     code: str = ""  # for reasons
     overdue: bool = False  # an `OVERDUE` was observed for this attempt before
+    circumstances: tuple[str, ...] = ()  # it was seen under, as `health.patterns` has them; the hour is added
 
 
 def classify(table: Table, code: str, retry_after: float = 0.0) -> OutcomeClass | None:

@@ -51,10 +51,11 @@ from controller.health.choice import (
     dead_after,
     patience_over,
 )
-from controller.health.estimate import PRIOR, Daily
+from controller.health.estimate import PRIOR, logit, unlogit
 from controller.health.incident import ratio, reference, threshold
 from controller.health.node import SUSPECT, Change, Node, Nodes, Row, Target, narrowest
 from controller.health.outcomes import Outcome, OutcomeClass, Region
+from controller.health.patterns import Patterns
 from controller.health.readmission import CANARY_GAP, Gate, Stage
 from controller.health.room import Room
 
@@ -100,7 +101,7 @@ class Scores:
         """These are the targets from now on. Of those that stay, all that is known stays."""
         self.targets = self.nodes.targets = {target.name: target for target in targets}
         self.nodes.all = {key: node for key, node in self.nodes.all.items() if key[0] in self.targets}
-        self.nodes.daily = {key: daily for key, daily in self.nodes.daily.items() if key[0] in self.targets}
+        self.nodes.patterns = {key: each for key, each in self.nodes.patterns.items() if key[0] in self.targets}
         self._primary = {key: row for key, row in self._primary.items() if row[0] in self.targets}
         self._rooms = {name: room for name, room in self._rooms.items() if name in self.targets}
         self._ours = {name: count for name, count in self._ours.items() if name in self.targets}
@@ -178,7 +179,8 @@ class Scores:
         if weight < LEAST_WEIGHT:
             return []
         path = self.nodes.path(target, outcome.region, now)
-        estimates = self.nodes.estimates(path, now)
+        seen_under = (*outcome.circumstances, self.nodes.hour(now))
+        estimates = self.nodes.estimates(path, now, outcome.circumstances)
         dead = self.unreachable
         if outcome.after:
             dead = self._dead(outcome.after, target, outcome.region, now)
@@ -187,7 +189,9 @@ class Scores:
         p = min(estimates[0], MOST_CERTAIN)
         bad = 0.0 if success else weight * (1.0 - dead) * (1.0 - p) / ((1.0 - dead) * (1.0 - p) + dead)
         good = weight if success else 0.0
-        daily = self.nodes.learn_hour(target, outcome.region[0], good, bad, now) if outcome.region else None
+        patterns = self.nodes.patterns_of(target, outcome.region[0]) if outcome.region else None
+        if patterns is not None:
+            patterns.add(seen_under, good, bad, now)
         closed = [node for node in path if node.gate.settle(now) is not Stage.OPEN]
         gates = [node.gate for node in closed]
         gates += [
@@ -213,9 +217,9 @@ class Scores:
             node.tally.add(good, bad, now)
             if alarmed is None and g >= threshold(node.tally.rate(), wide=len(node.key) == 1):
                 alarmed = node
-        if daily is not None:
+        if patterns is not None:
             country = path[-2].tally
-            daily.lean_on(self.nodes.hour(now), (good + bad) / max(country.good + country.bad, 1e-9))
+            patterns.lean_on(seen_under, (good + bad) / max(country.good + country.bad, 1e-9))
         return [] if alarmed is None else self._close(alarmed, path, estimates, now)
 
     def _proved(self, outcome: Outcome, held: bool, now: float) -> list[Change]:
@@ -246,7 +250,7 @@ class Scores:
             gate.stage is not Stage.OPEN for gate in self.nodes.gates(outcome.target, outcome.region, now)
         ):
             return []
-        estimates = self.nodes.estimates(path, now)
+        estimates = self.nodes.estimates(path, now, outcome.circumstances)
         dead = self._dead(outcome.after, outcome.target, outcome.region, now) if outcome.after else self.unreachable
         alarmed: Node | None = None
         for node, estimate in zip(path, estimates, strict=True):
@@ -265,7 +269,7 @@ class Scores:
         """What came of an overdue attempt is not the target's doing: its half of a failure is taken back."""
         path = self.nodes.path(outcome.target, outcome.region, now)
         dead = self._dead(outcome.after, outcome.target, outcome.region, now) if outcome.after else self.unreachable
-        for node, estimate in zip(path, self.nodes.estimates(path, now), strict=True):
+        for node, estimate in zip(path, self.nodes.estimates(path, now, outcome.circumstances), strict=True):
             counted = OVERDUE_WEIGHT * outcome.weight * ratio(reference(estimate), False, dead)
             node.alarm.step(-counted, 0.0, 0.0, now)
 
@@ -444,15 +448,17 @@ class Scores:
         ordering: Ordering,
         after: tuple[str, ...] = (),
         *,
+        circumstances: tuple[str, ...] = (),
         remember: bool = True,
     ) -> Decision:
-        """Order the candidates for an offer. ``after`` are those that have failed for it already. ``remember`` is False
-        for who only wants to know: no leader changes, no canary is spent."""
+        """Order the candidates for an offer. ``after`` are those that have failed for it already,
+        ``circumstances`` what its outcomes will be seen under (the hour is added). ``remember`` is False for who only wants to know: no leader changes, no canary is spent."""
         dead = self._dead(after, "", region, now) if after else self.unreachable
         failed = {domain for name in after if name in self.targets for domain in self.targets[name].domains}
         pool = self.nodes.pool(region)
+        under = (*circumstances, self.nodes.hour(now))
         seen = tuple(
-            [self._see(candidate, region, now, ordering, dead, failed, after, pool) for candidate in candidates]
+            [self._see(candidate, region, now, ordering, dead, failed, after, pool, under) for candidate in candidates]
         )
         primary, since = self._primary.get((ordering.name, region), ("", now))
         settled = now - since >= ordering.dwell
@@ -466,7 +472,7 @@ class Scores:
             for gate in self.nodes.gates(order[0], region, now):
                 gate.canary_at = now + CANARY_GAP
         record = Record(
-            offer_key, region, now, ordering, seen, primary, settled, after, dead, order, worth, leader, how
+            offer_key, region, now, ordering, seen, primary, settled, after, dead, order, worth, leader, how, under
         )
         return Decision(order, record)
 
@@ -480,10 +486,16 @@ class Scores:
         failed: set[str],
         after: tuple[str, ...],
         pool: float,
+        under: tuple[str, ...],
     ) -> Seen:
         name = candidate.target
         path = self.nodes.paths.get((name, region)) or self.nodes.path(name, region, now)
         p = self.nodes.estimate(path, now)
+        share, canary, state, why = 1.0, False, "open", ""
+        shift, which = self.nodes.shift(path, under)
+        if shift:
+            usual, p = p, unlogit(logit(p) + shift)
+            why = f"{which}: {p:.0%}, where {usual:.0%} is usual of late"
         if pool:
             others = self.nodes.pool(region, name)
             p *= self.nodes.credit(path, others) if others else 1.0
@@ -494,7 +506,6 @@ class Scores:
             chance *= 1.0 - dead
             if not failed.isdisjoint(domains) or name in after:
                 chance *= SHARED
-        share, canary, state, why = 1.0, False, "open", ""
         gates = [node.gate for node in path if node.gate.stage is not Stage.OPEN]
         if self.nodes.domains:
             gates += [gate for gate in self.nodes.domain_gates(name, region) if gate.stage is not Stage.OPEN]
@@ -553,6 +564,11 @@ class Scores:
                 rows.append(Row(f"domain {domain}", (country,), 0.0, 0.0, gate.stage.value, gate.why))
         return rows
 
+    def learnt(self, now: float) -> list[tuple[str, str, str, float, float, float]]:
+        """(target, country, circumstance, share of successes under it, share under all, samples): where these differ."""
+        rows = sorted(self.nodes.patterns.items())
+        return [(key[0], key[1], *row) for key, patterns in rows for row in patterns.learnt(now)]
+
     def forget(self, now: float) -> int:
         """Drop what has faded: open nodes with less than a hundredth of a sample. Returns how many."""
         faded = [
@@ -563,7 +579,7 @@ class Scores:
         for key in sorted(faded, key=len, reverse=True):  # operators before their countries
             if not any(other[: len(key)] == key for other in self.nodes.all if len(other) > len(key)):
                 del self.nodes.all[key]
-                self.nodes.daily.pop(key, None)
+                self.nodes.patterns.pop(key, None)
         self._primary = {key: row for key, row in self._primary.items() if (row[0], *key[1]) in self.nodes.all}
         self.nodes.paths.clear()
         return len(faded)
@@ -576,7 +592,7 @@ class Scores:
             "unreachable": self.unreachable,
             "nodes": [node.dump() for node in self.nodes.all.values()],
             "domains": [[*key, gate.name, gate.dump()] for key, gate in self.nodes.domains.items()],
-            "daily": [[list(key), daily.dump()] for key, daily in self.nodes.daily.items()],
+            "patterns": [[list(key), each.dump()] for key, each in self.nodes.patterns.items()],
             "rooms": {n: [r.share, r.at, r.full_since, r.shut_until] for n, r in self._rooms.items()},
             "ours": dict(self._ours),
             "unable": dict(self._unable),
@@ -593,9 +609,9 @@ class Scores:
         for domain, country, name, row in data["domains"]:
             gate = scores.nodes.domains[domain, country] = Gate(name)
             gate.load(row)
-        for key, row in data["daily"]:
-            daily = scores.nodes.daily[tuple(key)] = Daily()
-            daily.load(row)
+        for key, row in data["patterns"]:
+            patterns = scores.nodes.patterns[tuple(key)] = Patterns()
+            patterns.load(row)
         for name, row in data["rooms"].items():
             room = scores._rooms[name] = Room(0.0)
             room.share, room.at, room.full_since, room.shut_until = row

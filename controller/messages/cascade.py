@@ -37,6 +37,7 @@ class Terms:
     weight: float = 1.0  # of its outcomes as evidence: 1 - fraud score
     fanout: tuple[int, ...] = ()  # by stage: so many providers at most; 0: all
     senders: dict[str, str] = field(default_factory=dict)  # by provider that has any: which number or name of ours
+    circumstances: tuple[str, ...] = ()  # its outcomes are seen under, for health: who asks, and in which burst
 
 
 @dataclass(slots=True)
@@ -192,4 +193,5 @@ def dump_terms(terms: Terms) -> dict[str, Any]:
 
 def load_terms(data: dict[str, Any]) -> Terms:
     """What `dump_terms` gave, also if it was JSON meanwhile."""
-    return Terms(**{**data, "region": tuple(data["region"]), "fanout": tuple(data["fanout"])})
+    tuples = {name: tuple(data.get(name, ())) for name in ("region", "fanout", "circumstances")}
+    return Terms(**{**data, **tuples})

@@ -64,6 +64,8 @@ def describe(planned: Planned, messaging: Messaging, number: Number | None, now:
         "max_attempts": terms.max_attempts,
         "max_cost": terms.max_cost,
         "weight": terms.weight,
+        "circumstances": list(terms.circumstances),
+        "burst": planned.burst.why,
         "refused": planned.refusal,
         "refused_because": planned.why,
         "steps": steps,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from math import ceil
 from typing import Any
 
+from controller.messages.bursts import name_source
 from controller.types import cascades as causes
 
 Row = Mapping[str, Any]
@@ -20,6 +21,7 @@ _WILL = frozenset((causes.OPTED_OUT, causes.FRAUD, causes.NOT_ALLOWED))
 #: How a send ends that was never handed to its provider.
 _WITHHELD = frozenset((*_WILL, causes.NO_TIME, causes.LIMITED, causes.NO_PROVIDER, "erased"))
 _BUCKETS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0)
+MOST_SOURCES = 200
 MOST_BUCKETS = 60  # of a trend; as many fit on a line of a terminal
 
 
@@ -30,6 +32,7 @@ def rows_of(
     ``facts`` as the fields of `Facts`."""
     cell = {name: facts[name] for name in ("country", "operator", "route_class", "use_case", "prefix")}
     cell |= {"cascade": cascade_id, "tenant": tenant, "created": created}
+    cell["burst"] = next((each[6:] for each in terms.get("circumstances", ()) if each.startswith("burst ")), "none")
     winner = state["winner"] if status == "completed" else 0
     sends = [
         _send_row(send, terms, won=send["attempt"] == winner) | cell
@@ -177,23 +180,31 @@ class Figures:
         self._routes: dict[str, _Sends] = {}
         self._in_country: dict[tuple[str, str], _Sends] = {}
         self._in_operator: dict[tuple[str, str, str], _Sends] = {}
+        self._sources: set[str] = set()
+        self._under: dict[tuple[str, Any], _Cascades] = {}
+        self._route_under: dict[tuple[str, Any, str], _Sends] = {}
 
     def add(self, rows: Iterable[Row]) -> None:
         """Count rows as `rows_of` gives them, in any order."""
         for row in rows:
             country, operator = row["country"], row["operator"]
+            under = _circumstances(row)
             if row["row"] == "cascade":
                 start = row["created"] // self._bucket * self._bucket
                 self._whole.add(row)
                 _at(self._countries, country, _Cascades).add(row)
                 _at(self._operators, (country, operator), _Cascades).add(row)
                 _at(self._trend, start, _Cascades).add(row)
+                for each in under:
+                    _at(self._under, self._bounded(each), _Cascades).add(row)
                 continue
             provider = row["provider"]
             _at(self._routes, provider, _Sends).add(row)
             _at(self._in_country, (provider, country), _Sends).add(row)
             if operator:
                 _at(self._in_operator, (provider, country, operator), _Sends).add(row)
+            for each in under:
+                _at(self._route_under, (*self._bounded(each), provider), _Sends).add(row)
 
     def show(self) -> dict[str, Any]:
         """Plain data. A rate or price of nothing is None; costs are in the dialplan's unit, times in seconds."""
@@ -225,7 +236,40 @@ class Figures:
                 "seconds": self._bucket,
                 "buckets": [{"start": start, **sums.show()} for start, sums in sorted(self._trend.items())],
             },
+            "patterns": {name: self._pattern(kind) for name, kind in _PATTERNS.items()},
         }
+
+    def _bounded(self, circumstance: tuple[str, Any]) -> tuple[str, Any]:
+        """Whoever names a use case anew with each request shall not fill the memory."""
+        if circumstance[0] == "source" and circumstance[1] not in self._sources:
+            if len(self._sources) >= MOST_SOURCES:
+                return "source", "(others)"
+            self._sources.add(circumstance[1])
+        return circumstance
+
+    def _pattern(self, kind: str) -> list[dict[str, Any]]:
+        """How the values of a kind of circumstance differ, and the routes under each."""
+        routes: dict[Any, list[dict[str, Any]]] = {}
+        for (one, value, provider), sums in sorted(self._route_under.items(), key=lambda item: str(item[0])):
+            if one == kind:
+                tried = {
+                    "sends": sums.sends,
+                    "delivered": sums.arrived,
+                    "delivery_rate": share(sums.arrived, sums.sends),
+                }
+                routes.setdefault(value, []).append({"provider": provider, **tried})
+        found = [(value, sums) for (one, value), sums in self._under.items() if one == kind]
+        found.sort(key=lambda item: item[0] if kind == "hour" else (-item[1].sent, item[0]))
+        return [{kind: value, **sums.show(), "routes": routes.get(value, [])} for value, sums in found]
+
+
+_PATTERNS = {"hours": "hour", "bursts": "burst", "sources": "source"}
+
+
+def _circumstances(row: Row) -> tuple[tuple[str, Any], ...]:
+    """What a row counts under: as health learns them (`health.patterns`), by the hour of acceptance, UTC."""
+    source = name_source(row["tenant"], row["use_case"])
+    return ("hour", int(row["created"] // 3600) % 24), ("burst", row["burst"]), ("source", source)
 
 
 def figures(rows: Iterable[Row], since: float, until: float) -> dict[str, Any]:

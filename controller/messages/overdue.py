@@ -36,6 +36,7 @@ class Awaited:
     weight: float
     after: tuple[str, ...]  # providers that had failed for the same cascade
     since: float  # the provider took it
+    circumstances: tuple[str, ...] = ()
 
 
 class Overdue:

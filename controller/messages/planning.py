@@ -8,12 +8,13 @@ orders. Must not send, count or read a clock. Must not look at numbers: country,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from controller.health.choice import Ordering, Record
 from controller.health.choice import replay as replay_choice
 from controller.health.score import Scores
+from controller.messages.bursts import CALM, Burst, Bursts, name_source, sources_of
 from controller.messages.cascade import Terms
 from controller.messages.content import PHONE
 from controller.messages.policy import Rulebook, Rules, Subject
@@ -65,6 +66,7 @@ class Planned:
     choices: tuple[Choice, ...]
     refusal: str = ""  # a cause: nothing may be sent
     why: str = ""  # of a refusal, in words
+    burst: Burst = CALM
 
     def audit(self) -> Audit:
         """The row of the history that says so; holds no number, address or text."""
@@ -83,7 +85,10 @@ class Planned:
                 {"step": choice.step, "order": list(choice.order), "how": choice.how, "record": choice.record}
                 for choice in self.choices
             ],
+            "circumstances": list(self.terms.circumstances),
         }
+        if self.burst is not CALM:
+            decision["burst"] = self.burst.why
         return Audit("planned", "", "", self.why or ", ".join(self.rules.applied), decision=decision)
 
 
@@ -93,6 +98,7 @@ class _Layout:
 
     routes: Routes
     orderings: tuple[Ordering, ...]
+    unexploring: tuple[Ordering, ...]  # in a burst of one source
     fixed: dict[str, dict[str, Any]]  # of `Terms`
     fanout: tuple[int, ...]
     senders: dict[str, str]  # where there is no choice
@@ -103,8 +109,10 @@ class _Layout:
 class Planner:
     """Plans requests by one dialplan. Scores are asked at the moment of each request."""
 
-    def __init__(self, messaging: Messaging, scores: Scores, version: str = "") -> None:
+    def __init__(self, messaging: Messaging, scores: Scores, version: str = "", bursts: Bursts | None = None) -> None:
+        """``bursts`` outlives a planner, whose dialplan may change."""
         self.messaging = messaging
+        self._bursts = Bursts() if bursts is None else bursts
         self.scores = scores
         self.version = version
         self._rulebook = Rulebook(messaging.policies)
@@ -141,7 +149,10 @@ class Planner:
         assert window is not None
         assert attempts is not None
         refusal, why = self._refuse(rules, risk, layout)
-        choices = () if refusal else tuple(self._choose(layout, key, region, now, remember=remember))
+        burst = self._burst(request, number, now, remember=remember)
+        under = (f"source {name_source(request.tenant, request.use_case)}", burst.circumstance)
+        orderings = layout.unexploring if burst.source else layout.orderings
+        choices = () if refusal else tuple(self._choose(layout, orderings, key, region, now, under, remember=remember))
         senders = layout.senders
         if layout.turns:
             fitting = layout.routes.senders
@@ -152,13 +163,18 @@ class Planner:
             most,
             self.messaging.lease,
             region=region,
-            weight=1.0 - risk,
+            weight=(1.0 - risk) * burst.weight,
             fanout=layout.fanout,
             senders=senders,
+            circumstances=under,
             **layout.fixed,
         )
         plan = self._plan_of(layout, cascade, tuple([choice.order for choice in choices]))
-        return Planned(plan, terms, cascade.name, rules, layout.routes, choices, refusal, why)
+        return Planned(plan, terms, cascade.name, rules, layout.routes, choices, refusal, why, burst)
+
+    def _burst(self, request: Request, number: Number | None, now: float, *, remember: bool) -> Burst:
+        sources = sources_of(request.tenant, request.use_case, request.limit_keys, number.prefix if number else "")
+        return (self._bursts.see if remember else self._bursts.look)(sources, now)
 
     # -- what is kept
 
@@ -233,11 +249,19 @@ class Planner:
         return "", ""
 
     def _choose(
-        self, layout: _Layout, key: str, region: tuple[str, ...], now: float, *, remember: bool
+        self,
+        layout: _Layout,
+        orderings: tuple[Ordering, ...],
+        key: str,
+        region: tuple[str, ...],
+        now: float,
+        under: tuple[str, ...],
+        *,
+        remember: bool,
     ) -> list[Choice]:
         """The order of each step. Where all providers are well and the dialplan gives the order, nobody is asked."""
         choices = []
-        for routes, ordering in zip(layout.routes.steps, layout.orderings, strict=True):
+        for routes, ordering in zip(layout.routes.steps, orderings, strict=True):
             candidates = routes.candidates
             if len(candidates) == 1:
                 choices.append(Choice(routes.number, (candidates[0].target,), "alone", {}))
@@ -246,7 +270,9 @@ class Planner:
                 how = "by cost" if routes.step.order is Order.COST else "as written"
                 choices.append(Choice(routes.number, tuple([each.target for each in candidates]), how, {}))
                 continue
-            decision = self.scores.order(candidates, f"{key} {routes.number}", region, now, ordering, remember=remember)
+            decision = self.scores.order(
+                candidates, f"{key} {routes.number}", region, now, ordering, circumstances=under, remember=remember
+            )
             record = decision.record
             order, rest = decision.order, decision.order[:0]
             if ordering.best and record.how != "panic":
@@ -287,7 +313,10 @@ def _lay_out(messaging: Messaging, cascade: CascadeRules, routes: Routes, need: 
     several = tuple(name for name, fitting in routes.senders.items() if len(fitting) > 1)
     single = {name: fitting[0].id for name, fitting in routes.senders.items() if len(fitting) == 1}
     orderings = tuple(_ordering(cascade, step, need) for step in routes.steps)
-    return _Layout(routes, orderings, fixed, tuple(step.step.fanout for step in routes.steps), single, several)
+    unexploring = tuple(replace(each, explore=0.0) for each in orderings)
+    return _Layout(
+        routes, orderings, unexploring, fixed, tuple(step.step.fanout for step in routes.steps), single, several
+    )
 
 
 def _ordering(cascade: CascadeRules, routes: StepRoutes, need: Need) -> Ordering:

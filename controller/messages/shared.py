@@ -20,6 +20,7 @@ class Seen:
     outcome: ObserveOutcome
     region: tuple[str, ...]
     weight: float
+    circumstances: tuple[str, ...] = ()
 
 
 def write_down(commands: Iterable[CascadeCommand], terms: Terms) -> dict[str, Any]:
@@ -29,7 +30,10 @@ def write_down(commands: Iterable[CascadeCommand], terms: Terms) -> dict[str, An
         for command in commands
         if type(command) is ObserveOutcome
     ]
-    return {"evidence": rows, "region": list(terms.region), "weight": terms.weight} if rows else {}
+    if not rows:
+        return {}
+    under = list(terms.circumstances)
+    return {"evidence": rows, "region": list(terms.region), "weight": terms.weight, "circumstances": under}
 
 
 def read_back(decision: Mapping[str, Any]) -> list[Seen]:
@@ -39,6 +43,7 @@ def read_back(decision: Mapping[str, Any]) -> list[Seen]:
             ObserveOutcome(provider, code, tuple(after), *more),  # age, Retry-After, attempt
             tuple(decision["region"]),
             decision["weight"],
+            tuple(decision.get("circumstances", ())),
         )
         for provider, code, after, *more in decision.get("evidence", ())
     ]

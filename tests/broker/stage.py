@@ -26,6 +26,7 @@ from controller.simulate.dialects import Account
 from controller.simulate.http import HttpSimulator
 from controller.simulate.mail import MailServer
 from controller.simulate.smsc import Smsc
+from tests.broker.clocked import Clock
 
 TOKEN = "token-of-acme"
 PHONE = "+4915112345678"
@@ -59,6 +60,7 @@ class Stage:
     journal: Journal
     plan: dict[str, Any]
     role: str = "messages"
+    clock: Clock | None = None  # else that of the machine
     process: asyncio.subprocess.Process | None = None
     lines: list[dict[str, Any]] = field(default_factory=list)  # of the daemon's log, of all its lives
     _reader: asyncio.Task[None] | None = None
@@ -91,8 +93,9 @@ class Stage:
 
     async def launch(self) -> None:
         """Start the daemon."""
+        program = ["controller.cli"] if self.clock is None else ["tests.broker.clocked", str(self.clock.path)]
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "controller.cli", "run", str(self.write()), "--role", self.role,
+            sys.executable, "-m", *program, "run", str(self.write()), "--role", self.role,
             "--state-dir", str(self.folder / "state"), stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         self._reader = asyncio.get_running_loop().create_task(self._read(self.process))

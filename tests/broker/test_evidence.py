@@ -12,6 +12,7 @@ from controller.broker.outcomes import Evidence, targets_of
 from controller.channels.base import Liveness
 from controller.health.node import Change
 from controller.health.score import Scores
+from controller.messages.bursts import Bursts
 from controller.messages.cascade import Cascade, Send, Terms
 from controller.messages.reducer import reduce
 from controller.rules.run import Run
@@ -83,8 +84,8 @@ def test_a_connection_that_is_lost_needs_no_counting() -> None:
 def test_a_connection_that_another_life_lost_is_found_again(tmp_path: Path) -> None:
     found, _ = evidence("sms-1")
     found.see(Liveness("sms-1", False, "bind lost"), NOW)
-    kept.write_scores(tmp_path, found.scores.dump(), 17)
-    scores, read = kept.read_scores(tmp_path, targets_of(messaging("sms-1")), NOW + 60)
+    kept.write_scores(tmp_path, found.scores.dump(), 17, Bursts().dump())
+    scores, read, _ = kept.read_scores(tmp_path, targets_of(messaging("sms-1")), NOW + 60)
     assert read == 17
     told: list[Change] = []
     again = Evidence(scores, told.append)
@@ -96,9 +97,9 @@ def test_a_connection_that_another_life_lost_is_found_again(tmp_path: Path) -> N
 def test_what_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
     targets = targets_of(messaging("sms-1"))
     assert kept.read_scores(tmp_path, targets, NOW)[1] == 0
-    for text in ("", "{", '{"format": 0}', '{"format": 1, "read": 3, "scores": {"nodes": [1]}}'):
+    for text in ("", "{", '{"format": 0}', '{"format": 2, "read": 3, "scores": {"nodes": [1]}}'):
         (tmp_path / kept.FILE).write_text(text)
-        scores, read = kept.read_scores(tmp_path, targets, NOW)
+        scores, read, _ = kept.read_scores(tmp_path, targets, NOW)
         assert (list(scores.targets), read) == (["sms-1"], 0)
 
 

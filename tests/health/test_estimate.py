@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.health.estimate import HALF_LIFE, Daily, Tally, logit, shrink, unlogit
+from controller.health.estimate import HALF_LIFE, Tally, logit, shrink, unlogit
 
 counts = st.floats(0.0, 1e5)
 chances = st.floats(0.0, 1.0)
@@ -54,14 +54,3 @@ def test_counts_are_never_negative_and_dump_restores_them(steps: list[tuple[bool
 @given(st.floats(0.001, 0.999))
 def test_log_odds_come_back(p: float) -> None:
     assert unlogit(logit(p)) == pytest.approx(p)
-
-
-def test_a_nightly_dip_is_learnt_and_belongs_to_its_hour() -> None:
-    daily = Daily()
-    for day in range(5):
-        for hour in range(24):
-            for i in range(50):
-                good = i % 10 < (6 if hour == 3 else 9)
-                daily.add(hour, float(good), float(not good), (day * 24 + hour) * 3600.0 + i * 60)
-    assert daily.shift(3) < -0.8
-    assert abs(daily.shift(15)) < 0.1

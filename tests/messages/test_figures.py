@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.messages.figures import concentration, figures, quantiles, rows_of
+from controller.messages.figures import MOST_SOURCES, concentration, figures, quantiles, rows_of
 
 START = 1_800_000_000.0  # a full hour
 TERMS = {
@@ -169,6 +169,24 @@ def test_the_trend_as_by_hand(found: dict[str, Any]) -> None:
     assert (last["start"], last["cascades"], last["statuses"]) == (START + 3900, 1, {"refused": 1})
     by_hour = figures(RUN, START - 20 * 3600, START + 7200)["trend"]
     assert [(b["start"], b["completion_rate"]) for b in by_hour["buckets"]] == [(START, 1.0), (START + 3600, 1 / 3)]
+
+
+def test_patterns_as_by_hand(found: dict[str, Any]) -> None:
+    """START is eight in the morning: the two of that hour arrive, of the three of the next that count one."""
+    patterns = found["patterns"]
+    assert [(row["hour"], row["completion_rate"]) for row in patterns["hours"]] == [(8, 1.0), (9, 1 / 3)]
+    assert [(row["burst"], row["cascades"]) for row in patterns["bursts"]] == [("none", 6)]
+    (source,) = patterns["sources"]
+    assert (source["source"], source["cascades"]) == ("acme/login", 6)
+    assert {r["provider"]: (r["sends"], r["delivered"]) for r in source["routes"]} == {
+        r["provider"]: (r["sends"], r["delivered"]) for r in found["routes"]
+    }
+    many = [row for n in range(MOST_SOURCES + 50) for row in cascade(str(n), START, "completed", [], ended=START)]
+    for number, row in enumerate(many):
+        row["use_case"] = f"u{number}"
+    named = [row["source"] for row in figures(many, START, START + 60)["patterns"]["sources"]]
+    assert len(named) == MOST_SOURCES + 1
+    assert "(others)" in named
 
 
 def test_what_somebody_did_not_want_says_nothing_of_routes() -> None:
