@@ -109,6 +109,25 @@ def test_a_disk_that_takes_nothing_is_said_once_and_costs_nothing_once_it_does(
     assert desk.next_life().read() == {"a": {"n": "1"}}
 
 
+def test_a_line_that_was_written_in_part_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AGAIN_AFTER", 60.0)
+    desk, said = Desk(tmp_path), threading.Event()
+    desk.spool = Spool(desk.path, lambda _why: said.set())
+    append = Spool._append
+
+    def fail(spool: Spool, text: str) -> None:
+        append(spool, text[: len(text) // 2])
+        raise OSError(28, "No space left on device")
+
+    desk.spool._write([("a", {"n": "1"})])
+    monkeypatch.setattr(Spool, "_append", fail)
+    desk.spool.put("b", {"n": "2"})
+    assert said.wait(20.0)
+    monkeypatch.setattr(Spool, "_append", append)
+    desk.write(("c", {"n": "3"}))
+    assert desk.next_life().read() == {"a": {"n": "1"}, "b": {"n": "2"}, "c": {"n": "3"}}
+
+
 WORK = st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), max_size=12)
 
 
