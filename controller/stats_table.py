@@ -38,7 +38,7 @@ def print_stats(found: dict[str, Any], console: Console) -> None:
     _print_trend(found, console)
     _print_routes(found["routes"], console)
     print_places(found, console)
-    _print_patterns(found["patterns"], console)
+    print_patterns(found["patterns"], console)
     _print_failures(found, console)
 
 
@@ -123,7 +123,7 @@ def print_places(found: dict[str, Any], console: Console) -> None:
         console.print(f"and {len(rows) - MOST_ROWS} more rows: --json has all")
 
 
-def _print_patterns(patterns: dict[str, Any], console: Console) -> None:
+def print_patterns(patterns: dict[str, Any], console: Console) -> None:
     """The day, and what differs by burst and by source, where there is more than one."""
     hours = {row["hour"]: row for row in patterns["hours"]}
     if len(hours) > 1:
@@ -134,19 +134,23 @@ def _print_patterns(patterns: dict[str, Any], console: Console) -> None:
         names = sorted({route["provider"] for row in patterns["hours"] for route in row["routes"]})
         for name in names[:MOST_ROWS]:
             rates = [None if row is None else _rate_of(row, name) for row in day]
-            _print_line(name[:9], rates, percent, console)
+            _print_line(_cut(name, 9), rates, percent, console)
     for kind, title in (("burst", "bursts"), ("source", "sources")):
         rows = patterns[f"{kind}s"]
         if len(rows) > 1:
             console.print(f"\n[bold]{title}[/bold]")
             for row in rows[:MOST_ROWS]:
                 console.print(
-                    f"{row[kind]:<24} {_count(row['cascades']):>9} {percent(row['completion_rate']):>8} completed"
+                    f"{_cut(row[kind], 32):<32} {_count(row['cascades']):>7} {percent(row['completion_rate']):>8} completed"
                     f" {percent(row['fallback_rate']):>8} fell back",
                     highlight=False,
                     no_wrap=True,
                     overflow="crop",
                 )
+
+
+def _cut(name: str, width: int) -> str:
+    return name if len(name) <= width else name[: width - 1] + "…"
 
 
 def _rate_of(row: dict[str, Any], provider: str) -> float | None:

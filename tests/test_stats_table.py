@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from controller.stats_table import bar, percent, print_places, sparkline
+from controller.stats_table import bar, percent, print_patterns, print_places, sparkline
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,24 @@ def test_places_keep_their_columns_whole_in_a_terminal_of_80() -> None:
     assert head.endswith("fell back  median  per code")
     assert country.endswith("0.1234")
     assert operator.split()[0] == "vodafone"
+
+
+def test_patterns_keep_their_columns_whatever_names_are_like() -> None:
+    """Hours as a line of the day, UTC; bursts and sources where there is more than one; 80 columns."""
+    row = {"cascades": 1_234_567, "completion_rate": 0.5, "fallback_rate": 1.0}
+    route = {"provider": "a-provider-with-a-long-name", "sends": 2, "delivered": 1, "delivery_rate": 0.5}
+    source = "acme/a-very-long-use-case-name-of-somebody"
+    patterns = {
+        "hours": [{"hour": hour, **row, "routes": [route]} for hour in range(24)],
+        "bursts": [{"burst": each, **row, "routes": []} for each in ("none", "all", "source")],
+        "sources": [{"source": each, **row, "routes": []} for each in (source, "acme/login")],
+    }
+    shown = io.StringIO()
+    print_patterns(patterns, Console(width=80, file=shown))
+    lines = shown.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("a-provid… ") for line in lines)
+    assert sum(line.endswith("100.0 % fell back") for line in lines) == 5
+    nothing = io.StringIO()
+    print_patterns({name: rows[:1] for name, rows in patterns.items()}, Console(width=80, file=nothing))
+    assert nothing.getvalue() == ""  # what does not differ is not shown
