@@ -15,9 +15,25 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-#: Folders whose tests stay within one process, nearly all of them: one lane has them, and nothing else.
+#: Folders and files whose tests stay within one process, nearly all of them: one lane has them, and nothing else.
 INSIDE = frozenset(
-    ("config", "edge", "fuzz", "health", "messages", "planes", "privacy", "rules", "sim", "sip", "torture")
+    (
+        *(
+            "bench",
+            "config",
+            "edge",
+            "fuzz",
+            "health",
+            "messages",
+            "planes",
+            "privacy",
+            "rules",
+            "sim",
+            "sip",
+            "torture",
+        ),
+        *("test_deep.py", "test_engine.py", "test_explain.py", "test_probes.py", "test_project.py"),
+    )
 )
 #: Under load, with deaths: never two of them at once.
 LOAD = (
