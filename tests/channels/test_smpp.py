@@ -216,6 +216,23 @@ def test_unbind_of_the_smsc(monkeypatch: pytest.MonkeyPatch) -> None:
     play(script)
 
 
+def test_an_smsc_that_binds_and_hangs_up_is_not_stormed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That a bind came is no reason to come back as soon as after the first: it has to last."""
+    monkeypatch.setattr(smpp_link, "FIRST_PAUSE", 0.02)
+
+    async def script() -> None:
+        smsc = Smsc()
+        async with bound(smsc) as (_, desk):
+            times = [asyncio.get_running_loop().time()]
+            for number in range(5):
+                smsc.drop()
+                await desk.alive(times=2 + number)
+                times.append(asyncio.get_running_loop().time())
+            assert times[-1] - times[0] >= 0.8 * sum(0.02 * 2**number for number in range(5))
+
+    play(script)
+
+
 def test_half_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.channels.smpp_link.FIRST_PAUSE", 0.01)
 
