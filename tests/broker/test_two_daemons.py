@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -120,6 +121,37 @@ def test_the_other_takes_over(tmp_path: Path, server: Server) -> None:
 def test_the_other_takes_over_within_the_lease_and_two_seconds(tmp_path: Path, server: Server) -> None:
     _, taken, died = take_over(tmp_path, server)
     assert max(taken) - died <= LEASE + 2.0
+
+
+@pytest.mark.long
+def test_a_daemon_that_was_stopped_and_goes_on_harms_nobody(tmp_path: Path, server: Server) -> None:
+    """The other has taken its sends over meanwhile; what it still holds, and hears, is of another time."""
+
+    async def main() -> None:
+        async with pair(tmp_path, server.new_url()) as (first, second):
+            second.http.fate_of("native", Fates(Faults(delay=(1.0, 1.5), undelivered=0.3), seed=3))
+            async with client(first.url) as asker:
+                accepted = await load(asker, 60)
+            assert first.process is not None
+            first.process.send_signal(signal.SIGSTOP)
+            try:
+                async with client(second.url) as asker:
+                    await asker.over(accepted.values())
+            finally:
+                first.process.send_signal(signal.SIGCONT)
+            async with client(first.url) as asker:  # it is there as before
+                more = await load(asker, 20, 60)
+                shown = await asker.over([*accepted.values(), *more.values()])
+                events = set()
+                for one in accepted.values():
+                    _, history = await asker.ask("GET", f"/v1/cascades/{one}/explain")
+                    events |= {row["event"] for row in history["history"]}
+            judge(second, shown)
+            assert "sent_again" in events
+            assert not first.faults()
+            assert not second.faults()
+
+    asyncio.run(main())
 
 
 def test_a_server_that_goes_away_loses_nothing(tmp_path: Path, server: Server) -> None:
