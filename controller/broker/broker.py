@@ -19,6 +19,7 @@ from typing import NamedTuple, TypeVar
 
 from controller import clock
 from controller.broker.circumstances import NOTHING_ELSE, Outlook
+from controller.broker.insisting import FIRST_RETRY, LAST_RETRY, Insisting
 from controller.broker.lane import Job, Lane, Spawn
 from controller.broker.outcomes import Evidence
 from controller.broker.sending import Composer
@@ -52,6 +53,7 @@ from controller.types.cascades import (
     ObserveOutcome,
     SendAccepted,
     SendMessage,
+    SendPhase,
     SendRefused,
     SendUnclear,
     TellClient,
@@ -66,9 +68,6 @@ BATCH = 500
 
 #: Other daemons' cascades, and clocks that are set, show themselves within so many seconds.
 POLL = 0.5
-
-#: A store that is lost is asked again after so many seconds, twice as many each time up to the last.
-FIRST_RETRY, LAST_RETRY = 0.05, 1.0
 
 #: Of the lease so much is left to an adapter: what comes later is unclear before anybody else may have the cascade.
 SHARE_OF_LEASE = 0.9
@@ -117,9 +116,8 @@ class Broker:
         self._watch = watch
         self._take_inbound = take_inbound
         self._on_fault = on_fault
-        self._on_store = on_store
         self._see = see
-        self._waiting_for_store: set[object] = set()
+        self._insisting = Insisting(on_store)
         self._adapters: dict[str, Adapter] = {}
         self._lanes: dict[str, Lane] = {}
         self.outlook = Outlook(evidence.scores, self._lanes, lease / 2)
@@ -261,13 +259,12 @@ class Broker:
         return Job(cascade.id, cascade.tenant, facts.country, command, asked > 0, now, latest, asked)
 
     def _hand_over(self, job: Job) -> None:
+        self._jobs.setdefault(job.cascade_id, []).append(job)
         lane = self._lanes.get(job.command.provider)
         if lane is None:
-            self._spawn(self._settle(job, self._not_sent(job, NO_PROVIDER)), "no provider")
+            self._spawn(self._bring_home(job, self._not_sent(job, NO_PROVIDER)), "no provider")
         elif not lane.put(job):
-            self._spawn(self._settle(job, self._not_sent(job, LIMITED)), "too many")
-        else:
-            self._jobs.setdefault(job.cascade_id, []).append(job)
+            self._spawn(self._bring_home(job, self._not_sent(job, LIMITED)), "too many")
 
     @staticmethod
     def _not_sent(job: Job, cause: str) -> CascadeEvent:
@@ -283,14 +280,16 @@ class Broker:
         except Exception as error:  # noqa: BLE001  # a fault of ours: it is logged, and the cascade goes on
             self._on_fault(error)
             event = SendUnclear(job.command.attempt, "fault")
-        self._forget(job)
-        await self._settle(job, event)
+        await self._bring_home(job, event)
 
-    def _forget(self, job: Job) -> None:
-        jobs = self._jobs[job.cascade_id]
-        jobs.remove(job)
-        if not jobs:
-            del self._jobs[job.cascade_id]
+    async def _bring_home(self, job: Job, event: CascadeEvent) -> None:
+        try:
+            await self._settle(job, event)
+        finally:
+            jobs = self._jobs[job.cascade_id]
+            jobs.remove(job)
+            if not jobs:
+                del self._jobs[job.cascade_id]
 
     async def _try(self, job: Job) -> CascadeEvent:
         command, now = job.command, clock.epoch()
@@ -308,7 +307,7 @@ class Broker:
             return self._event(command.attempt, Unclear(TIMEOUT)) if job.handed else self._not_sent(job, LIMITED)
 
     async def _send(self, job: Job, command: SendMessage, adapter: Adapter) -> CascadeEvent:
-        message = await self._surely(lambda: self._composer.compose(job, command, clock.epoch()))
+        message = await self._insisting.surely(lambda: self._composer.compose(job, command, clock.epoch()))
         if isinstance(message, SendRefused):
             return self._not_sent(job, message.cause) if message.cause in (NO_PROVIDER, NO_TIME) else message
         left = min(job.latest, command.until) - clock.epoch()
@@ -348,39 +347,15 @@ class Broker:
             if len(self._refs) > REMEMBERED:
                 self._refs.popitem(last=False)
         try:
-            applied = await self._surely(lambda: self.apply(job.cascade_id, event))
+            applied = await self._insisting.surely(lambda: self.apply(job.cascade_id, event))
             if applied is not None and isinstance(event, SendAccepted):
                 self._evidence.await_report(applied.cascade, event.attempt, clock.epoch())
         except Exception as error:  # noqa: BLE001  # a fault of ours: the lease ends, and the cascade goes on
             self._on_fault(error)
 
-    async def _surely(self, act: Callable[[], Awaitable[T]]) -> T:
-        """What the store must do, tried until it can."""
-        pause = FIRST_RETRY
-        try:
-            while True:
-                try:
-                    return await act()
-                except StoreError as error:
-                    self._note_store(act, str(error))
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, LAST_RETRY)
-        finally:
-            self._note_store(act, "")
-
     def hear_store(self, why: str) -> None:
         """Why a request could not be written down; "" when one could."""
-        self._note_store("requests", why)
-
-    def _note_store(self, who: object, why: str) -> None:
-        """It is lost from the first that it fails to the last that waits for it."""
-        was = bool(self._waiting_for_store)
-        if why:
-            self._waiting_for_store.add(who)
-        else:
-            self._waiting_for_store.discard(who)
-        if was != bool(self._waiting_for_store):
-            self._on_store(why)
+        self._insisting.note("requests", why)
 
     # -- time
 
@@ -395,11 +370,11 @@ class Broker:
                 await asyncio.gather(*(self._reach(cascade_id, recovered) for cascade_id, recovered in rows))
                 due = now if len(rows) == BATCH else await self._store.next_due()
             except StoreError as error:
-                self._note_store(self, str(error))
+                self._insisting.note(self, str(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LAST_RETRY)
                 continue
-            self._note_store(self, "")
+            self._insisting.note(self, "")
             pause = FIRST_RETRY
             if len(rows) == BATCH:
                 continue
@@ -410,11 +385,22 @@ class Broker:
         if recovered:
             self.counters["recovered"] += 1
         try:
-            await self.apply(cascade_id, DueReached(recovered))
+            applied = await self.apply(cascade_id, DueReached(recovered))
+            if not recovered and applied is not None and applied.changed and self._has_lost(applied.cascade):
+                self.counters["recovered"] += 1
+                await self.apply(cascade_id, DueReached(recovered=True))
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001  # a fault of ours with one cascade: the others have their due
             self._on_fault(error)
+
+    def _has_lost(self, cascade: Cascade) -> bool:
+        """Whether a send is said to be with us since a lease or more, and nobody here has it: whoever was told to send it
+        was cancelled, or failed, after the commit. As after a crash."""
+        send = cascade.current() if cascade.status is CascadeStatus.ACTIVE else None
+        if send is None or send.phase is not SendPhase.SENDING or cascade.id in self._jobs:
+            return False
+        return clock.epoch() >= send.started + cascade.terms.lease
 
     async def _sleep_until(self, until: float) -> None:
         self._sleeps_until = until

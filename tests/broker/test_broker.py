@@ -213,7 +213,7 @@ def test_feedback_closes_and_other_news_find_their_way(tmp_path: Path) -> None:
 
 def test_store_that_is_lost_for_a_while_loses_no_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider has it, and the store cannot write that down: it is offered again, and the provider is not."""
-    monkeypatch.setattr(module, "FIRST_RETRY", 0.01)
+    monkeypatch.setattr("controller.broker.insisting.FIRST_RETRY", 0.01)
     here = world(tmp_path)
     lost = 4
 
@@ -279,6 +279,35 @@ def test_a_text_without_its_template_is_not_sent_empty(tmp_path: Path) -> None:
     assert not any(carrier.got for carrier in here.carriers.values())
 
 
+def test_a_send_that_nobody_here_has_is_looked_after_once_its_lease_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever brought the report was cut off right after the commit: what it came to was never handed over."""
+    here = world(tmp_path, Dedup.NATIVE)
+    here.plan = make_plan(make_stage("whatsapp/one", wait=300.0), make_stage("sms/two", wait=300.0))
+    here.carriers["one"].reports = False
+
+    async def act(life: Life) -> None:
+        take = life.store.take_report
+
+        async def cut_off(*args: Any) -> Any:
+            await take(*args)
+            raise asyncio.CancelledError
+
+        await life.accept("c1")
+        await life.until(lambda: life.broker.counters["accepted"] == 1)
+        monkeypatch.setattr(life.store, "take_report", cut_off)
+        with pytest.raises(asyncio.CancelledError):
+            await life.broker.take([Report("one", "one/c1:1:1", None, "undelivered")])
+        monkeypatch.setattr(life.store, "take_report", take)
+        (cascade,) = await life.over(["c1"])
+        assert (cascade.status, cascade.winner) == (COMPLETED, 2)
+        assert life.broker.counters["recovered"] == 1
+
+    live(here, act)
+    assert [message.send_key for message in here.carriers["two"].got] == ["c1:2:2"]
+
+
 def test_news_that_we_stumble_over_hold_up_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = world(tmp_path)
     here.carriers["one"].reports = False
@@ -332,7 +361,7 @@ def test_a_fault_with_one_cascade_leaves_the_others_their_due(tmp_path: Path, mo
 def test_store_that_answers_again_is_told_so_however_much_there_is_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "FIRST_RETRY", 0.01)
+    monkeypatch.setattr("controller.broker.insisting.FIRST_RETRY", 0.01)
     monkeypatch.setattr(module, "BATCH", 1)
     here = world(tmp_path)
     looks: list[list[str]] = []
