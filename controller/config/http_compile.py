@@ -323,7 +323,7 @@ class _Maker:
     def _key_bytes(self, key: str, form: str) -> bytes:
         if form == "sha256":
             return hashlib.sha256(key.encode()).digest()
-        if form == "base64":
+        if form == "base64" and (key or self.keys.secret):  # else it is missing, and said so
             try:
                 if found := base64.b64decode(key.removeprefix("whsec_"), validate=True):
                     return found

@@ -91,7 +91,7 @@ def test_constants_are_put_in_once() -> None:
         ({**OWN, "reports": REPORTS, "webhook": {"verify": "sources"}}, {}, ("http", "MISSING_KEY")),
         ({**OWN, "reports": REPORTS, "webhook": {"verify": "hmac"}}, {"secret": "s"}, ("http", "MISSING_KEY")),
         (
-            {**OWN, "reports": REPORTS, "webhook": {"verify": "hmac", "header": "X", "over": "{timestamp}"}},
+            {**OWN, "reports": REPORTS, "webhook": {"verify": "hmac", "header": "X", "over": "{timestamp}.{body}"}},
             {"secret": "s"},
             ("http", "MISSING_KEY"),
         ),
