@@ -96,7 +96,7 @@ async def serve(store_url: str, folder: Path) -> None:
     warm()
     keyring = load_keyring(folder)
     cipher, index = Cipher(keyring), BlindIndex(keyring)
-    scores, _ = kept.read_scores(folder, targets_of(messaging), time.time())
+    scores, _, bursts = kept.read_scores(folder, targets_of(messaging), time.time())
     store = open_store(
         store_url, folder, reduce, lambda c, command, now: show(c, command, now) if command.final else ""
     )
@@ -127,7 +127,7 @@ async def serve(store_url: str, folder: Path) -> None:
         adapter = Instant(provider.name, {"wa-1": "refuse", "rcs-1": "fail"}.get(provider.name, "deliver"))
         broker.use(provider, adapter)
         await adapter.start(broker.take)
-    planner = RequestPlanner(Planner(messaging, scores, "bench"))
+    planner = RequestPlanner(Planner(messaging, scores, "bench", bursts))
     service = Service(messaging, store, cipher, index, planner, broker)
     shell = create_app(service, routers=(metrics_router(meter),), on_fault=partial(print, file=sys.stderr))
     api = make_api(shell, service, open_socket("127.0.0.1", 0), folder, meter, structlog.get_logger())

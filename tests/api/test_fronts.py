@@ -8,12 +8,14 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import aiohttp
 import pytest
 
 from controller.api.fronts import Fronts
 from controller.channels.base import News, Webhook, WebhookAnswer
+from controller.store.base import Store
 from controller.types.messages import ApiToken
 from tests.api.harness import ACME, OTHER, READER, Api, TwoSteps, running
 from tests.api.test_events import read
@@ -205,22 +207,40 @@ def test_what_was_answered_outlives_a_front_that_dies() -> None:
     asyncio.run(main())
 
 
+class Held:
+    """A store that keeps requests waiting until it is let go."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.waiting, self.free = 0, asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def accept(self, *given: Any) -> Any:
+        self.waiting += 1
+        await self.free.wait()
+        return await self._store.accept(*given)
+
+
 @pytest.mark.parametrize("signalled", [True, False])
 def test_what_is_under_way_is_answered_when_it_ends(signalled: bool) -> None:
     """A service manager may tell all processes of the service at once: a front waits for the one behind it."""
 
     async def main() -> None:
         async with running(fronts=1) as api:
+            held: Any = Held(api.store)
+            api.service.store = held
             asked = [asyncio.get_running_loop().create_task(api.send(key=str(number))) for number in range(20)]
-            await until(lambda: api.service._under_way != {})
+            await until(lambda: held.waiting == 20)
             (pid,) = fronts(api).pids
             if signalled:
                 os.kill(pid, signal.SIGTERM)
             api.server.stop()
-            answers = await asyncio.gather(*asked, return_exceptions=True)
-            taken = [answer[1]["id"] for answer in answers if isinstance(answer, tuple)]
-            assert taken
-            assert set(taken) <= set(await api.ids())
+            held.free.set()
+            answers = await asyncio.gather(*asked)
+            assert [status for status, _, _ in answers] == [202] * 20
+            assert {data["id"] for _, data, _ in answers} == set(await api.ids())
             await until(lambda: not fronts(api).pids)
             with pytest.raises(aiohttp.ClientError):
                 await api.send()
