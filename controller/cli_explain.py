@@ -1,4 +1,4 @@
-"""The command that says what would become of a message.
+"""The commands that say what would become of a call, and of a message.
 
 Owns arguments and output only.
 """
@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
-from controller.exits import FINDINGS, OK, USAGE
+from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
 
 
 def add_commands(cli: typer.Typer) -> None:
-    """Put it beside the others."""
+    """Put them beside the others."""
+    cli.command()(explain)
     cli.command("explain-message")(explain_message)
 
 
@@ -55,3 +56,69 @@ def explain_message(
     else:
         message.print_message(found, Console(highlight=False, emoji=False))
     raise typer.Exit(FINDINGS if found["refused"] else OK)
+
+
+def explain(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="the dialplan (YAML)")],
+    did: Annotated[str, typer.Argument(metavar="DID", help="the called number")],
+    at: Annotated[str, typer.Option(metavar="TIME", help="when, as 2026-12-24T18:30; default: now")] = "",
+    caller: Annotated[str, typer.Option("--from", metavar="CALLER", help="the caller's number")] = "",
+    from_trunk: Annotated[
+        str, typer.Option(metavar="NAME", help="the trunk it comes from, as calls of a PBX outward do")
+    ] = "",
+    down: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="a trunk, site or carrier that is down")
+    ] = None,
+    degraded: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="a trunk, site or carrier that is degraded")
+    ] = None,
+    full: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="a trunk that is full; did and tenant: the number's own")
+    ] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="of a daemon: with the addresses of names that it knows")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the explanation as JSON")] = False,
+) -> None:
+    """Say what would become of a call.
+
+    The rule, each stage, what is skipped and why, the order of attempts and the worst wait.
+    """
+    from rich.console import Console
+
+    from controller import clock
+    from controller import explain as explaining
+    from controller.config import load, render
+    from controller.resolver.store import last_addresses
+    from controller.rules.expand import expand
+    from controller.rules.numbers import read_number
+    from controller.types import Offer
+
+    loaded = load(file)
+    if loaded.dialplan is None:
+        typer.echo(render(loaded.diagnostics, loaded.sources), err=True)
+        raise typer.Exit(FINDINGS)
+    dialplan = loaded.dialplan
+    if not dialplan.listen:
+        typer.echo("no calls come in by this dialplan: 'callward explain-message' asks about its messages", err=True)
+        raise typer.Exit(USAGE)
+    if state_dir is not None:
+        if not state_dir.is_dir():
+            typer.echo(f"{state_dir}: no such folder; is --state-dir another one?", err=True)
+            raise typer.Exit(UNREACHABLE)
+        dialplan = expand(dialplan, last_addresses(dialplan, state_dir))
+    try:
+        view = explaining.assume_down(dialplan, down or (), degraded or ())
+        trunk = explaining.check_trunk(dialplan, from_trunk)
+        usage = explaining.assume_full(dialplan, full or ())
+        moment = explaining.parse_moment(dialplan, at) if at else clock.epoch()
+    except explaining.QuestionError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(USAGE) from None
+    form = dialplan.trunks[trunk].format if trunk else None  # as the plane reads what comes from there
+    did, caller = read_number(form, did, called=True), read_number(form, caller)
+    found = explaining.explain(dialplan, Offer("explain", did, caller, moment, trunk), view, usage=usage)
+    if as_json:
+        typer.echo(json.dumps(explaining.to_data(found), indent=1))
+    else:
+        explaining.print_explanation(found, dialplan, Console(highlight=False, emoji=False))
