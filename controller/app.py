@@ -34,7 +34,7 @@ from controller.listeners import find_misled
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.news import AnyNews, show_news
 from controller.planes.peers import host_names
-from controller.process import raise_file_limit, tune_garbage_collector
+from controller.process import raise_file_limit, show_process, tune_garbage_collector
 from controller.resolver.book import Book, NameNews
 from controller.resolver.keeper import Keeper
 from controller.resolver.store import read_addresses
@@ -317,7 +317,8 @@ class App:
         """How the daemon sees its trunks now."""
         messages = await self._child.status()
         status = collect_status(self.engine, clock.monotonic(), self._trust, self._names)
-        return {"ok": True, "status": {**status, "messages": messages}}
+        process = show_process(self._writer.dropped, self._feed.lost)
+        return {"ok": True, "status": {**status, "process": process, "messages": messages}}
 
     async def _reload(self) -> Answer:
         self._notifier.reloading(clock.monotonic())

@@ -8,9 +8,11 @@ makes a task for each connection here: few, short, and never on the call path.)
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import socket
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -176,3 +178,13 @@ async def ask_soon(
         except (OSError, ValueError, TimeoutError) as error:
             raise NoAnswerError(f"{path}: the daemon did not answer; its log may say why") from error
     return answer
+
+
+def pack(text: bytes) -> str:
+    """A long text for an answer, which has `MAX_ANSWER` bytes at most."""
+    return base64.b64encode(zlib.compress(text, 1)).decode()
+
+
+def unpack(packed: str) -> bytes:
+    """That text."""
+    return zlib.decompress(base64.b64decode(packed))

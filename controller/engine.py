@@ -110,6 +110,7 @@ class Engine:
         self.edge = Edge(element, dialplan.access, self.plane.sources)
         self.overload = Overload(element, self.edge.pressure)
         self._is_guarded = False
+        self.late_timers = 0  # by more than `MAX_LAG`
         self._open_door(dialplan)
         find_account = self.accounts.find
         advertised = {(ours.transport, ours.listener) for ours in dialplan.listen if ours.advertise}
@@ -215,6 +216,7 @@ class Engine:
         self.edge.pressure.see_timer(behind, now)
         late = behind > MAX_LAG
         if late:
+            self.late_timers += 1
             self.prober.void(now)
         self._deadlines.fire_due(now)
         self.plane.drain(now)

@@ -82,7 +82,14 @@ def _call(record: CallRecord) -> dict[str, Any]:
         "refusal": record.refusal,
         "seconds": round(record.seconds, 4),
         "attempts": [
-            {"path": each.path, "at": round(each.started, 4), "milestone": each.milestone, "cause": each.cause}
+            {
+                "path": each.path,
+                "at": round(each.started, 4),
+                "milestone": each.milestone,
+                "cause": each.cause,
+                "rang": None if each.rang is None else round(each.rang, 4),
+                "hedge": each.hedge,
+            }
             for each in record.attempts
         ],
         "skipped": [{"what": each.what, "why": each.why} for each in record.skipped],

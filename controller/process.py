@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import resource
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -34,3 +35,8 @@ def run_quick(main: Coroutine[Any, Any, None]) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)
+
+
+def show_process(log_dropped: int, feed_lost: int) -> dict[str, int]:
+    """For the status of a daemon: who it is, and what it had to drop: lines of its log, news for those who watch."""
+    return {"pid": os.getpid(), "log_dropped": log_dropped, "feed_lost": feed_lost}

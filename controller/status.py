@@ -50,6 +50,7 @@ def collect_status(engine: Engine, now: float, trust: Trust | None = None, names
         "registrations": [_registration(row, now) for row in engine.registrations.rows(now)],
         "names": _names(names, now) if names is not None else [],
         "down": _down(engine),
+        "late_timers": engine.late_timers,
         "uplink": engine.board.view.uplink,
         "up": len(engine.switchboard.usage.up),  # calls that were answered and are not known to be over
         "limits": [_share(share) for share in engine.switchboard.usage.view(now)],

@@ -39,7 +39,7 @@ from controller.broker.sending import Composer
 from controller.broker.status import collect_status
 from controller.broker.swap import close_all, make_changed, swap
 from controller.compiled import Compiled
-from controller.control import MESSAGES, Answer, ControlError, ControlServer, Request, open_control
+from controller.control import MESSAGES, Answer, ControlError, ControlServer, Request, open_control, pack
 from controller.feed import MESSAGES as FEED
 from controller.feed import Feed
 from controller.health.node import Change
@@ -54,7 +54,7 @@ from controller.messages.region import warm
 from controller.messages.retention import EVERY, keeps
 from controller.messages.telling import Telling
 from controller.privacy import BlindIndex, Cipher, load_keyring
-from controller.process import raise_file_limit, tune_garbage_collector
+from controller.process import raise_file_limit, show_process, tune_garbage_collector
 from controller.starting import StartError
 from controller.store.base import Facts, Store, StoreError, UnfitStoreError
 from controller.store.opening import open_store
@@ -131,6 +131,7 @@ class Daemon:
         commands = {
             "reload": self.reload,
             "status": self.status,
+            "metrics": self.metrics,
             "missed": self._on_missed,
             "inbound": self._on_inbound,
         }
@@ -398,7 +399,12 @@ class Daemon:
     async def status(self, _: Request) -> Answer:
         """How the daemon sees its providers now."""
         messages = self._look()
-        return {"ok": True, "status": {**messages, "messages": messages}}
+        process = show_process(self._writer.dropped, self._feed.lost)
+        return {"ok": True, "status": {**messages, "process": process, "messages": messages}}
+
+    async def metrics(self, request: Request) -> Answer:
+        """What the API has under ``/metrics``, for the process for operators."""
+        return {"ok": True, "packed": pack(self._meter.show(openmetrics=bool(request.get("openmetrics"))))}
 
     async def _on_missed(self, request: Request) -> Answer:
         """A call that nobody answered."""

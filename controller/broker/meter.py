@@ -11,6 +11,7 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
 from controller.api.shell import Seen
@@ -106,9 +107,12 @@ class Meter:
         self._of(self._requests, route, f"{seen.status // 100}xx").inc()
         self._of(self._request_seconds, route).observe(seen.seconds)
 
-    def show(self) -> bytes:
-        """All of it, in Prometheus' text form."""
-        return generate_latest(self.registry)
+    def show(self, *, openmetrics: bool = False) -> bytes:
+        """All of it, in Prometheus' text form, or in that of OpenMetrics."""
+        if not openmetrics:
+            return generate_latest(self.registry)
+        shown: bytes = generate_openmetrics(self.registry)  # type: ignore[no-untyped-call]
+        return shown
 
 
 class _Now(Collector):

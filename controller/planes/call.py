@@ -30,6 +30,7 @@ class Attempt:
         "leg",
         "outcome",
         "path",
+        "rang",
         "redirected",
         "sdp",
         "silenced",
@@ -47,6 +48,7 @@ class Attempt:
         self.trial = trial  # of this path within the call
         self.started = started
         self.heard = False
+        self.rang: float | None = None  # when somebody's phone was first heard to ring there
         self.way = path  # the same, or where a 3xx of it points
         self.redirected: tuple[str, ...] = ()  # where it was sent by 3xx
         self.silenced = False  # its provisional responses may lose their SDP

@@ -117,6 +117,8 @@ class Calls:
         if isinstance(event, BranchProgressed):
             alerting = 180 <= event.status < 190
             if alerting:
+                if attempt.rang is None:
+                    attempt.rang = now
                 self._evidence.note_sign(call, attempt, str(event.status), now)
             milestone = Milestone.ALERTING if alerting else Milestone.ACCEPTED
             self.tell(call, AttemptProgressed(event.branch, milestone), now)

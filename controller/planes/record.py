@@ -18,7 +18,14 @@ def make_record(call: Call, run: Run, command: Finish, now: float) -> CallRecord
         cause=command.cause,
         seconds=now - call.started,
         attempts=[
-            AttemptRecord(run.path_of(a.id).name, a.started - call.started, a.milestone.name.lower(), a.cause)
+            AttemptRecord(
+                run.path_of(a.id).name,
+                a.started - call.started,
+                a.milestone.name.lower(),
+                a.cause,
+                _rang(call, a.id),
+                a.stands_in_for > 0,
+            )
             for a in run.attempts.values()
             if a.id in call.attempts or a.cause == FULL
         ],
@@ -29,3 +36,8 @@ def make_record(call: Call, run: Run, command: Finish, now: float) -> CallRecord
         demoted=run.plan.demoted,
         refusal=run.plan.refusal.why if command.cause in (FULL, FORBIDDEN) and run.plan.refusal is not None else "",
     )
+
+
+def _rang(call: Call, number: int) -> float | None:
+    attempt = call.attempts.get(number)
+    return attempt.rang - call.started if attempt is not None and attempt.rang is not None else None

@@ -27,6 +27,8 @@ class AttemptRecord:
     started: float  # seconds after the offer
     milestone: str
     cause: str  # why it ended or was given up; "" for a winner, unless it answered after it had been given up
+    rang: float | None = None  # seconds after the offer; None: it was never heard to ring
+    hedge: bool = False  # started beside a silent one
 
 
 @dataclass(slots=True)

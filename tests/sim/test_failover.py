@@ -44,6 +44,10 @@ def test_a_silent_trunk_costs_a_quarter_of_a_second() -> None:
     assert world.caller.story(call) == ["placed", "trying", "ringing"]
     world.calm()
     assert world.winner(call) == "anna via t2"
+    silent, stand_in = world.record(call).attempts
+    assert (silent.rang, silent.hedge, stand_in.hedge) == (None, False, True)
+    assert stand_in.rang is not None
+    assert 0.35 < stand_in.rang < 0.4
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
