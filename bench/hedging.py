@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pool
 
+from controller.scenario.network import Link
 from controller.types import Probe
 from sip.agent import Script
 from tests.playbook import stage
-from tests.sim.network import Link
 from tests.sim.world import World
 
 LOSSES = (0.0, 0.05, 0.20)

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.edge.credit import PROVED, RESERVE, Credit
+from controller.scenario.network import Link
 from controller.types import Access
 from sip.agent import Script
 from sip.parser import parse_message
 from sip.transaction import Hop
 from tests.playbook import stage
-from tests.sim.network import Link
 from tests.sim.world import CALLER, World
 from tests.sip import wire
 from tests.torture.mutants import mutate

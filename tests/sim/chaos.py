@@ -8,10 +8,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from controller.scenario.network import Link, Port
 from controller.types import Identity, Mode, Stage
 from sip.agent import Script
 from tests.playbook import stage
-from tests.sim.network import Link, Port
 from tests.sim.world import World
 
 ANCHOR = "tz"  # the trunk of the last stage

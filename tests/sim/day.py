@@ -12,10 +12,10 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
+from controller.scenario.network import Link, Port
 from controller.types import CallRecord, Mode, Probe, TargetState
 from sip.agent import AgentCall, Script
 from tests.playbook import stage
-from tests.sim.network import Link, Port
 from tests.sim.world import AFTERMATH, Broken, World
 
 HOUR = 3600.0

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from math import inf
 
 from controller.engine import Engine
+from controller.scenario.network import Fate, Network, Packet
 from controller.types import Chain, Dialplan, Mode, Path, Route, Stage, Target, Trunk
 from sip.agent import Agent, Script
 from sip.element import Element
 from sip.seal import Seal
 from sip.transaction import Hop
 from sip.uri import bracketed
-from tests.sim.network import Fate, Network, Packet
 
 DESK, MOBILE = "+15557000", "+15550100"  # rung at the PBX, and by the carrier
 TALKS = Script(ring_after=0.1, answer_after=1.0)

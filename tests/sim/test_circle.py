@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 
 from controller.engine import Engine
+from controller.scenario.network import Link, Network, Packet
 from controller.types import Chain, Dialplan, Listen, Mode, Route, Stage, Trunk
 from sip.agent import Agent, Script
 from sip.element import Element
 from sip.seal import Seal
 from sip.transaction import Hop
 from tests.playbook import stage
-from tests.sim.network import Link, Network, Packet
 
 CALLER = Hop("198.51.100.1", 5060)
 HOPS = {name: Hop(f"192.0.2.{number}", 5060) for number, name in enumerate(("a", "b", "c"), 1)}

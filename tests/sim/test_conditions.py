@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
+from controller.scenario.network import Port
 from controller.types import Hours, Probe, Site, When
 from sip.agent import Script
 from tests.playbook import stage
-from tests.sim.network import Port
 from tests.sim.world import CALLER, ENGINE, URI, World
 
 ANSWERS = Script(ring_after=0.1, answer_after=1.0, hang_up_after=3.0)

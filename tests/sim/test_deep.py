@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from controller.scenario.network import Link, Port
 from controller.types import DeepProbe, Demoted, Probe, TargetState, Transition
 from sip.agent import CallState, Script
 from tests.playbook import stage
-from tests.sim.network import Link, Port
 from tests.sim.world import AFTERMATH, World
 
 TEST_NUMBER = "9196"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from controller.scenario.network import Link, Port
 from controller.types import (
     HEDGE_RELEASED,
     NO_REPLY,
@@ -18,7 +19,6 @@ from controller.types import (
 from sip.agent import Script
 from tests.playbook import stage
 from tests.sim.audit import ELSEWHERE
-from tests.sim.network import Link, Port
 from tests.sim.world import World
 
 ANSWERS = Script(ring_after=0.1, answer_after=2.0, hang_up_after=5.0)

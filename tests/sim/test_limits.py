@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from controller.rules.up import dump_rows, load_rows
+from controller.scenario.network import Port
 from controller.types import (
     ANYTHING,
     BUSY,
@@ -26,7 +27,6 @@ from controller.types import (
 )
 from sip.agent import Script
 from tests.playbook import stage
-from tests.sim.network import Port
 from tests.sim.test_outbound import NUMBER
 from tests.sim.test_outbound import URI as OUTWARD
 from tests.sim.test_outbound import make_world as make_outbound

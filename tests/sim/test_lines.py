@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from controller.config import compile_text
+from controller.scenario.network import Port
 from sip.agent import Script
 from tests.playbook import stage
-from tests.sim.network import Port
 from tests.sim.world import ENGINE, World
 
 ANSWERS = Script(ring_after=0.1, answer_after=1.0, hang_up_after=3.0)

@@ -9,11 +9,11 @@ import pytest
 from controller.resolver.book import Book, NameNews
 from controller.resolver.question import Answer, Found, LookupFailed
 from controller.rules.expand import expand
+from controller.scenario.network import Port
 from controller.types import Address, Chain, Dialplan, Dns, Page, Path, Stage, Target, TargetState, Trunk
 from sip.agent import Script
 from sip.transaction import Hop
 from tests.playbook import stage
-from tests.sim.network import Port
 from tests.sim.world import ENGINE, World
 
 ANSWERS = Script(ring_after=0.1, answer_after=1.0, hang_up_after=3.0)

@@ -5,8 +5,8 @@ from math import inf
 
 import pytest
 
+from controller.scenario.network import Fate, Link, Network, Packet, Port
 from sip.transaction import Hop
-from tests.sim.network import Fate, Link, Network, Packet, Port
 
 A, B = Hop("192.0.2.1", 5060), Hop("192.0.2.2", 5060)
 

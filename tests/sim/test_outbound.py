@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from controller.scenario.network import Port
 from controller.types import DIALLED, NO_ROUTE, Chain, Order, Path, Probe, Route, Stage, Target, Trunk
 from sip.agent import Script
 from tests.playbook import stage
-from tests.sim.network import Port
 from tests.sim.world import CALLER, ENGINE, World
 
 ANSWERS = Script(ring_after=0.1, answer_after=2.0, hang_up_after=5.0)

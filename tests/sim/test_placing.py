@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from controller.scenario.network import Link, Port
 from controller.types import CallOrder, CallState, Identity, PlacedNews, Show
 from sip.agent import Script
 from tests.playbook import stage
-from tests.sim.network import Link, Port
 from tests.sim.world import AFTERMATH, World
 
 NUMBER = "+15550142"

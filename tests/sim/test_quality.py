@@ -8,10 +8,10 @@ import pytest
 
 from controller.health.choice import Record, replay
 from controller.health.signals import Signal
+from controller.scenario.network import Port
 from controller.types import Order, Probe, Readmit
 from sip.agent import Script
 from tests.playbook import stage
-from tests.sim.network import Port
 from tests.sim.world import World
 
 ANSWERS = Script(ring_after=0.1, answer_after=1.0, hang_up_after=30.0)

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from controller.engine import Engine
+from controller.scenario.network import Link, Network, Port
 from controller.status import collect_status
 from controller.status_table import print_status
 from controller.types import (
@@ -37,7 +38,6 @@ from sip.headers import find_uri
 from sip.seal import Seal
 from sip.transaction import Hop
 from sip.uri import parse_uri
-from tests.sim.network import Link, Network, Port
 from tests.sim.registrar import Registrar
 
 US = Hop("192.0.2.10", 5060)

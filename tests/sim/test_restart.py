@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from controller.scenario.network import Link
 from sip.agent import Script
 from tests.playbook import stage
-from tests.sim.network import Link
 from tests.sim.world import AFTERMATH, CALLER, ENGINE, World
 
 ANNA = stage("anna/t1,t2", ring=60.0)

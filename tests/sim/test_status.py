@@ -8,12 +8,12 @@ import re
 
 from rich.console import Console
 
+from controller.scenario.network import Port
 from controller.status import collect_status
 from controller.status_table import print_status
 from controller.wording import show_span
 from sip.agent import Script
 from tests.playbook import stage
-from tests.sim.network import Port
 from tests.sim.test_quality import UNABLE, call_for, make_world
 from tests.sim.world import World
 

@@ -8,6 +8,7 @@ from math import inf
 
 import pytest
 
+from controller.scenario.network import Port
 from controller.types import Auth, Identity, NumberFormat, Show
 from controller.types.texts import TextNews, TextOrder
 from controller.types.words import NumberForm
@@ -16,7 +17,6 @@ from sip.message import Request
 from sip.parser import parse_message
 from sip.transaction import Hop
 from tests.playbook import stage
-from tests.sim.network import Port
 from tests.sim.world import ENGINE, World
 
 ORDER = TextOrder("sip/c1:0:1", "+15550142", "Your code is 123456", ("t1", "t2"), "+15557000")

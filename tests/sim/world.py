@@ -19,6 +19,8 @@ from dataclasses import replace
 
 from controller.engine import Engine
 from controller.health.score import Change
+from controller.scenario.ladder import call_id_of, show_ladder
+from controller.scenario.network import Link, Network, Packet, Port
 from controller.types import (
     CallRecord,
     Chain,
@@ -40,8 +42,6 @@ from sip.element import Element
 from sip.seal import Seal
 from sip.transaction import Hop
 from tests.sim.audit import Case, audit
-from tests.sim.ladder import call_id_of, show_ladder
-from tests.sim.network import Link, Network, Packet, Port
 
 ENGINE = Hop("192.0.2.10", 5060)
 CALLER = Hop("198.51.100.1", 5060)

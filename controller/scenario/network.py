@@ -1,7 +1,7 @@
 """A network in virtual time: one heap of events, links that are impaired, ports that are closed.
 
 Owns time and the ways of packets; what a link does to them is `callward relay`'s model. It drives everything that keeps the contract of `sip.endpoint.Core` and knows no
-SIP. All chance comes from the `random.Random` it is given, so the same seed gives the same packets at the same times.
+SIP. All chance comes from the dice it is given, so the same seed gives the same packets at the same times.
 
 A packet to a closed port comes back as an ICMP error to its sender; one into a black hole just disappears.
 """
@@ -9,7 +9,6 @@ A packet to a closed port comes back as an ICMP error to its sender; one into a 
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +16,7 @@ from heapq import heappop, heappush
 from math import inf
 from typing import Any, Protocol
 
-from controller.relay.impairment import Direction, Impairment
+from controller.relay.impairment import Dice, Direction, Impairment
 from sip.transaction import Hop
 
 QUOTED = 520  # bytes of a packet that an ICMP error gives back: 576 less the headers (RFC 1812 §4.3.2.3)
@@ -79,7 +78,7 @@ class Packet:
 class Network:
     """See the top of the file. ``on_packet`` sees each packet as it is sent; its fate may still be open then."""
 
-    def __init__(self, dice: random.Random, link: Link | None = None) -> None:
+    def __init__(self, dice: Dice, link: Link | None = None) -> None:
         self.now = 0.0
         self.link = link or Link(delay=0.005)  # where no other is set
         self.links: dict[tuple[Hop, Hop], Link] = {}

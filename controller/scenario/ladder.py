@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
+from controller.scenario.network import Fate, Packet
 from sip.transaction import Hop
-from tests.sim.network import Fate, Packet
 
 _HEADER = re.compile(rb"^([A-Za-z-]+)[ \t]*:[ \t]*(.*?)\r$", re.MULTILINE)
 _BRANCH = re.compile(r";branch=([^;,\s]+)")
