@@ -7,10 +7,7 @@ wrong is said before anything listens. It decides nothing itself. Whatever it do
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -25,7 +22,6 @@ from controller.api.service import Service
 from controller.broker import kept
 from controller.broker.broker import Broker
 from controller.broker.callbacks import Callbacks
-from controller.broker.clocks import watch_clock
 from controller.broker.drivers import make_adapter
 from controller.broker.inbound import Inbox
 from controller.broker.libraries import listen_to_libraries
@@ -34,16 +30,18 @@ from controller.broker.meter import Meter
 from controller.broker.metrics import metrics_router
 from controller.broker.missed import MissedCalls, take_text
 from controller.broker.news import CascadeEnded, MessageNews, StoreNews, ended_news, show_news
-from controller.broker.outcomes import BATCH, Evidence, targets_of
+from controller.broker.outcomes import Evidence, targets_of
 from controller.broker.sending import Composer
 from controller.broker.status import collect_status
 from controller.broker.swap import close_all, make_changed, swap
+from controller.broker.upkeep import Upkeep
 from controller.compiled import Compiled
 from controller.control import MESSAGES, Answer, ControlError, ControlServer, Request, open_control, pack
 from controller.feed import MESSAGES as FEED
 from controller.feed import Feed
 from controller.health.node import Change
 from controller.keyfile import KeyFileError
+from controller.lifecycle import follow_system
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.masking import trace_of
 from controller.messages.cascade import Cascade
@@ -51,7 +49,6 @@ from controller.messages.limits import SenderTurns
 from controller.messages.planning import Planner
 from controller.messages.reducer import reduce
 from controller.messages.region import warm
-from controller.messages.retention import EVERY, keeps
 from controller.messages.telling import Telling
 from controller.privacy import BlindIndex, Cipher, load_keyring
 from controller.process import raise_file_limit, show_process, tune_garbage_collector
@@ -64,9 +61,6 @@ from controller.types import Fault
 from controller.types.cascades import CascadeCommand, TellClient
 from controller.types.messages import Messaging, Provider
 from sip.uri import bracketed
-
-#: Seconds between two looks at what other daemons saw.
-FOLD = 0.5
 
 #: Seconds after the start until tables of numbers are read that few requests need.
 WARM_AFTER = 10.0
@@ -148,13 +142,15 @@ class Daemon:
             raise StartError(str(error)) from error
         self._undo.append(sock.close)
         cipher, index = Cipher(keyring, partial(load_keyring, self._state_dir)), BlindIndex(keyring)
-        self._cipher = cipher
         scores, read, self._bursts = kept.read_scores(self._state_dir, targets_of(messaging), clock.epoch())
         self._telling = Telling(messaging.clients)
         self._store = self._make_store(messaging, keyring.fingerprint())
         self._evidence = Evidence(scores, self._on_change, shared=bool(messaging.store), read=read)
         self._composer = Composer(self._store, cipher, index, messaging)
         self._inbox = Inbox(self._store, cipher, index, messaging)
+        self._upkeep = Upkeep(
+            self._store, self._evidence, self._bursts, cipher, self._state_dir, self._log, lambda: self._messaging
+        )
         self._callbacks = Callbacks(self._store, messaging.clients, self._log, self._on_fault)
         self._supervisor = Supervisor(self._on_fault)
         self._meter = Meter(self._look)
@@ -196,12 +192,13 @@ class Daemon:
         """
         raise_file_limit()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_end)
-        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
-        loop.set_exception_handler(self._on_loop_fault)
-        if self._end_with_stdin:
-            loop.add_reader(sys.stdin.fileno(), self._on_orphaned, loop)
+        follow_system(
+            loop,
+            on_end=self._on_end,
+            on_hangup=self._on_hangup,
+            on_fault=self._on_fault,
+            on_orphaned=self._on_orphaned if self._end_with_stdin else None,
+        )
         await self._control.start()
         self._feed.start(loop)
         self._supervisor.spawn(self._start(), "start")
@@ -235,12 +232,7 @@ class Daemon:
         await asyncio.gather(*(self._connect(provider, messaging) for provider in messaging.providers.values()))
         self._supervisor.keep(self.broker.sweep, "sweeper")
         self._supervisor.keep(self._callbacks.keep, "callbacks")
-        self._supervisor.keep(self._keep_scores, "scores")
-        self._supervisor.keep(self._purge, "purge")
-        self._supervisor.spawn(self._reseal(), "rotation")
-        if messaging.store:
-            self._supervisor.keep(self._learn_from_all, "outcomes")
-            self._supervisor.keep(partial(watch_clock, self._store, self._log), "clocks")
+        self._upkeep.start(self._supervisor)
         self._supervisor.spawn(self._serve_api(), "api")
         await self._api.started()
         plan = self._dialplan
@@ -295,7 +287,7 @@ class Daemon:
         adapters = [self.broker.adapter(name) for name in self._messaging.providers]
         await close_all([adapter for adapter in adapters if adapter is not None], self._on_fault)
         await self._store.close()
-        kept.write_scores(self._state_dir, self._evidence.scores.dump(), self._evidence.read, self._bursts.dump())
+        self._upkeep.save()()
         self._log.info("stopped", under_way=left)
 
     def stop(self) -> None:
@@ -369,33 +361,6 @@ class Daemon:
 
     # -- beside
 
-    async def _keep_scores(self) -> None:
-        while True:
-            await asyncio.sleep(kept.EVERY)
-            self._evidence.scores.forget(clock.epoch())
-            scores = self._evidence.scores.dump()
-            await run_aside(
-                partial(kept.write_scores, self._state_dir, scores, self._evidence.read, self._bursts.dump()), "scores"
-            )
-
-    async def _learn_from_all(self) -> None:
-        """Several daemons, one store: what each saw is known to all within a second."""
-        while True:
-            read = 0
-            with suppress(StoreError):  # whoever needs the store more says so
-                read = await self._evidence.fold(self._store, clock.epoch())
-            if read < BATCH:
-                await asyncio.sleep(FOLD)
-
-    async def _purge(self) -> None:
-        while True:
-            messaging = self._messaging
-            with suppress(StoreError):  # whoever needs the store more says so
-                purged = await self._store.purge(clock.epoch(), messaging.grace, keeps(messaging))
-                if any(purged.values()):
-                    self._log.info("purged", **purged)
-            await asyncio.sleep(EVERY)
-
     async def status(self, _: Request) -> Answer:
         """How the daemon sees its providers now."""
         messages = self._look()
@@ -413,12 +378,6 @@ class Daemon:
     async def _on_inbound(self, request: Request) -> Answer:
         """A message from a person that came over SIP."""
         return await take_text(self.broker.take, request)
-
-    async def _reseal(self) -> None:
-        """After a rotation of keys: what older ones have sealed, so that they can go."""
-        with suppress(StoreError):  # the next start does the rest
-            if rows := await self._store.reseal(self._cipher):
-                self._log.info("sealed anew", rows=rows)
 
     def _look(self) -> dict[str, Any]:
         parts = (self.broker, self._evidence, self._callbacks, self._bursts)
@@ -446,12 +405,9 @@ class Daemon:
         self._notifier.tell("STOPPING=1")
         self._stopping.set()
 
-    def _on_orphaned(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Something came from whoever started us, which never writes: its end."""
-        if not os.read(sys.stdin.fileno(), 1024):
-            loop.remove_reader(sys.stdin.fileno())
-            self._log.warning("whoever started this process has gone")
-            self._on_end()
+    def _on_orphaned(self) -> None:
+        self._log.warning("whoever started this process has gone")
+        self._on_end()
 
     def _on_change(self, change: Change) -> None:
         where = " ".join(change.region)
@@ -480,14 +436,6 @@ class Daemon:
         fault = Fault(where)
         log_news(self._log, fault)
         self._tell(fault)
-
-    def _on_loop_fault(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
-        """A callback has failed: asyncio would write it to standard error as it is, numbers and all."""
-        error = context.get("exception")
-        if isinstance(error, BaseException):
-            self._on_fault(error)
-        else:
-            self._on_api_fault(str(context.get("message")))
 
     def _listen(self) -> str:
         host, port = self._api.address

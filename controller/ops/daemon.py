@@ -7,18 +7,16 @@ processes.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from controller.api.server import ListenError, open_socket
 from controller.compiled import Compiled
 from controller.control import OPS, Answer, ControlError, ControlServer, Request, open_control
+from controller.lifecycle import follow_system
 from controller.log import LineWriter, Log, log_news, open_log
+from controller.masking import trace_of
 from controller.ops.consumer import Consumer, Event, Picture
 from controller.ops.consumers import Tools, make_consumers
 from controller.ops.watching import Watching
@@ -94,13 +92,13 @@ class Daemon:
     async def serve(self) -> None:
         """Show what is until SIGTERM or SIGINT."""
         raise_file_limit()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_end)
-        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
-        loop.set_exception_handler(self._on_loop_fault)
-        if self._end_with_stdin:
-            loop.add_reader(sys.stdin.fileno(), self._on_orphaned, loop)
+        follow_system(
+            asyncio.get_running_loop(),
+            on_end=self._on_end,
+            on_hangup=self._on_hangup,
+            on_fault=self._on_fault,
+            on_orphaned=self._on_orphaned if self._end_with_stdin else None,
+        )
         await self._control.start()
         self._begin()
         for name, job in self._watching.jobs():
@@ -195,20 +193,12 @@ class Daemon:
     async def _follow_hangup(self) -> None:
         await self.reload({})
 
-    def _on_orphaned(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Something came from whoever started us, which never writes: its end."""
-        if not os.read(sys.stdin.fileno(), 1024):
-            loop.remove_reader(sys.stdin.fileno())
-            self._log.warning("whoever started this process has gone")
-            self._on_end()
+    def _on_orphaned(self) -> None:
+        self._log.warning("whoever started this process has gone")
+        self._on_end()
 
     def _on_fault(self, error: BaseException) -> None:
-        log_news(self._log, Fault("".join(traceback.format_exception(error))))
-
-    def _on_loop_fault(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
-        """A callback has failed: asyncio would write it to standard error as it is, numbers and all."""
-        error = context.get("exception")
-        self._on_fault(error if isinstance(error, BaseException) else RuntimeError(str(context.get("message"))))
+        log_news(self._log, Fault(trace_of(error)))
 
 
 def _address(ops: Ops | None) -> tuple[str, int] | None:
