@@ -168,26 +168,26 @@ def _compile(file: Path) -> Compiled:
 def check(
     file: DialplanFile,
     as_json: Annotated[bool, typer.Option("--json", help="findings and figures as JSON")] = False,
+    as_sarif: Annotated[bool, typer.Option("--sarif", help="findings as SARIF 2.1.0, for code hosts")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="warnings count as well: exit with 1")] = False,
 ) -> None:
     """Say what is wrong with a dialplan, or what it promises."""
-    from rich.console import Console
+    from controller.config import load
+    from controller.config.sarif import to_sarif
+    from controller.summary import print_check, to_check_json
 
-    from controller.config import load, render, to_json
-    from controller.summary import print_summary, summary
-
+    if as_json and as_sarif:
+        typer.echo("--json and --sarif: name one of the two", err=True)
+        raise typer.Exit(USAGE)
     loaded = load(file)
-    if as_json:
-        figures = summary(loaded.dialplan) if loaded.dialplan else None
-        typer.echo(json.dumps({"findings": json.loads(to_json(loaded.diagnostics)), "summary": figures}, indent=1))
+    if as_sarif:
+        typer.echo(to_sarif(loaded.diagnostics, loaded.ignored))
+    elif as_json:
+        typer.echo(to_check_json(loaded))
     else:
-        if loaded.diagnostics:
-            typer.echo(render(loaded.diagnostics, loaded.sources))
-        if loaded.dialplan is not None:
-            print_summary(loaded.dialplan, Console(highlight=False, emoji=False))
-        else:
-            errors = sum(1 for found in loaded.diagnostics if found.severity == "error")
-            typer.echo(f"{errors} error{'' if errors == 1 else 's'}; callward will not start with this file")
-    raise typer.Exit(FINDINGS if loaded.dialplan is None else OK)
+        print_check(loaded)
+    bad = loaded.dialplan is None or (strict and loaded.diagnostics)
+    raise typer.Exit(FINDINGS if bad else OK)
 
 
 @cli.command()

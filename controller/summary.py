@@ -5,12 +5,14 @@ Owns the tables and their JSON twin; the arithmetic is config.figures'.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
 
+from controller.config import Loaded, render, to_json
 from controller.config.address import ip_version
 from controller.config.figures import detection_time, stage_starts, worst_wait
 from controller.expiry import show_day
@@ -20,6 +22,36 @@ from controller.wording import address_of, count_routes, show_seconds
 from sip.uri import bracketed
 
 LOSSY = 0.36  # of probes: 20 % of packets each way
+
+
+def print_check(loaded: Loaded) -> None:
+    """What `check` says of a file, for people: findings, then figures or how many errors there are."""
+    console = Console(highlight=False, emoji=False)
+    if loaded.diagnostics:
+        console.out(render(loaded.diagnostics, loaded.sources), highlight=False)
+    if loaded.ignored:
+        said = "is" if len(loaded.ignored) == 1 else "are"
+        console.out(f"{_count(len(loaded.ignored), 'finding')} {said} ignored, as the file says\n", highlight=False)
+    if loaded.dialplan is not None:
+        print_summary(loaded.dialplan, console)
+        return
+    errors = sum(1 for found in loaded.diagnostics if found.severity == "error")
+    console.out(f"{_count(errors, 'error')}; callward will not start with this file", highlight=False)
+
+
+def to_check_json(loaded: Loaded) -> str:
+    """The same for machines."""
+    return json.dumps(
+        {
+            "findings": json.loads(to_json(loaded.diagnostics)),
+            "ignored": [
+                found | {"reason": reason}
+                for found, reason in zip(json.loads(to_json(loaded.ignored)), loaded.ignored.values(), strict=True)
+            ],
+            "summary": summary(loaded.dialplan) if loaded.dialplan else None,
+        },
+        indent=1,
+    )
 
 
 def summary(dialplan: Dialplan) -> dict[str, Any]:

@@ -24,6 +24,7 @@ INSIDE = frozenset(
             "edge",
             "fuzz",
             "health",
+            "lint",
             "messages",
             "planes",
             "privacy",

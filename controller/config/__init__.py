@@ -1,7 +1,8 @@
 """Dialplans: YAML in, a frozen `Dialplan` or all that is wrong with the file out.
 
 The way of a file: `source` (text -> nodes with positions), `include` and `references` (what stands elsewhere), `model` and `validate` (nodes -> typed models), `compile`
-(models -> dialplan, names resolved, timers inherited), `lint` (what loads but is wrong). `diagnostics` is what is said.
+(models -> dialplan, names resolved, timers inherited), `lint` (what loads but is wrong), `ignores` (what of it is meant).
+`diagnostics` is what is said.
 No text whatever makes these functions raise: what cannot be read is a finding.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from controller.config.compile import build
 from controller.config.diagnostics import Diagnostic, Report, printable, render, to_json
+from controller.config.ignores import apply_ignores
 from controller.config.include import join_includes
 from controller.config.lint import lint
 from controller.config.model import FileModel
@@ -35,6 +37,7 @@ class Loaded:
     diagnostics: list[Diagnostic]
     sources: Mapping[str, str] = field(default_factory=dict)  # file -> text, for `render`
     inputs: Inputs = field(default_factory=Inputs)  # all that was read for it
+    ignored: Mapping[Diagnostic, str] = field(default_factory=dict)  # warnings that the file says are meant, and why
 
 
 def load(path: str | Path) -> Loaded:
@@ -66,7 +69,8 @@ def _compile_as(text: str, filename: str, report: Report) -> Loaded:
     text = text.removeprefix("\ufeff")  # a byte order mark, as some editors leave it
     sources = {filename: text}
     found = _compile(text, report, sources)
-    return Loaded(None if report.errors or found is None else found[1], report.sorted(), sources, report.inputs)
+    dialplan = None if report.errors or found is None else found[1]
+    return Loaded(dialplan, report.sorted(), sources, report.inputs, report.ignored)
 
 
 def _compile(text: str, report: Report, sources: dict[str, str]) -> tuple[FileModel, Dialplan] | None:
@@ -81,4 +85,5 @@ def _compile(text: str, report: Report, sources: dict[str, str]) -> tuple[FileMo
     dialplan = build(file, root, names, report, version)
     if not report.errors and isinstance(root, MapNode):
         lint(dialplan, root, names, report)
+    apply_ignores(report, sources)
     return file, dialplan

@@ -21,7 +21,7 @@ from controller.inputs import Inputs
 Severity = Literal["error", "warning"]
 
 #: Line breaks as YAML 1.1 counts them; ``str.splitlines`` knows more and would shift every later line.
-_BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 #: A snippet goes to terminals and logs: what a key of such a name holds is masked, character by character.
 _SECRET = re.compile(
     r"""(?<=\b)((?:pass?word|passwd|secret|token|sha256|bearer|authorization|auth(?=["']?\s*:\s*[^\s{]))["']?\s*:\s*)"""
@@ -90,6 +90,7 @@ class Report:
     _found: dict[Diagnostic, None] = field(default_factory=dict)  # an ordered set
     errors: int = 0
     inputs: Inputs = field(default_factory=Inputs)  # what was read
+    ignored: dict[Diagnostic, str] = field(default_factory=dict)  # what the file says is meant, and why
 
     def error(self, at: Span, code: str, message: str, hint: str = "") -> None:
         self._add(at, "error", code, message, hint)
@@ -97,6 +98,11 @@ class Report:
 
     def warning(self, at: Span, code: str, message: str, hint: str = "") -> None:
         self._add(at, "warning", code, message, hint)
+
+    def ignore(self, found: Diagnostic, reason: str) -> None:
+        """Take a warning out, because the file says why it is right."""
+        del self._found[found]
+        self.ignored[found] = reason
 
     def join(self, other: Report) -> None:
         """Take over the findings of an included file."""
@@ -134,7 +140,7 @@ def printable(text: str) -> str:
 
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
     """Show findings with their lines, underlined; ``sources`` holds the text of each file by name."""
-    lines = {name: _BREAKS.split(text) for name, text in sources.items() if text}
+    lines = {name: BREAKS.split(text) for name, text in sources.items() if text}
     return "".join(_render_one(found, lines.get(found.file, ())) for found in diagnostics)
 
 

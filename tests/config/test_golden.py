@@ -44,7 +44,7 @@ def test_every_golden_has_its_broken_file() -> None:
 
 
 def test_every_code_has_a_broken_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    sources = (HERE.parents[1] / "controller" / "config").glob("*.py")
+    sources = (HERE.parents[1] / "controller" / "config").rglob("*.py")
     codes = {code for path in sources for code in re.findall(r'"([A-Z][A-Z_0-9]{2,})"', path.read_text())}
     monkeypatch.chdir(HERE / "bad")
     shown = {found.code for path in BAD for found in load(path.name).diagnostics}

@@ -1,0 +1,42 @@
+"""What loads but is wrong: warnings about a dialplan that compiled.
+
+Owns the list of rules; each is a function in a file of its topic. They run only on files without errors: what a broken file
+lacks would look like a flaw of its design. `codes` has the code of every warning, `docs/lint.md` what each means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from controller import clock
+from controller.config.diagnostics import Report
+from controller.config.lint.chains import check_chains, check_outbound
+from controller.config.lint.ground import Ground
+from controller.config.lint.numbers import check_test_numbers
+from controller.config.lint.order import check_order
+from controller.config.lint.unused import check_unused
+from controller.config.listen import warn_idle_advertise
+from controller.config.names import Names
+from controller.config.source import MapNode
+from controller.types import Dialplan
+
+_ANYWHERE: tuple[Callable[[Ground], None], ...] = (check_unused,)
+#: These need trunks, chains and routes.
+_OF_CALLS: tuple[Callable[[Ground], None], ...] = (
+    check_order,
+    check_test_numbers,
+    check_chains,
+    check_outbound,
+)
+
+
+def lint(dialplan: Dialplan, root: MapNode, names: Names, report: Report) -> None:
+    """Report every finding; ``root`` is what the dialplan was compiled from."""
+    ground = Ground(dialplan, root, names, report, datetime.fromtimestamp(clock.epoch(), UTC).date())
+    for rule in _ANYWHERE:
+        rule(ground)
+    if dialplan.listen:  # else messages alone: no section of calls is there
+        warn_idle_advertise(dialplan, root, report)
+        for rule in _OF_CALLS:
+            rule(ground)
