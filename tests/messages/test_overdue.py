@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.health.outcomes import Outcome, OutcomeClass
-from controller.health.score import OVERDUE_WEIGHT, Scores, Target
+from controller.health.score import Scores, Target
+from controller.health.weighing import OVERDUE_WEIGHT
 from controller.messages.overdue import LEAST, LISTENING, Awaited, Overdue
 
 NOW = 1_763_700_000.0
