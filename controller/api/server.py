@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterable, Iterator
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from controller.api.heads import PatientProtocol
 from controller.api.shell import Shell
@@ -45,12 +46,12 @@ class _Quiet(uvicorn.Server):
 class ApiServer:
     """One listening API."""
 
-    def __init__(self, shell: Shell, sock: socket.socket) -> None:
-        """``sock`` listens, or is bound (`open_socket`)."""
+    def __init__(self, shell: Shell, sock: socket.socket, door: ASGIApp | None = None) -> None:
+        """``sock`` listens, or is bound (`open_socket`). ``door``: what stands around the shell."""
         self.shell = shell
         self._sock = sock
         config = uvicorn.Config(
-            shell,
+            door or shell,
             lifespan="off",
             log_config=None,
             log_level="critical",  # what goes wrong is told by the shell; garbage from strangers is not

@@ -71,9 +71,11 @@ class Shell:
         direct: Mapping[tuple[str, str], Direct] | None = None,
         *,
         passes: bool = False,
+        also_open: tuple[str, ...] = (),
     ) -> None:
         """``direct``: by method and path, what is answered without FastAPI's layers, which cost as much as a plan does.
         ``passes``: all else is handed to ``app`` as it is; another shell behind it asks for tokens, and counts.
+        ``also_open``: paths that need no token beside those that never do.
         ``on_fault`` hears where a bug of ours showed itself: files and lines, no values."""
         self._app = app
         self.tokens = tokens
@@ -82,6 +84,7 @@ class Shell:
         self._patience = patience
         self._direct = direct or {}
         self._passes = passes
+        self._open = OPEN + also_open
         self.under_way = self.open_under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +92,7 @@ class Shell:
             return
         began = clock.monotonic()
         request = _Request(scope, receive, send)
-        is_open = scope["path"].startswith(OPEN)
+        is_open = scope["path"].startswith(self._open)
         if is_open:
             self.open_under_way += 1
         else:

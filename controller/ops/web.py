@@ -8,17 +8,21 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
-from controller import __version__
+from controller import __version__, clock
 from controller.api.app import speak_problems
 from controller.api.server import ApiServer
 from controller.api.shell import Shell
-from controller.api.tokens import Tokens
+from controller.ops.acting import acting_router
 from controller.ops.consumer import Event, Picture
 from controller.ops.consumers import Tools
+from controller.ops.door import Door
+from controller.ops.live import Live, live_router
+from controller.ops.logins import PATH as LOGIN
+from controller.ops.logins import login_router
+from controller.ops.pages import Pages
+from controller.ops.sessions import OPERATE, READ, Known, Sessions, Throttle
 from controller.types.messages import ApiToken
 from controller.types.ops import OpsToken
-
-READ, OPERATE = "read", "operate"
 
 
 class Web:
@@ -29,25 +33,37 @@ class Web:
         assert tools.ops.console is not None
         self._tools = tools
         self.picture: Picture = tools.watching.picture
+        self.live = Live(tools.dialplan)
+        given = tuple(map(_as_api_token, tools.ops.console.tokens))
+        self._sessions, self._throttle = Sessions(tools.state_dir, given), Throttle()
+        self._cookie = f"callward_{tools.sock.getsockname()[1]}"  # cookies know no ports: each console has its own
         app = FastAPI(
             title="callward console", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
         )
         for router in self._routers():
             app.include_router(router)
         speak_problems(app)
-        tokens = Tokens(map(_as_api_token, tools.ops.console.tokens))
-        shell = Shell(app, tokens, on_fault=lambda where: tools.on_fault(RuntimeError(where)))
-        self._server = ApiServer(shell, tools.sock.dup())
+        known = Known(given, self._sessions, clock.epoch)
+        shell = Shell(app, known, on_fault=lambda where: tools.on_fault(RuntimeError(where)), also_open=(LOGIN,))
+        door = Door(shell, Pages(), self._cookie, self._throttle)
+        self._server = ApiServer(shell, tools.sock.dup(), door)
 
     def _routers(self) -> list[APIRouter]:
-        return [_status_router(self)]
+        return [
+            _status_router(self),
+            login_router(self._sessions, self._throttle, self._cookie),
+            live_router(self.live),
+            acting_router(self._tools.state_dir, self._tools.log),
+        ]
 
     def hear(self, event: Event) -> None:
-        """Nothing yet."""
+        """Tell whoever looks."""
+        self.live.hear(event)
 
     def see(self, picture: Picture) -> None:
-        """Remember how things are."""
+        """Remember how things are, and tell whoever looks."""
         self.picture = picture
+        self.live.see(picture)
 
     async def keep(self) -> None:
         """Serve."""
@@ -55,6 +71,7 @@ class Web:
 
     async def close(self) -> None:
         """Serve no longer."""
+        self.live.hub.close()
         self._server.stop()
 
 

@@ -1,0 +1,41 @@
+"""What operators may do by the console: drain a trunk, and give it back its calls. The daemon for calls does it.
+
+Owns these requests, and that a viewer's are refused. Must not decide anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from controller.api.problems import Problem
+from controller.api.shell import principal
+from controller.control import ControlError, ask_soon
+from controller.log import Log
+from controller.ops.sessions import OPERATE
+
+PATIENCE = 5.0  # seconds
+
+
+def acting_router(state_dir: Path, log: Log) -> APIRouter:
+    """`/v1/trunks/NAME/drain` and `undrain`."""
+    router = APIRouter()
+
+    @router.post("/v1/trunks/{name}/{act}")
+    async def act_on(request: Request, name: str, act: Literal["drain", "undrain"]) -> Response:
+        """Send new calls another way, or give them back in steps."""
+        who = principal(request.scope)
+        who.need(OPERATE)
+        try:
+            answer = await ask_soon(state_dir, act, PATIENCE, {"trunk": name})
+        except ControlError as error:
+            raise Problem(503, "no-daemon", "the process for calls does not answer", retry_after=1) from error
+        if not answer["ok"]:
+            raise Problem(404, "not-found", str(answer["text"]))
+        log.info("asked for", what=act, trunk=name, by=who.name)
+        return JSONResponse({"trunk": name, "act": act, "changed": answer["changed"]})
+
+    return router

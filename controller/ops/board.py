@@ -1,0 +1,179 @@
+"""What the console shows of how things are, as rows by key: made from pictures, and from events at once.
+
+Owns the rows: `head`, `trunk:NAME`, `provider:NAME`. A row changes only when something in it does, so that what goes to
+browsers is little: ages stand there as moments, and round trips are rounded. An event shows before the picture that confirms
+it, and a picture from before it does not take it back. Pure: no I/O, and times are those of events and pictures.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Any
+
+from controller.ops.bars import MINUTES, Bars
+from controller.ops.consumer import CALLS, Event, Picture
+
+Row = dict[str, Any]
+
+#: A moment that moves by less is the same: clocks and rounding. Seconds.
+SAME = 1.5
+#: So long a picture may be from before an event, seconds.
+STALE = 2.0
+_GATES = {"open": "up", "held": "down", "canary": "degraded", "rising": "degraded", "parked": "drained"}
+
+
+class Board:
+    """The rows, and what of them has changed."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+        self._bars = Bars()
+        self._last: dict[str, float] = {}  # when the last transition of a trunk was
+        self._won: deque[tuple[int, Counter[str]]] = deque(maxlen=MINUTES)  # calls by trunk, by the minute
+
+    def hear(self, event: Event) -> dict[str, Row | None]:
+        """What changes by an event, at once."""
+        if event.source != CALLS:
+            return {}
+        if event.kind == "call":
+            self._count(event)
+        if event.kind != "trunk":
+            return {}
+        name, state = event.data["trunk"], event.data["new"]
+        self._bars.hold(name, event.data["old"], self._last.get(name, event.at), event.at)
+        self._bars.hold(name, state, event.at, event.at)
+        self._last[name] = event.at
+        row = self.rows.get(f"trunk:{name}")
+        if row is None or event.old:
+            return {}
+        changed = {
+            "state": state,
+            "since": round(event.at, 3),
+            "code": event.data["code"],
+            "why": event.data["why"],
+            "bars": self._bars.show(name),
+            "told": event.at,
+        }
+        return self._put({f"trunk:{name}": {**row, **changed}})
+
+    def see(self, picture: Picture) -> dict[str, Row | None]:
+        """What changes by a picture; None for a row that is gone."""
+        rows = {"head": _head(picture)}
+        if picture.calls is not None:
+            rows |= self._trunks(picture.calls, picture.at)
+        else:
+            rows |= {key: row for key, row in self.rows.items() if row["kind"] == "trunk"}
+        if picture.messages is not None:
+            rows |= self._providers(picture.messages, picture.at)
+        else:
+            rows |= {key: row for key, row in self.rows.items() if row["kind"] == "provider"}
+        gone: dict[str, Row | None] = dict.fromkeys(self.rows.keys() - rows.keys())
+        for key in gone:
+            del self.rows[key]
+        self._bars.keep_only({row["name"] for row in rows.values() if row["kind"] != "head"})
+        return gone | self._put(rows)
+
+    def _put(self, rows: Mapping[str, Row]) -> dict[str, Row | None]:
+        changed: dict[str, Row | None] = {}
+        for key, row in rows.items():
+            if self.rows.get(key) != row:
+                self.rows[key] = changed[key] = row
+        return changed
+
+    def _trunks(self, calls: Mapping[str, Any], now: float) -> dict[str, Row]:
+        limits = {share["of"]: share for share in calls["limits"]}
+        won: Counter[str] = sum((each for minute, each in self._won if minute > now // 60 - MINUTES), Counter())
+        total = won.total()
+        found = {}
+        for trunk in calls["trunks"]:
+            key, name = f"trunk:{trunk['name']}", trunk["name"]
+            before, since = self.rows.get(key), now - trunk["for"]
+            told = before["told"] if before is not None else 0.0
+            if before is not None and since < told - STALE / 4 and now - told < STALE:
+                found[key] = before  # from before what we heard
+                continue
+            quality = trunk["calls"] or {}
+            gate = quality.get("gate", "open")
+            state = "drained" if gate == "parked" else trunk["state"]
+            self._bars.hold(name, state, since, now)
+            found[key] = {
+                "kind": "trunk",
+                **{each: trunk[each] for each in ("name", "group", "address", "carrier", "site")},
+                "state": state,
+                "since": self._steady(before, "since", since),
+                **{each: trunk[each] for each in ("code", "why", "paged", "loss")},
+                "rtt": _two_digits(trunk["round_trip"]),
+                "gate": gate,
+                "gate_why": quality.get("why", "") if gate != "open" else "",
+                **{each: quality.get(each) for each in ("answered", "rings_after", "short")},
+                "limits": limits.get(f"trunk {trunk['group'] or name}"),
+                "won": won[name],
+                "share": round(won[name] / total, 3) if total else None,
+                "bars": self._bars.show(name),
+                "told": told,
+            }
+        return found
+
+    def _providers(self, messages: Mapping[str, Any], now: float) -> dict[str, Row]:
+        found = {}
+        for each in messages["providers"]:
+            key, name = f"provider:{each['provider']}", each["provider"]
+            state = "down" if each["alive"] is False else _GATES.get(each["gate"], "unknown")
+            before = self.rows.get(key)
+            since = before["since"] if before is not None and before["state"] == state else round(now, 1)
+            self._bars.hold(f"provider {name}", state, now, now)
+            found[key] = {
+                "kind": "provider",
+                "name": f"provider {name}",
+                "provider": name,
+                "state": state,
+                "since": since,
+                **{each_key: each[each_key] for each_key in ("channel", "waiting", "gate", "why")},
+                "arrive": each["estimate"] if each["samples"] >= 1 else None,
+                "samples": round(each["samples"]),
+                "bars": self._bars.show(f"provider {name}"),
+            }
+        return found
+
+    def _count(self, event: Event) -> None:
+        path = event.data["winner"]
+        if not path:
+            return
+        minute = int(event.at // 60)
+        if not self._won or self._won[-1][0] < minute:
+            self._won.append((minute, Counter()))
+        self._won[-1][1][path.rpartition(" via ")[2]] += 1
+
+    @staticmethod
+    def _steady(before: Row | None, key: str, value: float) -> float:
+        if before is not None and abs(before[key] - value) < SAME:
+            kept: float = before[key]
+            return kept
+        return round(value, 1)
+
+
+def _head(picture: Picture) -> Row:
+    calls, messages = picture.calls or {}, picture.messages or {}
+    return {
+        "kind": "head",
+        "answers": {**picture.answers, "calls_seen": picture.calls is not None},
+        "version": calls.get("version") or messages.get("version", ""),
+        "listen": calls.get("listen", []),
+        "ringing": calls.get("calls", 0),
+        "up": calls.get("up", 0),
+        "counters": calls.get("counters", {}),
+        "uplink": calls.get("uplink", ""),
+        "registrations": [
+            {each: row[each] for each in ("trunk", "account", "bound", "registrar", "why")}
+            for row in calls.get("registrations", [])
+        ],
+        "stale_names": [{"name": row["name"], "why": row["why"]} for row in calls.get("names", []) if row["stale"]],
+        "messages": picture.messages is not None,
+        "sent": messages.get("counters", {}).get("sent", 0),
+        "store_lost": messages.get("store", {}).get("lost", ""),
+    }
+
+
+def _two_digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.2g}")

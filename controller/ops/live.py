@@ -1,0 +1,100 @@
+"""The console's live side: the board and what happened lately, sent to whoever looks, numbers masked for those who only look.
+
+Owns what is remembered of events (so many of each kind), and who sees which numbers: the number that was called where it is one
+of the dialplan's own, all others for operators alone. Must not judge.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Header, Request
+from starlette.responses import Response
+
+from controller import clock
+from controller.api.events import Stream
+from controller.api.shell import principal
+from controller.masking import mask_number, mask_within
+from controller.ops.board import Board
+from controller.ops.consumer import Event, Picture
+from controller.ops.sessions import OPERATE, READ
+from controller.ops.stream import Hub
+from controller.types import Dialplan
+
+#: So many are remembered of calls, of cascades, and of all else.
+REMEMBERED = 300
+#: So many calls and cascades a second go to browsers; there are counters for the rest.
+MOST = 50
+
+
+class Live:
+    """What the page shows as it happens."""
+
+    def __init__(self, dialplan: Dialplan) -> None:
+        self.board = Board()
+        self.hub = Hub(self._snapshot)
+        self._ours = frozenset(dialplan.routes)
+        self._memory: dict[str, deque[dict[str, Any]]] = {
+            kind: deque(maxlen=REMEMBERED) for kind in ("call", "cascade", "")
+        }
+        self._shown, self._second = 0, 0
+
+    def hear(self, event: Event) -> None:
+        """To the board, to memory, and out."""
+        if event.kind in ("sip", "fault"):  # too much, and nothing for people who operate
+            return
+        rows = self.board.hear(event)
+        if rows:
+            self.hub.publish("rows", lambda _: rows)
+        told = {"source": event.source, "kind": event.kind, "at": round(event.at, 3), "data": dict(event.data)}
+        told["id"] = f"{event.source}-{event.number}-{event.at:.3f}"
+        kind = event.kind if event.kind in self._memory else ""
+        self._memory[kind].append(told)
+        if not event.old and (not kind or self._may_show(event.at)):
+            self.hub.publish("event", lambda sees_all: self._show(told, sees_all=sees_all), same=kind != "call")
+
+    def see(self, picture: Picture) -> None:
+        """To the board, and out what has changed."""
+        if rows := self.board.see(picture):
+            self.hub.publish("rows", lambda _: rows)
+
+    def _may_show(self, at: float) -> bool:
+        if int(at) != self._second:
+            self._second, self._shown = int(at), 0
+        self._shown += 1
+        return self._shown <= MOST
+
+    def _snapshot(self, sees_all: bool) -> dict[str, Any]:
+        events = [self._show(told, sees_all=sees_all) for kept in self._memory.values() for told in kept]
+        return {"at": clock.epoch(), "rows": self.board.rows, "events": sorted(events, key=lambda told: told["at"])}
+
+    def _show(self, told: Mapping[str, Any], *, sees_all: bool) -> Mapping[str, Any]:
+        if sees_all or told["kind"] != "call":
+            return told
+        return {**told, "data": mask_call(told["data"], self._ours)}
+
+
+def mask_call(data: Mapping[str, Any], ours: frozenset[str]) -> dict[str, Any]:
+    """A call for those who only look: its caller, and who was called from here, have their last two digits."""
+    did, caller = str(data["did"]), str(data["caller"])
+    return {
+        **{key: value for key, value in data.items() if key not in ("decisions", "call")},
+        "call": mask_within(str(data["call"]), did, caller),
+        "did": did if did in ours else mask_number(did),
+        "caller": mask_number(caller) if caller else "",
+    }
+
+
+def live_router(live: Live) -> APIRouter:
+    """`/v1/stream`."""
+    router = APIRouter()
+
+    @router.get("/v1/stream")
+    async def stream(request: Request, last_event_id: str = Header("", max_length=40)) -> Response:
+        who = principal(request.scope)
+        who.need(READ)
+        return Stream(live.hub.read(last_event_id, sees_all=OPERATE in who.scopes))
+
+    return router

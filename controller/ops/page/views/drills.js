@@ -1,0 +1,1 @@
+export function draw(root) { root.append("…"); }

@@ -1,0 +1,38 @@
+"""One stage and one browser for a module of tests; no longer, for a browser that is driven keeps the loop of this thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.console.scene import Backstage, Visitor, open_browser, open_scene
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backstage]:
+    with open_scene(tmp_path_factory.mktemp("console")) as found:
+        yield found
+
+
+@pytest.fixture
+def visit(scene: Backstage, browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Another window; it must have seen no errors at the end."""
+    visitors: list[Visitor] = []
+
+    def come(**more: Any) -> Visitor:
+        visitors.append(Visitor(browser, scene.here.url, **more))
+        return visitors[-1]
+
+    yield come
+    for visitor in visitors:
+        visitor.context.close()
+        assert not visitor.errors, visitor.errors
