@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from controller import __version__, cli_cascades, cli_explain, cli_messages, cli_simulate
+from controller import __version__, cli_cascades, cli_explain, cli_messages, cli_simulate, cli_what_if
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
 from controller.process import run_quick
 
@@ -389,6 +389,7 @@ cli_cascades.add_commands(cli)
 cli_explain.add_commands(cli)
 cli_messages.add_commands(cli)
 cli_simulate.add_commands(cli)
+cli_what_if.add_commands(cli)
 
 
 def main() -> None:

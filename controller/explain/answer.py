@@ -7,24 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
-from controller.explain.play import Step, fail, make_wait, play
+from controller.explain.course import foresee
+from controller.explain.play import Step
 from controller.health.score import Scores
 from controller.rules.conditions import is_open, show_moment
 from controller.rules.expand import common_name
-from controller.rules.gate import let_in
 from controller.rules.identity import shown_number
 from controller.rules.match import match_route
 from controller.rules.numbers import write_number
 from controller.rules.order import arrange
-from controller.rules.plan import make_plan
 from controller.rules.quality import Quality, trunk_targets
 from controller.rules.usage import Usage
 from controller.types import (
-    FORBIDDEN,
-    FULL,
     Chain,
     Decided,
     Dialplan,
@@ -39,8 +35,6 @@ from controller.types import (
 from controller.wording import address_of, called_as
 
 NO_ROUTE_STATUS = 404
-NO_CIRCUIT_STATUS = 503  # all trunks turned out to be full
-NOBODY_STATUS = 480  # what the caller gets when phones rang and nobody answered, or nobody was to be rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +105,7 @@ class Explanation:
     panic: bool
     full: tuple[str, ...] = ()  # trunks, and the number or its tenant, that have no room
     refused: str = ""  # why nobody may be tried at all, or only stages for overflow
+    silent: tuple[Step, ...] = ()  # the attempts when nothing is heard of anybody: hedges bring the next one
 
 
 def explain(
@@ -124,7 +119,7 @@ def explain(
     """Say what would become of an offer. Without ``quality`` nothing is known of what calls came to, without ``usage``,
     which stays as it is, no other calls are up. ``now`` is that of the usage."""
     if quality is None:
-        quality = Quality(Scores(trunk_targets(dialplan)), 0.0)
+        quality = Quality(Scores(trunk_targets(dialplan)), 0.0, remember=False)
     down, degraded = (
         tuple(sorted(name for name, health in view.trunks.items() if health.state is state))
         for state in (TargetState.DOWN, TargetState.DEGRADED)
@@ -134,12 +129,9 @@ def explain(
     if route is None:
         return Explanation(*about, "", "", "", {}, (), (), (), None, 0.0, NO_ROUTE_STATUS, panic=False)
     chain = dialplan.chains[route.chain]
-    usage = Usage(dialplan) if usage is None else usage.copy()
-    full = let_in(usage, route, offer, now)
-    plan = make_plan(dialplan, chain, view, offer, quality, full)
-    played = partial(play, plan, usage, offer.id, now)
-    worst, over_after, _ = played(make_wait)
-    order, _, cause = played(fail)
+    usage = Usage(dialplan) if usage is None else usage
+    course = foresee(dialplan, route, offer, view, quality, usage, now, silence=True)
+    plan, full, worst, order = course.plan, course.full, course.worst, course.order
     live = {target.endpoint for stage in plan.stages for target in stage.targets if target.live}
     endpoints = {path.name: path.endpoint for stage in plan.stages for t in stage.targets for path in t.paths}
     return Explanation(
@@ -150,23 +142,18 @@ def explain(
         hours=dict(_hours(dialplan, chain, offer)),
         stages=tuple(_turns(dialplan, arrange(dialplan, chain, offer), plan, offer)),
         order=tuple(step.path for step in order),
-        worst=tuple(worst),
+        worst=worst,
         live_after=next((step.at for step in worst if step.rings and endpoints[step.path] in live), None),
-        over_after=over_after,
-        status=_status(plan, cause),
+        over_after=course.over_after,
+        status=course.status,
         panic=plan.panic,
         full=(
             *sorted({common_name(name) for name in full.trunks}),
             *(word for word in full.entry if word not in full.trunks),
         ),
         refused=plan.refusal.why if plan.refusal is not None and (full.refusal is not None or not order) else "",
+        silent=course.silent,
     )
-
-
-def _status(plan: Plan, cause: str) -> int:
-    if cause not in (FULL, FORBIDDEN):
-        return NOBODY_STATUS
-    return plan.refusal.status if plan.refusal is not None else NO_CIRCUIT_STATUS
 
 
 def _rule(route: Route) -> str:

@@ -1,6 +1,6 @@
 """A plan played in no time: each attempt is answered at once, as somebody says.
 
-Owns the answers that explanations are made of: all fail, or all make the caller wait. The run and the gate before it are
+Owns the answers that explanations are made of: all fail, all make the caller wait, or all are silent. The run and the gate before it are
 those that carry calls.
 """
 
@@ -47,7 +47,7 @@ def make_wait(run: Run, command: StartAttempt) -> list[RunEvent]:
 
     What health takes for dead is believed to be.
     """
-    if command.path.name in _passed_over(run.plan):
+    if command.path.name in passed_over(run.plan):
         return fail(run, command)
     events: list[RunEvent] = [AttemptProgressed(command.attempt, Milestone.ACCEPTED)]
     if _is_last_way(run, command.attempt):
@@ -55,14 +55,19 @@ def make_wait(run: Run, command: StartAttempt) -> list[RunEvent]:
     return events
 
 
+def stay_silent(_run: Run, _command: StartAttempt) -> list[RunEvent]:
+    """Not a word from anybody, so that hedges decide who is tried beside whom."""
+    return []
+
+
 def _is_last_way(run: Run, number: int) -> bool:
     attempt = run.attempts[number]
-    dead = _passed_over(run.plan)
+    dead = passed_over(run.plan)
     paths = run.plan.stages[attempt.stage].targets[attempt.target].paths
     return all(path.name in dead for path in paths[attempt.path + 1 :])
 
 
-def _passed_over(plan: Plan) -> set[str]:
+def passed_over(plan: Plan) -> set[str]:
     """The paths over trunks that are routed around."""
     return set() if plan.panic else {skipped.what for skipped in plan.skipped}
 

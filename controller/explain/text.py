@@ -76,6 +76,8 @@ def print_explanation(found: Explanation, dialplan: Dialplan, console: Console) 
     say("if each way makes the caller wait as long as it may:")
     for step in found.worst:
         say(f"  {step.at:7.2f} s  {step.path}{'  rings' if step.rings else ''}")
+    if found.silent[1:] and not found.panic:
+        say(f"if nothing is heard of anybody, all have been tried after {found.silent[-1].at:.2f} s")
     live = "nobody who always answers is rung"
     if found.live_after is not None:
         live = f"somebody who always answers is rung after {found.live_after:.2f} s at the worst"

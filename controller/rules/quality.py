@@ -32,13 +32,15 @@ def trunk_targets(dialplan: Dialplan) -> list[Target]:
 
 
 class Quality:
-    """What is known of the trunks at one moment."""
+    """What is known of the trunks at one moment. ``remember`` is False for who only asks: no trunk takes the lead, and no
+    single call is spent on one that was out."""
 
-    __slots__ = ("_now", "_scores")
+    __slots__ = ("_now", "_remember", "_scores")
 
-    def __init__(self, scores: Scores, now: float) -> None:
+    def __init__(self, scores: Scores, now: float, *, remember: bool = True) -> None:
         self._scores = scores
         self._now = now
+        self._remember = remember
 
     def is_calm(self) -> bool:
         """Whether every trunk may have all calls, so that only `order: best` has anything to choose."""
@@ -52,7 +54,7 @@ class Quality:
         trunks = dict.fromkeys(path.trunk for path in target.paths)
         candidates = [Candidate(name, dialplan.trunks[name].cost, stage.no_progress) for name in trunks]
         ordering = _best_for(target.endpoint, candidates) if best else CONFIGURED
-        decision = self._scores.order(candidates, offer.id, (), self._now, ordering)
+        decision = self._scores.order(candidates, offer.id, (), self._now, ordering, remember=self._remember)
         record = decision.record
         if not best and decision.order == tuple(trunks):
             return None

@@ -75,6 +75,11 @@ class _Pace:
         self.window = count / cps  # seconds
         self.times: deque[float] = deque(before.times if before is not None else (), maxlen=count)
 
+    def copy(self) -> _Pace:
+        other = _Pace.__new__(_Pace)
+        other.times, other.window = self.times.copy(), self.window
+        return other
+
     def why_full(self, now: float) -> str:
         times = self.times
         if len(times) < (times.maxlen or 0) or now - times[0] >= self.window:
@@ -279,12 +284,14 @@ class Usage:
 
     def copy(self) -> Usage:
         """Another one that counts the same: for questions."""
-        other = Usage(self._dialplan)
-        other.assume(self.assumed)
+        other = Usage.__new__(
+            Usage
+        )  # limits are shared: looking for them among 10,000 routes takes longer than an answer
+        other.up, other._dialplan, other._limits = CallsUp(), self._dialplan, self._limits
+        other.assumed, other._tight, other._swept = self.assumed, set(self._tight), -SWEEP
         other.held = dict(self.held)
         other._offers = {name: offer._replace(attempts=dict(offer.attempts)) for name, offer in self._offers.items()}
-        for name, pace in self._paces.items():
-            other._paces[name].times.extend(pace.times)
+        other._paces = {name: pace.copy() for name, pace in self._paces.items()}
         for key, up in self.up.copy().items():
             other.up.add(key, up)
         return other
