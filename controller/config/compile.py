@@ -130,7 +130,7 @@ class _Compiler(Places):
             media=Anchors(self.file, self.root, self.names, self.report).build(listen),
             dns=compile_dns(self),
             messaging=build_messaging(self, certificates),
-            ops=build_ops(self),
+            ops=build_ops(self, certificates),
         )
 
     # ----------------------------------------------------------------- sections

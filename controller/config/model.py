@@ -52,6 +52,7 @@ from controller.config.messages_daemon import MessagesModel
 from controller.config.messages_policies import PolicyModel, TemplateModel
 from controller.config.messages_providers import ProviderModel
 from controller.config.missed import MissedModel
+from controller.config.mqtt import MqttModel
 from controller.config.ops import ConsoleModel, RecordsModel
 from controller.config.redirects import OrWord, RedirectsModel
 from controller.config.register import DidFromName, RegisterModel
@@ -378,3 +379,4 @@ class FileModel(Section):
     messages: MessagesModel | None = None
     console: ConsoleModel | None = None
     records: RecordsModel | None = None
+    mqtt: MqttModel | None = None

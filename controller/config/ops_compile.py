@@ -1,4 +1,4 @@
-"""`console` and `records` -> what the process for operators is to know.
+"""`console`, `records` and `mqtt` -> what the process for operators is to know.
 
 Owns what these keys have to say to each other.
 """
@@ -8,18 +8,22 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
+from controller.config.certificates import Certificates
 from controller.config.diagnostics import quoted
+from controller.config.mqtt_compile import compile_mqtt
 from controller.config.ops import OPERATOR, ConsoleModel, RecordsModel
 from controller.config.places import Places
 from controller.types.ops import Console, Ops, OpsToken, Records
 
 
-def build_ops(places: Places) -> Ops | None:
+def build_ops(places: Places, certificates: Certificates) -> Ops | None:
     """None where nothing is asked for."""
-    console, records = places.file.console, places.file.records
-    if console is None and records is None:
+    asked, records = places.file.console, places.file.records
+    if asked is None and records is None and places.file.mqtt is None:
         return None
-    return Ops(_console(places, console) if console is not None else None, _records(records or RecordsModel()))
+    console = _console(places, asked) if asked is not None else None
+    mqtt = compile_mqtt(places, certificates, console.tokens if console is not None else ())
+    return Ops(console, _records(records or RecordsModel()), mqtt)
 
 
 def _console(places: Places, model: ConsoleModel) -> Console:

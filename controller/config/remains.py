@@ -40,12 +40,14 @@ from controller.config.model import (
     Version,
     Zone,
 )
+from controller.config.mqtt import Broker, BrokerUrl, MqttModel
 from controller.config.ops import ConsoleModel, ConsoleTokenModel
 from controller.config.section import OneOrMore, Section
 from controller.config.users import UserModel
 from controller.types.messages import Channel
 
 _NOWHERE = HostPort("", 0)
+_NO_BROKER = Broker("", 0, tls=True)
 
 
 class _Dns(DnsModel):
@@ -181,6 +183,10 @@ class _Console(ConsoleModel):
     tokens: list[Annotated[ConsoleTokenModel, _read_as(_ConsoleToken)]] = []
 
 
+class _Mqtt(MqttModel):
+    broker: BrokerUrl = _NO_BROKER
+
+
 class Remains(FileModel):
     """A file from which all that is wrong has been cut."""
 
@@ -202,3 +208,4 @@ class Remains(FileModel):
     templates: dict[str, Annotated[TemplateModel, _read_as(_Template)]] = {}
     messages: Annotated[MessagesModel, _read_as(_Messages)] | None = None
     console: Annotated[ConsoleModel, _read_as(_Console)] | None = None
+    mqtt: Annotated[MqttModel, _read_as(_Mqtt)] | None = None

@@ -38,6 +38,7 @@ from controller.config.model import (
     TrunkModel,
     WhenModel,
 )
+from controller.config.mqtt import MqttModel
 from controller.config.names import KINDS
 from controller.config.ops import ConsoleModel, ConsoleTokenModel, RecordsModel
 from controller.config.redirects import RedirectsModel
@@ -71,6 +72,7 @@ _MODELS: dict[str, type[Section]] = {
     "tenants": TenantModel,
     "console": ConsoleModel,
     "records": RecordsModel,
+    "mqtt": MqttModel,
 }
 _OF_TRUNKS: dict[str, type[Section]] = {
     "deep": DeepModel,
@@ -162,7 +164,7 @@ def describe(root: Node, loc: Loc) -> str:
             words = [f"listen {_number(root, loc[:2])}"]
         case "console", ["tokens", int(), *rest]:
             words = ["console", f"token {_number(root, loc[:3])}"]
-        case "defaults" | "console" | "records", _:
+        case "defaults" | "console" | "records" | "mqtt", _:
             words = [str(section)]
         case "providers" | "cascades" | "policies" | "templates" | "messages", _:
             words, rest = describe_message_part(root, loc)

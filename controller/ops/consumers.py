@@ -55,4 +55,8 @@ def make_consumers(tools: Tools) -> list[Consumer]:
     consumers: list[Consumer] = []
     if tools.sock is not None:
         consumers.append(Web(tools))
+    if tools.ops.mqtt is not None:
+        from controller.ops.mqtt.consumer import Mqtt
+
+        consumers.append(Mqtt(tools))
     return consumers

@@ -36,8 +36,27 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
+class Mqtt:
+    """The broker that is told how everything is."""
+
+    host: str
+    port: int
+    tls: bool = False
+    ca: str = ""  # path of a PEM file of authorities; "": those of the system
+    user: str = ""
+    password: str = field(default="", repr=False)
+    prefix: str = "callward"  # topics begin with ``prefix/name``
+    name: str = "main"  # of this daemon, among those of one broker
+    discovery: str = ""  # the prefix of Home Assistant's discovery; "": none
+    commands: bool = False  # operators of the console may give commands
+    version: str = "5"  # of the protocol, or 3.1.1
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ops:
     """All that the process for operators goes by."""
 
     console: Console | None = None
     records: Records = Records()
+    mqtt: Mqtt | None = None

@@ -47,6 +47,7 @@ HEADINGS = {
     model.MessagesModel: "### `messages`",
     model.ConsoleModel: "### `console`",
     model.RecordsModel: "### `records`",
+    model.MqttModel: "### `mqtt`",
     http_provider.HttpModel: "### `http`",
     http_provider.HttpAuthModel: "#### `http`: `auth`",
     http_provider.ResponseModel: "#### `http`: `response`",
