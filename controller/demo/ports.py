@@ -9,7 +9,7 @@ import re
 
 from sip.endpoint import open_udp
 
-_ADDRESS = re.compile(r"(?<=127\.0\.0\.1:)\d+")
+_ADDRESS = re.compile(r"(?<=127\.0\.0\.1:)[1-9]\d*")  # 0 is any free one anyhow
 STEP, STEPS = 100, 50
 
 

@@ -115,3 +115,16 @@ def play(folder: Path, act: Callable[[Stage], Awaitable[None]], more: str = CONS
             assert not here.faults(), here.faults()
 
     asyncio.run(main())
+
+
+def ops_of(pid: int) -> int:
+    """The process for operators that a daemon has started."""
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (each / "cmdline").read_bytes().split(b"\0")
+            parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if parent == pid and b"ops" in words:
+            return int(each.name)
+    raise AssertionError("no such process")

@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.ops.stage import OPERATOR, PATIENCE, Stage, play, trunk
+from tests.ops.stage import OPERATOR, PATIENCE, Stage, ops_of, play, trunk
 
 
 def test_a_trunk_that_dies_is_seen_down_and_tokens_are_asked_for(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_calls_go_on_without_it_and_it_comes_back(tmp_path: Path) -> None:
     async def act(here: Stage) -> None:
         ready = [line for line in here.lines if line.get("role") == "ops" and line["event"] == "ready"]
         assert len(ready) == 1
-        pid = _ops_of(here.testbed.daemon.pid)
+        pid = ops_of(here.testbed.daemon.pid)
         os.kill(pid, signal.SIGKILL)
         await here.call()
 
@@ -38,16 +38,3 @@ def test_calls_go_on_without_it_and_it_comes_back(tmp_path: Path) -> None:
         assert await here.testbed.until(is_back, PATIENCE)
 
     play(tmp_path, act)
-
-
-def _ops_of(pid: int) -> int:
-    """The process for operators that a daemon has started."""
-    for each in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (each / "cmdline").read_bytes().split(b"\0")
-            parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
-            continue
-        if parent == pid and b"ops" in words:
-            return int(each.name)
-    raise AssertionError("no such process")

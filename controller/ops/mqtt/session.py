@@ -43,7 +43,6 @@ _QUIET.propagate = False
 class _Client(aiomqtt.Client):
     """That of aiomqtt, which can be let go of at any time."""
 
-    pending_calls_threshold = 10 * TOGETHER
     _abandoned = False
 
     async def enter(self) -> None:
@@ -147,6 +146,7 @@ async def connect(settings: Mqtt, topics: Topics, context: ssl.SSLContext | None
         properties=_wishes() if modern else None,
         tls_context=context,
     )
+    client.pending_calls_threshold = 2 * TOGETHER  # it warns beyond ten
     await client.enter()
     try:
         yield Session(client, topics, modern=modern)

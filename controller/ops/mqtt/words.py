@@ -48,9 +48,9 @@ class Wording:
             self._say(words, picture, SITE, site.name, *_site(plan, site, states))
         if plan.trunks:
             self._daemon(words, CALLS, picture.calls)
-            calls = picture.calls or {}
-            words[f"{topics.base}/calls/up"] = str(calls.get("up", 0)).encode()
-            words[f"{topics.base}/calls/setup"] = str(calls.get("calls", 0)).encode()
+            if picture.calls is not None:  # else nobody knows
+                words[f"{topics.base}/calls/up"] = str(picture.calls["up"]).encode()
+                words[f"{topics.base}/calls/setup"] = str(picture.calls["calls"]).encode()
         if plan.messaging is not None:
             self._daemon(words, MESSAGES, picture.messages)
             self._providers(words, picture)
