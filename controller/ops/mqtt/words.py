@@ -89,13 +89,14 @@ class Wording:
 
     def _say(self, words: Words, picture: Picture, kind: str, name: str, state: str, more: Row) -> None:
         words[self._topics.of(kind, name)] = state.encode()
-        since = more.get("since") or self._moment(f"{kind}/{name}", state, picture.at)
+        since = more.get("since") or self._moment(f"{kind}/{name}", state, picture.at, told=False)
         words[self._topics.state(kind, name)] = dumped({"name": name, "state": state, **more, "since": since})
 
-    def _moment(self, what: str, state: str, moment: float) -> float:
-        """Since when, seconds since the epoch: the same number for as long as it is the same."""
+    def _moment(self, what: str, state: str, moment: float, *, told: bool = True) -> float:
+        """Since when, seconds since the epoch: the same number for as long as it is the same. ``told``: the daemon says
+        when it began, else ``moment`` is when we saw it."""
         known = self._since.get(what)
-        if known is None or known[0] != state or moment > known[1] + _SAME_MOMENT:
+        if known is None or known[0] != state or (told and moment > known[1] + _SAME_MOMENT):
             known = self._since[what] = (state, round(moment, 1))
         return known[1]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.ops.consumer import Event
+from controller.ops.mqtt import link
 from controller.ops.mqtt.consumer import Mqtt, NotPublishedError
 from controller.ops.mqtt.outbox import WAITING
 from controller.types.ops import Mqtt as Settings
@@ -158,6 +159,21 @@ def test_a_broker_that_stands_still_costs_bounded_memory_and_gets_the_last_word(
             await seen.until(lambda seen: "callward/main/alert/last" in seen.retained)
 
     play(tmp_path, free_port, act)
+
+
+def test_who_may_not_read_what_is_retained_can_tell_all_the_same(
+    tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(link, "READ_BACK", 0.2)
+    rights = tmp_path / "rights"
+    rights.write_text("topic write callward/main/#\nuser watcher\ntopic read #\n")
+
+    async def act(_: Mqtt, __: Broker) -> None:
+        async with watch(free_port, "watcher") as seen:
+            await seen.until(lambda seen: seen.word(STATUS) == "online" and seen.word(A) == "up")
+
+    play(tmp_path, free_port, act, "allow_anonymous true", f"acl_file {rights}")
+    assert "let this user read and write callward/main/#" in capsys.readouterr().err
 
 
 @pytest.mark.long
