@@ -6,11 +6,12 @@ Owns a dialplan, pictures of it, and the consumer's life.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from controller import clock
 from controller.config import load
@@ -71,10 +72,10 @@ ALL_UP = {"hq-pbx": "up", "carrier-a": "up", "carrier.b": "up"}
 
 @asynccontextmanager
 async def consumer(
-    folder: Path, plan: Dialplan, settings: Settings, faults: list[BaseException]
+    folder: Path, plan: Dialplan, settings: Settings, faults: list[BaseException], says: TextIO = sys.stderr
 ) -> AsyncIterator[Mqtt]:
-    """One that runs, until the end of its life in order."""
-    log, writer = open_log()
+    """One that runs, until the end of its life in order. ``says`` gets its log."""
+    log, writer = open_log(says)
     try:
         tools = _tools(folder, replace(plan, ops=Ops(mqtt=settings)), log, faults)
         one = Mqtt(tools)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+import sys
 from collections.abc import Awaitable, Callable
+from io import StringIO
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -24,14 +27,16 @@ STATUS, A = "callward/main/status", "callward/main/trunk/carrier-a"
 Act = Callable[[Mqtt, Broker], Awaitable[None]]
 
 
-def play(folder: Path, port: int, act: Act, *lines: str, settings: Settings | None = None) -> None:
+def play(
+    folder: Path, port: int, act: Act, *lines: str, settings: Settings | None = None, says: TextIO = sys.stderr
+) -> None:
     """One broker, one consumer."""
     settings = settings or Settings(HOST, port)
 
     async def main() -> None:
         faults: list[BaseException] = []
         async with broker(folder, port, *(lines or ("allow_anonymous true",))) as one:
-            async with consumer(folder, compiled(folder), settings, faults) as mqtt:
+            async with consumer(folder, compiled(folder), settings, faults, says) as mqtt:
                 mqtt.see(picture(ALL_UP))
                 await act(mqtt, one)
             assert not faults, faults
@@ -162,18 +167,19 @@ def test_a_broker_that_stands_still_costs_bounded_memory_and_gets_the_last_word(
 
 
 def test_who_may_not_read_what_is_retained_can_tell_all_the_same(
-    tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(link, "READ_BACK", 0.2)
     rights = tmp_path / "rights"
     rights.write_text("topic write callward/main/#\nuser watcher\ntopic read #\n")
+    said = StringIO()
 
     async def act(_: Mqtt, __: Broker) -> None:
         async with watch(free_port, "watcher") as seen:
             await seen.until(lambda seen: seen.word(STATUS) == "online" and seen.word(A) == "up")
 
-    play(tmp_path, free_port, act, "allow_anonymous true", f"acl_file {rights}")
-    assert "let this user read and write callward/main/#" in capsys.readouterr().err
+    play(tmp_path, free_port, act, "allow_anonymous true", f"acl_file {rights}", says=said)
+    assert "let this user read and write callward/main/#" in said.getvalue()
 
 
 @pytest.mark.long
