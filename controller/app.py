@@ -91,6 +91,7 @@ class App:
         self._state_dir = state_dir
         self._file = file
         self._reloading = asyncio.Lock()
+        self._last_reload: dict[str, Any] | None = None
         self._drain_timeout = drain_timeout
         self._draining = False
         self._stopped = asyncio.Event()
@@ -318,12 +319,15 @@ class App:
         messages = await self._child.status()
         status = collect_status(self.engine, clock.monotonic(), self._trust, self._names)
         process = show_process(self._writer.dropped, self._feed.lost)
-        return {"ok": True, "status": {**status, "process": process, "messages": messages}}
+        more = {"process": process, "reload": self._last_reload, "messages": messages}
+        return {"ok": True, "status": {**status, **more}}
 
     async def _reload(self) -> Answer:
         self._notifier.reloading(clock.monotonic())
         try:
-            return await self._replace()
+            answer = await self._replace()
+            self._last_reload = {"ok": answer["ok"], "at": clock.epoch()}
+            return answer
         finally:  # whole or not, something runs: only the log and whoever asked hear the difference
             self._notifier.tell("READY=1", f"STATUS={self._show_plan()}")
 

@@ -32,6 +32,7 @@ class Picture:
     calls: Mapping[str, Any] | None = None
     messages: Mapping[str, Any] | None = None
     answers: Mapping[str, bool] = field(default_factory=dict)  # by daemon: whether its news can be followed
+    took: Mapping[str, float] = field(default_factory=dict)  # by daemon that answered: after how many seconds
 
 
 class Consumer(Protocol):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from controller.log import Log
 from controller.ops.consumer import Consumer
+from controller.ops.metrics.meter import Meter
 from controller.ops.watching import Watching
 from controller.types import Dialplan
 from controller.types.ops import Ops
@@ -28,6 +29,7 @@ class Tools:
     log: Log
     on_fault: Callable[[BaseException], None]
     sock: socket.socket | None = None  # that of the console, bound; a consumer serves on a duplicate of it
+    meter: Meter = field(default_factory=Meter)  # counts through reloads
 
     @property
     def ops(self) -> Ops:
@@ -54,6 +56,8 @@ def make_consumers(tools: Tools) -> list[Consumer]:
 
     consumers: list[Consumer] = []
     if tools.sock is not None:
+        tools.meter.know(tools.dialplan)
+        consumers.append(tools.meter)
         consumers.append(Web(tools))
     if tools.ops.mqtt is not None:
         from controller.ops.mqtt.consumer import Mqtt

@@ -7,6 +7,7 @@ processes.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from controller.types.ops import Console, Ops
 
 #: Seconds that consumers may take for their last words.
 PARTING = 2.0
+#: Events that wait while consumers change: a reload takes seconds at most.
+BETWEEN = 10_000
 
 
 class Daemon:
@@ -46,6 +49,7 @@ class Daemon:
         self._reloading = asyncio.Lock()
         self._notifier = Notifier()
         self._consumers: list[Consumer] = []
+        self._between: deque[Event] | None = None  # what happens while a reload changes consumers
         self._log: Log
         self._writer: LineWriter
         self._control: ControlServer
@@ -116,10 +120,14 @@ class Daemon:
         for consumer in self._consumers:
             self._work.spawn(consumer.keep(), type(consumer).__name__)
             consumer.see(self._watching.picture)
+        waiting, self._between = self._between or (), None
+        for event in waiting:
+            self._hear(event)
 
     async def _end(self) -> None:
         """Have the consumers say their last words."""
         consumers, self._consumers = self._consumers, []
+        self._between = deque(maxlen=BETWEEN)
         for consumer in consumers:
             try:
                 async with asyncio.timeout(PARTING):
@@ -136,6 +144,9 @@ class Daemon:
     # -- what happens
 
     def _hear(self, event: Event) -> None:
+        if self._between is not None:
+            self._between.append(event)
+            return
         for consumer in self._consumers:
             try:
                 consumer.hear(event)

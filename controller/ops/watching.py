@@ -87,11 +87,14 @@ class Watching:
 
     async def _ask(self) -> Picture:
         found: dict[str, Any] = {}
+        took: dict[str, float] = {}
         for source, file in ((CALLS, FILE), (MESSAGES, MESSAGES_CONTROL)):
             found[source] = None
+            asked = clock.monotonic()
             try:
                 answer = await ask_soon(self._state_dir, "status", PATIENCE, file=file)
             except ControlError:
                 continue
+            took[source] = clock.monotonic() - asked
             found[source] = answer.get("status") if answer.get("ok") else None
-        return Picture(clock.epoch(), found[CALLS], found[MESSAGES], dict(self._answers))
+        return Picture(clock.epoch(), found[CALLS], found[MESSAGES], dict(self._answers), took)

@@ -19,6 +19,7 @@ from controller.ops.door import Door
 from controller.ops.live import Live, live_router
 from controller.ops.logins import PATH as LOGIN
 from controller.ops.logins import login_router
+from controller.ops.metrics.routes import metrics_router
 from controller.ops.pages import Pages
 from controller.ops.sessions import OPERATE, READ, Known, Sessions, Throttle
 from controller.types.messages import ApiToken
@@ -51,6 +52,7 @@ class Web:
     def _routers(self) -> list[APIRouter]:
         return [
             _status_router(self),
+            metrics_router(self._tools.meter, self._tools.state_dir),
             login_router(self._sessions, self._throttle, self._cookie),
             live_router(self.live),
             acting_router(self._tools.state_dir, self._tools.log),
