@@ -1,6 +1,6 @@
 """What the console shows of how things are, as rows by key: made from pictures, and from events at once.
 
-Owns the rows: `head`, `trunk:NAME`, `provider:NAME`. A row changes only when something in it does, so that what goes to
+Owns the rows: `head`, `figures`, `trunk:NAME`, `provider:NAME`. A row changes only when something in it does, so that what goes to
 browsers is little: ages stand there as moments, and round trips are rounded. An event shows before the picture that confirms
 it, and a picture from before it does not take it back. Pure: no I/O, and times are those of events and pictures.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from controller.ops.bars import MINUTES, Bars
 from controller.ops.consumer import CALLS, Event, Picture
+from controller.ops.figures import Figures
 
 Row = dict[str, Any]
 
@@ -30,10 +31,12 @@ class Board:
         self.rows: dict[str, Row] = {}
         self._bars = Bars()
         self._last: dict[str, float] = {}  # when the last transition of a trunk was
+        self._figures = Figures()
         self._won: deque[tuple[int, Counter[str]]] = deque(maxlen=MINUTES)  # calls by trunk, by the minute
 
     def hear(self, event: Event) -> dict[str, Row | None]:
         """What changes by an event, at once."""
+        self._figures.hear(event)
         if event.source != CALLS:
             return {}
         if event.kind == "call":
@@ -59,7 +62,7 @@ class Board:
 
     def see(self, picture: Picture) -> dict[str, Row | None]:
         """What changes by a picture; None for a row that is gone."""
-        rows = {"head": _head(picture)}
+        rows = {"head": _head(picture), "figures": self._figures.show(picture.at)}
         if picture.calls is not None:
             rows |= self._trunks(picture.calls, picture.at)
         else:
@@ -71,7 +74,7 @@ class Board:
         gone: dict[str, Row | None] = dict.fromkeys(self.rows.keys() - rows.keys())
         for key in gone:
             del self.rows[key]
-        self._bars.keep_only({row["name"] for row in rows.values() if row["kind"] != "head"})
+        self._bars.keep_only({row["name"] for row in rows.values() if "name" in row})
         return gone | self._put(rows)
 
     def _put(self, rows: Mapping[str, Row]) -> dict[str, Row | None]:

@@ -12,16 +12,20 @@ from controller import __version__, clock
 from controller.api.app import speak_problems
 from controller.api.server import ApiServer
 from controller.api.shell import Shell
+from controller.log import log_news
 from controller.ops.acting import acting_router
+from controller.ops.asking import asking_router
 from controller.ops.consumer import Event, Picture
 from controller.ops.consumers import Tools
 from controller.ops.door import Door
+from controller.ops.foresight import Foresight
 from controller.ops.live import Live, live_router
 from controller.ops.logins import PATH as LOGIN
 from controller.ops.logins import login_router
 from controller.ops.metrics.routes import metrics_router
 from controller.ops.pages import Pages
 from controller.ops.sessions import OPERATE, READ, Known, Sessions, Throttle
+from controller.types import Fault
 from controller.types.messages import ApiToken
 from controller.types.ops import OpsToken
 
@@ -45,7 +49,7 @@ class Web:
             app.include_router(router)
         speak_problems(app)
         known = Known(given, self._sessions, clock.epoch)
-        shell = Shell(app, known, on_fault=lambda where: tools.on_fault(RuntimeError(where)), also_open=(LOGIN,))
+        shell = Shell(app, known, on_fault=self._on_fault, also_open=(LOGIN,))
         door = Door(shell, Pages(), self._cookie, self._throttle)
         self._server = ApiServer(shell, tools.sock.dup(), door)
 
@@ -56,6 +60,7 @@ class Web:
             login_router(self._sessions, self._throttle, self._cookie),
             live_router(self.live),
             acting_router(self._tools.state_dir, self._tools.log),
+            asking_router(Foresight(self._tools.dialplan, self._tools.state_dir), lambda: self.picture),
         ]
 
     def hear(self, event: Event) -> None:
@@ -66,6 +71,9 @@ class Web:
         """Remember how things are, and tell whoever looks."""
         self.picture = picture
         self.live.see(picture)
+
+    def _on_fault(self, where: str) -> None:
+        log_news(self._tools.log, Fault(where))  # files and lines: an error of its own would not say them
 
     async def keep(self) -> None:
         """Serve."""

@@ -1,1 +1,33 @@
-export function draw(root) { root.append("…"); }
+// The timeline: what changed and why, and which calls went another way because of it.
+import { h } from "../dom.js";
+import { when } from "../format.js";
+import { makeList, openOnEnter } from "../list.js";
+import { KINDS, failover, say } from "../say.js";
+import { badge, setBadge } from "../state.js";
+import { events } from "../store.js";
+
+const CHOICES = [["", "Everything"], ["trunk", "Trunks"], ["failover", "Failovers"], ["quality", "Quality"], ["rest", "All else"]];
+
+export function draw(root, { on }) {
+  const list = makeList({
+    name: "timeline-list", columns: ["When", "What", "Who", "State", "Why"], choices: CHOICES, placeholder: "carrier-a, down, …", noun: "event",
+    empty: "Nothing has happened since the console came up. Changes of trunks and providers show here at once.",
+    keyOf: (item) => item.id, textOf: (item) => `${item.who} ${item.state} ${item.text} ${KINDS[item.kind] || item.kind}`,
+    fits: (item, choice) => !choice || item.kind === choice || (choice === "rest" && !["trunk", "failover", "quality"].includes(item.kind)),
+    fill: (row, item) => row.append(h("td", { class: "at" }, when(item.at)), h("td", { class: "muted" }, KINDS[item.kind] || item.kind),
+      h("td", { class: "strong" }, item.call ? h("a", { href: `#/call/${encodeURIComponent(item.call)}` }, item.who) : item.who),
+      h("td", {}, setBadge(badge(), item.state)), h("td", { class: "why" }, item.text)),
+  });
+  root.append(list.node);
+  openOnEnter(root);
+  const update = () => {
+    const told = events.other.map((event) => ({ id: event.id, at: event.at, kind: event.kind, ...say(event) }));
+    for (const event of events.call) {
+      const found = failover(event);
+      if (found) told.push({ id: event.id, at: event.at, kind: "failover", ...found });
+    }
+    list.show(told.sort((a, b) => b.at - a.at));
+  };
+  on(({ events: heard, all }) => { if (all || heard.length) update(); });
+  update();
+}

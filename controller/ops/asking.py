@@ -1,0 +1,82 @@
+"""Questions of the console: what each chain would do now, what would become of a call.
+
+Owns these requests, and that numbers in answers are masked for those who only look. Must not answer them: `foresight` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from starlette.responses import JSONResponse, Response
+
+from controller.api.problems import Problem, from_validation
+from controller.api.shell import principal
+from controller.explain import QuestionError
+from controller.masking import mask_numbers
+from controller.ops.consumer import Picture
+from controller.ops.foresight import Foresight
+from controller.ops.sessions import OPERATE, READ
+from controller.supervise import run_aside
+
+Model = TypeVar("Model", bound=BaseModel)
+Word = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)]
+
+
+class Question(BaseModel):
+    """What the form asks."""
+
+    model_config = ConfigDict(extra="forbid")
+    did: Word = Field(min_length=1)
+    caller: Word = ""
+    from_trunk: Word = ""
+    at: Word = ""
+    down: list[Word] = Field([], max_length=200)
+    degraded: list[Word] = Field([], max_length=200)
+    full: list[Word] = Field([], max_length=200)
+    live: bool = True  # as trunks are now, beside what is assumed
+
+
+def asking_router(foresight: Foresight, picture: Callable[[], Picture]) -> APIRouter:
+    """`/v1/chains` and `/v1/explain`."""
+    router = APIRouter()
+
+    @router.get("/v1/chains")
+    async def chains(request: Request) -> Response:
+        principal(request.scope).need(READ)
+        now = picture()
+        return JSONResponse({"at": now.at, "chains": await run_aside(lambda: foresight.chains(now), "chains")})
+
+    @router.post("/v1/explain")
+    async def explain(request: Request) -> Response:
+        who = principal(request.scope)
+        who.need(READ)
+        asked, now = await read(Question, request), picture()
+        try:
+            found = await run_aside(lambda: foresight.explain(asked.model_dump(), now), "explain")
+        except QuestionError as error:
+            raise Problem(422, "question", str(error)) from error
+        return JSONResponse(found if OPERATE in who.scopes else masked(found))
+
+    return router
+
+
+async def read(model: type[Model], request: Request) -> Model:
+    """The body of a request. Raises `Problem`."""
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise from_validation(error) from error
+
+
+def masked(found: Any) -> Any:
+    """The same with the last two digits of each number."""
+    if isinstance(found, str):
+        return mask_numbers(found)
+    if isinstance(found, dict):
+        return {key: masked(value) for key, value in found.items()}
+    if isinstance(found, (list, tuple)):
+        return [masked(value) for value in found]
+    return found

@@ -1,0 +1,53 @@
+// What happened, in a sentence each.
+import { plural, span } from "./format.js";
+
+const CAUSES = {
+  NO_REPLY: "no reply", NO_PROGRESS: "did not ring in time", NO_ANSWER: "nobody answered in time", TRANSPORT_ERROR: "not reached", NOT_SECURE: "no TLS there",
+  TRUNK_DOWN: "its trunk went down", TARGET_REFUSED: "refused by another way", HEDGE_RELEASED: "stand-in, not needed", COMPLETED_ELSEWHERE: "answered elsewhere",
+  WITHDRAWN: "the caller hung up", EXHAUSTED: "nobody left to try", NO_ROUTE: "nobody has that number", STOPPED: "refused, and that ends it", FULL: "all lines taken", FORBIDDEN: "may not be called",
+};
+
+export const cause = (code) => (code ? CAUSES[code] || (/^\d+$/.test(code) ? `refused with ${code}` : code.toLowerCase().replaceAll("_", " ")) : "");
+
+// What became of a call: a word for a badge, and a sentence.
+export function outcome(call) {
+  if (call.winner) return { state: "up", word: "Answered", text: call.winner };
+  const state = call.cause === "WITHDRAWN" ? "unknown" : "down";
+  return { state, word: state === "unknown" ? "Hung up" : "Missed", text: `${call.status}: ${call.refusal || cause(call.cause) || "nobody answered"}` };
+}
+
+const SAY = {
+  trunk: (data) => ({ who: data.trunk, state: data.new, text: `${data.why} (was ${data.old})` }),
+  quality: (data) => ({ who: data.target, state: { open: "up", held: "down", parked: "drained" }[data.new] || "degraded",
+    text: `${{ open: "All calls again", held: "Held out", parked: "Drained", canary: "Single tries", rising: "A growing share" }[data.new] || data.new}: ${data.why}` }),
+  page: (data) => ({ who: data.trunk, state: "down", text: `Down for ${span(data.at - data.since)}, somebody should know: ${data.why}` }),
+  registration: (data) => ({ who: data.trunk, state: data.bound ? "up" : "down", text: `${data.bound ? "Registered" : "Not registered"}: ${data.why}` }),
+  overload: (data) => ({ who: "callward", state: data.begins ? "down" : "up", text: data.begins ? "More calls come than can be dealt with; some are turned away" : `Overload is over, ${plural(data.turned_away, "call")} turned away so far` }),
+  media: (data) => ({ who: data.relay, state: data.answers ? "up" : "down", text: data.why }),
+  uplink: (data) => ({ who: "uplink", state: data.suspected ? "down" : "up", text: data.why }),
+  certificate: (data) => ({ who: data.owner, state: data.days ? "degraded" : "down", text: data.why }),
+  tls: (data) => ({ who: data.trunk, state: "down", text: data.why }),
+  names: (data) => ({ who: data.name, state: data.lost ? "degraded" : "up", text: data.why || `now ${data.new}` }),
+  placed: (data) => ({ who: "test call", state: data.cause ? "degraded" : "up", text: `${data.state}${data.cause ? `: ${cause(data.cause)}` : ""}` }),
+  text: (data) => ({ who: "SIP message", state: data.cause ? "degraded" : "up", text: `${data.state}${data.cause ? `: ${cause(data.cause)}` : ""}` }),
+  store: (data) => ({ who: "store", state: data.why ? "down" : "up", text: data.why || "It answers again" }),
+};
+
+export const KINDS = { trunk: "Trunk", quality: "Quality", page: "Page", registration: "Registration", overload: "Overload", media: "Media", uplink: "Uplink",
+  certificate: "Certificate", tls: "TLS", names: "DNS", placed: "Own call", text: "SIP message", store: "Store", failover: "Failover" };
+
+export function say(event) {
+  const told = SAY[event.kind];
+  return told ? told(event.data) : { who: event.kind, state: "unknown", text: JSON.stringify(event.data) };
+}
+
+// A call that took another way than the first: what failed, and where it went.
+export function failover(event) {
+  const call = event.data;
+  const failed = (call.attempts || []).filter((each) => each.path !== call.winner && each.cause && !["COMPLETED_ELSEWHERE", "HEDGE_RELEASED", "WITHDRAWN"].includes(each.cause));
+  const around = (call.skipped || []).filter((each) => / is (down|degraded)/.test(each.why));
+  if (!call.winner || (!failed.length && !around.length)) return null;
+  const first = failed[0];
+  return { who: call.chain, state: "degraded", call: call.call,
+    text: first ? `${first.path}: ${cause(first.cause)}; answered by ${call.winner}` : `${around[0].what} was passed over, ${around[0].why}; answered by ${call.winner}` };
+}
