@@ -5,6 +5,7 @@ Owns these requests, and that numbers in answers are masked for those who only l
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
@@ -39,9 +40,19 @@ class Question(BaseModel):
     live: bool = True  # as trunks are now, beside what is assumed
 
 
+class Assumption(BaseModel):
+    """What the other form asks: something is down, or with ``all`` each single thing in turn."""
+
+    model_config = ConfigDict(extra="forbid")
+    down: list[Word] = Field([], max_length=200)
+    at: Word = ""
+    all: bool = False
+
+
 def asking_router(foresight: Foresight, picture: Callable[[], Picture]) -> APIRouter:
-    """`/v1/chains` and `/v1/explain`."""
+    """`/v1/chains`, `/v1/explain` and `/v1/what-if`."""
     router = APIRouter()
+    one_at_a_time = asyncio.Lock()  # a large dialplan takes a second or two of one core
 
     @router.get("/v1/chains")
     async def chains(request: Request) -> Response:
@@ -59,6 +70,17 @@ def asking_router(foresight: Foresight, picture: Callable[[], Picture]) -> APIRo
         except QuestionError as error:
             raise Problem(422, "question", str(error)) from error
         return JSONResponse(found if OPERATE in who.scopes else masked(found))
+
+    @router.post("/v1/what-if")
+    async def what_if(request: Request) -> Response:
+        principal(request.scope).need(READ)
+        asked, now = await read(Assumption, request), picture().at
+        try:
+            async with one_at_a_time:
+                found = await run_aside(lambda: foresight.what_if(asked.down, asked.at, now, each=asked.all), "what-if")
+        except QuestionError as error:
+            raise Problem(422, "question", str(error)) from error
+        return JSONResponse({"answers": found})
 
     return router
 

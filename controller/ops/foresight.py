@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from controller.explain import Explanation, assume_down, assume_full, check_trunk, explain, parse_moment, to_data
+from controller.explain.assumed import Assumed, read_things
+from controller.explain.what_if import WhatIf
 from controller.health.score import Scores
 from controller.ops.consumer import Picture
 from controller.resolver.store import last_addresses
@@ -57,6 +59,14 @@ class Foresight:
         did, caller = read_number(form, question["did"], called=True), read_number(form, question["caller"])
         offer = Offer(ASKED, did, caller, moment, trunk)
         return to_data(explain(dialplan, offer, view, _quality(dialplan, live), usage))
+
+    def what_if(self, down: Iterable[str], at: str, now: float, *, each: bool) -> list[dict[str, Any]]:
+        """What changes for every route and cascade if these are down ("carrier:a"), against all being well; ``each``: every
+        single thing in turn, the worst first. Raises `QuestionError`."""
+        dialplan = self._expanded()
+        asked = WhatIf(dialplan, parse_moment(dialplan, at) if at else now)
+        found = asked.compare_all() if each else [asked.compare(Assumed(read_things(dialplan, down)))]
+        return [answer.to_data() for answer in found]
 
     def _look(self, picture: Picture) -> list[dict[str, Any]]:
         dialplan = self._expanded()
@@ -111,7 +121,7 @@ def _quality(dialplan: Dialplan, picture: Picture) -> Quality:
     for each in trunks:
         if each["calls"] and each["calls"]["gate"] in _OUT and each["name"] in dialplan.trunks:
             scores.park(each["name"], 0.0, each["calls"]["why"])
-    return Quality(scores, 0.0)
+    return Quality(scores, 0.0, remember=False)
 
 
 def _show(found: Explanation) -> dict[str, Any]:

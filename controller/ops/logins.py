@@ -7,6 +7,7 @@ application on the same host never gets it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -27,8 +28,8 @@ class Login(BaseModel):
     token: str
 
 
-def login_router(sessions: Sessions, throttle: Throttle, cookie: str) -> APIRouter:
-    """`/v1/session`. ``cookie``: its name."""
+def login_router(sessions: Sessions, throttle: Throttle, cookie: str, has: Callable[[], list[str]]) -> APIRouter:
+    """`/v1/session`. ``cookie``: its name. ``has()``: which parts of the API are there by this dialplan, for the page."""
     router = APIRouter()
 
     @router.post(PATH)
@@ -46,14 +47,14 @@ def login_router(sessions: Sessions, throttle: Throttle, cookie: str) -> APIRout
         if found is None:
             throttle.note(address, clock.monotonic())
             raise Problem(401, "token", "that token is none of ours")
-        answer = JSONResponse(_show(found[0]))
+        answer = JSONResponse({**_show(found[0]), "has": has()})
         answer.headers["set-cookie"] = f"{cookie}={found[1]}; Max-Age={LASTS:.0f}; {_attributes(request)}"
         return answer
 
     @router.get(PATH)
     async def show(request: Request) -> Response:
         session = sessions.find(_cookie(request, cookie), clock.epoch())
-        return JSONResponse(_show(session) if session is not None else {"name": "", "role": ""})
+        return JSONResponse({**_show(session), "has": has()} if session is not None else {"name": "", "role": ""})
 
     @router.delete(PATH)
     async def end(request: Request) -> Response:

@@ -42,7 +42,7 @@ class Web:
         given = tuple(map(_as_api_token, tools.ops.console.tokens))
         self._sessions, self._throttle = Sessions(tools.state_dir, given), Throttle()
         self._cookie = f"callward_{tools.sock.getsockname()[1]}"  # cookies know no ports: each console has its own
-        app = FastAPI(
+        self._app = app = FastAPI(
             title="callward console", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
         )
         for router in self._routers():
@@ -57,11 +57,16 @@ class Web:
         return [
             _status_router(self),
             metrics_router(self._tools.meter, self._tools.state_dir),
-            login_router(self._sessions, self._throttle, self._cookie),
+            login_router(self._sessions, self._throttle, self._cookie, self._parts),
             live_router(self.live),
             acting_router(self._tools.state_dir, self._tools.log),
             asking_router(Foresight(self._tools.dialplan, self._tools.state_dir), lambda: self.picture),
         ]
+
+    def _parts(self) -> list[str]:
+        """Which parts of the API there are: the word after /v1/ of each."""
+        paths = [getattr(route, "path", "") for route in self._app.routes]
+        return sorted({path.split("/")[2] for path in paths if path.startswith("/v1/")})
 
     def hear(self, event: Event) -> None:
         """Tell whoever looks."""

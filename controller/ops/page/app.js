@@ -8,7 +8,7 @@ import { plural } from "./format.js";
 import { VIEWS } from "./views.js";
 
 const $ = (id) => document.getElementById(id);
-export const me = { name: "", role: "" };
+const me = { name: "", role: "", has: [] };
 let shown = null; // the view that is shown: its close function
 
 function drawNav() {
@@ -16,14 +16,17 @@ function drawNav() {
 }
 
 async function show() {
-  if (!me.role) return;
+  if (!me.role) return; // nobody is logged in
   const [, name = "", ...rest] = location.hash.split("/");
   const view = VIEWS.find((each) => each.name === name);
   if (!view) { location.replace("#/board"); return; }
   if (shown) shown();
   shown = null;
   for (const link_ of $("nav").children) {
-    if (link_.dataset.view === (view.under || view.name)) link_.setAttribute("aria-current", "page");
+    if (link_.dataset.view === (view.under || view.name)) {
+      link_.setAttribute("aria-current", "page");
+      $("nav").scrollLeft = link_.offsetLeft - $("nav").offsetLeft - 40;
+    }
     else link_.removeAttribute("aria-current");
   }
   document.title = `${view.title} · callward`;

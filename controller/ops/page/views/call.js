@@ -7,10 +7,14 @@ import { cause, outcome } from "../say.js";
 import { badge, setBadge } from "../state.js";
 import { events } from "../store.js";
 
-export function draw(root, { argument }) {
+export function draw(root, { me, argument }) {
   const body = h("div", { class: "stack" }, h("p", { class: "plain" }, "Asking for the call."));
   root.append(body);
   const heard = [...events.call].reverse().find((event) => event.data.call === argument);
+  if (!me.has.includes("calls")) {
+    swap(body, heard ? show(heard.data, ofRecord(heard.data), []) : h("p", { class: "plain" }, "No such call is kept."));
+    return;
+  }
   get(`v1/calls/${encodeURIComponent(argument)}`).then(
     (found) => swap(body, show(found.record || heard?.data, found.ladder, found.messages || [])),
     (error) => swap(body, heard ? show(heard.data, ofRecord(heard.data), []) : h("p", { class: "plain" }, error.status === 404 ? "No such call is kept." : `Not known: ${error.message}.`)));

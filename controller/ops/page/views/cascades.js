@@ -7,7 +7,7 @@ import { badge, setBadge } from "../state.js";
 import { events, head, rows } from "../store.js";
 
 const CHOICES = [["", "All cascades"], ["completed", "Completed"], ["other", "Not completed"]];
-const STATES = { completed: "up", failed: "down", expired: "down", cancelled: "unknown" };
+const STATES = { completed: "up", exhausted: "down", refused: "degraded", cancelled: "unknown" };
 
 export function draw(root, { on }) {
   const none = h("p", { class: "plain" }, "This daemon sends no messages, or its process for messages does not answer.");

@@ -34,7 +34,7 @@ function verdict(found) {
 }
 
 function show(found) {
-  const out = [...found.calls.unreachable, ...found.cascades.unreachable.map((each) => each.join(" to "))];
+  const out = [...found.calls.unreachable, ...found.cascades.unreachable.map((each) => `${each.cascade} to ${each.country || "other countries"}`)];
   const rows = found.calls.changes;
   return [
     h("section", { class: "panel stack" }, out.length ? h("p", { class: "bad strong" }, `Nobody would be reached by ${names(out)}.`) : h("p", { class: "good strong" }, "Everybody would still be reached."), h("p", { class: "muted" }, `With ${found.down.join(", ")} down: ${verdict(found)}`)),
