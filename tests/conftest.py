@@ -62,7 +62,7 @@ def free_port() -> int:
     return _pick_port()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pick_port() -> Callable[[], int]:
     """A function that gives another free port on 127.0.0.1 at every call."""
     return _pick_port

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.ops.stage import CONSOLE, OPERATOR, VIEWER, Stage, stage
 
@@ -24,6 +24,8 @@ FLAGS = (
 PATIENCE = 20_000.0  # milliseconds that a browser waits for something to come true; a busy machine is no failure
 WIDE, NARROW = (1280, 800), (390, 844)
 T = TypeVar("T")
+
+expect.set_options(timeout=PATIENCE)
 
 
 class Backstage:
@@ -78,7 +80,9 @@ class Visitor:
 
     def __init__(self, browser: Browser, url: str, size: tuple[int, int] = WIDE, scheme: Any = "light") -> None:
         viewport: Any = {"width": size[0], "height": size[1]}
-        self.context: BrowserContext = browser.new_context(viewport=viewport, color_scheme=scheme)
+        self.context: BrowserContext = browser.new_context(
+            viewport=viewport, color_scheme=scheme, reduced_motion="reduce"
+        )
         self.context.set_default_timeout(PATIENCE)
         self.page: Page = self.context.new_page()
         self.errors: list[str] = []

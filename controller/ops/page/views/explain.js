@@ -29,7 +29,7 @@ export function draw(root, { argument }) {
 function show(found) {
   if (!found.chain) return [h("p", { class: "plain" }, `Nobody here has ${found.did}: the caller gets ${found.status}.`)];
   return [
-    h("section", { class: "panel stack" }, h("p", {}, "A call to ", h("strong", {}, found.did), found.caller ? ` from ${found.caller}` : "", ": rule ", h("code", {}, found.rule), ", chain ", h("strong", {}, found.chain), h("span", { class: "muted" }, ` (${found.where})`)),
+    h("section", { class: "panel stack" }, h("p", {}, "A call to ", h("strong", {}, found.did), found.caller ? ` from ${found.caller}` : "", ": rule ", h("code", {}, found.rule), ", chain ", h("strong", {}, found.chain), h("span", { class: "muted" }, ` (${found.where.split("/").pop()})`)),
       found.refused ? h("p", { class: "bad" }, found.refused) : null,
       found.down.length ? h("p", { class: "muted" }, `Down: ${found.down.join(", ")}.`) : null,
       Object.entries(found.hours).map(([name, word]) => h("p", { class: "muted" }, `Hours ${name}: ${word}.`)),

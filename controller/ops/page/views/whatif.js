@@ -26,7 +26,7 @@ const trouble = (found) => found.calls.counts.unreachable + found.cascades.unrea
 
 function verdict(found) {
   const { counts } = found.calls;
-  const told = [`${plural(counts.changed, "of the routes changes", "of the routes change")}, ${counts.routes} in all.`];
+  const told = [`${counts.changed} of ${plural(counts.routes, "route")} ${counts.changed === 1 ? "changes" : "change"}.`];
   if (counts.not_live) told.push(`${plural(counts.not_live, "loses", "lose")} the one who always answers.`);
   if (counts.voicemail) told.push(`${plural(counts.voicemail, "ends", "end")} in voicemail alone.`);
   if (counts.slower > 0) told.push(`Callers wait up to ${span(counts.slower)} longer.`);
@@ -40,7 +40,7 @@ function show(found) {
     h("section", { class: "panel stack" }, out.length ? h("p", { class: "bad strong" }, `Nobody would be reached by ${names(out)}.`) : h("p", { class: "good strong" }, "Everybody would still be reached."), h("p", { class: "muted" }, `With ${found.down.join(", ")} down: ${verdict(found)}`)),
     rows.length ? h("section", { class: "group" }, h("table", { class: "small" }, h("caption", {}, "Calls that go another way"), h("thead", {}, h("tr", {}, ["Chain", "Numbers", "Goes first to", "Instead of", "Stages left", "Worst wait"].map((each) => h("th", { scope: "col" }, each)))),
       h("tbody", {}, rows.map((row) => h("tr", {}, h("th", { scope: "row" }, row.chain), h("td", {}, names(row.routes)), h("td", { class: row.after.first.length ? "strong" : "bad strong" }, row.after.first.join(", ") || "nobody"), h("td", { class: "muted" }, row.before.first.join(", ") || NONE),
-        h("td", {}, `${row.after.stages.length} of ${row.stages}`), h("td", { class: "figure" }, span(row.after.wait))))))) : null,
+        h("td", {}, `${row.after.stages.length} of ${row.stages}`), h("td", {}, span(row.after.wait))))))) : null,
     found.cascades.changes.length ? h("section", { class: "group" }, h("table", { class: "small" }, h("caption", {}, "Cascades that go another way"), h("thead", {}, h("tr", {}, ["Cascade", "Countries", "Goes first to", "Instead of"].map((each) => h("th", { scope: "col" }, each)))),
       h("tbody", {}, found.cascades.changes.map((row) => h("tr", {}, h("th", { scope: "row" }, row.cascade), h("td", {}, names(row.countries.map((each) => each || "all others"))), h("td", { class: row.after.first ? "strong" : "bad strong" }, row.after.first || row.after.refused || "nobody"), h("td", { class: "muted" }, row.before.first || NONE)))))) : null,
   ];

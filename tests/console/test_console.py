@@ -1,0 +1,182 @@
+"""The console in Chromium: the board is live, and who may do what."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.console.scene import OPERATOR, VIEWER, Backstage, Visitor
+from tests.ops.stage import ops_of
+
+Visit = Callable[..., Visitor]
+
+#: Every view: its heading, and what stands there once it is drawn.
+VIEWS = {
+    "board": ("Board", "[data-row]"),
+    "chains": ("Chains", ".stage"),
+    "calls": ("Calls", "[data-row]"),
+    "cascades": ("Cascades", ".plain"),
+    "timeline": ("Timeline", "[data-row]"),
+    "explain": ("Explain", "form"),
+    "what-if": ("What-if", "form"),
+    "alerts": ("Alerts", ".panel, .plain"),
+    "drills": ("Drills", ".panel"),
+}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+GRAVE = ("serious", "critical")
+
+
+def test_a_wrong_token_is_refused_and_a_right_one_lasts_until_logout(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.page
+    page.goto(visitor.url + "/")
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_have_text("That token is not known here.")
+    assert any("401" in error for error in visitor.errors)
+    visitor.errors.clear()  # the browser says so itself
+    visitor.log_in(VIEWER)
+    page.reload()
+    expect(page.get_by_role("heading", level=1, name="Board")).to_be_visible()
+    cookies = visitor.context.cookies(visitor.url + "/v1/session")
+    assert [(each["httpOnly"], each["sameSite"], each["path"]) for each in cookies] == [(True, "Strict", "/v1")]
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_label("Token")).to_be_visible()
+    kept = f"{cookies[0]['name']}={cookies[0]['value']}"
+    answer = page.request.get(visitor.url + "/v1/status", headers={"cookie": kept})
+    assert answer.status == 401  # what was logged out is worth nothing to whoever kept it
+
+
+def test_a_trunk_that_loses_power_goes_down_before_ones_eyes_and_comes_back(visit: Visit, scene: Backstage) -> None:
+    page = visit().log_in(VIEWER)
+    row = page.locator('[data-name="carrier-a"]')
+    expect(row.locator(".badge")).to_have_text("Up")
+    scene.tell(lambda here: here.testbed.boxes["carrier-a"].silence())
+    expect(row.locator(".badge")).to_have_text("Down")
+    expect(row.locator(".why")).to_contain_text("probes in a row unanswered")
+    expect(page.locator(".tiles .down dd")).to_have_text("2 of 3")
+    expect(page.locator("#say")).to_have_text("carrier-a is down")
+    scene.tell(lambda here: here.testbed.boxes["carrier-a"].revive())
+    expect(row.locator(".badge")).to_have_text("Up")
+
+
+def test_an_operator_drains_by_click_and_a_viewer_cannot(visit: Visit) -> None:
+    page, looking = visit().log_in(OPERATOR), visit()
+    row = looking.log_in(VIEWER).locator('[data-name="carrier-b"]')
+    expect(row.get_by_role("button")).to_have_count(0)
+    refused = looking.page.evaluate(
+        """() => fetch("v1/trunks/carrier-b/drain", {method: "POST", headers: {"x-callward": "page"}}).then(a => a.status)"""
+    )
+    assert refused == 403
+    assert any("403" in error for error in looking.errors)
+    looking.errors.clear()
+    page.get_by_role("button", name="Drain carrier-b", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Drain").click()
+    expect(page.get_by_text("carrier-b is drained.")).to_be_visible()
+    expect(row.locator(".badge")).to_have_text("Drained")
+    page.get_by_role("button", name="Undrain carrier-b").click()
+    page.get_by_role("dialog").get_by_role("button", name="Undrain").click()
+    expect(row.locator(".badge")).to_have_text("Up")
+
+
+def test_every_page_opens_without_errors_and_for_everybody(visit: Visit, scene: Backstage) -> None:
+    for _ in range(2):
+        scene.do(lambda here: here.call())
+    visitor = visit()
+    page = visitor.log_in(OPERATOR)
+    axe = Axe()
+    for name, (title, content) in VIEWS.items():
+        visitor.see(name)
+        expect(page).to_have_title(f"{title} · callward")
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        expect(page.locator("nav [aria-current]")).to_have_text(title)
+        page.locator(content).first.wait_for()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal, in a loop
+            found = axe.run(page, options={"resultTypes": ["violations"], "runOnly": RULES}).response["violations"]
+            grave = [
+                (each["id"], [node["html"] for node in each["nodes"]]) for each in found if each["impact"] in GRAVE
+            ]
+            assert not grave, (name, scheme, grave)
+        for size in (320, 390, 3840):
+            page.set_viewport_size({"width": size, "height": 800})
+            wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wider <= 0, (name, size, wider)
+        page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_a_call_shows_as_it_comes_and_leads_to_its_ladder(visit: Visit, scene: Backstage) -> None:
+    visitor, looking = visit(), visit()
+    page = visitor.log_in(OPERATOR)
+    looking.log_in(VIEWER)
+    for each in (visitor, looking):
+        each.see("calls")
+        each.page.locator("[data-row]").first.wait_for()
+    before = page.locator("[data-row]").count()
+    scene.do(lambda here: here.call())
+    expect(page.locator("[data-row]")).to_have_count(before + 1)
+    expect(page.locator("[data-row]").first).to_contain_text("+15550001")
+    expect(looking.page.locator("[data-row]")).to_have_count(before + 1)
+    first = looking.page.locator("[data-row]").first
+    expect(first).to_contain_text("…01")
+    expect(first).not_to_contain_text("+15550001")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator(".view.call")).to_be_visible()
+    expect(page.locator(".ladder svg")).to_contain_text("INVITE")
+    expect(page.locator(".facts")).to_contain_text("front-desk via hq-pbx")
+
+
+def test_questions_are_answered_by_what_carries_calls(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.log_in(VIEWER)
+    visitor.see("explain")
+    page.get_by_label("Called number").fill("+15557000")
+    page.get_by_label("hq-pbx", exact=False).check()
+    page.get_by_role("button", name="Explain").click()
+    expect(page.locator(".steps").first.locator("li").first).to_have_text("anna-mobile via carrier-a")
+    expect(page.locator("main")).to_contain_text("hq-pbx is down (ASSUMED)")
+    expect(page.locator("main")).not_to_contain_text("+15550100")  # a viewer's numbers are masked
+    visitor.see("what-if")
+    page.get_by_role("button", name="Each in turn").click()
+    expect(page.locator("tbody tr").first).to_contain_text("route")
+    page.get_by_label("hq-pbx").check()
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator("tbody")).to_contain_text("anna-mobile via carrier-a")
+
+
+def test_keys_lead_everywhere(visit: Visit) -> None:
+    page = visit().log_in(VIEWER)
+    for key, title in (("t", "Timeline"), ("h", "Chains"), ("b", "Board")):
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    page.locator("[data-row]").first.wait_for()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    assert page.evaluate("document.activeElement === document.querySelector('[data-row]')")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Next row")
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("c")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Calls")
+    page.keyboard.press("/")
+    page.keyboard.type("nothing like it")
+    expect(page.get_by_text("No call fits the filter.")).to_be_visible()
+
+
+def test_the_page_comes_back_by_itself_when_the_process_was_killed(visit: Visit, scene: Backstage) -> None:
+    visitor = visit()
+    page = visitor.log_in(VIEWER)
+    expect(page.locator("#link")).to_have_text("Live")
+    os.kill(ops_of(scene.here.testbed.daemon.pid), signal.SIGKILL)
+    expect(page.locator("#link")).to_have_text("Reconnecting")
+    expect(page.locator("#link")).to_have_text("Live")
+    expect(page.locator('[data-name="hq-pbx"] .badge')).to_have_text("Up")
+    visitor.errors.clear()  # that nobody answered, the browser says itself
