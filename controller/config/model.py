@@ -179,8 +179,7 @@ class ListenModel(Section):
 class DefaultsModel(Section):
     """What stages inherit."""
 
-    RESERVED = {"patience": "the caller may ring for as long as the chain lasts"}
-
+    patience: Duration | None = None  # of callers: for `check` alone
     retry_after: Patience = None
     count_for: CountFor = None
 

@@ -44,7 +44,7 @@ def test_stage_after_a_live_one_is_its_reserve() -> None:
 
 def test_stage_that_begins_at_timer_c_is_never_reached() -> None:
     assert codes(bend(("for: 10s", "for: 155s"))) == ["UNREACHABLE"]
-    assert codes(bend(("for: 10s", "for: 154s"))) == []
+    assert codes(bend(("for: 10s", "for: 154s"))) == ["LONG_WAIT"]
 
 
 def test_file_with_errors_gets_no_warnings() -> None:

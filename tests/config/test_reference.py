@@ -60,7 +60,6 @@ WITHIN = {model.ProviderModel: SenderModel, model.CascadeModel: StepModel}
 RESERVED = {
     model.FileModel: "top",
     model.ListenModel: "`listen`",
-    model.DefaultsModel: "`defaults`",
     model.EndpointModel: "endpoint",
 }
 

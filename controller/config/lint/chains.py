@@ -12,6 +12,8 @@ from controller.config.diagnostics import Report, quoted
 from controller.config.duration import show_duration
 from controller.config.figures import stage_starts
 from controller.config.lint.ground import Ground
+from controller.config.lint.kinds import is_voicemail
+from controller.config.lint.week import fill_week
 from controller.config.shares import warn_all_wait, warn_never_full
 from controller.config.source import ListNode, MapNode, Node
 from controller.types import Chain, Dialplan, Mode, Stage, Trunk, When
@@ -28,7 +30,7 @@ def check_chains(ground: Ground) -> None:
         key = keys[chain.name]
         warn_shared_domain(dialplan, chain, f"chain {quoted(chain.name)}", key, report)
         warn_all_wait(chain, key, report)
-        warn_no_live_end(chain, ring_key(stages.items[-1]), report)
+        warn_no_live_end(ground, chain, ring_key(stages.items[-1]))
         warn_unreachable(chain, [ring_key(stage) for stage in stages.items], report)
     for _, stage, node in ground.stages():
         warn_never_joins(stage, node, report)
@@ -69,25 +71,31 @@ def _domains(trunk: Trunk) -> set[tuple[str, str]]:
     return domains | {("site", trunk.site)} if trunk.site else domains
 
 
-def warn_no_live_end(chain: Chain, at: Node, report: Report) -> None:
-    """A chain that does not always end with somebody who always answers is a dead end."""
+def warn_no_live_end(ground: Ground, chain: Chain, at: Node) -> None:
+    """A chain that does not always end with somebody who always answers is a dead end; voicemail may stand behind."""
     hint = "end it with an endpoint that always answers and has live: true"
-    if not _is_live(chain.stages[-1]):
-        report.warning(at, "NO_LIVE_END", f"chain {quoted(chain.name)} ends with no live terminus", hint)
-    elif not _always(stage.when for stage in chain.stages if _is_live(stage) and not stage.after):
+    last = [stage for stage in chain.stages if not all(is_voicemail(ground, target) for target in stage.targets)][-1:]
+    if not last or not _is_live(last[0]):
+        message = f"chain {quoted(chain.name)} ends with no live terminus"
+        ground.report.warning(at, "NO_LIVE_END", message, hint)
+        return
+    live = (stage.when for stage in chain.stages if _is_live(stage) and not stage.after)
+    if not _always(ground.dialplan, live):
         message = f"chain {quoted(chain.name)} ends with a live terminus under conditions only"
-        report.warning(at, "NO_LIVE_END", message, "end it with a live stage without 'when'")
+        ground.report.warning(at, "NO_LIVE_END", message, "end it with a live stage without 'when'")
 
 
 def _is_live(stage: Stage) -> bool:
     return any(target.live for target in stage.targets)
 
 
-def _always(conditions: Iterable[When | None]) -> bool:
-    """Whether one of them holds at any time: one is none at all, or two are a calendar and its opposite."""
+def _always(dialplan: Dialplan, conditions: Iterable[When | None]) -> bool:
+    """Whether one of them holds at any time: none at all, a calendar and its opposite, or calendars that fill the week."""
     known = set(conditions)
-    open_only = {when.hours for when in known if when and when == When(hours=when.hours)}
-    return None in known or any(When(not_hours=hours) in known for hours in open_only)
+    open_only = {when.hours for when in known if when and when == When(hours=when.hours) and when.hours}
+    if None in known or any(When(not_hours=hours) in known for hours in open_only):
+        return True
+    return fill_week(dialplan.hours[hours] for hours in open_only)
 
 
 def warn_unreachable(chain: Chain, nodes: list[Node], report: Report) -> None:

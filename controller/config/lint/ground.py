@@ -36,12 +36,18 @@ class Ground:
             assert isinstance(node, ListNode)
             yield self.dialplan.chains[name], node
 
+    def stages_of(self, chain: Chain) -> Iterator[tuple[Chain, Stage, MapNode]]:
+        """The stages of one chain that was written."""
+        nodes = self.section("chains").entries[chain.name]
+        assert isinstance(nodes, ListNode)
+        for stage, node in zip(chain.stages, nodes.items, strict=True):
+            assert isinstance(node, MapNode)
+            yield chain, stage, node
+
     def stages(self) -> Iterator[tuple[Chain, Stage, MapNode]]:
         """Each stage of these."""
-        for chain, nodes in self.chains():
-            for stage, node in zip(chain.stages, nodes.items, strict=True):
-                assert isinstance(node, MapNode)
-                yield chain, stage, node
+        for chain, _ in self.chains():
+            yield from self.stages_of(chain)
 
     def routes(self) -> Iterator[MapNode]:
         """The routes as they are written, of all kinds."""

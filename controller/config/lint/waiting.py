@@ -1,0 +1,115 @@
+"""Time that callers do not have: chains longer than their patience, phones that ring too short, probes that come too late.
+
+Owns the findings about seconds; the arithmetic is `controller.config.figures`'. Whatever a chain says, two clocks run that it
+cannot stop: callers hang up after about a minute of ringing (three minutes at most, RFC 3261 Timer C), and so `patience` is
+60 s unless `defaults` says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+
+from controller.config.diagnostics import quoted
+from controller.config.duration import parse_duration, show_duration
+from controller.config.figures import detection_time, ringing_time
+from controller.config.lint.chains import TIMER_C
+from controller.config.lint.ground import Ground, items
+from controller.config.source import MapNode, ScalarNode
+from controller.types import Chain, Mode, Stage, When
+
+PATIENCE = 60.0  # seconds: what callers wait, and what many carriers let them
+SHORTEST_RING = 5.0  # seconds: ringing comes every 4 to 6 seconds, so less may not be heard once
+_MOST_CALENDARS = 4  # of one chain; with more each is taken to be open or closed as it is worst
+
+
+def check_waiting(ground: Ground) -> None:
+    """All findings of this file."""
+    patience = _patience(ground)
+    for chain, nodes in ground.chains():
+        late = _first_late(chain, patience)
+        if late is not None:
+            index, begins = late
+            first = nodes.items[index]
+            assert isinstance(first, MapNode)
+            message = (
+                f"nobody who always answers is rung before {show_duration(begins)} in chain {quoted(chain.name)}: "
+                f"callers wait {show_duration(patience)}"
+            )
+            hint = "shorten the stages before, or say defaults: {patience: ...} if your callers wait longer"
+            ground.report.warning(first.keys["ring"], "LONG_WAIT", message, hint)
+    for _, stage, node in ground.stages():
+        _check_short(ground, stage, node)
+    _check_probes(ground)
+
+
+def _patience(ground: Ground) -> float:
+    node = ground.section("defaults").entries.get("patience")
+    return parse_duration(node.text) if isinstance(node, ScalarNode) else PATIENCE
+
+
+def _first_late(chain: Chain, patience: float) -> tuple[int, float] | None:
+    """The first live stage and when it begins at the worst, if that is too late. What comes after Timer C is no news."""
+    calendars = sorted(
+        {name for stage in chain.stages if stage.when for name in (stage.when.hours, stage.when.not_hours) if name}
+    )
+    worst: tuple[int, float] | None = None
+    moods: Iterable[tuple[bool, ...]] = product((True, False), repeat=len(calendars))
+    if len(calendars) > _MOST_CALENDARS:
+        moods = ((True,) * len(calendars),)
+    for mood in moods:
+        is_open = dict(zip(calendars, mood, strict=True))
+        begins = 0.0
+        for index, stage in enumerate(chain.stages):
+            if stage.after or not _holds(stage.when, is_open):
+                continue
+            if any(target.live for target in stage.targets):
+                if patience < begins < TIMER_C and (worst is None or begins > worst[1]):
+                    worst = index, begins
+                break
+            begins += ringing_time(stage)
+    return worst
+
+
+def _holds(when: When | None, is_open: dict[str, bool]) -> bool:
+    """Whether a stage is tried at such a time, when all trunks are up and nothing is full."""
+    if when is None:
+        return True
+    if when.callers or when.overflow or not all(up for _, up in (*when.trunks, *when.sites)):
+        return False
+    return (not when.hours or is_open[when.hours]) and not (when.not_hours and is_open[when.not_hours])
+
+
+def _check_short(ground: Ground, stage: Stage, node: MapNode) -> None:
+    """Nobody gets to a phone that rings once."""
+    ring = items(node.entries["ring"])
+    for index, target in enumerate(stage.targets):
+        joins = stage.stagger * index if stage.mode is Mode.HYBRID else 0.0
+        rings = stage.ring - joins
+        if 0 < rings < SHORTEST_RING and not target.live:
+            message = f"{quoted(target.endpoint)} rings for {show_duration(rings)} only: nobody answers that fast"
+            at = ring[index] if joins else node.keys.get("for", ring[index])
+            hint = f"let it ring for {show_duration(SHORTEST_RING)} at least"
+            ground.report.warning(at, "SHORT_RING", message, hint)
+            return
+
+
+def _check_probes(ground: Ground) -> None:
+    """Where nothing is hedged each call waits for a dead trunk, until probes have found it."""
+    slow: dict[str, Stage] = {}
+    for _, stage, _ in ground.stages():
+        if stage.hedge is None:
+            for target in stage.targets:
+                slow.setdefault(target.paths[0].trunk, stage)
+    for name, stage in slow.items():
+        probe = ground.dialplan.trunks[name].probe
+        node = ground.section("trunks").entries[name]
+        assert isinstance(node, MapNode)
+        if probe is None or "probe" not in node.entries or detection_time(probe) <= stage.ring:
+            continue
+        message = (
+            f"trunk {quoted(name)} is found dead after {show_duration(round(detection_time(probe), 2))}: until then each call "
+            f"waits {show_duration(stage.no_reply)} for it, since a stage says hedge: off"
+        )
+        hint = f"remove hedge: off ({stage.where}), or use a faster probe"
+        ground.report.warning(node.entries["probe"], "SLOW_PROBE", message, hint)
