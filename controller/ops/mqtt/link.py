@@ -11,15 +11,18 @@ import asyncio
 import ssl
 from collections.abc import Callable, Sequence
 
+from controller import clock
 from controller.log import Log
 from controller.ops.mqtt.commands import Letter
 from controller.ops.mqtt.outbox import Message, Outbox
-from controller.ops.mqtt.session import LOST, TOGETHER, Session, connect, tls_context, within
+from controller.ops.mqtt.session import LOST, TOGETHER, Session, connect, reason, tls_context, within
 from controller.ops.mqtt.topics import OFFLINE, ONLINE, Topics
 from controller.types.ops import Mqtt
 
 #: Seconds until the broker is tried again: the first time, and twice as long each time up to the last.
 FIRST_PAUSE, LAST_PAUSE = 0.25, 5.0
+#: A link that held so long, seconds, was no mistake: the next one is tried soon again.
+STEADY = 10.0
 #: Seconds in which what the broker retains has to come.
 READ_BACK = 3.0
 
@@ -74,6 +77,7 @@ class Link:
             await self._gone.wait()
 
     async def _try(self) -> None:
+        begun = clock.monotonic()
         try:
             await self._live()
         except* LOST as errors:
@@ -84,6 +88,8 @@ class Link:
             self._lost(errors.exceptions[0])
         finally:
             self._connected = self.is_up = False
+        if clock.monotonic() - begun > STEADY:
+            self._pause = FIRST_PAUSE
         if not self._ending:
             await asyncio.sleep(self._pause)
             self._pause = min(2 * self._pause, LAST_PAUSE)
@@ -161,11 +167,11 @@ class Link:
                 self._on_letter(letter)
 
     def _up(self) -> None:
-        self.is_up, self.why, self._pause, self._told = True, "", FIRST_PAUSE, False
+        self.is_up, self.why, self._told = True, "", False
         self._log.info("mqtt broker has all", broker=self._where())
 
     def _lost(self, error: BaseException) -> None:
-        self.why = str(error) or type(error).__name__
+        self.why = reason(error)
         if not self._told:
             self._told = True
             self._log.warning(

@@ -54,13 +54,16 @@ class _Client(aiomqtt.Client):
             raise
 
     async def _enter(self) -> None:
+        self._disconnected.add_done_callback(_hear)  # one that is lost at once gets another
         try:
             await self.__aenter__()
         except LOST:
+            self._connected.add_done_callback(_hear)
             self.let_go()
             if not self._abandoned:
                 raise
         else:
+            self._disconnected.add_done_callback(_hear)
             if self._abandoned:
                 self.let_go()
 
@@ -75,6 +78,12 @@ class _Client(aiomqtt.Client):
     def let_go(self) -> None:
         """Close the connection as soon as that can be written; a second time is harmless."""
         self._client.disconnect()
+
+
+def _hear(future: asyncio.Future[None]) -> None:
+    """Nobody may wait for this one, and asyncio would call it a fault."""
+    if not future.cancelled():
+        future.exception()
 
 
 class Session:
@@ -163,6 +172,12 @@ def _wishes() -> Properties:
 def tls_context(settings: Mqtt) -> ssl.SSLContext:
     """Whom the broker has to be. Reads a file; raises `OSError`."""
     return ssl.create_default_context(cafile=settings.ca or None)
+
+
+def reason(error: BaseException) -> str:
+    """Why the broker was lost, in the words of whoever knows best."""
+    best = error.__cause__ or error
+    return str(best) or type(best).__name__
 
 
 async def within(seconds: float, job: Awaitable[Any]) -> bool:

@@ -87,6 +87,22 @@ def test_the_picture_comes_before_we_are_online_and_we_say_that_we_go(
     play(tmp_path, free_port, act, settings=Settings(HOST, free_port, version=version))
 
 
+def test_two_of_one_name_take_turns_ever_more_slowly(tmp_path: Path, free_port: int) -> None:
+    async def act(mqtt: Mqtt, _: Broker) -> None:
+        async with watch(free_port) as seen:
+            await seen.until(lambda seen: seen.word(STATUS) == "online")
+            faults: list[BaseException] = []
+            async with consumer(tmp_path, compiled(tmp_path), Settings(HOST, free_port), faults) as other:
+                other.see(picture(ALL_UP))
+                while mqtt._link._pause < 1.0 and other._link._pause < 1.0:  # noqa: ASYNC110  # nothing else tells
+                    await asyncio.sleep(0.01)
+                assert sum(topic == STATUS for topic, _ in seen.history) < 20
+            assert not faults, faults
+            await seen.until(lambda seen: seen.word(STATUS) == "online")
+
+    play(tmp_path, free_port, act)
+
+
 @pytest.mark.parametrize("keeps", [False, True])
 def test_a_broker_that_was_away_while_things_changed_is_right_at_once(
     tmp_path: Path, free_port: int, keeps: bool
