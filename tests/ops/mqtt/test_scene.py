@@ -37,7 +37,7 @@ def test_a_day_of_an_office(tmp_path: Path, free_port: int) -> None:
 mqtt:
   broker: "mqtt://{HOST}:{free_port}"
   user: callward
-  password: "${{file:broker.password}}"
+  password: "${{file:{tmp_path}/broker.password}}"
   name: office
   discovery: homeassistant
   commands: true
