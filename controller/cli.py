@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from controller import __version__, cli_cascades, cli_explain, cli_messages, cli_simulate, cli_what_if
+from controller import __version__, cli_alerts, cli_cascades, cli_explain, cli_messages, cli_simulate, cli_what_if
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
+from controller.files import DEFAULT_STATE_DIR
 from controller.process import run_quick
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from controller.broker.daemon import Daemon
     from controller.compiled import Compiled
     from controller.ops.daemon import Daemon as OpsDaemon
-
-DEFAULT_STATE_DIR = Path("/var/lib/callward")
 
 cli = typer.Typer(
     help="Keeps inbound calls from reaching a dead end.",
@@ -266,7 +265,7 @@ def status(
     if not answer["ok"]:
         typer.echo(answer["text"], err=True)
         raise typer.Exit(UNREACHABLE)
-    found = answer["status"]
+    found = answer["status"] | cli_alerts.count_alerts(state_dir)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
     else:
@@ -385,6 +384,7 @@ def _ask(state_dir: Path, command: str, **more: str) -> dict[str, Any]:
         raise typer.Exit(UNREACHABLE) from None
 
 
+cli_alerts.add_commands(cli)
 cli_cascades.add_commands(cli)
 cli_explain.add_commands(cli)
 cli_messages.add_commands(cli)

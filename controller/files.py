@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from threading import Lock
 
+DEFAULT_STATE_DIR = Path("/var/lib/callward")
 _WRITING = Lock()
 
 

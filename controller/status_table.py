@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from controller.status import Status
@@ -30,6 +31,15 @@ def print_status(status: Status, console: Console) -> None:
         if "trunks" in status:
             console.print()
         print_messages(messages, console)
+    if (alerts := status.get("alerts")) is not None:
+        _print_alerts(alerts, console)
+
+
+def _print_alerts(alerts: dict[str, Any], console: Console) -> None:
+    for title in alerts["open"]:
+        console.print(f"\n[bold red]alert[/]: {escape(title)}")
+    if count := alerts["undelivered"]:
+        console.print(f"\n[bold red]{count} not delivered[/]: callward alerts says why")
 
 
 def _print_calls(status: Status, console: Console) -> None:

@@ -19,6 +19,7 @@ from xdist.workermanage import WorkerController
 INSIDE = frozenset(
     (
         *(
+            "alerting",
             "bench",
             "config",
             "edge",

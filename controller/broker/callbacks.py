@@ -1,17 +1,12 @@
 """Callbacks to tenants: what the store has queued is posted, signed, and tried again until it is heard.
 
-Owns the signature (Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature: v1,...`), the pauses between
-tries, when one is given up, and that no tenant waits for another: who is slow has its own posts under way, and no more.
+Owns the pauses between tries, when one is given up, and that no tenant waits for another: who is slow has its own posts under way, and no more.
 Must not decide what is told: that is `messages.telling`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hashlib
-import hmac
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -19,6 +14,7 @@ import aiohttp
 
 from controller import clock
 from controller.log import Log
+from controller.signing import signed_headers
 from controller.store.base import Store, StoreError
 from controller.supervise import Supervisor
 from controller.types.messages import Client
@@ -40,22 +36,6 @@ POLL = 1.0
 
 #: "It is gone and will not come back": nothing is tried again (as Standard Webhooks has it).
 _GONE = 410
-
-
-def sign(key: str, number: str, timestamp: int, body: str) -> str:
-    """The signature of a callback. A key "whsec_..." is Base64, any other is taken as it is."""
-    return "v1," + base64.b64encode(
-        hmac.digest(_key_bytes(key), f"{number}.{timestamp}.{body}".encode(), hashlib.sha256)
-    ).decode("ascii")
-
-
-def _key_bytes(key: str) -> bytes:
-    if key.startswith("whsec_"):
-        try:
-            return base64.b64decode(key.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
-            pass  # it only looks like one
-    return key.encode()
 
 
 class Callbacks:
@@ -134,12 +114,7 @@ class Callbacks:
             await self._done(number, None)  # nobody is there any more to hear it
             return
         name, stamp = f"{cascade}.{number}", int(clock.epoch())
-        headers = {
-            "content-type": "application/json",
-            "webhook-id": name,
-            "webhook-timestamp": str(stamp),
-            "webhook-signature": sign(client.callback.key, name, stamp, body),
-        }
+        headers = signed_headers(client.callback.key, name, stamp, body)
         status, why = 0, ""
         try:
             async with session.post(

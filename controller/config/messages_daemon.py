@@ -40,6 +40,9 @@ def _parse_secret(text: str) -> str:
     return text
 
 
+Secret = Annotated[str, Text(_parse_secret, CREDENTIAL)]
+
+
 class TokenModel(Section):
     """Who may use the API as which tenant; as none for what is of all tenants."""
 
@@ -53,7 +56,7 @@ class CallbackModel(Section):
     """Where a tenant hears of its cascades."""
 
     url: Url = Field(examples=["https://example.com/callward"])
-    secret: Annotated[str, Text(_parse_secret, CREDENTIAL)] = Field(examples=["${file:NAME.callback}"])
+    secret: Secret = Field(examples=["${file:NAME.callback}"])
     transitions: _SWITCH = False
 
 

@@ -28,6 +28,7 @@ from controller.config.address import (
     parse_trunk_place,
     parse_user,
 )
+from controller.config.alerts import AlertsModel
 from controller.config.auth import AuthModel
 from controller.config.callerid import SHOWS, CallerIdModel, Short
 from controller.config.calls import SCHEMA_OF_CALLS
@@ -348,10 +349,6 @@ Chain = Annotated[list[StageModel], Field(min_length=1)]
 class FileModel(Section):
     """A whole dialplan file."""
 
-    RESERVED = {
-        "alerts": "events are in the log only",
-    }
-
     model_config = ConfigDict(json_schema_extra=SCHEMA_OF_CALLS)
 
     version: Version = Field(examples=[1])
@@ -379,3 +376,4 @@ class FileModel(Section):
     console: ConsoleModel | None = None
     records: RecordsModel | None = None
     mqtt: MqttModel | None = None
+    alerts: AlertsModel | None = None

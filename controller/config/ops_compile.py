@@ -1,4 +1,4 @@
-"""`console`, `records` and `mqtt` -> what the process for operators is to know.
+"""`console`, `records`, `mqtt` and `alerts` -> what the process for operators is to know.
 
 Owns what these keys have to say to each other.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
+from controller.config.alerts_compile import build_alerts
 from controller.config.certificates import Certificates
 from controller.config.diagnostics import quoted
 from controller.config.mqtt_compile import compile_mqtt
@@ -18,12 +19,13 @@ from controller.types.ops import Console, Ops, OpsToken, Records
 
 def build_ops(places: Places, certificates: Certificates) -> Ops | None:
     """None where nothing is asked for."""
-    asked, records = places.file.console, places.file.records
-    if asked is None and records is None and places.file.mqtt is None:
+    asked, records, alerts = places.file.console, places.file.records, places.file.alerts
+    if asked is None and records is None and places.file.mqtt is None and alerts is None:
         return None
     console = _console(places, asked) if asked is not None else None
     mqtt = compile_mqtt(places, certificates, console.tokens if console is not None else ())
-    return Ops(console, _records(records or RecordsModel()), mqtt)
+    told = build_alerts(places, alerts) if alerts is not None else None
+    return Ops(console, _records(records or RecordsModel()), mqtt, told)
 
 
 def _console(places: Places, model: ConsoleModel) -> Console:

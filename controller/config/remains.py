@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, GetPydanticSchema
 
 from controller.config.address import HostPort
+from controller.config.alerts import AlertRouteModel, AlertsModel, AlertStepModel, EmailModel, NotifierModel
 from controller.config.auth import AuthModel
 from controller.config.dns import DnsModel, Server
 from controller.config.limits import LimitsModel, TenantModel
@@ -187,6 +188,36 @@ class _Mqtt(MqttModel):
     broker: BrokerUrl = _NO_BROKER
 
 
+class _Email(EmailModel):
+    host: str = ""
+    sender: str = Field("", alias="from")
+    to: Annotated[list[str], OneOrMore] = Field(default=[])
+
+
+class _Notifier(NotifierModel):
+    alertmanager: Any = None  # what one cannot do without is looked at when it is compiled
+    pagerduty: Any = None
+    webhook: Any = None
+    slack: Any = None
+    email: Any = None
+    apprise: Any = None
+
+
+class _AlertStep(AlertStepModel):
+    after: float = 300.0
+    notify: Annotated[list[str], OneOrMore] = Field(default=[])
+
+
+class _AlertRoute(AlertRouteModel):
+    notify: Annotated[list[str], OneOrMore] = Field(default=[])
+    escalate: list[Annotated[AlertStepModel, _read_as(_AlertStep)]] = []
+
+
+class _Alerts(AlertsModel):
+    notifiers: dict[str, Annotated[NotifierModel, _read_as(_Notifier)]] = Field(default={})
+    routes: list[Annotated[AlertRouteModel, _read_as(_AlertRoute)]] = Field(default=[])
+
+
 class Remains(FileModel):
     """A file from which all that is wrong has been cut."""
 
@@ -209,3 +240,4 @@ class Remains(FileModel):
     messages: Annotated[MessagesModel, _read_as(_Messages)] | None = None
     console: Annotated[ConsoleModel, _read_as(_Console)] | None = None
     mqtt: Annotated[MqttModel, _read_as(_Mqtt)] | None = None
+    alerts: Annotated[AlertsModel, _read_as(_Alerts)] | None = None

@@ -35,7 +35,7 @@ class Text:
         return core_schema.no_info_plain_validator_function(self._read)
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> Json:
-        return self._schema
+        return dict(self._schema)  # pydantic writes defaults into what it gets
 
 
 class _OneOrMore:

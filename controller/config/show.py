@@ -16,7 +16,7 @@ from controller.config.include import join_includes
 from controller.config.source import ListNode, MapNode, Node, ScalarNode, compose, read_text
 from controller.masking import GONE, mask_numbers
 
-_SECRET = re.compile(r"password|passwd|secret|token|sha256", re.IGNORECASE)
+_SECRET = re.compile(r"password|passwd|secret|token|sha256|routing_key|^hook$|^urls$", re.IGNORECASE)
 _IN_URL = re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)")  # the password of a database
 _REFERENCE = re.compile(r"\$\{[^{}]*\}")
 

@@ -23,9 +23,10 @@ from controller.types.smtp import Smtp, SmtpSecurity
 
 _SECURITY = [each.value for each in SmtpSecurity]
 #: RFC 6409 §3.1, RFC 8314 §3.3, RFC 5321.
-_PORTS = {SmtpSecurity.STARTTLS: 587, SmtpSecurity.TLS: 465, SmtpSecurity.OFF: 25}
+PORTS = {SmtpSecurity.STARTTLS: 587, SmtpSecurity.TLS: 465, SmtpSecurity.OFF: 25}
 _LONGEST_LOCAL = 24  # octets: of 64 (RFC 5321 §4.5.3.1.1) the key of a message takes up to 39, and the plus one
 
+SECURITY = Text(lambda text: SmtpSecurity(parse_choice(text, "security", _SECURITY)), {"enum": _SECURITY})
 Mailbox = Annotated[str, Text(parse_mailbox, matching("[^@]+@[^@]+"))]
 
 
@@ -54,10 +55,7 @@ class SmtpModel(Section):
     password: Annotated[
         str | None, Text(partial(parse_credential, what="password", giver="mail server"), CREDENTIAL)
     ] = None
-    security: Annotated[
-        SmtpSecurity,
-        Text(lambda text: SmtpSecurity(parse_choice(text, "security", _SECURITY)), {"enum": _SECURITY}),
-    ] = SmtpSecurity.STARTTLS
+    security: Annotated[SmtpSecurity, SECURITY] = SmtpSecurity.STARTTLS
     ca: FileName | None = None
     bounces: Annotated[str | None, Text(_parse_bounces, matching("[^@]+@[^@]+"))] = None
     bounces_listen: Annotated[HostPort | None, Text(parse_listen, matching(".+:[0-9]{1,5}"))] = None
@@ -84,7 +82,7 @@ def compile_smtp(
     listen = model.bounces_listen
     return Smtp(
         model.host,
-        model.port or _PORTS[model.security],
+        model.port or PORTS[model.security],
         model.sender,
         model.name,
         model.user or "",

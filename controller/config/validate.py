@@ -13,6 +13,7 @@ import re
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from controller.config.alerts import AlertsModel, describe_alerts, model_of_alerts
 from controller.config.auth import AuthModel
 from controller.config.callerid import CallerIdModel
 from controller.config.calls import needed
@@ -73,6 +74,7 @@ _MODELS: dict[str, type[Section]] = {
     "console": ConsoleModel,
     "records": RecordsModel,
     "mqtt": MqttModel,
+    "alerts": AlertsModel,
 }
 _OF_TRUNKS: dict[str, type[Section]] = {
     "deep": DeepModel,
@@ -164,6 +166,8 @@ def describe(root: Node, loc: Loc) -> str:
             words = [f"listen {_number(root, loc[:2])}"]
         case "console", ["tokens", int(), *rest]:
             words = ["console", f"token {_number(root, loc[:3])}"]
+        case "alerts", _:
+            words, rest = describe_alerts(loc, lambda at: _number(root, at))
         case "defaults" | "console" | "records" | "mqtt", _:
             words = [str(section)]
         case "providers" | "cascades" | "policies" | "templates" | "messages", _:
@@ -285,7 +289,7 @@ def _explain_extra(root: MapNode, loc: Loc, report: Report) -> None:
     close = [meant] if meant in known else difflib.get_close_matches(key.lower(), known, n=1)
     if close:
         node.lost.add(close[0])
-    hint = f"did you mean {quoted(close[0])}?" if close else f"known keys: {', '.join(known)}"
+    hint = f"did you mean {quoted(close[0])}?" if close else f"known keys: {', '.join(known)}" if known else "remove it"
     shown = f"unknown key {quoted(key)}"
     if model is AuthModel and not close:  # perhaps what follows a comma in a password without quotes
         shown = "a key that is none"
@@ -304,6 +308,8 @@ def _model(owner: Loc) -> type[Section]:
         return LimitsModel
     if owner[:1] == ("trunks",) and len(owner) > 2:
         return _OF_TRUNKS[str(owner[2])]
+    if owner[:1] == ("alerts",):
+        return model_of_alerts(owner)
     if owner[:2] == ("console", "tokens"):
         return ConsoleTokenModel
     if owner == ("dns", "ttl"):

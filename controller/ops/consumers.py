@@ -6,10 +6,12 @@ Owns the list, and what each is made with. Must not do what they do.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from controller.control import Command
 from controller.log import Log
 from controller.ops.consumer import Consumer
 from controller.ops.metrics.meter import Meter
@@ -17,6 +19,9 @@ from controller.ops.watching import Watching
 from controller.types import Dialplan
 from controller.types.ops import Ops
 from sip.uri import bracketed
+
+#: Takes a notice (see `alerting.notices`) and what is told by it; whether it could be handed on. Returns at once.
+HandOver = Callable[[Mapping[str, Any], str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,10 @@ class Tools:
     on_fault: Callable[[BaseException], None]
     sock: socket.socket | None = None  # that of the console, bound; a consumer serves on a duplicate of it
     meter: Meter = field(default_factory=Meter)  # counts through reloads
+    #: What consumers let operators do, by the control socket of this process, and by the console.
+    commands: dict[str, Command] = field(default_factory=dict)
+    #: Consumers by which alerts can be told as well: "mqtt".
+    hand_over: dict[str, HandOver] = field(default_factory=dict)
 
     @property
     def ops(self) -> Ops:
@@ -55,6 +64,10 @@ def make_consumers(tools: Tools) -> list[Consumer]:
     from controller.ops.web import Web
 
     consumers: list[Consumer] = []
+    if tools.ops.alerts is not None:
+        from controller.ops.alerts import Alerts
+
+        consumers.append(Alerts(tools))
     if tools.sock is not None:
         tools.meter.know(tools.dialplan)
         consumers.append(tools.meter)

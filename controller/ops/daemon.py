@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.api.server import ListenError, open_socket
 from controller.compiled import Compiled
-from controller.control import OPS, Answer, ControlError, ControlServer, Request, open_control
+from controller.control import OPS, Answer, Command, ControlError, ControlServer, Request, open_control
 from controller.lifecycle import follow_system
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.masking import trace_of
@@ -50,6 +50,7 @@ class Daemon:
         self._notifier = Notifier()
         self._consumers: list[Consumer] = []
         self._between: deque[Event] | None = None  # what happens while a reload changes consumers
+        self._commands: dict[str, Command] = {}
         self._log: Log
         self._writer: LineWriter
         self._control: ControlServer
@@ -80,7 +81,7 @@ class Daemon:
             control = open_control(self._state_dir, OPS)
         except ControlError as error:
             raise StartError(str(error)) from error
-        self._control = ControlServer(control, {"reload": self.reload, "status": self.status}, self._on_fault)
+        self._control = ControlServer(control, self._commands, self._on_fault)
         self._undo.append(self._control.close)
         self._watching = Watching(self._state_dir, self._hear, self._see)
         self._supervisor, self._work = Supervisor(self._on_fault), Supervisor(self._on_fault)
@@ -91,7 +92,9 @@ class Daemon:
             except ListenError as error:
                 raise StartError(str(error)) from error
             self._undo.append(sock.close)
-        self._tools = Tools(self._dialplan, self._state_dir, self._watching, self._log, self._on_fault, sock)
+        self._tools = Tools(
+            self._dialplan, self._state_dir, self._watching, self._log, self._on_fault, sock, commands=self._commands
+        )
 
     async def serve(self) -> None:
         """Show what is until SIGTERM or SIGINT."""
@@ -116,6 +119,9 @@ class Daemon:
         self._log.info("stopped")
 
     def _begin(self) -> None:
+        self._commands.clear()
+        self._commands |= {"reload": self.reload, "status": self.status}
+        self._tools.hand_over.clear()
         self._consumers = make_consumers(self._tools)
         for consumer in self._consumers:
             self._work.spawn(consumer.keep(), type(consumer).__name__)

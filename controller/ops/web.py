@@ -14,6 +14,7 @@ from controller.api.server import ApiServer
 from controller.api.shell import Shell
 from controller.log import log_news
 from controller.ops.acting import acting_router
+from controller.ops.alerts_api import alerts_router
 from controller.ops.asking import asking_router
 from controller.ops.consumer import Event, Picture
 from controller.ops.consumers import Tools
@@ -61,6 +62,7 @@ class Web:
             live_router(self.live),
             acting_router(self._tools.state_dir, self._tools.log),
             asking_router(Foresight(self._tools.dialplan, self._tools.state_dir), lambda: self.picture),
+            alerts_router(self._tools),
         ]
 
     def _parts(self) -> list[str]:

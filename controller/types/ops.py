@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from controller.types.alerts import Alerts
+
 #: Seconds that the record of a call is kept, and what was on the wire for it.
 KEEP_CALLS, KEEP_WIRE = 30 * 86400.0, 86400.0
 
@@ -60,3 +62,4 @@ class Ops:
     console: Console | None = None
     records: Records = Records()
     mqtt: Mqtt | None = None
+    alerts: Alerts | None = None

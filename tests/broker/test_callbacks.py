@@ -15,9 +15,10 @@ import pytest
 from aiohttp import web
 
 from controller import clock
-from controller.broker.callbacks import AT_ONCE, PAUSES, Callbacks, sign
+from controller.broker.callbacks import AT_ONCE, PAUSES, Callbacks
 from controller.log import open_log
 from controller.messages.reducer import reduce
+from controller.signing import sign
 from controller.store.base import Store
 from controller.store.opening import open_store
 from controller.supervise import Supervisor

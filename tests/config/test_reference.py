@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controller.config import http_compile, http_provider, http_values, media, model
+from controller.config import alerts, http_compile, http_provider, http_values, media, model
 from controller.config.duration import show_duration
 from controller.config.lint.codes import WARNINGS
 from controller.config.messages_cascades import StepModel
@@ -48,6 +48,8 @@ HEADINGS = {
     model.ConsoleModel: "### `console`",
     model.RecordsModel: "### `records`",
     model.MqttModel: "### `mqtt`",
+    model.AlertsModel: "### `alerts`",
+    alerts.AlertRouteModel: "#### `alerts`: routes",
     http_provider.HttpModel: "### `http`",
     http_provider.HttpAuthModel: "#### `http`: `auth`",
     http_provider.ResponseModel: "#### `http`: `response`",
@@ -58,7 +60,6 @@ HEADINGS = {
 #: Models whose keys stand in the tables of another.
 WITHIN = {model.ProviderModel: SenderModel, model.CascadeModel: StepModel}
 RESERVED = {
-    model.FileModel: "top",
     model.ListenModel: "`listen`",
     model.EndpointModel: "endpoint",
 }
@@ -82,6 +83,8 @@ def test_every_key_has_its_row_and_no_other(section: type[model.Section]) -> Non
         keys |= {"next-path", "next-target", "stop"} | {*map(str, Order)}
     if section in WITHIN:
         keys |= set(WITHIN[section].model_fields)
+    if section is model.AlertsModel:
+        keys |= set(alerts.WAYS)
     if section is model.StageModel:
         keys |= set(model.WhenModel.model_fields)
     assert documented == keys

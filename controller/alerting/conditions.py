@@ -1,0 +1,152 @@
+"""What is wrong now: from the status of the daemons, and from the few news that no status shows.
+
+Owns which things are worth an alert, and how bad each is. What a status shows is looked at anew each time, so that nothing
+stays wrong because its end was missed: this process may have been away. Must not group, wait or tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from controller.alerting.words import Condition, Sight
+from controller.types import Dialplan
+from controller.types.alerts import Kind, Severity
+
+#: A fault is worth an alert for so many seconds after the last.
+FAULT_FOR = 3600.0
+
+CALLS, MESSAGES = "calls", "messages"
+_OF_CALLS = frozenset(
+    (
+        Kind.TRUNK,
+        Kind.UPLINK,
+        Kind.QUALITY,
+        Kind.REGISTRATION,
+        Kind.CERTIFICATE,
+        Kind.OVERLOAD,
+        Kind.MEDIA,
+    )
+)
+_OF_MESSAGES = frozenset((Kind.PROVIDER, Kind.STORE))
+_NOT_REGISTERED = "NOT_REGISTERED"  # a verdict that has a kind of its own
+_DAEMON = {CALLS: "the process for calls does not answer", MESSAGES: "the process for messages does not answer"}
+
+Row = Mapping[str, Any]
+
+
+class Finder:
+    """Looks at pictures by one dialplan."""
+
+    def __init__(self, dialplan: Dialplan) -> None:
+        self._expects = {CALLS: bool(dialplan.listen), MESSAGES: dialplan.messaging is not None}
+        self._sites = {name: site.name for site in dialplan.sites.values() for name in site.pbx}
+        self._told: dict[str, Condition] = {}  # by id: what only news say
+        self.labels: dict[str, dict[str, str]] = {}  # of each trunk, by the name that operators know
+
+    def hear(self, source: str, kind: str, at: float, data: Row) -> None:
+        """Something happened in a daemon, ``at`` seconds since the epoch."""
+        if kind == "overload":
+            since = f"{data['turned_away']} calls turned away since its start"
+            self._keep(Condition(Kind.OVERLOAD, CALLS, Severity.CRITICAL, since, at), is_over=not data["begins"])
+        elif kind == "media":
+            relay = Condition(Kind.MEDIA, data["relay"], Severity.WARNING, data["why"], at)
+            self._keep(relay, is_over=data["answers"])
+        elif kind == "fault":
+            why = "a bug of callward: its log has more"
+            known = self._told.get(f"{Kind.FAULT}:{source}")
+            first = known.since if known is not None else at
+            self._keep(Condition(Kind.FAULT, source, Severity.WARNING, why, first, {"last": str(at)}), is_over=False)
+
+    def _keep(self, condition: Condition, *, is_over: bool) -> None:
+        if is_over:
+            self._told.pop(condition.id, None)
+        else:
+            self._told[condition.id] = condition
+
+    def see(self, at: float, calls: Row | None, messages: Row | None, answers: Mapping[str, bool]) -> Sight:
+        """How the daemons are: what `callward status` has of each, None where one does not answer; ``answers``: whether
+        its news can be followed."""
+        for source, kinds in ((CALLS, (Kind.OVERLOAD, Kind.MEDIA)), (MESSAGES, ())):
+            if not answers.get(source):  # what it said before its end is no longer so
+                self._told = {name: each for name, each in self._told.items() if each.kind not in kinds}
+        self._told = {
+            name: each
+            for name, each in self._told.items()
+            if each.kind is not Kind.FAULT or float(each.labels["last"]) + FAULT_FOR > at
+        }
+        found = [*self._daemons(answers), *self._told.values()]
+        unknown: frozenset[Kind] = frozenset()
+        if calls is None:
+            unknown |= _OF_CALLS if self._expects[CALLS] else frozenset()
+        else:
+            found += self._of_calls(at, calls)
+        if messages is None:
+            unknown |= _OF_MESSAGES if self._expects[MESSAGES] else frozenset()
+        else:
+            found += _of_messages(messages)
+        return Sight(tuple(found), unknown)
+
+    def _daemons(self, answers: Mapping[str, bool]) -> Iterator[Condition]:
+        for source, expected in self._expects.items():
+            if expected and not answers.get(source):
+                yield Condition(Kind.DAEMON, source, Severity.CRITICAL, _DAEMON[source])
+
+    def _of_calls(self, at: float, calls: Row) -> Iterator[Condition]:
+        rows = _by_name(calls["trunks"])
+        self.labels = {name: self._label(name, of[0]) for name, of in rows.items()}
+        for name in calls["down"]:
+            if of := rows.get(name):
+                since = at - min(row["for"] for row in of)
+                yield Condition(Kind.TRUNK, name, Severity.CRITICAL, of[0]["why"], since, self.labels[name])
+        for name, of in rows.items():
+            row = of[0]
+            if all(each["state"] == "degraded" for each in of) and row["code"] != _NOT_REGISTERED and not _parked(row):
+                yield Condition(Kind.QUALITY, name, Severity.WARNING, row["why"], at - row["for"], self.labels[name])
+        if calls["uplink"]:
+            yield Condition(Kind.UPLINK, CALLS, Severity.CRITICAL, calls["uplink"])
+        for row in calls["registrations"]:
+            if not row["bound"] and row["for"] is not None:
+                labels = self.labels.get(row["trunk"], {})
+                yield Condition(Kind.REGISTRATION, row["trunk"], Severity.CRITICAL, row["why"], at - row["for"], labels)
+        for row in calls["certificates"]:
+            yield from _certificate(at, row)
+
+    def _label(self, name: str, row: Row) -> dict[str, str]:
+        site = row["site"] or self._sites.get(name, "")
+        own = {"carrier": row["carrier"], "site": site, "address": row["address"] if not row["group"] else ""}
+        return {key: value for key, value in own.items() if value}
+
+
+def _by_name(trunks: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each trunk: one for each address of its name."""
+    found: dict[str, list[Row]] = {}
+    for row in trunks:
+        found.setdefault(row["group"] or row["name"], []).append(row)
+    return found
+
+
+def _parked(row: Row) -> bool:
+    """An operator has drained it, and knows."""
+    return bool(row["calls"]) and row["calls"]["gate"] == "parked"
+
+
+def _certificate(at: float, row: Row) -> Iterator[Condition]:
+    if row["refused"]:
+        yield Condition(Kind.CERTIFICATE, row["owner"], Severity.WARNING, row["refused"])
+    elif row["expiry"] and row["until"] is not None and row["until"] < at + _CERTIFICATE_DAYS * 86400.0:
+        severity = Severity.CRITICAL if row["until"] <= at else Severity.WARNING
+        yield Condition(Kind.CERTIFICATE, row["owner"], severity, row["expiry"])
+
+
+_CERTIFICATE_DAYS = 14.0
+
+
+def _of_messages(messages: Row) -> Iterator[Condition]:
+    if messages["store"]["lost"]:
+        yield Condition(Kind.STORE, MESSAGES, Severity.CRITICAL, messages["store"]["lost"])
+    for row in messages["providers"]:
+        if row["alive"] is False:
+            yield Condition(Kind.PROVIDER, row["provider"], Severity.CRITICAL, "its connection is down")
+        elif row["gate"] == "held":
+            yield Condition(Kind.PROVIDER, row["provider"], Severity.WARNING, row["why"])

@@ -1,0 +1,135 @@
+"""`callward alerts`: what people were told, "I look after it", and a try of one notifier.
+
+Owns arguments and output only, and which exit code says what.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
+from controller.files import DEFAULT_STATE_DIR
+
+_PATIENCE = 2.0  # seconds that `status` waits for them
+
+StateDir = Annotated[Path, typer.Option(help="the state folder of the daemon")]
+alerts_cli = typer.Typer(
+    help="Show what is wrong, and look after it.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+
+
+def add_commands(cli: typer.Typer) -> None:
+    """Put them beside the others."""
+    cli.add_typer(alerts_cli, name="alerts")
+
+
+@alerts_cli.callback()
+def alerts(
+    context: typer.Context,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
+) -> None:
+    """Show what is wrong now and who was told.
+
+    Exit code 1 if something is.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    answer = _ask(state_dir, "alerts")
+    if as_json:
+        typer.echo(json.dumps({"alerts": answer["alerts"], "undelivered": answer["undelivered"]}, indent=1))
+    else:
+        _print(answer["alerts"])
+    is_open = any(each["resolved"] is None for each in answer["alerts"])
+    raise typer.Exit(FINDINGS if is_open else OK)
+
+
+@alerts_cli.command("ack")
+def acknowledge(
+    name: Annotated[str, typer.Argument(metavar="ID", help="as the alert says")],
+    who: Annotated[str, typer.Option(metavar="NAME", help="who looks after it; default: this user")] = "",
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """Look after an alert: nobody else is called for it."""
+    answer = _ask(state_dir, "acknowledge", id=name, who=who or getpass.getuser())
+    typer.echo(f"{answer['title']}: {'yours now' if answer['changed'] else 'somebody looks after it already'}")
+
+
+@alerts_cli.command("test")
+def try_notifier(
+    notifier: Annotated[str, typer.Argument(metavar="NAME", help="a notifier of the dialplan")],
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """Tell by one notifier that nothing is wrong."""
+    _ask(state_dir, "try notifier", notifier=notifier)
+    typer.echo(f"{notifier} was told, and that it is over")
+
+
+def count_alerts(state_dir: Path) -> dict[str, Any]:
+    """For `callward status`: what is open, and what could not be delivered; nothing where there are no alerts."""
+    from controller.control import OPS, ControlError, ask, is_served
+
+    if not is_served(state_dir, OPS):
+        return {}
+    try:
+        answer = ask(state_dir, "alerts", OPS, _PATIENCE)
+    except ControlError:
+        return {}
+    if not answer["ok"]:
+        return {}
+    shown = [each["title"] for each in answer["alerts"] if each["resolved"] is None]
+    return {"alerts": {"open": shown, "undelivered": answer["undelivered"]}}
+
+
+def _ask(state_dir: Path, command: str, **more: str) -> dict[str, Any]:
+    from controller.control import OPS, ControlError, ask, is_served
+
+    if not is_served(state_dir, OPS):
+        typer.echo(f"no daemon with 'alerts' runs with --state-dir {state_dir}", err=True)
+        raise typer.Exit(UNREACHABLE)
+    try:
+        answer = ask(state_dir, command, OPS, **more)
+    except ControlError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREACHABLE) from None
+    if not answer["ok"]:
+        text = answer["text"]
+        if "does not know that command" in text:
+            text = "there are no alerts by this dialplan: write 'alerts'"
+        typer.echo(text, err=True)
+        raise typer.Exit(USAGE if command == "acknowledge" else FINDINGS)
+    return answer
+
+
+def _print(shown: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, emoji=False)
+    if not shown:
+        console.print("nothing is wrong, and nothing was")
+    for each in shown:
+        style = {"critical": "bold red", "warning": "yellow"}[each["severity"]]
+        head = f"[{style}]{each['severity']}[/]" if each["resolved"] is None else "[dim]over[/]"
+        since = datetime.fromtimestamp(each["opened"], UTC)
+        console.print(
+            f"[bold]{each['id']}[/] {head} {escape(each['title'])}, {since:%Y-%m-%d %H:%M:%S} UTC, {each['for']}"
+        )
+        if each["resolved"] is None:
+            told = ", ".join(each["notified"]) or "nobody yet"
+            by = f"; {each['acknowledged']} looks after it" if each["acknowledged"] else ""
+            console.print(f"  told: {escape(told + by)}")
+        for entry in each["undelivered"]:
+            again = "" if entry["next"] is None else f", again in {entry['next']:.0f} s"
+            console.print(
+                f"  [bold red]not delivered[/] to {escape(entry['notifier'])}: {escape(entry['why'])}"
+                f" ({entry['tries']} tries{again})"
+            )

@@ -1,0 +1,234 @@
+"""Alerts: looks at what the daemons tell, and has people told.
+
+Owns the deliveries under way and the file in the state folder, by which a restart neither tells twice nor forgets that it is
+over. Must not decide what is an alert, or who is told: that is `alerting`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from math import inf
+from typing import Any
+
+from controller import clock
+from controller.alerting.conditions import Finder
+from controller.alerting.incidents import Alerting
+from controller.alerting.notices import make_notice, test_notice
+from controller.alerting.outbox import Again, Entry, Outbox, Result
+from controller.alerting.words import Incident, Tell, What
+from controller.control import Answer, Request
+from controller.files import write_whole
+from controller.ops.consumer import Event, Picture
+from controller.ops.consumers import Tools
+from controller.ops.notify.base import PATIENCE, Way
+from controller.ops.notify.ways import LIVE, make_way
+from controller.supervise import Supervisor, run_aside
+from controller.wording import show_span
+
+FILE = "alerts.json"
+_SHOWN_OVER = 20  # incidents that are over, in a list
+
+
+class Alerts:
+    """The consumer that tells people."""
+
+    def __init__(self, tools: Tools) -> None:
+        settings = tools.ops.alerts
+        assert settings is not None
+        self._tools = tools
+        self._finder = Finder(tools.dialplan)
+        self._ways: dict[str, Way] = {
+            each.name: make_way(each.target, tools.hand_over.get) for each in settings.notifiers
+        }
+        live = [each.name for each in settings.notifiers if isinstance(each.target, LIVE)]
+        self.alerting = Alerting(settings.routes, tools.dialplan.hours, live)
+        self.outbox = Outbox()
+        self._file = tools.state_dir / FILE
+        self._dirty = False  # something that a restart must not forget is not written down
+        self._changed = asyncio.Event()
+        self._deliveries = Supervisor(tools.on_fault)
+        self._load()
+        tools.commands["alerts"] = self.show
+        tools.commands["acknowledge"] = self.acknowledge
+        tools.commands["try notifier"] = self.try_notifier
+
+    # -- what is heard and seen
+
+    def hear(self, event: Event) -> None:
+        """What no picture shows."""
+        self._finder.hear(event.source, event.kind, event.at, event.data)
+
+    def see(self, picture: Picture) -> None:
+        """How things are."""
+        sight = self._finder.see(picture.at, picture.calls, picture.messages, picture.answers)
+        self._take(self.alerting.see(sight, self._finder.labels, clock.epoch()))
+        self._changed.set()
+
+    async def keep(self) -> None:
+        """Tell people, for ever."""
+        while True:
+            self._changed.clear()
+            now = clock.epoch()
+            self._take(self.alerting.handle_timer(now))
+            for entry in self.outbox.take(now):
+                self._deliveries.spawn(self._deliver(entry), f"alert by {entry.notifier}")
+            await self._save()
+            wait = min(self.alerting.next_deadline(now), self.outbox.next_deadline()) - clock.epoch()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if wait == inf else max(wait, 0.01)):
+                    await self._changed.wait()
+
+    async def close(self) -> None:
+        """Write down what is still to be told."""
+        await self._deliveries.close()
+        for way in self._ways.values():
+            await way.close()
+        self._write(self._dump())
+
+    # -- telling
+
+    def _take(self, tells: Iterable[Tell]) -> None:
+        now = clock.epoch()
+        for tell in tells:
+            if tell.notifier not in self._ways:
+                continue  # a reload took it away
+            self._dirty = True
+            notice = make_notice(tell.incident, tell.what)
+            self.outbox.put(tell.notifier, tell.what, notice, now)
+            if tell.what is not What.UPDATE:
+                self._tools.log.warning(
+                    "alert", id=tell.incident.id, what=tell.what.value, to=tell.notifier, title=notice["title"]
+                )
+            self._changed.set()
+
+    async def _deliver(self, entry: Entry) -> None:
+        result = await self._try(entry)
+        now, self._dirty = clock.epoch(), True
+        incident, notifier = entry.key
+        why = self.outbox.settle(entry, result, now)
+        if not why:
+            if entry.what is not What.UPDATE:
+                self.alerting.note(incident, f"{notifier} was told: {entry.what.value}", now)
+        else:
+            if entry.tries == 1 or entry.tries % 10 == 0 or entry.key not in self.outbox.entries:
+                self._tools.log.error("alert not delivered", id=incident, to=notifier, why=why, tries=entry.tries)
+                self.alerting.note(incident, f"{notifier} was not told, try {entry.tries}: {why}", now)
+            if self.outbox.is_unheard(entry, now):
+                self._take(self.alerting.unheard(incident, notifier, why, now))
+        self._changed.set()
+
+    async def _try(self, entry: Entry) -> Result:
+        try:
+            async with asyncio.timeout(PATIENCE + 1.0):
+                return await self._ways[entry.notifier].deliver(entry)
+        except TimeoutError:
+            return Again(f"no answer within {PATIENCE:.0f} s")
+        except Exception as error:  # noqa: BLE001  # a fault of ours must not keep others from being told
+            self._tools.on_fault(error)
+            return Again(f"a bug in callward: {type(error).__name__}")
+
+    # -- what operators ask for
+
+    async def show(self, _: Request) -> Answer:
+        """All that is open, and what was last."""
+        now = clock.epoch()
+        over = reversed(self.alerting.over[-_SHOWN_OVER:])
+        shown = [self._show(each, now) for each in (*self.alerting.open.values(), *over)]
+        return {
+            "ok": True,
+            "alerts": shown,
+            "undelivered": sum(each.tries > 0 for each in self.outbox.entries.values()),
+        }
+
+    def _show(self, incident: Incident, now: float) -> dict[str, Any]:
+        waiting = [entry for entry in self.outbox.entries.values() if entry.key[0] == incident.id]
+        return {
+            **make_notice(incident, What.TRIGGER),
+            "told": incident.told,
+            "notified": list(incident.notified),
+            "for": show_span((incident.resolved or now) - incident.opened),
+            "lines": [{"at": line.at, "what": line.what} for line in incident.lines],
+            "undelivered": [
+                {
+                    "notifier": entry.notifier,
+                    "what": entry.what.value,
+                    "tries": entry.tries,
+                    "why": entry.why,
+                    "next": None if entry.due == inf else round(max(0.0, entry.due - now), 1),
+                }
+                for entry in waiting
+                if entry.tries
+            ],
+        }
+
+    async def acknowledge(self, request: Request) -> Answer:
+        """Somebody looks after it: nobody else is called."""
+        name, who = str(request.get("id", "")), str(request.get("who", "")) or "an operator"
+        tells = self.alerting.acknowledge(name, who, clock.epoch())
+        if tells is None:
+            return {"ok": False, "text": f"no alert {name!r} is open"}
+        self._take(tells)
+        self._changed.set()
+        return {
+            "ok": True,
+            "changed": bool(tells),
+            "title": make_notice(self.alerting.open[name], What.TRIGGER)["title"],
+        }
+
+    async def try_notifier(self, request: Request) -> Answer:
+        """Tell by one notifier that nothing is wrong."""
+        name = str(request.get("notifier", ""))
+        if name not in self._ways:
+            known = ", ".join(self._ways)
+            return {"ok": False, "text": f"no notifier {name!r}; there are {known}"}
+        now = clock.epoch()
+        notice = test_notice(now)
+        for what in (What.TRIGGER, What.RESOLVE):
+            result = await self._try(Entry(name, what, notice, now, now, 0))
+            if isinstance(result, Again):
+                return {"ok": False, "text": f"{name} was not told: {result.why}"}
+            notice = {
+                **notice,
+                "what": What.RESOLVE.value,
+                "resolved": clock.epoch(),
+                "title": "over: a test of callward",
+            }
+        return {"ok": True, "text": ""}
+
+    # -- the file
+
+    def _dump(self) -> str:
+        return json.dumps({**self.alerting.dump(), "outbox": self.outbox.dump()})
+
+    async def _save(self) -> None:
+        if self._dirty:
+            self._dirty = False
+            text = self._dump()
+            await run_aside(lambda: self._write(text), "alerts")
+
+    def _write(self, text: str) -> None:
+        try:
+            write_whole(self._file, text.encode())
+        except OSError as error:
+            self._complain("written down", error)
+
+    def _load(self) -> None:
+        try:
+            data = json.loads(self._file.read_text(encoding="utf-8"))
+            self.alerting.load(data)
+            self.outbox.load(data["outbox"])
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError, LookupError) as error:
+            self._complain("read", error)
+            self.alerting.load({"open": [], "over": []})
+            self.outbox = Outbox()
+        gone = {each.notifier for each in self.outbox.entries.values()} - self._ways.keys()
+        self.outbox.drop(frozenset(gone))
+
+    def _complain(self, what: str, error: Exception) -> None:
+        why = str(error) or type(error).__name__
+        self._tools.log.error("alerts not kept", what=what, file=str(self._file), why=why)

@@ -1,0 +1,108 @@
+"""Alerts end to end: fifty trunks die with one socket, and everybody is told once, by every way there is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections import deque
+from pathlib import Path
+
+from controller.control import OPS, ask_soon
+from controller.signing import sign
+from tests.ops.alerts_stage import (
+    PAGERDUTY_BUSY,
+    SLACK_BROKEN,
+    alertmanager,
+    bulk,
+    people,
+)
+from tests.ops.stage import ops_of
+
+TRUNKS = 50
+SECRET = "a secret of twelve"
+
+
+def alerts(url: str, manager: str, mail: int, more: str = "hold: 1s, settle: 1s") -> str:
+    return f"""\
+alerts:
+  notifiers:
+    oncall: {{pagerduty: {{routing_key: key-of-a-service, url: "{url}/pd"}}}}
+    chat: {{slack: {{hook: "{url}/slack"}}}}
+    own: {{webhook: {{url: "{url}/own", secret: "{SECRET}"}}}}
+    manager: {{alertmanager: {{url: "{manager}"}}}}
+    desk: {{email: {{host: 127.0.0.1, port: {mail}, from: callward@example.com, to: anna@example.com, security: "off"}}}}
+    more: {{apprise: {{urls: "json://{url.removeprefix("http://")}/apprise"}}}}
+  routes:
+    - {{notify: [oncall, chat, own, manager, desk, more], {more}}}
+"""
+
+
+def test_fifty_trunks_on_a_dead_socket_are_one_page_by_every_way_and_resolve(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with people() as here:
+            with alertmanager(tmp_path, here.url) as manager:
+                await play(here, manager)  # type: ignore[no-untyped-call]
+
+    async def play(here, manager) -> None:  # type: ignore[no-untyped-def]
+        here.replies["/pd/v2/enqueue"] = deque([PAGERDUTY_BUSY])
+        here.replies["/slack"] = deque([SLACK_BROKEN, SLACK_BROKEN])
+        async with bulk(tmp_path, alerts(here.url, manager.url, here.mail_port), TRUNKS) as run:
+            run.box.kill()
+            await here.until(lambda: here.actions() == ["trigger"] and len(here.at("/slack")) == 3 and here.mails)
+            first, second = here.at("/pd")[:2]
+            assert first.body == second.body
+            assert second.at - first.at > 0.99  # as Retry-After asked
+            payload = second.body["payload"]
+            assert payload["summary"] == "carrier bulk: all 50 trunks are down"
+            assert (payload["severity"], payload["source"]) == ("critical", "bulk")
+            assert second.body["routing_key"] == "key-of-a-service"
+
+            firing = await manager.until(lambda found: len(found) == TRUNKS)
+            assert {each["labels"]["alertname"] for each in firing} == {"CallwardTrunk"}
+            assert {each["labels"]["carrier"] for each in firing} == {"bulk"}
+            groups = [each for each in await manager.groups() if each["alerts"]]
+            assert len(groups) == 1
+
+            # Killed between: it tells nobody again, and still knows that it is not over.
+            shown = await ask_soon(run.state_dir, "alerts", 5.0, file=OPS)
+            (incident,) = shown["alerts"]
+            os.kill(ops_of(run.daemon.pid), signal.SIGKILL)
+            await run.until(lambda: sum(line.get("role") == "ops" for line in run.of("ready")) == 2)
+            shown = await ask_soon(run.state_dir, "alerts", 5.0, file=OPS)
+            assert [each["id"] for each in shown["alerts"]] == [incident["id"]]
+            acknowledged = await ask_soon(
+                run.state_dir, "acknowledge", 5.0, {"id": incident["id"], "who": "anna"}, file=OPS
+            )
+            assert acknowledged["ok"]
+            await here.until(lambda: here.actions() == ["trigger", "acknowledge"])
+
+            run.box.revive()
+            await here.until(lambda: here.actions() == ["trigger", "acknowledge", "resolve"] and len(here.mails) == 3)
+            assert len({each.body["dedup_key"] for each in here.at("/pd")}) == 1
+            await manager.until(lambda found: not found)
+            await here.until(lambda: here.at("/am") and here.at("/am")[-1].body["status"] == "resolved")
+            assert {each.body["status"] for each in here.at("/am")} == {"firing", "resolved"}
+
+            texts = [each.body["text"].split("\n")[0] for each in here.at("/slack") if each.headers["taken"]]
+            assert texts == [
+                "*carrier bulk: all 50 trunks are down*",
+                "*anna looks after: carrier bulk: all 50 trunks are down*",
+                "*over: carrier bulk: all 50 trunks are down*",
+            ]
+            assert here.mails[0]["subject"] == "[callward] carrier bulk: all 50 trunks are down"
+            assert "trunk bulk-" in here.mails[0].get_content()
+            assert here.mails[0]["references"] == here.mails[2]["references"]
+            await here.until(lambda: len(here.at("/apprise")) == 3)
+            own = here.at("/own")
+            assert [each.body["what"] for each in own] == ["trigger", "acknowledge", "resolve"]
+            for each in own:
+                name, stamp = each.headers["webhook-id"], int(each.headers["webhook-timestamp"])
+                assert each.headers["webhook-signature"] == sign(SECRET, name, stamp, each.text)
+            assert not run.of("fault"), run.of("fault")
+            kept = json.loads((run.state_dir / "alerts.json").read_text())
+            assert not kept["open"]
+            assert [each["id"] for each in kept["over"]] == [incident["id"]]
+
+    asyncio.run(scene())
