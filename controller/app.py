@@ -46,8 +46,10 @@ from controller.starting import StartError
 from controller.status import collect_status, show_listeners
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Inherited, Notifier
+from controller.tap import Tap
 from controller.trust import Trust
 from controller.types import Address, Dialplan, Fault
+from controller.under_way import collect_calls, describe_wire
 from controller.wording import count_routes
 from sip.element import Element
 from sip.endpoint import UdpEndpoint
@@ -109,6 +111,7 @@ class App:
         self._child: Child  # the process for messages
         self._watcher: Child  # that for operators
         self._feed: Feed
+        self._tap: Tap
         self._supervisor: Supervisor
         self.endpoint: UdpEndpoint
         self.streams: list[StreamEndpoint]
@@ -142,14 +145,18 @@ class App:
             control = open_control(self._state_dir)
             self._undo.append(control.close)
             self._feed = Feed(self._state_dir, show_news)
+            self._undo.append(self._feed.close)
+            self._tap = Tap(self._state_dir, lambda: describe_wire(self.engine))
+            self._undo.append(self._tap.close)
         except (AddressError, KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
         self._names.take(placed.found, nobody_knows, clock.monotonic())
         self._beside = Beside(self._state_dir, lambda: self.engine, self._pump, self._on_untold)
         self._undo.append(self._beside.close)
         commands = {"reload": self.reload, "status": self.status, "drain": self.drain, "undrain": self.undrain}
+        commands["calls"] = self.calls
         self._control = ControlServer(control, commands | self._beside.commands, self._on_fault)
-        self._undo += (self._feed.close, self._control.close)
+        self._undo.append(self._control.close)
         inherited = Inherited()
         sockets = Sockets()
         self._undo.append(sockets.close)
@@ -209,6 +216,7 @@ class App:
             streams.start(self.engine, loop, self.endpoint.pump)
         self.endpoint.start(self.engine, loop)
         self._feed.start(loop)
+        self._tap.start(loop, (self.endpoint, *self.streams))
         await self._control.start()
         self._supervisor.spawn(self._keep_scores(), "scores")
         self._supervisor.spawn(self._keep_calls(), "calls")
@@ -248,6 +256,10 @@ class App:
         """Take what stands in the file now, or keep what runs where that is not whole. Calls notice neither."""
         async with self._reloading:
             return await self._reload()
+
+    async def calls(self, _: Request) -> Answer:
+        """The calls of this moment."""
+        return {"ok": True, "calls": collect_calls(self.engine, clock.monotonic())}
 
     async def drain(self, request: Request) -> Answer:
         """Send calls elsewhere from now on, wherever another way leads; those that are up finish."""
@@ -387,6 +399,7 @@ class App:
         keep_alive(self.streams, hops)
         self.engine.element.learn_names(names)
         self.engine.reload(dialplan, hops, clock.monotonic())
+        self._tap.renew()
         self.endpoint.pump()  # new trunks want their first probe
 
     def _on_hangup(self) -> None:

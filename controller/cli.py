@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from controller import __version__, cli_alerts, cli_cascades, cli_explain, cli_messages, cli_simulate, cli_what_if
+from controller import (
+    __version__,
+    cli_alerts,
+    cli_cascades,
+    cli_explain,
+    cli_messages,
+    cli_records,
+    cli_simulate,
+    cli_what_if,
+)
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
 from controller.files import DEFAULT_STATE_DIR
 from controller.process import run_quick
@@ -388,6 +397,7 @@ cli_alerts.add_commands(cli)
 cli_cascades.add_commands(cli)
 cli_explain.add_commands(cli)
 cli_messages.add_commands(cli)
+cli_records.add_commands(cli)
 cli_simulate.add_commands(cli)
 cli_what_if.add_commands(cli)
 

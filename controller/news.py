@@ -89,6 +89,9 @@ def _call(record: CallRecord) -> dict[str, Any]:
                 "cause": each.cause,
                 "rang": None if each.rang is None else round(each.rang, 4),
                 "hedge": each.hedge,
+                "stage": each.stage,
+                "beside": each.beside,
+                "ended": None if each.ended is None else round(each.ended, 4),
             }
             for each in record.attempts
         ],

@@ -86,6 +86,9 @@ class UdpEndpoint:
         self.on_turn: Callable[[], None] | None = None  # called once after every turn of the pump
         #: Hears after each turn how full the receive buffer is (0 to 1), and when.
         self.on_queue: Callable[[float, float], None] | None = None
+        #: Hears each message that is let in, before what comes of it is sent, and each that is sent, whatever its transport:
+        #: whether it is sent, its bytes, and the other side.
+        self.on_wire: Callable[[bool, bytes, Hop], None] | None = None
         self.counters: dict[str, int] = {"received": 0, "sent": 0, "send_failed": 0, "unreachable": 0}
         self.local = Hop("", 0)  # what the first is bound to
         if sock is not None:
@@ -151,10 +154,13 @@ class UdpEndpoint:
                 self._drain_errors(at)
                 continue
             self.counters["received"] += 1
-            if core.receive(bytes(view[:size]), Hop(source[0], source[1], "udp", listener), self._clock()) is False:
+            data, peer = bytes(view[:size]), Hop(source[0], source[1], "udp", listener)
+            if core.receive(data, peer, self._clock()) is False:
                 junk += 1
                 continue
             received += 1
+            if self.on_wire is not None:
+                self.on_wire(False, data, peer)
             self._flush()
             if self._core is None:  # closed meanwhile
                 return
@@ -198,6 +204,8 @@ class UdpEndpoint:
             batch = outbox[:]
             outbox.clear()
             for data, hop in batch:
+                if self.on_wire is not None:
+                    self.on_wire(True, data, hop)
                 if hop.transport == "udp":
                     self._send(data, hop)
                 else:

@@ -61,6 +61,8 @@ class StreamEndpoint:
         self.keepalive = KeepAlive(self._limits.ping, self._limits.pong)
         self.on_secured: Callable[[Hop, Certificate], None] = lambda hop, certificate: None
         self.on_refused: Callable[[Hop, str], None] = lambda hop, why: None
+        #: Hears each message that is let in, as that of the pump does, which hears of what is sent.
+        self.on_wire: Callable[[bool, bytes, Hop], None] | None = None
         self.counters: dict[str, int] = {
             "accepted": 0, "opened": 0, "received": 0, "sent": 0, "unreachable": 0, "overflowed": 0, "unframed": 0,
             "refused": 0, "idle": 0, "insecure": 0, "stalled": 0, "pings": 0, "turned_away": 0,
@@ -324,6 +326,8 @@ class StreamEndpoint:
                 self.counters["received"] += 1
                 source = self._aliases.source_of(piece, connection, self._core)
                 let_in = self._core.receive(piece, source, self._clock())
+                if self.on_wire is not None and let_in is not False:
+                    self.on_wire(False, piece, source)
                 if connection in self._strangers:
                     if let_in is False:
                         pieces.clear()

@@ -29,6 +29,7 @@ INSIDE = frozenset(
             "messages",
             "planes",
             "privacy",
+            "records",
             "rules",
             "sim",
             "sip",

@@ -25,7 +25,8 @@ def build_ops(places: Places, certificates: Certificates) -> Ops | None:
     console = _console(places, asked) if asked is not None else None
     mqtt = compile_mqtt(places, certificates, console.tokens if console is not None else ())
     told = build_alerts(places, alerts) if alerts is not None else None
-    return Ops(console, _records(records or RecordsModel()), mqtt, told)
+    is_kept = asked is not None or records is not None  # whoever looks wants to see what was
+    return Ops(console, _records(records or RecordsModel()) if is_kept else None, mqtt, told)
 
 
 def _console(places: Places, model: ConsoleModel) -> Console:
@@ -60,5 +61,5 @@ def _tokens(places: Places, model: ConsoleModel) -> tuple[OpsToken, ...]:
 
 
 def _records(model: RecordsModel) -> Records:
-    own = {key: value for key in ("calls", "wire") if (value := getattr(model, key)) is not None}
-    return Records(**own)
+    own = {key: value for key in ("calls", "wire", "hep_id") if (value := getattr(model, key)) is not None}
+    return Records(**own, hep=(model.hep.host, model.hep.port) if model.hep is not None else None)

@@ -21,6 +21,7 @@ class Event:
     at: float  # seconds since the epoch
     data: Mapping[str, Any]
     number: int = 0  # counts up by one within a life of its daemon
+    life: str = ""  # of its daemon
     old: bool = False  # from before we came: for what is kept, not for what is told to people
 
 

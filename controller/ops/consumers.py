@@ -64,6 +64,10 @@ def make_consumers(tools: Tools) -> list[Consumer]:
     from controller.ops.web import Web
 
     consumers: list[Consumer] = []
+    if tools.ops.records is not None:
+        from controller.ops.records import Records
+
+        consumers.append(Records(tools))
     if tools.ops.alerts is not None:
         from controller.ops.alerts import Alerts
 

@@ -69,7 +69,7 @@ class Watching:
             if number <= self._last[source]:
                 continue  # told again to whoever comes again
             self._last[source] = number
-            self._hear(Event(source, kind, at, data, number, at < since))
+            self._hear(Event(source, kind, at, data, number, self._lives[source], at < since))
             if kind not in _QUIET:
                 self._changed.set()
 

@@ -25,6 +25,7 @@ from controller.ops.logins import PATH as LOGIN
 from controller.ops.logins import login_router
 from controller.ops.metrics.routes import metrics_router
 from controller.ops.pages import Pages
+from controller.ops.records_web import records_router
 from controller.ops.sessions import OPERATE, READ, Known, Sessions, Throttle
 from controller.types import Fault
 from controller.types.messages import ApiToken
@@ -63,6 +64,7 @@ class Web:
             acting_router(self._tools.state_dir, self._tools.log),
             asking_router(Foresight(self._tools.dialplan, self._tools.state_dir), lambda: self.picture),
             alerts_router(self._tools),
+            records_router(self._tools.state_dir),
         ]
 
     def _parts(self) -> list[str]:

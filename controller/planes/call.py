@@ -25,6 +25,7 @@ class Attempt:
     __slots__ = (
         "breadth",
         "dropped",
+        "ended",
         "fallback",
         "heard",
         "leg",
@@ -47,6 +48,7 @@ class Attempt:
         self.path = path
         self.trial = trial  # of this path within the call
         self.started = started
+        self.ended = inf  # when it failed or was given up
         self.heard = False
         self.rang: float | None = None  # when somebody's phone was first heard to ring there
         self.way = path  # the same, or where a 3xx of it points

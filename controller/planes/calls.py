@@ -107,6 +107,7 @@ class Calls:
             if not event.status:
                 self._evidence.note_failure(attempt, TRANSPORT_ERROR)
             cause = attempt.outcome = str(event.status) if event.status else TRANSPORT_ERROR
+            attempt.ended = min(attempt.ended, now)
             if not event.local or not event.status:
                 self._evidence.note_sign(call, attempt, cause, now, event.retry_after)
             self.tell(call, AttemptFailed(event.branch, cause), now)
@@ -150,6 +151,7 @@ class Calls:
             elif isinstance(command, CancelAttempt):
                 attempt = call.attempts[command.attempt]
                 attempt.outcome = command.why
+                attempt.ended = now
                 if command.why in (NO_REPLY, NO_PROGRESS) and not attempt.waiting:
                     self._evidence.note_sign(call, attempt, command.why, now)
                 self._cancel(call, command, now)

@@ -120,6 +120,16 @@ class EmbeddedPlane:
         return self._layer.inward
 
     @property
+    def hops(self) -> Mapping[str, Hop]:
+        """Where each trunk is."""
+        return self._peers.hops
+
+    @property
+    def calls(self) -> Calls:
+        """Those that are being set up, to look at."""
+        return self._calls
+
+    @property
     def records(self) -> list[CallRecord]:
         """What became of calls that are over; the driver clears it."""
         return self._calls.records

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from controller.planes.call import Call
 from controller.rules.run import Run
 from controller.types import FORBIDDEN, FULL, AttemptRecord, CallRecord, Finish
@@ -10,6 +12,7 @@ from controller.types import FORBIDDEN, FULL, AttemptRecord, CallRecord, Finish
 def make_record(call: Call, run: Run, command: Finish, now: float) -> CallRecord:
     """What became of a call that finishes now."""
     winner = call.attempts[command.winner].path.name if command.winner is not None else None
+    kept = [a.id for a in run.attempts.values() if a.id in call.attempts or a.cause == FULL]
     return CallRecord(
         offer=call.offer,
         chain=run.plan.chain,
@@ -25,9 +28,12 @@ def make_record(call: Call, run: Run, command: Finish, now: float) -> CallRecord
                 a.cause,
                 _rang(call, a.id),
                 a.stands_in_for > 0,
+                a.stage + 1,
+                kept.index(a.stands_in_for) + 1 if a.stands_in_for in kept else 0,
+                _ended(call, a.id, command.winner, now),
             )
             for a in run.attempts.values()
-            if a.id in call.attempts or a.cause == FULL
+            if a.id in kept
         ],
         skipped=run.plan.skipped,
         panic=run.plan.panic,
@@ -41,3 +47,11 @@ def make_record(call: Call, run: Run, command: Finish, now: float) -> CallRecord
 def _rang(call: Call, number: int) -> float | None:
     attempt = call.attempts.get(number)
     return attempt.rang - call.started if attempt is not None and attempt.rang is not None else None
+
+
+def _ended(call: Call, attempt: int, winner: int | None, now: float) -> float | None:
+    """When an attempt was over or given up, seconds after the offer."""
+    if attempt == winner:
+        return None
+    mine = call.attempts.get(attempt)
+    return (now if mine is None or mine.ended == inf else mine.ended) - call.started

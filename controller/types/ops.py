@@ -31,10 +31,12 @@ class Console:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What is kept of calls, seconds."""
+    """What is kept of calls, seconds, and who is told of their SIP messages."""
 
     calls: float = KEEP_CALLS
     wire: float = KEEP_WIRE  # 0: SIP messages are not kept
+    hep: tuple[str, int] | None = None  # a capture server: IP address and UDP port
+    hep_id: int = 2001  # who we are to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,6 @@ class Ops:
     """All that the process for operators goes by."""
 
     console: Console | None = None
-    records: Records = Records()
+    records: Records | None = None  # None: nothing is kept
     mqtt: Mqtt | None = None
     alerts: Alerts | None = None

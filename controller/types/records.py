@@ -29,6 +29,9 @@ class AttemptRecord:
     cause: str  # why it ended or was given up; "" for a winner, unless it answered after it had been given up
     rang: float | None = None  # seconds after the offer; None: it was never heard to ring
     hedge: bool = False  # started beside a silent one
+    stage: int = 0  # of the chain, from 1
+    beside: int = 0  # the silent attempt, from 1, that it was started beside; 0 for none
+    ended: float | None = None  # seconds after the offer; None for the winner
 
 
 @dataclass(slots=True)

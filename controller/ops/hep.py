@@ -1,0 +1,48 @@
+"""SIP messages for a capture server: one UDP datagram each, never waited for.
+
+Owns the socket, and that a server which is not there costs nothing but a count. Must not know what a call is.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from controller.log import Log
+from controller.records.hep import encode
+from controller.records.rows import WireRow
+
+
+class HepSender:
+    """To one server."""
+
+    def __init__(self, target: tuple[str, int], capture: int, log: Log) -> None:
+        """``target`` is an IP address and a port; ``capture`` is told as our id."""
+        self._target = target
+        self._capture = capture
+        self._log = log
+        self._sock = socket.socket(socket.AF_INET6 if ":" in target[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        self._sock.setblocking(False)
+        self._said = False
+        self.sent = self.lost = 0
+
+    def send(self, row: WireRow) -> None:
+        """Hand one message on; never blocks and never raises."""
+        ours, peer = (row.ours, row.our_port), (row.host, row.port)
+        source, target = (ours, peer) if row.sent else (peer, ours)
+        try:
+            packet = encode(row.data, source, target, row.transport, row.at, self._capture, row.call)
+            if packet:
+                self._sock.sendto(packet, self._target)
+                self.sent += 1
+                return
+        except (OSError, ValueError) as error:
+            if not self._said:
+                self._said = True
+                self._log.warning(
+                    "not handed to the capture server", server=f"{self._target[0]}:{self._target[1]}", why=str(error)
+                )
+        self.lost += 1
+
+    def close(self) -> None:
+        """Hand on nothing more; a second time is harmless."""
+        self._sock.close()

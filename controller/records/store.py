@@ -1,0 +1,152 @@
+"""The file that records are kept in: SQLite in the state folder, written in batches, forgotten by age and by size.
+
+Owns the tables, and that the file is its user's alone. All of it blocks: it is called from a thread, one at a time. Whoever
+reads has a connection of his own (`reading`). Must not decide what is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from controller.records.rows import Batch, CallRow, TimeRow, WireRow
+
+FILE = "records.db"
+VERSION = 1
+#: Bytes of what is kept at most: the oldest messages go first, then the oldest calls and all else.
+MOST = 1 << 30
+_CHUNK = 2000  # rows that are forgotten at once: whoever writes beside it must not wait long
+_BUSY = 2.0  # seconds
+
+_SCHEMA = """
+CREATE TABLE calls(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, call TEXT NOT NULL, did TEXT, caller TEXT, from_trunk TEXT,
+    chain TEXT, status INTEGER, winner TEXT, cause TEXT, seconds REAL, trunks TEXT, life TEXT, number INTEGER, data TEXT);
+CREATE UNIQUE INDEX calls_once ON calls(life, number);
+CREATE INDEX calls_at ON calls(at);
+CREATE INDEX calls_call ON calls(call);
+CREATE INDEX calls_did ON calls(did, at);
+CREATE INDEX calls_caller ON calls(caller, at);
+CREATE TABLE wire(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, call TEXT NOT NULL, sent INTEGER, who TEXT, ours TEXT,
+    our_port INTEGER, host TEXT, port INTEGER, transport TEXT, data BLOB);
+CREATE INDEX wire_at ON wire(at);
+CREATE INDEX wire_call ON wire(call);
+CREATE TABLE times(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, source TEXT, kind TEXT, what TEXT, life TEXT, number INTEGER,
+    data TEXT);
+CREATE UNIQUE INDEX times_once ON times(source, life, number, kind);
+CREATE INDEX times_at ON times(at);
+"""
+
+
+class Store:
+    """One connection that writes. Every method may raise `sqlite3.Error` or `OSError`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        """Open it, or make it. What is no database of ours is put aside, so that what comes can be kept."""
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # full, locked, not to be opened: that passes
+                raise
+            self.close()
+            self._put_aside()
+            self._open()
+
+    def _open(self) -> None:
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # before SQLite does, by the umask
+        self.path.chmod(0o600)
+        connection = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+        self._connection = connection
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA secure_delete=ON")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
+        elif version != VERSION:
+            raise sqlite3.DatabaseError(f"made by another version ({version})")
+
+    def _put_aside(self) -> None:
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                Path(f"{self.path}{suffix}").unlink()
+        self.path.rename(self.path.with_name(f"{self.path.name}.unreadable"))
+
+    def write(self, batch: Batch) -> None:
+        """Keep all of it, or nothing."""
+        if self._connection is None:
+            self.open()
+        connection = self._connection
+        assert connection is not None
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for table, row, rows in (
+                ("calls", CallRow, batch.calls),
+                ("wire", WireRow, batch.wire),
+                ("times", TimeRow, batch.times),
+            ):
+                fields = row._fields
+                connection.executemany(
+                    f"INSERT OR IGNORE INTO {table}({','.join(fields)}) VALUES({','.join('?' * len(fields))})",
+                    rows,
+                )
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def forget(self, now: float, calls: float, wire: float, most: int = MOST) -> int:
+        """Let go of what is older than so many seconds, and of the oldest while there is more than ``most`` bytes; how many
+        rows went."""
+        if self._connection is None:
+            self.open()
+        gone = 0
+        for table, keep in (("wire", wire), ("calls", calls), ("times", calls)):
+            while count := self._drop(table, "WHERE at < ?", now - keep):
+                gone += count
+        for table in ("wire", "times", "calls"):
+            while self.size() > most and (count := self._drop(table, "ORDER BY at")):
+                gone += count
+        return gone
+
+    def _drop(self, table: str, which: str, *values: float) -> int:
+        assert self._connection is not None
+        some = f"SELECT id FROM {table} {which} LIMIT {_CHUNK}"  # noqa: S608
+        return self._connection.execute(f"DELETE FROM {table} WHERE id IN ({some})", values).rowcount  # noqa: S608
+
+    def size(self) -> int:
+        """Bytes of the file that hold something."""
+        assert self._connection is not None
+        pages, free, size = (
+            self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def erase(self, number: str) -> int:
+        """Let go of all calls of one number, their messages too; how many calls went."""
+        if self._connection is None:
+            self.open()
+        connection = self._connection
+        assert connection is not None
+        of = "SELECT call FROM calls WHERE did = ? OR caller = ?"
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"DELETE FROM wire WHERE call IN ({of})", (number, number))  # noqa: S608
+        gone = connection.execute("DELETE FROM calls WHERE did = ? OR caller = ?", (number, number)).rowcount
+        connection.execute("COMMIT")
+        return gone
+
+    def close(self) -> None:
+        """Let go of the file; a second time is harmless."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
