@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -114,16 +116,14 @@ def validate(root: Node, report: Report) -> FileModel:
     else:
         _explain_sections(root, report)
         return file
-    # Unknown keys first: "unknown key 'urii', did you mean 'uri'?" makes "'uri' is missing" superfluous.
-    for detail in sorted(details, key=lambda detail: detail["type"] == "missing"):
-        _explain(root, detail, report)
+    explain_errors(root, details, report, DIALPLAN)
     _explain_sections(root, report)
-    _cut(root, details)
+    cut(root, details)
     while True:
         try:
             return Remains.model_validate(to_data(root))
         except ValidationError as error:  # a list of which nothing is left: each round cuts something out
-            _cut(root, error.errors(include_url=False, include_input=False))
+            cut(root, error.errors(include_url=False, include_input=False))
 
 
 # --------------------------------------------------------------------------- places
@@ -203,64 +203,81 @@ def _kind(node: Node) -> str:
 # --------------------------------------------------------------------------- errors
 
 
-def _explain(root: MapNode, detail: ErrorDetails, report: Report) -> None:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How a language calls its places, and the model whose keys stand at each."""
+
+    describe: Callable[[Node, Loc], str]
+    model_of: Callable[[Loc], type[Section]]
+
+
+def explain_errors(root: MapNode, details: Iterable[ErrorDetails], report: Report, words: Words) -> None:
+    """Say pydantic's errors at their places.
+
+    Unknown keys first: "unknown key 'urii', did you mean 'uri'?" makes "'uri' is missing" superfluous.
+    """
+    for detail in sorted(details, key=lambda detail: detail["type"] == "missing"):
+        _explain(root, detail, report, words)
+
+
+def _explain(root: MapNode, detail: ErrorDetails, report: Report, words: Words) -> None:
     loc, kind = detail["loc"], detail["type"]
     if kind == "missing":
-        _explain_missing(root, loc, report)
+        _explain_missing(root, loc, report, words)
     elif kind == "extra_forbidden":
-        _explain_extra(root, loc, report)
+        _explain_extra(root, loc, report, words)
     elif kind in _EXPECTED:
-        _explain_kind(root, loc, _EXPECTED[kind], report)
+        _explain_kind(root, loc, _EXPECTED[kind], report, words)
     elif kind == "too_short":
-        what = describe(root, loc)
+        what = words.describe(root, loc)
         report.error(find(root, loc), "EMPTY", f"{what} is empty", "name at least one, or remove it")
     else:
         cause = detail.get("ctx", {}).get("error")
         why = cause if isinstance(cause, Mistake) else Mistake("BAD_VALUE", detail["msg"])
-        _explain_value(root, loc, why, report)
+        _explain_value(root, loc, why, report, words)
 
 
-def _explain_value(root: MapNode, loc: Loc, why: Mistake, report: Report) -> None:
+def _explain_value(root: MapNode, loc: Loc, why: Mistake, report: Report, words: Words) -> None:
     node = find(root, loc)
     if isinstance(node, ScalarNode) and node.is_blank:
-        _explain_blank(root, loc, report)
+        _explain_blank(root, loc, report, words)
     else:
-        inside = f" in {describe(root, loc)}" if len(loc) > 1 else ""
+        inside = f" in {words.describe(root, loc)}" if len(loc) > 1 else ""
         report.error(node, why.code, why.message + inside, why.hint)
 
 
-def _explain_kind(root: MapNode, loc: Loc, expected: str, report: Report) -> None:
+def _explain_kind(root: MapNode, loc: Loc, expected: str, report: Report, words: Words) -> None:
     node = find(root, loc)
     if isinstance(node, ScalarNode) and node.is_blank:
-        _explain_blank(root, loc, report)
+        _explain_blank(root, loc, report, words)
     else:
         hint = _HOW_TO_WRITE[expected]
         if expected == "a list" and isinstance(node, ScalarNode) and _WORD.fullmatch(node.text):
             hint = f"write [{node.text}]"
-        message = f"{describe(root, loc)} must be {expected}, not {_kind(node)}"
+        message = f"{words.describe(root, loc)} must be {expected}, not {_kind(node)}"
         report.error(node, "WRONG_KIND", message, hint)
 
 
-def _explain_blank(root: MapNode, loc: Loc, report: Report) -> None:
+def _explain_blank(root: MapNode, loc: Loc, report: Report, words: Words) -> None:
     parent = find(root, loc[:-1])
     step = loc[-1]
     at: Node = find(root, loc)
     if isinstance(parent, MapNode) and isinstance(step, str):
         at = parent.keys[step]  # the value itself has no extent
-    report.error(at, "NO_VALUE", f"{describe(root, loc)} has no value", "write a value, or remove the key")
+    report.error(at, "NO_VALUE", f"{words.describe(root, loc)} has no value", "write a value, or remove the key")
 
 
-def _explain_missing(root: MapNode, loc: Loc, report: Report) -> None:
+def _explain_missing(root: MapNode, loc: Loc, report: Report, words: Words) -> None:
     *owner, key = loc
     node = find(root, tuple(owner))
     if isinstance(node, MapNode) and key in node.lost:
         return  # misspelt, and said so
-    fields = _model(tuple(owner)).model_fields
+    fields = words.model_of(tuple(owner)).model_fields
     field = fields.get(str(key)) or next(each for each in fields.values() if each.alias == key)
     example = _KEY_IN_QUOTES.sub(r"\1:", json.dumps(field.examples[0])) if field.examples else "..."
     if len(owner) > 1:
         example = example.replace("NAME.", f"{owner[1]}.")
-    inside = f" in {describe(root, tuple(owner))}" if owner else ""
+    inside = f" in {words.describe(root, tuple(owner))}" if owner else ""
     message = f"required key {quoted(str(key))} is missing{inside}"
     report.error(node, "MISSING_KEY", message, f"add {key}: {example}")
 
@@ -269,16 +286,16 @@ def _explain_sections(root: MapNode, report: Report) -> None:
     """What is missing of calls; a section that is there, however wrong, is not."""
     for name in needed({*root.entries, *root.lost}):
         if name not in root.entries:
-            _explain_missing(root, (name,), report)
+            _explain_missing(root, (name,), report, DIALPLAN)
 
 
-def _explain_extra(root: MapNode, loc: Loc, report: Report) -> None:
+def _explain_extra(root: MapNode, loc: Loc, report: Report, words: Words) -> None:
     *owner, step = loc
     key = str(step)
     node = find(root, tuple(owner))
     assert isinstance(node, MapNode)
-    model = _model(tuple(owner))
-    inside = f" in {describe(root, tuple(owner))}" if owner else ""
+    model = words.model_of(tuple(owner))
+    inside = f" in {words.describe(root, tuple(owner))}" if owner else ""
     node.lost.add(key)
     if key in model.RESERVED:
         message = f"{quoted(key)} is reserved for a later version{inside}"
@@ -317,10 +334,12 @@ def _model(owner: Loc) -> type[Section]:
     return _MODELS[str(owner[0])] if owner else FileModel
 
 
+DIALPLAN = Words(describe, _model)
+
 # --------------------------------------------------------------------------- recovery
 
 
-def _cut(root: MapNode, details: list[ErrorDetails]) -> None:
+def cut(root: MapNode, details: list[ErrorDetails]) -> None:
     """Cut all that is wrong out of the nodes."""
     doomed: dict[int, tuple[Node, set[int | str]]] = {}
     for detail in details:
