@@ -23,6 +23,7 @@ from controller import (
     cli_messages,
     cli_records,
     cli_simulate,
+    cli_test,
     cli_what_if,
 )
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
@@ -199,11 +200,18 @@ def check(
 
 
 @cli.command()
-def schema() -> None:
+def schema(
+    tests: Annotated[bool, typer.Option("--tests", help="that of tests of dialplans, *.test.yaml")] = False,
+) -> None:
     """Print the JSON Schema of dialplans, for editors."""
     from controller.config.schema import show_schema
 
-    typer.echo(show_schema(), nl=False)
+    if tests:
+        from controller.scenario.model import TITLE, TestFileModel
+
+        typer.echo(show_schema(TestFileModel, TITLE), nl=False)
+    else:
+        typer.echo(show_schema(), nl=False)
 
 
 @config_cli.command()
@@ -399,6 +407,7 @@ cli_explain.add_commands(cli)
 cli_messages.add_commands(cli)
 cli_records.add_commands(cli)
 cli_simulate.add_commands(cli)
+cli_test.add_commands(cli)
 cli_what_if.add_commands(cli)
 
 

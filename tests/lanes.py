@@ -31,6 +31,7 @@ INSIDE = frozenset(
             "privacy",
             "records",
             "rules",
+            "scenario",
             "sim",
             "sip",
             "torture",

@@ -9,20 +9,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import BaseModel
+
 from controller.config.model import FileModel
 
 TITLE = "callward dialplan, version 1"
 
 
-def make_schema() -> dict[str, Any]:
-    """The schema as plain data."""
-    schema: dict[str, Any] = _tidy(FileModel.model_json_schema())
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE, **schema}
+def make_schema(model: type[BaseModel] = FileModel, title: str = TITLE) -> dict[str, Any]:
+    """The schema as plain data; of another language than that of dialplans, if that is asked for."""
+    schema: dict[str, Any] = _tidy(model.model_json_schema())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
 
 
-def show_schema() -> str:
+def show_schema(model: type[BaseModel] = FileModel, title: str = TITLE) -> str:
     """The schema as the text of its file."""
-    return json.dumps(make_schema(), indent=2) + "\n"
+    return json.dumps(make_schema(model, title), indent=2) + "\n"
 
 
 def _tidy(node: Any, *, names: bool = False) -> Any:

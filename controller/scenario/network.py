@@ -27,7 +27,7 @@ class Core(Protocol):
 
     outbox: list[tuple[bytes, Hop]]
 
-    def receive(self, data: bytes, source: Hop, now: float) -> None:
+    def receive(self, data: bytes, source: Hop, now: float) -> object:
         """Take one datagram."""
 
     def unreachable(self, quoted: bytes, hop: Hop, now: float) -> None:

@@ -1,0 +1,48 @@
+"""The command that tests dialplans.
+
+Owns arguments and output only.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.exits import FINDINGS, OK, USAGE
+
+
+def add_commands(cli: typer.Typer) -> None:
+    """Put it beside the others."""
+    cli.command("test")(play_tests)
+
+
+def play_tests(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE|FOLDER]...", help="files of tests, dialplans, or folders; default: this folder"),
+    ] = None,
+    only: Annotated[str, typer.Option("-k", metavar="NAME", help="only tests with this in their name")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="the results as JSON")] = False,
+) -> None:
+    """Play the tests of dialplans (*.test.yaml) in virtual time.
+
+    Each test says how trunks, people and providers are, and what must become of a call or a message then.
+    """
+    from controller import clock
+    from controller.scenario import report, run
+
+    begun = clock.monotonic()
+    try:
+        results = run.run_tests(run.find_files(paths or [Path()]), only)
+    except run.NothingToTestError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(USAGE) from None
+    seconds = clock.monotonic() - begun
+    if as_json:
+        typer.echo(json.dumps(report.to_data(results, seconds), indent=1))
+    else:
+        typer.echo(report.show_results(results, seconds), nl=False)
+    raise typer.Exit(FINDINGS if results.failed or results.findings else OK)

@@ -1,0 +1,199 @@
+"""Tests of dialplans, played: what each word does, and that each key of `expect` can fail."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from controller.cli import cli
+from controller.exits import FINDINGS, OK, USAGE
+from controller.scenario.run import Result, run_tests
+
+PLAN = (Path(__file__).parent / "bad" / "plan.yaml").read_text(encoding="utf-8")
+
+
+def play(folder: Path, *tests: str) -> list[Result]:
+    """Play these tests of ``plan.yaml``; each is the inside of a mapping."""
+    (folder / "plan.yaml").write_text(PLAN, encoding="utf-8")
+    lines = "".join(f"  - {{name: test {number}, {test}}}\n" for number, test in enumerate(tests))
+    (folder / "plan.test.yaml").write_text(f"version: 1\ntests:\n{lines}", encoding="utf-8")
+    results = run_tests([folder / "plan.test.yaml"])
+    assert not results.findings, results.findings
+    return results.tests
+
+
+def differences(folder: Path, test: str) -> list[str]:
+    """The keys that do not hold."""
+    (result,) = play(folder, test)
+    return [each.key for each in result.differences]
+
+
+CALL = 'call: {did: "+15557000"}'
+
+
+@pytest.mark.parametrize(
+    ("given", "tried", "status", "over"),
+    [
+        ("{desk: answers after 3s}", ["desk"], 200, 3.0),
+        ("{desk: answers}", ["desk"], 200, 2.0),
+        ("{desk: rings}", ["desk", "mobile"], 200, 12.0),
+        ("{desk: busy}", ["desk", "mobile"], 200, 2.0),
+        ("{desk: busy after 4s}", ["desk", "mobile"], 200, 6.0),
+        ("{desk: 404}", ["desk", "mobile"], 200, 2.0),
+        ("{hq-pbx: 503}", ["desk", "mobile"], 200, 2.0),
+        ("{hq-pbx: full}", ["mobile"], 200, 2.0),
+        ("{hq-pbx: down}", ["mobile"], 200, 2.0),
+        ("{hq: down}", ["mobile"], 200, 2.0),
+        ("{hq-pbx: closed}", ["desk", "mobile"], 200, 2.0),
+        ("{hq-pbx: silent}", ["desk", "mobile"], 200, 2.25),
+        ("{desk: silent}", ["desk", "mobile"], 200, 2.25),
+        ("{desk: hangs}", ["desk", "mobile"], 200, 10.0),  # no_progress
+        ("{hq-pbx: degraded, desk: answers}", ["desk"], 200, 2.0),  # there is no other way to a desk
+        ("{desk: busy, mobile: busy}", ["desk", "mobile"], 486, 0.0),
+        ("{desk: busy, a: 503}", ["desk", "mobile"], 486, 0.0),
+    ],
+)
+def test_each_word_does_what_it_says(given: str, tried: list[str], status: int, over: float, tmp_path: Path) -> None:
+    (result,) = play(tmp_path, f"given: {given}, {CALL}, expect: {{status: {status}}}")
+    assert [path.partition(" ")[0] for path in result.seen.tried] == tried
+    assert result.seen.status == status
+    assert result.seen.over == pytest.approx(over, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("given", "expect", "key"),
+    [
+        ("{desk: answers}", "{winner: mobile}", "winner"),
+        ("{desk: answers}", "{winner: nobody}", "winner"),
+        ("{desk: busy, mobile: busy}", "{winner: desk}", "winner"),
+        ("{desk: answers}", "{via: carrier-a}", "via"),
+        ("{desk: answers after 5s}", "{within: 4s}", "within"),
+        ("{desk: answers after 5s}", "{not_before: 6s}", "not_before"),
+        ("{desk: busy}", "{rang: [desk, mobile]}", "rang"),
+        ("{desk: busy}", "{rang: nobody}", "rang"),
+        ("{}", "{rang: [mobile, desk]}", "rang"),
+        ("{desk: busy}", "{tried: [mobile]}", "tried"),
+        ("{desk: answers}", "{never: [desk]}", "never"),
+        ("{desk: answers}", "{never: [hq]}", "never"),
+        ("{desk: answers}", "{status: 486}", "status"),
+        ("{desk: answers}", "{refused: true}", "refused"),
+        ("{desk: answers}", '{shows: {hq-pbx: "1"}}', "shows hq-pbx"),
+        ("{desk: answers}", '{shows: {carrier-a: "+15550001"}}', "shows carrier-a"),
+    ],
+)
+def test_each_key_about_calls_can_fail(given: str, expect: str, key: str, tmp_path: Path) -> None:
+    assert differences(tmp_path, f"given: {given}, {CALL}, expect: {expect}") == [key]
+
+
+@pytest.mark.parametrize(
+    ("given", "expect", "key"),
+    [
+        ("{}", "{provider: nobody}", "provider"),
+        ("{sms-1: refuses}", "{provider: sms-1}", "provider"),
+        ("{}", "{channel: email}", "channel"),
+        ("{}", "{step: 2}", "step"),
+        ("{}", "{cost: 0.5}", "cost"),
+        ("{}", "{tried: nobody}", "tried"),
+        ("{}", "{never: [sms-1]}", "never"),
+        ("{sms-1: fails}", "{status: completed}", "status"),
+        ("{}", "{status: refused}", "status"),
+        ("{}", "{reason: FRAUD}", "reason"),
+        ("{sms-1: delivers after 9s}", "{within: 3s}", "within"),
+        ("{sms-1: delivers after 9s}", "{not_before: 10s}", "not_before"),
+    ],
+)
+def test_each_key_about_messages_can_fail(given: str, expect: str, key: str, tmp_path: Path) -> None:
+    test = f'given: {given}, message: {{to: "+14155550100"}}, expect: {expect}'
+    assert differences(tmp_path, test) == [key]
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "over"),
+    [
+        ("delivers after 3s", "completed", 3.0),
+        ("reads after 3s", "completed", 3.0),
+        ("accepts", "exhausted", 20.0),  # its wait
+        ("refuses", "exhausted", 0.2),
+        ("refuses not-on-channel", "exhausted", 0.2),
+        ("fails after 4s", "exhausted", 4.0),
+        ("silent", "exhausted", 20.0),
+        ("down", "exhausted", 0.2),
+        ("full", "refused", 0.0),
+    ],
+)
+def test_each_word_about_providers_does_what_it_says(given: str, status: str, over: float, tmp_path: Path) -> None:
+    test = f'given: {{sms-1: {given}}}, message: {{to: "+14155550100"}}, expect: {{status: {status}}}'
+    (result,) = play(tmp_path, test)
+    assert not result.differences, result.seen
+    assert result.seen.over == pytest.approx(over, abs=0.01)
+
+
+def test_a_trunk_that_dies_while_it_rings_and_one_that_comes_back(tmp_path: Path) -> None:
+    dies, back = play(
+        tmp_path,
+        f"given: {{desk: answers after 8s}}, {CALL}, timeline: [{{at: 2s, becomes: {{hq-pbx: down}}}}], "
+        "expect: {winner: mobile, not_before: 4s, within: 5s}",
+        f"given: {{hq-pbx: down, mobile: busy after 5s, desk: answers}}, {CALL}, "
+        "timeline: [{at: 1s, becomes: {hq-pbx: up}}], expect: {winner: desk, within: 8s}",
+    )
+    assert not dies.differences, dies.seen.ladder
+    assert not back.differences, back.seen.ladder
+
+
+def test_people_change_their_minds_while_it_rings(tmp_path: Path) -> None:
+    takes, gives = play(
+        tmp_path,
+        f"{CALL}, timeline: [{{at: 4s, becomes: {{desk: answers after 1s}}}}], expect: {{winner: desk, within: 5s}}",
+        f"{CALL}, timeline: [{{at: 4s, becomes: {{desk: declines}}}}], expect: {{winner: mobile, within: 6s}}",
+    )
+    assert not takes.differences, takes.seen.ladder
+    assert not gives.differences, gives.seen.ladder
+
+
+def test_a_difference_is_shown_at_its_place_with_what_happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(tmp_path, f"{CALL}, expect: {{rang: [desk, desk], within: 3s}}")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, ["test"])
+    assert result.exit_code == FINDINGS
+    assert (
+        "plan.test.yaml:3:68: expected rang desk, desk, but got desk via hq-pbx, mobile via carrier-a" in result.output
+    )
+    assert "    - desk\n    + mobile via carrier-a\n" in result.output
+    assert "     10.00 s  mobile via carrier-a  is tried\n" in result.output
+    assert result.output.endswith(": 1 failed\n")
+
+
+def test_exit_codes_and_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(tmp_path, f"{CALL}, expect: {{winner: mobile}}", f"{CALL}, expect: {{winner: desk}}")
+    monkeypatch.chdir(tmp_path)
+    run = CliRunner().invoke
+    assert run(cli, ["test", "."]).exit_code == FINDINGS
+    assert run(cli, ["test", "plan.yaml", "-k", "TEST 0"]).exit_code == OK  # the tests of that dialplan
+    none = run(cli, ["test", "-k", "no such"])
+    assert none.exit_code == USAGE
+    assert "no test has 'no such' in its name" in none.output
+    missing = run(cli, ["test", "other.yaml"])
+    assert missing.exit_code == USAGE
+    assert "other.test.yaml: no such file, where tests of other.yaml would be" in missing.output
+    (tmp_path / "empty").mkdir()
+    assert run(cli, ["test", "empty"]).exit_code == USAGE
+    (tmp_path / "bad.test.yaml").write_text("version: 1\ntests: []\n", encoding="utf-8")
+    assert run(cli, ["test", "bad.test.yaml"]).exit_code == FINDINGS
+
+
+def test_the_same_as_json(tmp_path: Path) -> None:
+    play(tmp_path, f"{CALL}, expect: {{winner: mobile}}", f"{CALL}, expect: {{winner: desk}}")
+    result = CliRunner().invoke(cli, ["test", str(tmp_path), "--json"])
+    assert result.exit_code == FINDINGS
+    found = json.loads(result.output)
+    assert (found["passed"], found["failed"], found["findings"]) == (1, 1, [])
+    good, bad = found["tests"]
+    assert good["passed"]
+    assert good["seen"]["winner"] == "mobile via carrier-a"
+    assert bad["differences"] == [
+        {"key": "winner", "line": 4, "col": 63, "expected": ["desk"], "got": ["mobile via carrier-a"]}
+    ]
+    assert bad["seen"]["ladder"][0] == {"at": 0.0, "who": "the caller", "what": "calls +15557000"}
