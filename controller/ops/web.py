@@ -70,7 +70,8 @@ class Web:
     def _parts(self) -> list[str]:
         """Which parts of the API there are: the word after /v1/ of each."""
         paths = [getattr(route, "path", "") for route in self._app.routes]
-        return sorted({path.split("/")[2] for path in paths if path.startswith("/v1/")})
+        found = {path.split("/")[2] for path in paths if path.startswith("/v1/")}
+        return sorted(found if "alerts" in self._tools.commands else found - {"alerts"})
 
     def hear(self, event: Event) -> None:
         """Tell whoever looks."""

@@ -166,6 +166,7 @@ def test_keys_lead_everywhere(visit: Visit) -> None:
     page.keyboard.press("g")
     page.keyboard.press("c")
     expect(page.get_by_role("heading", level=1)).to_have_text("Calls")
+    page.locator("[data-filter]").wait_for()
     page.keyboard.press("/")
     page.keyboard.type("nothing like it")
     expect(page.get_by_text("No call fits the filter.")).to_be_visible()

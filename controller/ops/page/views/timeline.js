@@ -1,4 +1,5 @@
 // The timeline: what changed and why, and which calls went another way because of it.
+import { get } from "../api.js";
 import { h } from "../dom.js";
 import { when } from "../format.js";
 import { makeList, openOnEnter } from "../list.js";
@@ -8,7 +9,7 @@ import { events } from "../store.js";
 
 const CHOICES = [["", "Everything"], ["trunk", "Trunks"], ["failover", "Failovers"], ["quality", "Quality"], ["rest", "All else"]];
 
-export function draw(root, { on }) {
+export function draw(root, { me, on }) {
   const list = makeList({
     name: "timeline-list", columns: ["When", "What", "Who", "State", "Why"], choices: CHOICES, placeholder: "carrier-a, down, …", noun: "event",
     empty: "Nothing has happened since the console came up. Changes of trunks and providers show here at once.",
@@ -20,8 +21,11 @@ export function draw(root, { on }) {
   });
   root.append(list.node);
   openOnEnter(root);
+  let kept = []; // from before, where records are kept
+  const same = (event) => `${event.source} ${event.kind} ${event.at.toFixed(2)}`;
   const update = () => {
-    const told = events.other.map((event) => ({ id: event.id, at: event.at, kind: event.kind, ...say(event) }));
+    const there = new Set(events.other.map(same));
+    const told = [...events.other, ...kept.filter((event) => !there.has(same(event)))].filter((event) => event.kind !== "cascade").map((event) => ({ id: event.id, at: event.at, kind: event.kind, ...say(event) }));
     for (const event of events.call) {
       const found = failover(event);
       if (found) told.push({ id: event.id, at: event.at, kind: "failover", ...found });
@@ -30,4 +34,5 @@ export function draw(root, { on }) {
   };
   on(({ events: heard, all }) => { if (all || heard.length) update(); });
   update();
+  if (me.has.includes("timeline")) get("v1/timeline?limit=200").then((found) => { kept = found.events.map((event) => ({ ...event, id: `kept-${event.id}` })); update(); }, () => { /* what came since is shown */ });
 }
