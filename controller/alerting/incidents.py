@@ -152,6 +152,8 @@ class Alerting:
         """Go on with what `dump` gave. Routes that are gone are those of the last. Raises `ValueError`, `TypeError` or
         `LookupError` for anything else."""
         self.open = {each["id"]: load_incident(each) for each in data["open"]}
+        for incident in self.open.values():
+            incident.refreshed = 0.0  # whoever forgets what is not repeated may have forgotten it meanwhile
         self.over = [load_incident(each) for each in data["over"]]
 
     # -- conditions

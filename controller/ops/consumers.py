@@ -6,7 +6,7 @@ Owns the list, and what each is made with. Must not do what they do.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from controller.types import Dialplan
 from controller.types.ops import Ops
 from sip.uri import bracketed
 
-#: Takes a notice (see `alerting.notices`) and what is told by it; whether it could be handed on. Returns at once.
-HandOver = Callable[[Mapping[str, Any], str], bool]
+#: Takes a notice (see `alerting.notices`) and what is told by it; whether it arrived.
+HandOver = Callable[[Mapping[str, Any], str], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)

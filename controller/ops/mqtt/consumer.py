@@ -30,6 +30,9 @@ TOLD = frozenset(
 )
 #: Commands that wait for the daemon, and how long it may take for one, seconds.
 WAITING, PATIENCE = 20, 5.0
+#: Alerts that are retained.
+ALERTS = 200
+_UPDATE, _RESOLVE = "update", "resolve"  # `alerting.words.What`
 #: Seconds for a first picture, before the broker is told that nothing is known.
 FIRST_PICTURE = 3.0
 
@@ -57,6 +60,8 @@ class Mqtt:
         self._letters: asyncio.Queue[Letter] = asyncio.Queue(WAITING)
         self._link = Link(settings, self._topics, self._outbox, tools.log, self._on_letter, tools.on_fault, filters)
         self._picture: Picture | None = None
+        self._alerts: dict[str, bytes] = {}  # what is retained of those that are open
+        tools.hand_over["mqtt"] = self.hand_over
         self._seen = asyncio.Event()
 
     # -- as a consumer
@@ -95,9 +100,10 @@ class Mqtt:
     # -- for others
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        """Publish something below our topics, not retained, and wait until the broker has it: QoS 1.
+        """Publish something below our topics, not retained, and wait until the broker has it: QoS 1. Whoever is cancelled
+        meanwhile has it taken back, unless it is under way.
 
-        Raises `NotPublishedError`. Whoever gives up waiting may do so; it is published all the same.
+        Raises `NotPublishedError`.
         """
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
@@ -105,16 +111,42 @@ class Mqtt:
             if not done.done():
                 done.set_result(got_through)
 
-        self._add(Message(f"{self._topics.base}/{topic}", payload, on_end=on_end))
-        if not await done:
+        message = Message(f"{self._topics.base}/{topic}", payload, on_end=on_end)
+        self._add(message)
+        try:
+            got_through = await done
+        except asyncio.CancelledError:
+            self._outbox.take_back(message)
+            raise
+        if not got_through:
             raise NotPublishedError(f"the broker did not take it: {self._link.why or 'this process ends'}")
+
+    async def hand_over(self, notice: Mapping[str, Any], what: str) -> bool:
+        """An alert: retained while it is open, and an event for all but mere updates. Whether the broker has that; where it
+        is not there the alert is to be told again, and not by us."""
+        topic = self._topics.alert(str(notice["id"]))
+        self._alerts.pop(topic, None)  # the newest last
+        if what != _RESOLVE:
+            self._alerts[topic] = dumped(notice)
+            while len(self._alerts) > ALERTS:
+                del self._alerts[next(iter(self._alerts))]
+        self._want()
+        if what == _UPDATE:
+            return True
+        if not self._link.is_up:
+            return False
+        try:
+            await self.publish("event/alert", dumped({**notice, "what": what}))
+        except NotPublishedError:
+            return False
+        return True
 
     # -- inside
 
     def _want(self) -> None:
         if self._picture is None:
             return
-        self._outbox.want({**self._fixed, **self._wording.of(self._picture)})
+        self._outbox.want({**self._fixed, **self._wording.of(self._picture), **self._alerts})
         self._link.wake()
 
     def _add(self, message: Message) -> None:

@@ -62,6 +62,11 @@ class Outbox:
             self._lose()
         self._events.append(message)
 
+    def take_back(self, message: Message) -> None:
+        """Nobody wants it any more, if it still waits."""
+        if message in self._events:
+            self._events.remove(message)
+
     def take(self, most: int) -> list[Message]:
         """What is to be said next; `put_back` what did not get through."""
         taken: list[Message] = []

@@ -52,6 +52,10 @@ class Topics:
     def event(self, kind: str) -> str:
         return f"{self.base}/event/{kind}"
 
+    def alert(self, ident: str) -> str:
+        """An incident, while it is open."""
+        return f"{self.base}/alert/{ident}"
+
     def daemon(self, name: str) -> str:
         """Whether the process for calls, or that for messages, answers."""
         return f"{self.base}/{name}"

@@ -87,7 +87,9 @@ class MqttWay:
         hand_over = self._hand_over()
         if hand_over is None:
             return Again("there is no 'mqtt' in the dialplan", refused=True)
-        return Done() if hand_over(entry.notice, entry.what.value) else Again("the broker is not connected")
+        if await hand_over(entry.notice, entry.what.value):
+            return Done()
+        return Again("the broker did not take it")
 
     async def close(self) -> None:
         """There is nothing to let go of."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import ssl
 import sys
@@ -85,6 +86,35 @@ def test_the_picture_comes_before_we_are_online_and_we_say_that_we_go(
             await seen.until(lambda seen: seen.word(STATUS) == "offline")
 
     play(tmp_path, free_port, act, settings=Settings(HOST, free_port, version=version))
+
+
+def test_an_alert_is_retained_while_it_is_open_and_told_only_to_a_broker_that_is_there(
+    tmp_path: Path, free_port: int
+) -> None:
+    retained_at, event = "callward/main/alert/i-1", "callward/main/event/alert"
+    notice = {"id": "i-1", "title": "carrier a: both trunks are down"}
+
+    async def act(mqtt: Mqtt, one: Broker) -> None:
+        await online(free_port)
+        async with watch(free_port) as seen:
+            assert await mqtt.hand_over(notice, "trigger")
+            await seen.until(lambda seen: retained_at in seen.retained and seen.data(retained_at) == notice)
+            await seen.until(lambda seen: event in dict(seen.history))
+            assert json.loads(dict(seen.history)[event])["what"] == "trigger"
+        one.end()
+        while mqtt._link.is_up:  # noqa: ASYNC110  # nothing else tells
+            await asyncio.sleep(0.01)
+        assert not await mqtt.hand_over({**notice, "id": "i-2"}, "trigger")  # it is for another way to tell that
+        assert await mqtt.hand_over({**notice, "title": "all are down"}, "update")
+        await one.start()
+        seen = await online(free_port)
+        assert seen.data(retained_at)["title"] == "all are down"
+        assert "callward/main/alert/i-2" in seen.retained
+        async with watch(free_port) as seen:
+            assert await mqtt.hand_over(notice, "resolve")
+            await seen.until(lambda seen: retained_at not in seen.retained and event in dict(seen.history))
+
+    play(tmp_path, free_port, act)
 
 
 def test_two_of_one_name_take_turns_ever_more_slowly(tmp_path: Path, free_port: int) -> None:

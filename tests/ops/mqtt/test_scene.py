@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -41,6 +42,9 @@ mqtt:
   name: office
   discovery: homeassistant
   commands: true
+alerts:
+  notifiers: {{bus: {{mqtt: {{}}}}}}
+  routes: [{{notify: [bus], hold: 100ms, settle: 1s}}]
 """
 
     async def main() -> None:
@@ -88,8 +92,21 @@ async def _die(here: Stage, seen: Seen) -> None:
     assert seen.data(f"{A}/state")["code"]
     event = await seen.until(lambda seen: [data for topic, data in seen.history if topic == f"{BASE}/event/trunk"])
     assert b'"trunk":"carrier-a"' in event[-1]
+    alert = await seen.until(_alert_of_a)
     here.testbed.boxes["carrier-a"].revive()
-    await seen.until(lambda seen: seen.word(A) in {"up", "degraded"})
+    await seen.until(lambda seen: seen.word(A) in {"up", "degraded"} and alert not in seen.retained)
+
+    def told(seen: Seen) -> list[str]:
+        told = [json.loads(data) for topic, data in seen.history if topic == f"{BASE}/event/alert"]
+        return [each["what"] for each in told if alert.endswith(each["id"])]
+
+    await seen.until(lambda seen: told(seen) == ["trigger", "resolve"])
+
+
+def _alert_of_a(seen: Seen) -> str:
+    """The topic of the alert about the trunk; "" before there is one."""
+    alerts = [topic for topic in seen.retained if topic.startswith(f"{BASE}/alert/")]
+    return next((topic for topic in alerts if "carrier-a" in seen.data(topic)["title"]), "")
 
 
 async def _command(here: Stage, seen: Seen) -> None:
