@@ -39,9 +39,9 @@ def read(text: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def call_in(world: World) -> dict[tuple[str, ...], float]:
+def call_in(world: World, meter: Meter | None = None) -> dict[tuple[str, ...], float]:
     """One call to its end, and what is counted of it."""
-    meter = Meter()
+    meter = meter or Meter()
     meter.know(world.engine.switchboard.dialplan)
     call = world.call()
     world.calm()
@@ -187,6 +187,20 @@ def test_labels_are_bounded_whatever_a_call_says(found: list[dict[str, Any]]) ->
                 for data in found:
                     assert data["did"][1:] not in shown
                     assert data["caller"][1:] not in shown
+
+
+def test_an_exemplar_names_the_call() -> None:
+    world = two_trunks()
+    world.behave("anna", ANSWERS)
+    meter = Meter()
+    call_in(world, meter)
+    named = [
+        sample.exemplar.labels["call"]
+        for family in parse_open(meter.show(openmetrics=True).decode())
+        for sample in family.samples
+        if sample.name == "callward_call_answer_seconds_bucket" and sample.exemplar is not None
+    ]
+    assert named == ["caller-call-2@198.51.100.1"]
 
 
 def test_a_cause_is_shown_as_it_is_or_by_its_class() -> None:

@@ -182,8 +182,8 @@ class Counting:
 
 
 def _exemplar(call: Mapping[str, Any]) -> dict[str, str] | None:
-    """Which call it was, as the log has it."""
-    name = mask_within(call["call"], call["did"], call["caller"])
+    """Which call it was: the Call-ID that the name of a call begins with, without numbers."""
+    name = mask_within(call["call"].partition(";")[0], call["did"], call["caller"])
     return {"call": name} if _PLAIN_ID.fullmatch(name) else None
 
 
