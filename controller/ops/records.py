@@ -28,7 +28,7 @@ from controller.records.rows import (
     wire_row,
 )
 from controller.records.store import FILE, MOST, Store
-from controller.supervise import run_aside
+from controller.supervise import Supervisor, run_aside
 from controller.tap import Seen
 
 #: Seconds from the first row of a batch to its writing, and to the next try where that failed.
@@ -137,12 +137,16 @@ class Records:
     # -- what is done
 
     async def keep(self) -> None:
-        """Follow what is on the wire, write, and forget, for ever."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._write_on())
-            group.create_task(self._forget())
+        """Follow what is on the wire, write, and forget, for ever: a fault in one of them must not end the others."""
+        jobs = Supervisor(self._tools.on_fault)
+        try:
+            jobs.keep(self._write_on, "write records")
+            jobs.keep(self._forget, "forget records")
             if self._keep.wire or self._hep is not None:
-                group.create_task(self._follow())
+                jobs.keep(self._follow, "follow the wire")
+            await asyncio.Event().wait()
+        finally:
+            await jobs.close()
 
     async def _follow(self) -> None:
         while True:

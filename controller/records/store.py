@@ -143,6 +143,7 @@ class Store:
         connection.execute(f"DELETE FROM wire WHERE call IN ({of})", (number, number))  # noqa: S608
         gone = connection.execute("DELETE FROM calls WHERE did = ? OR caller = ?", (number, number)).rowcount
         connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # nor in the log of what was written
         return gone
 
     def close(self) -> None:

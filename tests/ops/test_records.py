@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from controller.control import ask
 from controller.records.reading import Reader, Wanted
 from controller.records.store import FILE
+from sip.agent import Script
 from tests.ops.stage import CONSOLE, OPERATOR, PATIENCE, Stage, play
 from tests.records.captures import read_hep, read_pcap
 
@@ -153,6 +157,32 @@ async def _look_at_pcap(here: Stage, found: dict[str, Any], folder: Path) -> Non
     async with asyncio.timeout(PATIENCE):
         assert await process.wait() == 0
     assert [data for _, _, data in read_pcap(again.read_bytes())][: len(sent)] == sent
+
+
+def test_a_call_that_rings_is_shown_as_it_is(tmp_path: Path) -> None:
+    """Also where records are kept and nothing is served."""
+
+    async def act(here: Stage) -> None:
+        for box in here.testbed.boxes.values():
+            for user in ("100", "+15550100", "+15550199"):
+                box.install(user, Script(answer_after=300.0))  # nobody is at home
+        ringing = asyncio.get_running_loop().create_task(here.call())
+        found: dict[str, Any] = {"ringing": []}
+        async with asyncio.timeout(PATIENCE):
+            while not found["ringing"] or found["ringing"][0]["attempts"][0]["milestone"] != "alerting":
+                found = await asyncio.to_thread(lambda: ask(here.state_dir, "calls")["calls"])
+        (row,) = found["ringing"]
+        assert (row["did"], row["chain"]) == (DID, "sales")
+        assert row["attempts"][0]["path"] == "front-desk via hq-pbx"
+        assert row["attempts"][0]["open"]
+        code, said = await callward(here, "calls", "--live")
+        assert (code, DID in said) == (0, False)
+        assert "(alerting)" in said
+        assert "1 being set up, 0 up" in said
+        ringing.cancel()
+        os.kill(here.testbed.daemon.pid, signal.SIGTERM)  # the testbed's own will be the second: it ends at once
+
+    play(tmp_path, act, "records: {calls: 1d}\n")
 
 
 def test_a_capture_server_is_told_of_every_message_and_sngrep_reads_them(tmp_path: Path, free_port: int) -> None:
