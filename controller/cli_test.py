@@ -27,9 +27,10 @@ def play_tests(
     only: Annotated[str, typer.Option("-k", metavar="NAME", help="only tests with this in their name")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="the results as JSON")] = False,
 ) -> None:
-    """Play the tests of dialplans (*.test.yaml) in virtual time.
+    """Play the tests that stand beside dialplans.
 
-    Each test says how trunks, people and providers are, and what must become of a call or a message then.
+    NAME.test.yaml says how trunks, people and providers are, and what must become of a call or a message then. All of it is
+    played in virtual time.
     """
     from controller import clock
     from controller.scenario import report, run

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from controller.scenario.cast import DELAY, Cast, needs_probes
+from controller.scenario.cast import DELAY, Cast, Flat, needs_probes
 from controller.scenario.names import Names
 from controller.scenario.read import Case
-from controller.types import CallRecord, Dialplan, TargetState, Transition
+from controller.types import FULL, CallRecord, Fault, TargetState, Transition
 from sip.agent import AgentCall
 from sip.errors import RemoteProtocolError
 from sip.headers import find_uri
@@ -38,13 +38,13 @@ class Seen:
     ladder: list[tuple[float, str, str]] = field(default_factory=list)  # when, who, what
 
 
-def play_call(case: Case, dialplan: Dialplan, names: Names) -> Seen:
-    """Play a test of a call. ``dialplan`` is flat (`cast.flatten`)."""
+def play_call(case: Case, flat: Flat, names: Names) -> Seen:
+    """Play a test of a call."""
     asked = case.call
     assert asked is not None
     changes = (*case.given, *case.timeline)
     probed = needs_probes([(each.kind, each.members, each.state) for each in changes], names.paths)
-    cast = Cast(dialplan, names, probed, asked, case.moment)
+    cast = Cast(flat, names, probed, asked, case.moment)
     network = cast.network
     sudden = [each for each in case.given if each.state.word in ("silent", "closed")]
     for each in sorted(case.given, key=lambda change: -len(change.members)):  # what is said of one is more than of all
@@ -76,10 +76,13 @@ def _look(case: Case, cast: Cast, call: AgentCall, begun: float, news: list[obje
     ladder.append((0.0, "the caller", f"calls {call.user}"))
     if record is not None:
         seen.winner, seen.reason = record.winner or "", record.refusal or record.cause
-        seen.tried = [attempt.path for attempt in record.attempts]
+        seen.tried = [attempt.path for attempt in record.attempts if attempt.cause != FULL]
         for skipped in record.skipped:
             ladder.append((0.0, skipped.what, f"skipped: {skipped.why}"))
         for attempt in record.attempts:
+            if attempt.cause == FULL:  # it was never sent
+                ladder.append((DELAY + attempt.started, attempt.path, "is not tried: it is still full"))
+                continue
             hedge = ", beside a silent one" if attempt.hedge else ""
             ladder.append((DELAY + attempt.started, attempt.path, f"is tried{hedge}"))
     rang: list[tuple[float, str]] = []
@@ -93,6 +96,8 @@ def _look(case: Case, cast: Cast, call: AgentCall, begun: float, news: list[obje
     for item in news:
         if isinstance(item, Transition) and item.old is not TargetState.UNKNOWN:
             ladder.append((item.at - begun, item.trunk, f"{item.new}: {item.why}"))
+        elif isinstance(item, Fault):
+            ladder.append((cast.network.now - begun, "callward", f"is at fault: {item.what.strip().splitlines()[-1]}"))
     for change in case.timeline:
         if seen.over is None or change.at <= seen.over:
             ladder.append((change.at, change.name, f"becomes {change.state.word}"))

@@ -8,7 +8,7 @@ all that their answers would say is known.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from itertools import count
 
@@ -50,21 +50,31 @@ class _Dice:
         return 0.5
 
 
-def flatten(dialplan: Dialplan) -> Dialplan:
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A dialplan as it is played: nobody is probed, but for those of ``loud`` that a test is about."""
+
+    dialplan: Dialplan
+    loud: Mapping[str, Trunk]  # with their probes
+    hops: Mapping[str, Hop]
+
+
+def flatten(dialplan: Dialplan) -> Flat:
     """The dialplan with all trunks on one network, reached by UDP, known and registered."""
     taken: set[tuple[str, int]] = {ENGINE[:2], CALLER[:2]}
     spare = (f"198.18.{number >> 8}.{number & 255}" for number in count(256))
-    trunks = {name: _flatten_trunk(trunk, taken, spare) for name, trunk in dialplan.trunks.items()}
-    return replace(
+    loud = {name: _flatten_trunk(trunk, taken, spare) for name, trunk in dialplan.trunks.items()}
+    quiet = replace(
         dialplan,
         listen=(Listen(ENGINE.host, ENGINE.port),),
-        trunks=trunks,
+        trunks={name: replace(trunk, probe=None) for name, trunk in loud.items()},
         access=None,
         users={},
         media=None,
         messaging=None,
         ops=None,
     )
+    return Flat(quiet, loud, {name: Hop(trunk.host, trunk.port) for name, trunk in loud.items()})
 
 
 def _flatten_trunk(trunk: Trunk, taken: set[tuple[str, int]], spare: Iterable[str]) -> Trunk:
@@ -96,17 +106,15 @@ def _flatten_trunk(trunk: Trunk, taken: set[tuple[str, int]], spare: Iterable[st
 class Cast:
     """See the top of the file. ``probed``: the trunks whose probes are played."""
 
-    def __init__(self, dialplan: Dialplan, names: Names, probed: set[str], asked: CallModel, moment: float) -> None:
-        """``dialplan`` is flat; ``moment``, seconds since the epoch, is when the call comes."""
+    def __init__(self, flat: Flat, names: Names, probed: set[str], asked: CallModel, moment: float) -> None:
+        """``moment``, seconds since the epoch, is when the call comes."""
         self._names = names
         self.network = Network(_Dice(), Link(delay=DELAY))
-        trunks = {
-            name: trunk if name in probed else replace(trunk, probe=None) for name, trunk in dialplan.trunks.items()
-        }
-        self.dialplan = replace(dialplan, trunks=trunks)
-        self.hops = {name: Hop(trunk.host, trunk.port) for name, trunk in trunks.items()}
-        tokens = count(1)
+        trunks = {**flat.dialplan.trunks, **{name: flat.loud[name] for name in probed}}
+        self.dialplan = replace(flat.dialplan, trunks=trunks) if probed else flat.dialplan
+        self.hops = flat.hops
         self.begins = WARM_UP if probed else 0.0
+        tokens = count(1)
         self.engine = Engine(
             self.dialplan,
             Element(ENGINE, _BRANCH_KEY, Seal({"1": _SEAL_KEY}, "1")),
@@ -116,15 +124,21 @@ class Cast:
             epoch_offset=moment - self.begins,
         )
         self.caller = Agent("caller", CALLER, RINGS)
+        paths = list(_paths_of(self.dialplan, asked))
+        on_stage = {path.trunk for path in paths} | probed | ({asked.from_trunk} if asked.from_trunk else set())
+        for trunk in tuple(on_stage):  # a 3xx may lead there
+            redirects = trunks[trunk].redirects
+            on_stage.update(redirects.trunks if redirects is not None else ())
         self.agents = {
-            name: Agent(f"agent-{number}", hop, RINGS) for number, (name, hop) in enumerate(self.hops.items())
+            name: Agent(f"agent-{number}", self.hops[name], RINGS)
+            for number, name in enumerate(each for each in trunks if each in on_stage)
         }
         self._users: dict[str, dict[str, str]] = {}  # by trunk and user of the Request-URI, the path
         self._phones: dict[str, State] = {}  # by path
         self._trunks: dict[str, State] = {}  # by trunk
         self._full: set[str] = set()
-        self._dialled = {path.trunk: path.name for path in _dialled_paths(dialplan, asked)}
-        for path in names.paths.values():
+        self._dialled = {path.trunk: path.name for path in paths if DIALLED in path.address}
+        for path in paths:
             if DIALLED not in path.address:
                 self._users.setdefault(path.trunk, {}).setdefault(_user_of(path), path.name)
         self.network.join(self.engine, ENGINE)
@@ -193,7 +207,9 @@ class Cast:
 
     def _cast(self, trunk: str) -> None:
         """Tell the agent of a trunk how everybody there behaves."""
-        agent, own = self.agents[trunk], self._trunks.get(trunk)
+        agent, own = self.agents.get(trunk), self._trunks.get(trunk)
+        if agent is None:
+            return  # no call leads there
         if own is not None and own.status:
             agent.script = _script_of(own)
             agent.scripts = {}
@@ -210,7 +226,9 @@ class Cast:
 
     def _act(self, path: Path, state: State) -> None:
         """A phone that rings now does what its user has come to."""
-        agent, now = self.agents[path.trunk], self.network.now
+        agent, now = self.agents.get(path.trunk), self.network.now
+        if agent is None:
+            return
         for call in [
             each for each in agent.calls if each.incoming and each.state in (CallState.INVITED, CallState.RINGING)
         ]:
@@ -256,14 +274,14 @@ def needs_probes(states: Iterable[tuple[Kind, tuple[str, ...], State]], paths: M
     return found
 
 
-def _dialled_paths(dialplan: Dialplan, asked: CallModel) -> Iterator[Path]:
-    """The ways of a number that is called outward."""
+def _paths_of(dialplan: Dialplan, asked: CallModel) -> Iterator[Path]:
+    """All ways that a call may take."""
     trunk = asked.from_trunk or ""
     form = dialplan.trunks[trunk].format if trunk else None
     offer = Offer("test", read_number(form, asked.did, called=True), read_number(form, asked.caller), trunk=trunk)
     route = match_route(dialplan, offer)
     for stage in dialplan.chains[route.chain].stages if route is not None else ():
-        yield from (path for target in stage.targets if target.dialled for path in target.paths)
+        yield from (path for target in stage.targets for path in target.paths)
 
 
 def _user_of(path: Path) -> str:

@@ -86,7 +86,7 @@ def run_suite(suite: Suite, only: str = "") -> Iterator[Result]:
     dialplan = suite.dialplan
     if dialplan is None:
         return
-    flat = flatten(dialplan) if dialplan.listen else dialplan
+    flat = flatten(dialplan)
     for case in suite.cases:
         if only.casefold() in case.name.casefold():
             calls = case.call is not None

@@ -17,12 +17,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 
-from controller.scenario.ladder import Said
 from controller.scenario.network import Fate, Packet
 from controller.types import FULL, CallRecord
 from sip.agent import AgentCall, CallState
 from sip.builder import GLARE_CSEQ_STEP
 from sip.transaction import Hop
+from tests.sim.ladder import Said
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 TIMER_B = 32.0  # 64 x T1: what comes after so long finds no transaction any more

@@ -19,7 +19,6 @@ from dataclasses import replace
 
 from controller.engine import Engine
 from controller.health.score import Change
-from controller.scenario.ladder import call_id_of, show_ladder
 from controller.scenario.network import Link, Network, Packet, Port
 from controller.types import (
     CallRecord,
@@ -42,6 +41,7 @@ from sip.element import Element
 from sip.seal import Seal
 from sip.transaction import Hop
 from tests.sim.audit import Case, audit
+from tests.sim.ladder import call_id_of, show_ladder
 
 ENGINE = Hop("192.0.2.10", 5060)
 CALLER = Hop("198.51.100.1", 5060)

@@ -1,0 +1,56 @@
+"""What tests of dialplans play is what `explain` says: attempts in the same order, for every dialplan that ships."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+
+from controller.config import load
+from controller.explain import assume_down, assume_full, explain, parse_moment
+from controller.scenario.report import show_results
+from controller.scenario.run import run_tests
+from controller.types import Dialplan, Offer
+
+DIALPLANS = Path(__file__).parents[2] / "dialplans"
+FILES = sorted(path for path in DIALPLANS.glob("*.yaml") if "\nroutes:" in path.read_text(encoding="utf-8"))
+MOMENTS = ("2026-03-04T10:30", "2026-03-07T23:10", "2026-11-26T12:00")
+CASES = 12
+
+
+def make_test(dialplan: Dialplan, dice: random.Random, number: int) -> dict[str, object] | None:
+    """A random moment and state in which every phone refuses at once, with the order that `explain` gives."""
+    routes = [route.did for route in dialplan.routes.values()] + [f"{each}12345" for each in dialplan.prefixes]
+    trunks = list(dialplan.trunks)
+    did, moment = dice.choice(routes), dice.choice(MOMENTS)
+    states = {name: dice.choice(("down", "degraded", "full")) for name in trunks if dice.random() < 0.3}
+    by_state = {
+        word: [name for name, state in states.items() if state == word] for word in ("down", "degraded", "full")
+    }
+    view = assume_down(dialplan, by_state["down"], by_state["degraded"])
+    offer = Offer("explain", did, "+15550001", parse_moment(dialplan, moment))
+    found = explain(dialplan, offer, view, usage=assume_full(dialplan, by_state["full"]))
+    down = set(by_state["down"])
+    order = list(found.order)
+    if any(path.rpartition(" via ")[2] in down for path in order):
+        return None  # a dead trunk does not fail at once
+    endpoints = {target.endpoint for chain in dialplan.chains.values() for s in chain.stages for target in s.targets}
+    given = {**states, **{name: "503" for name in endpoints if not name.startswith("outbound")}}
+    expect = {"tried": order or ["nobody"]}
+    return {"name": f"case {number}", "at": moment, "given": given, "call": {"did": did}, "expect": expect}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_attempts_come_in_the_order_that_is_explained(path: Path, tmp_path: Path) -> None:
+    dialplan, dice = load(path).dialplan, random.Random(path.stem)
+    assert dialplan is not None
+    tests = [made for number in range(CASES * 4) if (made := make_test(dialplan, dice, number)) is not None][:CASES]
+    assert len(tests) == CASES
+    (tmp_path / "plan.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "plan.test.yaml").write_text(yaml.safe_dump({"version": 1, "tests": tests}), encoding="utf-8")
+    results = run_tests([tmp_path / "plan.test.yaml"])
+    assert not results.findings, show_results(results, 0.0)
+    assert not results.failed, show_results(results, 0.0)
+    assert len(results.tests) == CASES
