@@ -82,7 +82,7 @@ def ladder(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw what became of one call, or of one cascade of messages.
+    """Draw what became of one call, or of one cascade.
 
     Who said what to whom and when, and why each attempt was started, skipped or lost.
     """
