@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from controller import __version__
+from controller.masking import mask_numbers
 from controller.ops.consumer import CALLS, MESSAGES, Picture
 from controller.ops.mqtt.topics import OFFLINE, ONLINE, Topics
 from controller.types import Dialplan, TargetState
@@ -70,7 +71,8 @@ class Wording:
             states[name] = _trunk_word(best) if best is not None else UNKNOWN
             more: dict[str, Any] = {"carrier": trunk.carrier, "site": trunk.site}
             if best is not None:
-                more |= {"code": best["code"], "why": best["why"], "gate": _gate(best), "paged": best["paged"]}
+                why = mask_numbers(best["why"])
+                more |= {"code": best["code"], "why": why, "gate": _gate(best), "paged": best["paged"]}
                 more["since"] = self._moment(f"{TRUNK}/{name}", states[name], picture.at - best["for"])
             if len(rows) > 1:
                 more["addresses"] = {str(row["name"]): _trunk_word(row) for row in rows}
@@ -84,7 +86,7 @@ class Wording:
             row = rows.get(name)
             more: dict[str, Any] = {"channel": provider.channel.value}
             if row is not None:
-                more |= {"gate": row["gate"], "why": row["why"]}
+                more |= {"gate": row["gate"], "why": mask_numbers(row["why"])}
             self._say(words, picture, PROVIDER, name, _provider_word(row), more)
 
     def _say(self, words: Words, picture: Picture, kind: str, name: str, state: str, more: Row) -> None:

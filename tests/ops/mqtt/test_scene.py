@@ -166,10 +166,11 @@ def test_by_an_old_protocol_without_a_console(tmp_path: Path, free_port: int) ->
 
     async def main() -> None:
         async with broker(tmp_path, free_port, "allow_anonymous true"), watch(free_port) as seen:
-            async with stage(tmp_path, section):
+            async with stage(tmp_path, section) as here:
                 await seen.until(lambda seen: seen.word("pbx/sip/a/trunk/hq-pbx") == "up")
                 await seen.until(lambda seen: seen.word("pbx/sip/a/status") == "online")
-            await seen.until(lambda seen: seen.word("pbx/sip/a/status") == "offline")
+                os.kill(here.testbed.daemon.pid, signal.SIGKILL)  # and that for operators goes with it
+                await seen.until(lambda seen: seen.word("pbx/sip/a/status") == "offline")
             assert not [topic for topic in seen.retained if topic.startswith("homeassistant/")]
 
     asyncio.run(main())

@@ -48,6 +48,13 @@ def test_the_word_for_a_trunk(tmp_path: Path, state: str, gate: str, word: str) 
     assert (told["state"], told["site"], told["since"]) == (word, "hq", 995.0)
 
 
+def test_no_number_of_a_person_stands_there(tmp_path: Path) -> None:
+    row = {**trunk("carrier-a"), "why": "the test call to +15550199123 was refused"}
+    told = words_of(tmp_path, [row])["callward/main/trunk/carrier-a/state"].decode()
+    assert "23 was refused" in told
+    assert "99123" not in told
+
+
 def test_a_name_with_several_addresses_is_what_the_best_of_them_is(tmp_path: Path) -> None:
     rows = [trunk("carrier-a#1", "down", group="carrier-a"), trunk("carrier-a#2", "up", group="carrier-a")]
     words = words_of(tmp_path, rows)
