@@ -7,27 +7,26 @@ cannot stop: callers hang up after about a minute of ringing (three minutes at m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import product
+from collections.abc import Mapping
 
 from controller.config.diagnostics import quoted
 from controller.config.duration import parse_duration, show_duration
 from controller.config.figures import detection_time, ringing_time
 from controller.config.lint.chains import TIMER_C
 from controller.config.lint.ground import Ground, items
+from controller.config.lint.week import moods
 from controller.config.source import MapNode, ScalarNode
-from controller.types import Chain, Mode, Stage, When
+from controller.types import Chain, Dialplan, Mode, Stage, When
 
 PATIENCE = 60.0  # seconds: what callers wait, and what many carriers let them
 SHORTEST_RING = 5.0  # seconds: ringing comes every 4 to 6 seconds, so less may not be heard once
-_MOST_CALENDARS = 4  # of one chain; with more each is taken to be open or closed as it is worst
 
 
 def check_waiting(ground: Ground) -> None:
     """All findings of this file."""
     patience = _patience(ground)
     for chain, nodes in ground.chains():
-        late = _first_late(chain, patience)
+        late = _first_late(ground.dialplan, chain, patience)
         if late is not None:
             index, begins = late
             first = nodes.items[index]
@@ -48,30 +47,32 @@ def _patience(ground: Ground) -> float:
     return parse_duration(node.text) if isinstance(node, ScalarNode) else PATIENCE
 
 
-def _first_late(chain: Chain, patience: float) -> tuple[int, float] | None:
+def _first_late(dialplan: Dialplan, chain: Chain, patience: float) -> tuple[int, float] | None:
     """The first live stage and when it begins at the worst, if that is too late. What comes after Timer C is no news."""
-    calendars = sorted(
-        {name for stage in chain.stages if stage.when for name in (stage.when.hours, stage.when.not_hours) if name}
-    )
-    worst: tuple[int, float] | None = None
-    moods: Iterable[tuple[bool, ...]] = product((True, False), repeat=len(calendars))
-    if len(calendars) > _MOST_CALENDARS:
-        moods = ((True,) * len(calendars),)
-    for mood in moods:
-        is_open = dict(zip(calendars, mood, strict=True))
-        begins = 0.0
-        for index, stage in enumerate(chain.stages):
-            if stage.after or not _holds(stage.when, is_open):
-                continue
-            if any(target.live for target in stage.targets):
-                if patience < begins < TIMER_C and (worst is None or begins > worst[1]):
-                    worst = index, begins
-                break
-            begins += ringing_time(stage)
+    named = {name for stage in chain.stages if stage.when for name in (stage.when.hours, stage.when.not_hours) if name}
+    calendars = sorted(named)
+    worst = None
+    if sum(map(ringing_time, chain.stages)) > patience:
+        for mood in moods([dialplan.hours[name] for name in calendars]):
+            found = _first_live(chain, dict(zip(calendars, mood, strict=True)))
+            if found is not None and patience < found[1] < TIMER_C and (worst is None or found[1] > worst[1]):
+                worst = found
     return worst
 
 
-def _holds(when: When | None, is_open: dict[str, bool]) -> bool:
+def _first_live(chain: Chain, is_open: Mapping[str, bool]) -> tuple[int, float] | None:
+    """The first live stage of such a time, and the seconds after which it begins."""
+    begins = 0.0
+    for index, stage in enumerate(chain.stages):
+        if stage.after or not _holds(stage.when, is_open):
+            continue
+        if any(target.live for target in stage.targets):
+            return index, begins
+        begins += ringing_time(stage)
+    return None
+
+
+def _holds(when: When | None, is_open: Mapping[str, bool]) -> bool:
     """Whether a stage is tried at such a time, when all trunks are up and nothing is full."""
     if when is None:
         return True

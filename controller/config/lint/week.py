@@ -6,13 +6,23 @@ Owns the arithmetic. Seconds after Monday's midnight; a span over Sunday's midni
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+from controller.rules.conditions import is_open
 from controller.types import Hours
 
 DAY = 86400
 WEEK = 7 * DAY
 
 Open = tuple[int, int]
+
+#: A week of winter and one of summer, in the north, every half hour: when calendars of several zones are open together.
+_MOMENTS = tuple(
+    (monday + timedelta(minutes=30 * step)).timestamp()
+    for monday in (datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 7, 6, tzinfo=UTC))
+    for step in range(7 * 48)
+)
 
 
 def spans_of(hours: Hours) -> Iterator[tuple[int, int, Open]]:
@@ -57,3 +67,9 @@ def fill_week(calendars: Iterable[Hours]) -> bool:
     if not known or any(each.holidays or each.zone is not known[0].zone for each in known):
         return False
     return join(span for each in known for _, _, span in spans_of(each)) == [(0, WEEK)]
+
+
+def moods(calendars: Iterable[Hours]) -> set[tuple[bool, ...]]:
+    """Which of some calendars are open and closed together at some time of a year without holidays."""
+    plain = [replace(each, holidays={}) for each in calendars]
+    return {tuple(is_open(each, moment) for each in plain) for moment in _MOMENTS}
