@@ -55,6 +55,7 @@ from controller.config.messages_providers import ProviderModel
 from controller.config.missed import MissedModel
 from controller.config.mqtt import MqttModel
 from controller.config.ops import ConsoleModel, RecordsModel
+from controller.config.otel import OtelModel
 from controller.config.redirects import OrWord, RedirectsModel
 from controller.config.register import DidFromName, RegisterModel
 from controller.config.section import ANY_WORD, NUMBER, TIME, OneOrMore, OrSwitch, Section, Text, between, matching
@@ -377,3 +378,4 @@ class FileModel(Section):
     records: RecordsModel | None = None
     mqtt: MqttModel | None = None
     alerts: AlertsModel | None = None
+    otel: OtelModel | None = None

@@ -49,14 +49,15 @@ def _check_clear(places: Places, model: MqttModel) -> None:
         hint = "write broker: mqtts://..., or remove it"
         _wrong(places, "ca", "NOT_TLS", "'ca' is for TLS, and this broker is asked for none", hint)
     secret = "password" if model.password is not None else "commands" if model.commands else ""
-    if not secret or model.cleartext or "cleartext" in places.map_at("mqtt").lost or _is_here(model.broker.host):
+    if not secret or model.cleartext or "cleartext" in places.map_at("mqtt").lost or is_here(model.broker.host):
         return
     what = "the password" if secret == "password" else "tokens of operators"  # noqa: S105  # the names of keys
     hint = "write broker: mqtts://..., or say cleartext: true"
     _wrong(places, "broker", "NOT_TLS", f"{what} would go over the network in clear", hint)
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether a host is this machine."""
     return host in {"localhost", "::1"} or (ip_version(host) == 4 and host.startswith("127."))
 
 

@@ -1,4 +1,4 @@
-"""`console`, `records`, `mqtt` and `alerts` -> what the process for operators is to know.
+"""`console`, `records`, `mqtt`, `alerts` and `otel` -> what the process for operators is to know.
 
 Owns what these keys have to say to each other.
 """
@@ -13,6 +13,7 @@ from controller.config.certificates import Certificates
 from controller.config.diagnostics import quoted
 from controller.config.mqtt_compile import compile_mqtt
 from controller.config.ops import OPERATOR, ConsoleModel, RecordsModel
+from controller.config.otel_compile import compile_otel
 from controller.config.places import Places
 from controller.types.ops import Console, Ops, OpsToken, Records
 
@@ -20,13 +21,15 @@ from controller.types.ops import Console, Ops, OpsToken, Records
 def build_ops(places: Places, certificates: Certificates) -> Ops | None:
     """None where nothing is asked for."""
     asked, records, alerts = places.file.console, places.file.records, places.file.alerts
-    if asked is None and records is None and places.file.mqtt is None and alerts is None:
+    otel = places.file.otel
+    if all(section is None for section in (asked, records, alerts, otel, places.file.mqtt)):
         return None
     console = _console(places, asked) if asked is not None else None
     mqtt = compile_mqtt(places, certificates, console.tokens if console is not None else ())
     told = build_alerts(places, alerts) if alerts is not None else None
+    collector = compile_otel(places, otel) if otel is not None else None
     is_kept = asked is not None or records is not None  # whoever looks wants to see what was
-    return Ops(console, _records(records or RecordsModel()) if is_kept else None, mqtt, told)
+    return Ops(console, _records(records or RecordsModel()) if is_kept else None, mqtt, told, collector)
 
 
 def _console(places: Places, model: ConsoleModel) -> Console:

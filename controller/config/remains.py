@@ -43,6 +43,7 @@ from controller.config.model import (
 )
 from controller.config.mqtt import Broker, BrokerUrl, MqttModel
 from controller.config.ops import ConsoleModel, ConsoleTokenModel
+from controller.config.otel import OtelModel
 from controller.config.section import OneOrMore, Section
 from controller.config.users import UserModel
 from controller.types.messages import Channel
@@ -188,6 +189,10 @@ class _Mqtt(MqttModel):
     broker: BrokerUrl = _NO_BROKER
 
 
+class _Otel(OtelModel):
+    endpoint: str = ""
+
+
 class _Email(EmailModel):
     host: str = ""
     sender: str = Field("", alias="from")
@@ -241,3 +246,4 @@ class Remains(FileModel):
     console: Annotated[ConsoleModel, _read_as(_Console)] | None = None
     mqtt: Annotated[MqttModel, _read_as(_Mqtt)] | None = None
     alerts: Annotated[AlertsModel, _read_as(_Alerts)] | None = None
+    otel: Annotated[OtelModel, _read_as(_Otel)] | None = None

@@ -44,6 +44,7 @@ from controller.config.model import (
 from controller.config.mqtt import MqttModel
 from controller.config.names import KINDS
 from controller.config.ops import ConsoleModel, ConsoleTokenModel, RecordsModel
+from controller.config.otel import OtelModel
 from controller.config.redirects import RedirectsModel
 from controller.config.register import RegisterModel
 from controller.config.remains import Remains
@@ -77,6 +78,7 @@ _MODELS: dict[str, type[Section]] = {
     "records": RecordsModel,
     "mqtt": MqttModel,
     "alerts": AlertsModel,
+    "otel": OtelModel,
 }
 _OF_TRUNKS: dict[str, type[Section]] = {
     "deep": DeepModel,
@@ -168,7 +170,7 @@ def describe(root: Node, loc: Loc) -> str:
             words = ["console", f"token {_number(root, loc[:3])}"]
         case "alerts", _:
             words, rest = describe_alerts(loc, lambda at: _number(root, at))
-        case "defaults" | "console" | "records" | "mqtt", _:
+        case "defaults" | "console" | "records" | "mqtt" | "otel", _:
             words = [str(section)]
         case "providers" | "cascades" | "policies" | "templates" | "messages", _:
             words, rest = describe_message_part(root, loc)

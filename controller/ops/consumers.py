@@ -64,6 +64,13 @@ def make_consumers(tools: Tools) -> list[Consumer]:
     from controller.ops.web import Web
 
     consumers: list[Consumer] = []
+    if tools.sock is not None or tools.ops.otel is not None:
+        tools.meter.know(tools.dialplan)
+        consumers.append(tools.meter)
+    if tools.ops.otel is not None:
+        from controller.ops.otel import make_otel
+
+        consumers += make_otel(tools)
     if tools.ops.records is not None:
         from controller.ops.records import Records
 
@@ -73,8 +80,6 @@ def make_consumers(tools: Tools) -> list[Consumer]:
 
         consumers.append(Alerts(tools))
     if tools.sock is not None:
-        tools.meter.know(tools.dialplan)
-        consumers.append(tools.meter)
         consumers.append(Web(tools))
     if tools.ops.mqtt is not None:
         from controller.ops.mqtt.consumer import Mqtt

@@ -58,6 +58,15 @@ class Mqtt:
 
 
 @dataclass(frozen=True, slots=True)
+class Otel:
+    """The collector of OpenTelemetry that gets metrics and a trace of each call."""
+
+    endpoint: str  # of OTLP over HTTP, without the paths that OTLP appends
+    token: str = field(default="", repr=False)
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ops:
     """All that the process for operators goes by."""
 
@@ -65,3 +74,4 @@ class Ops:
     records: Records | None = None  # None: nothing is kept
     mqtt: Mqtt | None = None
     alerts: Alerts | None = None
+    otel: Otel | None = None
