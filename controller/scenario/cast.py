@@ -174,6 +174,10 @@ class Cast:
         self._trunks[trunk] = state
         ports = {"down": Port.GONE, "silent": Port.GONE, "closed": Port.CLOSED}
         self.network.ports[self.hops[trunk]] = ports.get(state.word, Port.OPEN)
+        if state.word == "drained":
+            self.engine.drain(common_name(trunk), now)
+        elif self.engine.scores.is_parked(trunk):
+            self.engine.undrain(common_name(trunk), now)
         code = "ASSUMED" if state.word == "degraded" else None
         board.set_verdict(trunk, "test", code, "the test says so", now)
         self._settle()

@@ -38,7 +38,7 @@ class State:
 
 #: What each word means for whom.
 WORDS: dict[Kind, tuple[str, ...]] = {
-    Kind.TRUNK: ("up", "down", "silent", "closed", "degraded", "full"),
+    Kind.TRUNK: ("up", "down", "silent", "closed", "degraded", "drained", "full"),
     Kind.PHONE: ("answers", "rings", "busy", "declines", "hangs", "silent"),
     Kind.LIMIT: ("full",),
     Kind.PROVIDER: ("delivers", "reads", "accepts", "refuses", "fails", "silent", "down", "full"),

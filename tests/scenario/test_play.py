@@ -153,6 +153,22 @@ def test_people_change_their_minds_while_it_rings(tmp_path: Path) -> None:
     assert not gives.differences, gives.seen.ladder
 
 
+def test_a_drained_trunk_is_used_where_nothing_else_leads(tmp_path: Path) -> None:
+    plan = PLAN.replace("via: [carrier-a]", "via: [carrier-a, carrier-b]").replace(
+        "endpoints:", '  carrier-b: {uri: "sip:192.0.2.20", carrier: b}\nendpoints:'
+    )
+    (tmp_path / "plan.yaml").write_text(plan, encoding="utf-8")
+    lines = [
+        f"given: {{desk: busy, carrier-a: drained}}, {CALL}, expect: {{winner: mobile, via: carrier-b}}",
+        f"given: {{desk: busy, carrier-a: drained, carrier-b: 503}}, {CALL}, expect: {{winner: mobile, via: carrier-a}}",
+    ]
+    tests = "".join(f"  - {{name: test {number}, {line}}}\n" for number, line in enumerate(lines))
+    (tmp_path / "plan.test.yaml").write_text(f"version: 1\ntests:\n{tests}", encoding="utf-8")
+    results = run_tests([tmp_path / "plan.test.yaml"])
+    assert len(results.tests) == 2
+    assert not results.failed, results.failed
+
+
 def test_a_difference_is_shown_at_its_place_with_what_happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(tmp_path, f"{CALL}, expect: {{rang: [desk, desk], within: 3s}}")
     monkeypatch.chdir(tmp_path)

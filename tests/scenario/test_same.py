@@ -10,6 +10,7 @@ import yaml
 
 from controller.config import load
 from controller.explain import assume_down, assume_full, explain, parse_moment
+from controller.explain.message import explain_message
 from controller.scenario.report import show_results
 from controller.scenario.run import run_tests
 from controller.types import Dialplan, Offer
@@ -54,3 +55,24 @@ def test_attempts_come_in_the_order_that_is_explained(path: Path, tmp_path: Path
     assert not results.findings, show_results(results, 0.0)
     assert not results.failed, show_results(results, 0.0)
     assert len(results.tests) == CASES
+
+
+def test_messages_go_where_explain_message_says_first(tmp_path: Path) -> None:
+    path, dice = DIALPLANS / "messages.yaml", random.Random(7)
+    dialplan = load(path).dialplan
+    assert dialplan is not None
+    tests: list[dict[str, object]] = []
+    for number in range(40):
+        to = dice.choice(("+14155550100", "+4915112345678", "+33612345678", "+442079460000"))
+        asked = {"tenant": dice.choice(("", "acme")), "use_case": dice.choice(("", "payout"))}
+        risk = dice.choice((0.0, 0.6, 0.95))
+        found = explain_message(dialplan, to, 0.0, risk=risk, **asked)
+        first = [] if found["refused"] else [found["steps"][0]["providers"][0]["provider"]]
+        message = {"to": to, "risk": str(risk), **{key: word for key, word in asked.items() if word}}
+        expect: dict[str, object] = {"tried": first or ["nobody"]}
+        tests.append({"name": f"case {number}", "message": message, "expect": expect})
+    (tmp_path / "plan.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "plan.test.yaml").write_text(yaml.safe_dump({"version": 1, "tests": tests}), encoding="utf-8")
+    results = run_tests([tmp_path / "plan.test.yaml"])
+    assert not results.findings, show_results(results, 0.0)
+    assert not results.failed, show_results(results, 0.0)
