@@ -28,7 +28,7 @@ from controller import (
 )
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
 from controller.files import DEFAULT_STATE_DIR
-from controller.process import run_quick
+from controller.process import no_collection, run_quick
 
 if TYPE_CHECKING:
     from controller.app import App
@@ -164,7 +164,8 @@ def _compile(file: Path) -> Compiled:
     from controller.compiled import Compiled
     from controller.config import load, render
 
-    loaded = load(file)
+    with no_collection():
+        loaded = load(file)
     findings = render(loaded.diagnostics, loaded.sources)
     if loaded.dialplan is None:
         typer.echo(findings, err=True)
@@ -188,7 +189,8 @@ def check(
     if as_json and as_sarif:
         typer.echo("--json and --sarif: name one of the two", err=True)
         raise typer.Exit(USAGE)
-    loaded = load(file)
+    with no_collection():
+        loaded = load(file)
     if as_sarif:
         typer.echo(to_sarif(loaded.diagnostics, loaded.ignored))
     elif as_json:

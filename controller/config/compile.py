@@ -362,18 +362,18 @@ class _Compiler(Places):
 
     def check_kind(self, kind: str | None, index: int) -> None:
         """Report what a route of this kind lacks, and what belongs to the other kind only."""
-        node = self.at("routes", index)
+        loc = ("routes", index)
+        node = self.at(*loc)
         assert isinstance(node, MapNode)
-        inside = describe(self.root, ("routes", index))
         needs = ROUTE_KINDS[kind] if kind else "chain"
         wrong = {needs, *ROUTE_KINDS} if kind is None else {needs}
         if needs not in node.entries and not node.lost & wrong:
             (example,) = RouteModel.model_fields[needs].examples or ("",)
-            message = f"required key {quoted(needs)} is missing in {inside}"
+            message = f"required key {quoted(needs)} is missing in {self.describe(loc)}"
             self.report.error(node, "MISSING_KEY", message, f"add {needs}: {json.dumps(example)}")
         for key, instead in (_INBOUND_ONLY if kind == "outbound" else _OUTBOUND_ONLY).items():
             if kind and key in node.entries:
-                message = f"{quoted(kind)} and {quoted(key)} exclude each other in {inside}"
+                message = f"{quoted(kind)} and {quoted(key)} exclude each other in {self.describe(loc)}"
                 self.report.error(node.keys[key], "BOTH_KEYS", message, f"remove {key}: {instead}")
 
     def causes(self) -> dict[str, Verdict]:

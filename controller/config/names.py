@@ -7,6 +7,7 @@ definition is wrong is still a known name.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 
 from controller.config.diagnostics import Mistake, Report, quoted
 from controller.config.source import MapNode, Node, ScalarNode
@@ -44,8 +45,8 @@ class Names:
         for section, keys in self._defined.items():
             self._check(section, keys or {})
 
-    def use(self, section: str, name: str, at: Node, inside: str) -> bool:
-        """Note that a name is used; report it when it is not defined."""
+    def use(self, section: str, name: str, at: Node, inside: str | Callable[[], str]) -> bool:
+        """Note that a name is used; report it when it is not defined. ``inside``: where, or what says where."""
         defined = self._defined[section]
         if defined is None:
             return False  # the section itself is missing or wrong, and said so
@@ -55,7 +56,8 @@ class Names:
         hint = self._hints.get((section, name))
         if hint is None:
             hint = self._hints[section, name] = self._hint(section, name, defined)
-        self._report.error(at, "UNKNOWN_NAME", f"unknown {KINDS[section]} {quoted(name)} in {inside}", hint)
+        where = inside if isinstance(inside, str) else inside()
+        self._report.error(at, "UNKNOWN_NAME", f"unknown {KINDS[section]} {quoted(name)} in {where}", hint)
         return False
 
     def unused(self, section: str) -> list[ScalarNode]:

@@ -27,19 +27,18 @@ class Places:
     def one_of(self, keys: list[str], loc: Loc, hints: tuple[str, str]) -> str | None:
         """Which of the keys that exclude each other an entry has; several and none are reported."""
         node = self.map_at(*loc)
-        inside = describe(self.root, loc)
         written = [key for key in keys if key in node.entries]
         for other in written[1:]:
-            message = f"{quoted(written[0])} and {quoted(other)} exclude each other in {inside}"
+            message = f"{quoted(written[0])} and {quoted(other)} exclude each other in {self.describe(loc)}"
             self.report.error(node.keys[other], "BOTH_KEYS", message, hints[0])
         if not written and not node.lost & {*keys}:
             *most, last = map(quoted, keys)
-            message = f"{', '.join(most)} or {last} is missing in {inside}"
+            message = f"{', '.join(most)} or {last} is missing in {self.describe(loc)}"
             self.report.error(node, "MISSING_KEY", message, hints[1])
         return written[0] if written else None
 
     def use(self, section: str, name: str, loc: Loc, inside: Loc | None = None) -> bool:
-        return self.names.use(section, name, self.at(*loc), describe(self.root, inside or loc[:-1]))
+        return self.names.use(section, name, self.at(*loc), lambda: describe(self.root, inside or loc[:-1]))
 
     def distinct(self, section: str, used: Iterable[str], loc: Loc, inside: Loc | None = None) -> list[str]:
         """The known ones of a list of names; unknown and repeated ones are reported."""

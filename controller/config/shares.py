@@ -67,18 +67,19 @@ def _has(places: Places, tenant: str) -> bool:
     return "limits" in places.map_at("tenants", tenant).entries
 
 
-def warn_never_full(dialplan: Dialplan, stage: Stage, node: Node, report: Report) -> None:
-    """A stage that waits for something without a limit waits for ever."""
-    when = stage.when
-    if when is None or not when.overflow or not isinstance(node, MapNode):
-        return
-    limited = {name for name, trunk in dialplan.trunks.items() if trunk.limits is not None}
+def what_fills(dialplan: Dialplan) -> frozenset[str]:
+    """All that a condition can wait for to be full: what has limits."""
     routes = [*dialplan.routes.values(), *dialplan.prefixes.values(), *([dialplan.default] if dialplan.default else ())]
-    words = {THE_NUMBER} if any(route.limits for route in routes) else set()
+    words = {name for name, trunk in dialplan.trunks.items() if trunk.limits is not None}
+    words |= {THE_NUMBER} if any(route.limits for route in routes) else set()
     words |= {THE_TENANT} if any(route.tenant for route in routes) else set()
-    if not words.isdisjoint(when.overflow) or not limited.isdisjoint(when.overflow):
-        return
-    if ANYTHING in when.overflow and (words or limited):
+    return frozenset(words | {ANYTHING} if words else words)
+
+
+def warn_never_full(fills: frozenset[str], stage: Stage, node: Node, report: Report) -> None:
+    """A stage that waits for something without a limit waits for ever. ``fills``: see `what_fills`."""
+    when = stage.when
+    if when is None or not when.overflow or not isinstance(node, MapNode) or not fills.isdisjoint(when.overflow):
         return
     message = f"the stage is never tried: {' or '.join(_show(word) for word in when.overflow)} has no limits"
     report.warning(node.keys["when"], "NO_EFFECT", message, "write limits: {calls: 30} there, or remove overflow")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+from bench.config import customers
 from tests.config.sample import SAMPLE, compiled, found
 
 
@@ -49,4 +50,19 @@ def test_ten_times_the_dids_are_ten_times_the_work() -> None:
 
 def test_ten_times_the_errors_are_ten_times_the_work() -> None:
     few, many = (calls_made(found, with_routes(n, BAD)) for n in (200, 2000))
+    assert many < 11 * few
+
+
+def waiting(count: int) -> str:
+    """Customers whose numbers have limits, and stages that wait for these."""
+    text = customers(count).replace(
+        "- {ring: [answering]}", "- {ring: [answering], when: {overflow: did}}\n    - {ring: [answering]}"
+    )
+    return text.replace("chain: of-0}", "chain: of-0, limits: {calls: 5}}")
+
+
+def test_ten_times_the_customers_are_ten_times_the_work() -> None:
+    """Chains, endpoints, conditions and all that is looked for in them."""
+    assert found(waiting(100)) == []
+    few, many = (calls_made(compiled, waiting(count)) for count in (200, 2000))
     assert many < 11 * few

@@ -14,7 +14,7 @@ from controller.config.figures import stage_starts
 from controller.config.lint.ground import Ground
 from controller.config.lint.kinds import is_voicemail
 from controller.config.lint.week import fill_week
-from controller.config.shares import warn_all_wait, warn_never_full
+from controller.config.shares import warn_all_wait, warn_never_full, what_fills
 from controller.config.source import ListNode, MapNode, Node
 from controller.types import Chain, Dialplan, Mode, Stage, Trunk, When
 
@@ -32,10 +32,11 @@ def check_chains(ground: Ground) -> None:
         warn_all_wait(chain, key, report)
         warn_no_live_end(ground, chain, ring_key(stages.items[-1]))
         warn_unreachable(chain, [ring_key(stage) for stage in stages.items], report)
+    fills = what_fills(dialplan)
     for _, stage, node in ground.stages():
         warn_never_joins(stage, node, report)
         warn_idle_stagger(stage, node, report)
-        warn_never_full(dialplan, stage, node, report)
+        warn_never_full(fills, stage, node, report)
 
 
 def check_outbound(ground: Ground) -> None:
