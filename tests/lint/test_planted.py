@@ -17,7 +17,8 @@ from controller.config import compile_text, load, render
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 LEAST, LEAST_EXACT, LEAST_GOOD = 60, 58, 30
-GOOD = sorted([*(HERE / "good").glob("*.yaml"), *(ROOT / "dialplans").glob("*.yaml")])
+EXAMPLES = [path for path in (ROOT / "dialplans").glob("*.yaml") if not path.name.endswith(".test.yaml")]
+GOOD = sorted([*(HERE / "good").glob("*.yaml"), *EXAMPLES])
 
 
 @dataclass(frozen=True)
