@@ -16,6 +16,9 @@ from controller.types.alerts import Kind, Severity
 #: A fault is worth an alert for so many seconds after the last.
 FAULT_FOR = 3600.0
 
+#: Seconds that a daemon has for its start, when we were there first.
+STARTING = 10.0
+
 CALLS, MESSAGES = "calls", "messages"
 _OF_CALLS = frozenset(
     (
@@ -41,6 +44,8 @@ class Finder:
     def __init__(self, dialplan: Dialplan) -> None:
         self._expects = {CALLS: bool(dialplan.listen), MESSAGES: dialplan.messaging is not None}
         self._sites = {name: site.name for site in dialplan.sites.values() for name in site.pbx}
+        self._first: float | None = None  # when we looked first, seconds since the epoch
+        self._seen: set[str] = set()  # daemons that have answered
         self._told: dict[str, Condition] = {}  # by id: what only news say
         self.labels: dict[str, dict[str, str]] = {}  # of each trunk, by the name that operators know
 
@@ -75,7 +80,11 @@ class Finder:
             for name, each in self._told.items()
             if each.kind is not Kind.FAULT or float(each.labels["last"]) + FAULT_FOR > at
         }
-        found = [*self._daemons(answers), *self._told.values()]
+        self._first = at if self._first is None else self._first
+        for source, yes in answers.items():
+            if yes:
+                self._seen.add(source)
+        found = [*self._daemons(at, answers), *self._told.values()]
         unknown: frozenset[Kind] = frozenset()
         if calls is None:
             unknown |= _OF_CALLS if self._expects[CALLS] else frozenset()
@@ -87,9 +96,12 @@ class Finder:
             found += _of_messages(messages)
         return Sight(tuple(found), unknown)
 
-    def _daemons(self, answers: Mapping[str, bool]) -> Iterator[Condition]:
+    def _daemons(self, at: float, answers: Mapping[str, bool]) -> Iterator[Condition]:
+        """Those that do not answer. One that was never there has a moment to start."""
+        assert self._first is not None
         for source, expected in self._expects.items():
-            if expected and not answers.get(source):
+            is_new = source not in self._seen and at < self._first + STARTING
+            if expected and not answers.get(source) and not is_new:
                 yield Condition(Kind.DAEMON, source, Severity.CRITICAL, _DAEMON[source])
 
     def _of_calls(self, at: float, calls: Row) -> Iterator[Condition]:

@@ -101,7 +101,7 @@ def _of_one(member: Member) -> str:
     if member.kind in _ALONE:
         return _ALONE[member.kind]
     if member.kind is Kind.DAEMON:
-        return member.why
+        return f"the process for {member.name} does not answer"
     how, one, _ = _IS[member.kind]
     return f"{one} {member.name} {how}"
 

@@ -70,6 +70,9 @@ def _notifier(places: Places, name: str, model: NotifierModel) -> Notifier | Non
     hints = ("a notifier is one of them: give each way a name of its own", f"write one of {', '.join(WAYS)}")
     way = places.one_of(WAYS, loc, hints)
     settings = getattr(model, way) if way is not None else None
+    if way == "mqtt" and places.file.mqtt is None and "mqtt" not in places.map_at().lost:
+        message = f"there is no broker for notifier {quoted(name)}"
+        places.report.error(places.map_at(*loc).keys["mqtt"], "NO_BROKER", message, "write 'mqtt', or another way")
     target = Mqtt() if way == "mqtt" else _target(places, (*loc, str(way)), settings)
     where = places.where(places.map_at("alerts", "notifiers").keys[name])
     return Notifier(name, target, where) if target is not None else None

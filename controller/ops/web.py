@@ -63,7 +63,7 @@ class Web:
             live_router(self.live),
             acting_router(self._tools.state_dir, self._tools.log),
             asking_router(Foresight(self._tools.dialplan, self._tools.state_dir), lambda: self.picture),
-            alerts_router(self._tools),
+            *([alerts_router(self._tools)] if self._tools.ops.alerts is not None else []),
             records_router(self._tools.state_dir),
         ]
 

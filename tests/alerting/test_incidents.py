@@ -52,6 +52,14 @@ def test_trunks_of_several_carriers_at_one_address_are_one_page() -> None:
     assert title(here) == "address 192.0.2.1:5060: all 6 trunks are down"
 
 
+def test_who_falls_later_at_the_same_address_joins_whatever_its_carrier() -> None:
+    here = world(trunks=6, carriers=6)
+    here.labels = labels_of(6, 6, address="192.0.2.1:5060")
+    here.fall("t0").wait(6.0).fall("t1").fall("t2", "t3", "t4", "t5").wait(3.0)
+    assert len(here.said()) == 1
+    assert title(here) == "address 192.0.2.1:5060: all 6 trunks are down"
+
+
 def test_two_carriers_that_have_nothing_in_common_are_two_pages() -> None:
     here = world(trunks=6, carriers=2).fall("t0", "t1", "t2", "t3").wait(6.0)
     assert len(here.said()) == 2

@@ -28,7 +28,7 @@ from controller.demo.daemon import Daemon, Line
 from sip.route import Hop
 from tests.ports import open_both
 
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 
 #: PagerDuty: developer.pagerduty.com, Events API v2. Slack: docs.slack.dev, incoming webhooks.
 PAGERDUTY_OK = (202, {"status": "success", "message": "Event processed", "dedup_key": "callward-x"}, {})
@@ -69,6 +69,7 @@ class People:
         self.changed = asyncio.Event()
         self.url = ""
         self.mail_port = 0
+        self.mail_says = "250 OK"
 
     def at(self, path: str) -> list[Heard]:
         """What came to one path."""
@@ -101,7 +102,7 @@ class People:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
         self.mails.append(message_from_bytes(envelope.content, policy=default))
         self.changed.set()
-        return "250 OK"
+        return self.mail_says
 
 
 @asynccontextmanager
@@ -181,6 +182,13 @@ def alertmanager(folder: Path, receiver: str) -> Iterator[Alertmanager]:
     finally:
         process.terminate()
         process.wait()
+
+
+def moved(alerts: str, port: int) -> str:
+    """The same with an MQTT broker."""
+    return alerts.replace("  routes:", "    house: {mqtt: {}}\n  routes:").replace("more], ", "more, house], ") + (
+        f'mqtt: {{broker: "mqtt://127.0.0.1:{port}"}}\n'
+    )
 
 
 def dialplan(listen: int, trunks: int, socket: int, pbx: int, alerts: str) -> str:

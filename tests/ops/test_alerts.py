@@ -8,17 +8,25 @@ import os
 import signal
 from collections import deque
 from pathlib import Path
+from typing import Any
 
+from typer.testing import CliRunner
+
+from controller.cli import cli
 from controller.control import OPS, ask_soon
 from controller.signing import sign
 from tests.ops.alerts_stage import (
     PAGERDUTY_BUSY,
     SLACK_BROKEN,
+    Alertmanager,
+    People,
     alertmanager,
     bulk,
+    moved,
     people,
 )
-from tests.ops.stage import ops_of
+from tests.ops.mqtt.broker import Seen, broker, watch
+from tests.ops.stage import CONSOLE, OPERATOR, Stage, ops_of, play
 
 TRUNKS = 50
 SECRET = "a secret of twelve"
@@ -39,16 +47,20 @@ alerts:
 """
 
 
-def test_fifty_trunks_on_a_dead_socket_are_one_page_by_every_way_and_resolve(tmp_path: Path) -> None:
+def test_fifty_trunks_on_a_dead_socket_are_one_page_by_every_way_and_resolve(tmp_path: Path, free_port: int) -> None:
     async def scene() -> None:
-        async with people() as here:
+        async with (
+            people() as here,
+            broker(tmp_path, free_port, "allow_anonymous true") as one,
+            watch(one.port) as seen,
+        ):
             with alertmanager(tmp_path, here.url) as manager:
-                await play(here, manager)  # type: ignore[no-untyped-call]
+                await scenes(here, manager, one.port, seen)
 
-    async def play(here, manager) -> None:  # type: ignore[no-untyped-def]
+    async def scenes(here: People, manager: Alertmanager, port: int, seen: Seen) -> None:
         here.replies["/pd/v2/enqueue"] = deque([PAGERDUTY_BUSY])
         here.replies["/slack"] = deque([SLACK_BROKEN, SLACK_BROKEN])
-        async with bulk(tmp_path, alerts(here.url, manager.url, here.mail_port), TRUNKS) as run:
+        async with bulk(tmp_path, moved(alerts(here.url, manager.url, here.mail_port), port), TRUNKS) as run:
             run.box.kill()
             await here.until(lambda: here.actions() == ["trigger"] and len(here.at("/slack")) == 3 and here.mails)
             first, second = here.at("/pd")[:2]
@@ -66,6 +78,9 @@ def test_fifty_trunks_on_a_dead_socket_are_one_page_by_every_way_and_resolve(tmp
             assert len(groups) == 1
 
             # Killed between: it tells nobody again, and still knows that it is not over.
+            # (Killed between a delivery and its being written down, it would deliver again.)
+            kept = run.state_dir / "alerts.json"
+            await run.until(lambda: kept.exists() and not json.loads(kept.read_text())["outbox"])
             shown = await ask_soon(run.state_dir, "alerts", 5.0, file=OPS)
             (incident,) = shown["alerts"]
             os.kill(ops_of(run.daemon.pid), signal.SIGKILL)
@@ -95,14 +110,73 @@ def test_fifty_trunks_on_a_dead_socket_are_one_page_by_every_way_and_resolve(tmp
             assert "trunk bulk-" in here.mails[0].get_content()
             assert here.mails[0]["references"] == here.mails[2]["references"]
             await here.until(lambda: len(here.at("/apprise")) == 3)
+            heard = [json.loads(payload) for topic, payload in seen.history if topic == "callward/main/event/alert"]
+            assert [each["what"] for each in heard] == ["trigger", "acknowledge", "resolve"]
             own = here.at("/own")
             assert [each.body["what"] for each in own] == ["trigger", "acknowledge", "resolve"]
             for each in own:
                 name, stamp = each.headers["webhook-id"], int(each.headers["webhook-timestamp"])
                 assert each.headers["webhook-signature"] == sign(SECRET, name, stamp, each.text)
             assert not run.of("fault"), run.of("fault")
-            kept = json.loads((run.state_dir / "alerts.json").read_text())
-            assert not kept["open"]
-            assert [each["id"] for each in kept["over"]] == [incident["id"]]
+            await run.until(lambda: not json.loads(kept.read_text())["open"])
+            assert [each["id"] for each in json.loads(kept.read_text())["over"]] == [incident["id"]]
 
     asyncio.run(scene())
+
+
+def test_operators_see_it_look_after_it_and_hear_what_was_not_delivered(tmp_path: Path, free_port: int) -> None:
+    nobody = f"http://127.0.0.1:{free_port}"
+    wanted = f"""\
+alerts:
+  notifiers:
+    gone: {{slack: {{hook: "{nobody}/services/hunter2"}}}}
+  routes: [{{notify: gone, hold: 0s, settle: 1s}}]
+"""
+
+    async def act(here: Stage) -> None:
+        here.testbed.boxes["carrier-a"].silence()
+
+        def is_undelivered(found: Any) -> bool:
+            return any(each["undelivered"] for each in found["alerts"])
+
+        found = await here.until("/v1/alerts", is_undelivered)
+        (alert,) = found["alerts"]
+        assert (alert["title"], alert["severity"]) == ("trunk carrier-a is down", "critical")
+        assert "ClientConnector" in alert["undelivered"][0]["why"]
+        path = f"/v1/alerts/{alert['id']}/acknowledge"
+        assert (await here.ask("POST", path))[0] == 403  # who may only look
+        assert (await here.ask("POST", "/v1/alerts/none/acknowledge", token=OPERATOR))[0] == 404
+
+        shown = await _run(here, "alerts")
+        assert shown[0] == 1
+        assert f"{alert['id']} critical trunk carrier-a is down" in shown[1]
+        assert "not delivered to gone: ClientConnector" in shown[1]
+        status = await _run(here, "status")
+        assert "alert: trunk carrier-a is down" in status[1]
+        assert "1 not delivered: callward alerts says why" in status[1]
+        assert (await _run(here, "alerts", "test", "gone"))[0] == 1
+        assert (await _run(here, "alerts", "test", "desk"))[1] == "no notifier 'desk'; there are gone\n"
+        assert (await _run(here, "alerts", "ack", "none"))[0] == 2
+
+        assert (await here.ask("POST", path, token=OPERATOR)) == (200, {"changed": True})
+        again = await _run(here, "alerts", "ack", alert["id"], "--who", "ben")
+        assert again == (0, "trunk carrier-a is down: somebody looks after it already\n")
+        found = (await here.get("/v1/alerts"))[1]
+        assert found["alerts"][0]["acknowledged"] == "operator"
+
+        here.testbed.boxes["carrier-a"].revive()
+        await here.until("/v1/alerts", lambda found: found["alerts"][0]["resolved"])
+        code, text = await _run(here, "alerts", "--json")
+        assert code == 0
+        assert [each["what"] for each in json.loads(text)["alerts"][0]["lines"]][-1] == "over"
+        everything = "".join(json.dumps(line) for line in here.lines) + (here.state_dir / "alerts.json").read_text()
+        assert "hunter2" not in everything
+
+    play(tmp_path, act, CONSOLE + wanted)
+
+
+async def _run(here: Stage, *command: str) -> tuple[int, str]:
+    """What a command says, and how it ends."""
+    words = [*command, "--state-dir", str(here.state_dir)]
+    done = await asyncio.to_thread(lambda: CliRunner().invoke(cli, words))
+    return done.exit_code, done.output
