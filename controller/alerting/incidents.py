@@ -153,6 +153,8 @@ class Alerting:
         `LookupError` for anything else."""
         self.open = {each["id"]: load_incident(each) for each in data["open"]}
         for incident in self.open.values():
+            incident.refreshed = 0.0  # whoever follows everything may have forgotten meanwhile
+        for incident in self.open.values():
             incident.refreshed = 0.0  # whoever forgets what is not repeated may have forgotten it meanwhile
         self.over = [load_incident(each) for each in data["over"]]
 

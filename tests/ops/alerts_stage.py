@@ -184,13 +184,6 @@ def alertmanager(folder: Path, receiver: str) -> Iterator[Alertmanager]:
         process.wait()
 
 
-def moved(alerts: str, port: int) -> str:
-    """The same with an MQTT broker."""
-    return alerts.replace("  routes:", "    house: {mqtt: {}}\n  routes:").replace("more], ", "more, house], ") + (
-        f'mqtt: {{broker: "mqtt://127.0.0.1:{port}"}}\n'
-    )
-
-
 def dialplan(listen: int, trunks: int, socket: int, pbx: int, alerts: str) -> str:
     """So many trunks of one carrier on one socket, and a PBX elsewhere."""
     lines = "".join(
