@@ -21,6 +21,7 @@ from controller import (
     cli_cascades,
     cli_explain,
     cli_messages,
+    cli_mqtt,
     cli_records,
     cli_simulate,
     cli_test,
@@ -284,7 +285,7 @@ def status(
     if not answer["ok"]:
         typer.echo(answer["text"], err=True)
         raise typer.Exit(UNREACHABLE)
-    found = answer["status"] | cli_alerts.count_alerts(state_dir)
+    found = answer["status"] | cli_alerts.count_alerts(state_dir) | cli_mqtt.see_mqtt(state_dir)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
     else:

@@ -33,6 +33,8 @@ def print_status(status: Status, console: Console) -> None:
         print_messages(messages, console)
     if (alerts := status.get("alerts")) is not None:
         _print_alerts(alerts, console)
+    if (mqtt := status.get("mqtt")) is not None:
+        _print_mqtt(mqtt, console)
 
 
 def _print_alerts(alerts: dict[str, Any], console: Console) -> None:
@@ -40,6 +42,17 @@ def _print_alerts(alerts: dict[str, Any], console: Console) -> None:
         console.print(f"\n[bold red]alert[/]: {escape(title)}")
     if count := alerts["undelivered"]:
         console.print(f"\n[bold red]{count} not delivered[/]: callward alerts says why")
+
+
+def _print_mqtt(mqtt: dict[str, Any], console: Console) -> None:
+    """One line: it is a trifle beside calls."""
+    lost = f", {mqtt['lost']} events lost" if mqtt["lost"] else ""
+    if mqtt["up"]:
+        console.print(f"\nmqtt: {mqtt['broker']} has all{lost}")
+    else:
+        waits = f", {mqtt['waiting']} wait for it" if mqtt["waiting"] else ""
+        why = escape(mqtt["why"]) or "not tried yet"
+        console.print(f"\n[bold red]mqtt broker {mqtt['broker']} lost[/]: {why}{waits}{lost}")
 
 
 def _print_calls(status: Status, console: Console) -> None:

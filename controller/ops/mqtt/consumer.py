@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from controller.control import ControlError, ask_soon
+from controller.control import Answer, ControlError, Request, ask_soon
 from controller.masking import mask_numbers, mask_secrets
 from controller.ops.consumer import Event, Picture
 from controller.ops.consumers import Tools
@@ -62,6 +62,7 @@ class Mqtt:
         self._picture: Picture | None = None
         self._alerts: dict[str, bytes] = {}  # what is retained of those that are open
         tools.hand_over["mqtt"] = self.hand_over
+        tools.commands["mqtt"] = self.show
         self._seen = asyncio.Event()
 
     # -- as a consumer
@@ -98,6 +99,12 @@ class Mqtt:
         self._outbox.give_up()
 
     # -- for others
+
+    async def show(self, _: Request) -> Answer:
+        """How it is with the broker."""
+        link, waiting = self._link, len(self._outbox)
+        shown = {"broker": link.where, "up": link.is_up, "why": link.why, "waiting": waiting, "lost": self._outbox.lost}
+        return {"ok": True, "status": shown}
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Publish something below our topics, not retained, and wait until the broker has it: QoS 1. Whoever is cancelled

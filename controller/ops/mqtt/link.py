@@ -18,6 +18,7 @@ from controller.ops.mqtt.outbox import Message, Outbox
 from controller.ops.mqtt.session import LOST, TOGETHER, Session, connect, reason, tls_context, within
 from controller.ops.mqtt.topics import OFFLINE, ONLINE, Topics
 from controller.types.ops import Mqtt
+from sip.uri import bracketed
 
 #: Seconds until the broker is tried again: the first time, and twice as long each time up to the last.
 FIRST_PAUSE, LAST_PAUSE = 0.25, 5.0
@@ -56,6 +57,11 @@ class Link:
         self._contradicted = False  # somebody says that we are gone
         self.is_up = False  # and the broker has all
         self.why = ""  # it is not up
+
+    @property
+    def where(self) -> str:
+        """The broker."""
+        return f"{bracketed(self._settings.host)}:{self._settings.port}"
 
     def wake(self) -> None:
         """There is something in the outbox."""
@@ -102,8 +108,8 @@ class Link:
             self._connected = True
             listening = group.create_task(self._listen(session))
             await self._catch_up(session)
+            self._up()  # whoever hears that we are online may rely on it
             await self._announce(session, ONLINE)
-            self._up()
             while not self._ending:
                 await self._changed.wait()
                 self._changed.clear()
@@ -121,7 +127,7 @@ class Link:
         if not (all(may_read) and await within(READ_BACK, self._marked.wait())):
             self._log.warning(
                 "what the broker retains cannot be read: what no longer exists may stay there",
-                broker=self._where(),
+                broker=self.where,
                 advice=f"let this user read and write {', '.join(self._filters)}",
             )
         for each in self._filters:
@@ -168,15 +174,12 @@ class Link:
 
     def _up(self) -> None:
         self.is_up, self.why, self._told = True, "", False
-        self._log.info("mqtt broker has all", broker=self._where())
+        self._log.info("mqtt broker has all", broker=self.where)
 
     def _lost(self, error: BaseException) -> None:
         self.why = reason(error)
         if not self._told:
             self._told = True
             self._log.warning(
-                "mqtt broker lost: calls do not need it", broker=self._where(), why=self.why, again_in=self._pause
+                "mqtt broker lost: calls do not need it", broker=self.where, why=self.why, again_in=self._pause
             )
-
-    def _where(self) -> str:
-        return f"{self._settings.host}:{self._settings.port}"

@@ -10,14 +10,16 @@ import sys
 from collections.abc import Awaitable, Callable
 from io import StringIO
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
+from rich.console import Console
 
 from controller.ops.consumer import Event
 from controller.ops.mqtt import link
 from controller.ops.mqtt.consumer import Mqtt, NotPublishedError
 from controller.ops.mqtt.outbox import WAITING
+from controller.status_table import print_status
 from controller.types.ops import Mqtt as Settings
 from tests.certificates import Workshop
 from tests.ops.mqtt.broker import HOST, Broker, Seen, broker, password_file, retained, watch
@@ -43,6 +45,13 @@ def play(
             assert not faults, faults
 
     asyncio.run(main())
+
+
+def printed(status: dict[str, Any]) -> str:
+    """As `callward status` shows it."""
+    text = StringIO()
+    print_status(status, Console(file=text, width=200))
+    return text.getvalue()
 
 
 async def online(port: int) -> Seen:
@@ -104,6 +113,9 @@ def test_an_alert_is_retained_while_it_is_open_and_told_only_to_a_broker_that_is
         one.end()
         while mqtt._link.is_up:  # noqa: ASYNC110  # nothing else tells
             await asyncio.sleep(0.01)
+        shown = (await mqtt.show({}))["status"]
+        assert (shown["up"], shown["broker"]) == (False, f"localhost:{free_port}")
+        assert shown["why"] in printed({"mqtt": shown})
         assert not await mqtt.hand_over({**notice, "id": "i-2"}, "trigger")  # it is for another way to tell that
         assert await mqtt.hand_over({**notice, "title": "all are down"}, "update")
         await one.start()

@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from controller.cli_mqtt import see_mqtt
 from tests.ops.mqtt.broker import HOST, PATIENCE, Seen, broker, password_file, retained, watch
 from tests.ops.stage import CONSOLE, OPERATOR, VIEWER, Stage, ops_of, stage
 
@@ -60,6 +61,7 @@ alerts:
                 await asyncio.gather(*(here.call() for _ in range(3)))
                 one.send(signal.SIGCONT)
                 await _reload(here, seen)
+                assert see_mqtt(here.state_dir)["mqtt"]["up"]
                 assert not here.faults(), here.faults()
                 assert "very secret" not in str(here.lines)
                 assert OPERATOR not in str(here.lines)
