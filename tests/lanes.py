@@ -36,7 +36,15 @@ INSIDE = frozenset(
             "sip",
             "torture",
         ),
-        *("test_deep.py", "test_engine.py", "test_explain.py", "test_probes.py", "test_project.py"),
+        *(
+            "test_deep.py",
+            "test_engine.py",
+            "test_explain.py",
+            "test_explain_engine.py",
+            "test_probes.py",
+            "test_project.py",
+        ),
+        "test_what_if.py",
     )
 )
 #: Under load, with deaths: never two of them at once.

@@ -16,7 +16,7 @@ from controller.cli import FINDINGS, OK, USAGE, cli
 from controller.config import compile_text, load, render
 from controller.explain import explain
 from controller.explain.assumed import Assumed, Thing, read_things, single_failures, things_of
-from controller.explain.outlook import Outlook, Reach, is_voicemail
+from controller.explain.outlook import Outlook, Reach
 from controller.explain.question import QuestionError
 from controller.explain.what_if import ASKED, Survey, WhatIf, subjects_of, ties_of
 from controller.rules.match import match_route
@@ -24,7 +24,7 @@ from controller.rules.tolls import why_refused
 from controller.switchboard import Switchboard
 from controller.types import AttemptFailed, Dialplan, HealthView, Offer, StartAttempt, TargetState, TrunkHealth
 from tests.config.sample import compiled
-from tests.test_explain import BEGIN, CALLERS, TRUNKS, write_dialplan
+from tests.random_dialplans import BEGIN, CALLERS, TRUNKS, write_dialplan
 
 ROOT = Path(__file__).resolve().parent.parent
 TWO_OFFICES = str(ROOT / "dialplans" / "two-offices.yaml")
@@ -182,12 +182,12 @@ trunks: {a: {uri: "sip:192.0.2.1", carrier: x}, b: {uri: "sip:192.0.2.2", carrie
 endpoints:
   desk: {user: "100", via: [a, b]}
   spare: {user: "101", via: [pbx]}
-  mailbox: {user: "800", via: [pbx]}
+  messages: {user: "*98", via: [pbx]}
   answering: {number: "+15550199", via: [a], live: true}
 chains:
   lost: [{ring: [desk]}, {ring: [answering]}]
   kept: [{ring: [desk]}, {ring: [spare]}]
-  boxed: [{ring: [desk]}, {ring: [mailbox]}]
+  boxed: [{ring: [desk]}, {ring: [messages]}]
   alive: [{ring: [answering]}, {ring: [spare]}]
   night: [{when: {site: {office: down}}, ring: [desk]}]
 sites: {office: {pbx: [pbx]}}
@@ -307,13 +307,6 @@ routes: [{did: "100", chain: main}]
         read_things(dialplan, ["b"])
     assert read_things(dialplan, ["trunk:b"]) == (Thing("trunk", "b", ("b",)),)
     assert read_things(dialplan, ["c"])[0].trunks == ("b",)
-
-
-def test_a_voicemail_is_known_by_its_name() -> None:
-    for name in ("voicemail", "sales-voicemail", "vm", "vm-100", "mailbox", "Sales_Mailbox", "100-vm", "voice-mail-2"):
-        assert is_voicemail(name), name
-    for name in ("vmware-desk", "desk", "anna-mobile", "answering", "evm2x"):
-        assert not is_voicemail(name), name
 
 
 def test_numbers_of_one_chain_are_asked_about_once() -> None:

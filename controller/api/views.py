@@ -105,6 +105,9 @@ class Foresight(BaseModel):
     refused_because: str
     steps: list[dict[str, Any]] = Field(description="with their providers, in the order they would be tried")
     excluded: list[dict[str, Any]] = Field(description="who is not used, and why")
+    order: list[dict[str, Any]] = Field([], description="the sends when each is refused at once")
+    worst: list[dict[str, Any]] = Field([], description="the sends when each is taken and nothing is ever reported")
+    over_after: float = Field(0.0, description="when the latter is given up")
 
 
 #: Milestones in the words of messages.

@@ -116,10 +116,10 @@ def explain(
     usage: Usage | None = None,
     now: float = 0.0,
 ) -> Explanation:
-    """Say what would become of an offer. Without ``quality`` nothing is known of what calls came to, without ``usage``,
-    which stays as it is, no other calls are up. ``now`` is that of the usage."""
+    """Say what would become of an offer. Without ``quality`` nothing is known of what calls came to, without ``usage`` no
+    other calls are up; both stay as they are. ``now`` is that of the usage."""
     if quality is None:
-        quality = Quality(Scores(trunk_targets(dialplan)), 0.0, remember=False)
+        quality = Quality(Scores(trunk_targets(dialplan)), 0.0)
     down, degraded = (
         tuple(sorted(name for name, health in view.trunks.items() if health.state is state))
         for state in (TargetState.DOWN, TargetState.DEGRADED)

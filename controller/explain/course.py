@@ -38,7 +38,7 @@ def foresee(
     route: Route,
     offer: Offer,
     view: HealthView,
-    quality: Quality | None,
+    quality: Quality,
     usage: Usage,
     now: float,
     *,
@@ -47,7 +47,8 @@ def foresee(
     """What would become of an offer that takes this route. ``now`` is that of the usage, which stays as it is."""
     usage = usage.copy()
     full = let_in(usage, route, offer, now)
-    plan = make_plan(dialplan, dialplan.chains[route.chain], view, offer, quality, full)
+    with quality.undone():
+        plan = make_plan(dialplan, dialplan.chains[route.chain], view, offer, quality, full)
     played = partial(play, plan, usage, offer.id, now)
     order, _, cause = played(fail)
     worst, over_after, _ = played(make_wait)

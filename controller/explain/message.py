@@ -87,11 +87,20 @@ def print_message(found: dict[str, Any], console: Console) -> None:
     for step in found["steps"] if not found["refused"] else ():
         say()
         _print_step(step, say)
+    if found["order"]:
+        say()
+        say(", ".join(sent["provider"] for sent in found["order"]), "if each refuses at once:  ")
+        waits = [f"{sent['provider']} at {_seconds(sent['at'])}" for sent in found["worst"]]
+        say(f"{', '.join(waits)}; over after {_seconds(found['over_after'])}", "if nothing is reported:   ")
     if found["excluded"]:
         say()
         say("not used:")
     for row in found["excluded"]:
         say(f"{row['provider'] or 'all of it'}: {row['why']} ({row['cause']})", f"  step {row['step']}  ")
+
+
+def _seconds(value: float) -> str:
+    return show_duration(round(value, 3)) if value else "0s"
 
 
 def _print_step(step: dict[str, Any], say: Callable[[str, str], None]) -> None:

@@ -2,25 +2,20 @@
 
 Owns what "reached" means. It asks `course`, and so the functions that carry calls.
 
-What is down is believed to be: the ways that would be tried all the same when nothing else is left do not count. Nothing in
-the language says that an endpoint is a voicemail, so its name has to.
+What is down is believed to be: the ways that would be tried all the same when nothing else is left do not count.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from controller.config.lint.kinds import sounds_like_voicemail
 from controller.explain.course import Course, foresee
 from controller.explain.play import passed_over
 from controller.rules.quality import Quality
 from controller.rules.usage import Usage
-from controller.types import Chain, Dialplan, HealthView, Offer, Route
-
-_VOICEMAIL = re.compile(
-    r"(?:^|[-_.0-9])(?:voice-?mail|mailbox|vmail|vm|answering-machine)(?:$|[-_.0-9])", re.IGNORECASE
-)
+from controller.types import Chain, Dialplan, HealthView, Offer, Path, Route
 
 
 class Reach(StrEnum):
@@ -45,11 +40,6 @@ class Outlook:
     status: int  # what he is told then
 
 
-def is_voicemail(endpoint: str) -> bool:
-    """Whether an endpoint is called like one."""
-    return _VOICEMAIL.search(endpoint) is not None
-
-
 def look_at(
     dialplan: Dialplan,
     route: Route,
@@ -68,14 +58,14 @@ def sum_up(course: Course, chain: Chain) -> Outlook:
     """A course in short."""
     plan = course.plan
     dead = {each.what for each in plan.skipped} if plan.panic else passed_over(plan)
-    ends = {path.name: (path.endpoint, t.live) for stage in plan.stages for t in stage.targets for path in t.paths}
+    ends = {path.name: (path, t.live) for stage in plan.stages for t in stage.targets for path in t.paths}
     order = tuple(step.path for step in course.order if step.path not in dead)
     worst = [step for step in course.worst if step.path not in dead]
     rung = [ends[name] for name in dict.fromkeys((*order, *(step.path for step in worst)))]
     if not rung:
         reach = Reach.NOBODY
     else:
-        reach = Reach.VOICEMAIL if all(is_voicemail(endpoint) for endpoint, _ in rung) else Reach.SOMEBODY
+        reach = Reach.VOICEMAIL if all(_is_voicemail(path) for path, _ in rung) else Reach.SOMEBODY
     return Outlook(
         reach=reach,
         first=tuple(step.path for step in worst if step.at == worst[0].at),
@@ -86,6 +76,10 @@ def sum_up(course: Course, chain: Chain) -> Outlook:
         wait=course.over_after,
         status=course.status,
     )
+
+
+def _is_voicemail(path: Path) -> bool:
+    return sounds_like_voicemail(path.endpoint, path.address.partition(":")[2].partition("@")[0])
 
 
 def _stages_left(course: Course, chain: Chain) -> tuple[int, ...]:

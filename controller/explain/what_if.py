@@ -90,7 +90,7 @@ class Survey:
             self._kinds.setdefault(kind, (route, []))[1].append(name)
         self._ties = {name: ties_of(dialplan, dialplan.chains[name]) for name in {kind.chain for kind in self._kinds}}
         self._room = Usage(dialplan)
-        self._quality = Quality(Scores(trunk_targets(dialplan)), 0.0, remember=False)  # nothing is known of any trunk
+        self._quality = Quality(Scores(trunk_targets(dialplan)), 0.0)  # nothing is known of any trunk
         self._well = {kind: self._look(kind, HealthView(), self._room) for kind in self._kinds}
 
     def well(self) -> Iterator[tuple[str, Outlook]]:

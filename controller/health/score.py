@@ -34,7 +34,8 @@ their own alarms: they need a third of the evidence. When two of them are closed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import inf
 from typing import Any
 
@@ -69,6 +70,9 @@ class Scores(Weighing):
         """``wall`` is what to add to ``now`` for seconds since the epoch: hours of the day are learnt."""
         super().__init__(targets, wall, prior, unreachable)
         self._primary: dict[tuple[str, Region], tuple[str, float]] = {}
+        self._spent: list[tuple[Gate, float]] | None = (
+            None  # within `undone`: gates, and when their next canary was due
+        )
 
     def update(self, targets: Iterable[Target]) -> None:
         """These are the targets from now on. Of those that stay, all that is known stays."""
@@ -108,6 +112,20 @@ class Scores(Weighing):
 
     # ------------------------------------------------------------------ the order
 
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """For questions: who leads, and which single offers are spent, is as it was before, once this is left. Within it
+        orders know of each other, as those of one plan do."""
+        assert self._spent is None, "one question at a time"
+        primary, spent = dict(self._primary), list[tuple[Gate, float]]()
+        self._spent = spent
+        try:
+            yield
+        finally:
+            self._primary, self._spent = primary, None
+            for gate, at in reversed(spent):
+                gate.canary_at = at
+
     def order(
         self,
         candidates: Sequence[Candidate],
@@ -118,10 +136,10 @@ class Scores(Weighing):
         after: tuple[str, ...] = (),
         *,
         circumstances: tuple[str, ...] = (),
-        remember: bool = True,
     ) -> Decision:
         """Order the candidates for an offer. ``after`` are those that have failed for it already,
-        ``circumstances`` what its outcomes will be seen under (the hour is added). ``remember`` is False for who only wants to know: no leader changes, no canary is spent."""
+        ``circumstances`` what its outcomes will be seen under (the hour is added). Who only wants to know asks within
+        `undone`."""
         dead = self._dead(after, "", region, now) if after else self.unreachable
         failed = {domain for name in after if name in self.targets for domain in self.targets[name].domains}
         pool = self.nodes.pool(region)
@@ -135,10 +153,12 @@ class Scores(Weighing):
         order, worth, leader, how = choose(record)
         # A primary that was not among the candidates keeps its place: a limit or a rule kept it out of this offer.
         present = not primary or how == "panic" or any(c.target == primary for c in candidates)
-        if leader and leader != primary and present and not after and remember:
+        if leader and leader != primary and present and not after:
             self._primary[ordering.name, region] = (leader, now)
-        if how == "canary" and remember:
+        if how == "canary":
             for gate in self.nodes.gates(order[0], region, now):
+                if self._spent is not None:
+                    self._spent.append((gate, gate.canary_at))
                 gate.canary_at = now + CANARY_GAP
         record = Record(
             offer_key, region, now, ordering, seen, primary, settled, after, dead, order, worth, leader, how, under

@@ -1,6 +1,7 @@
 """What would become of a request, and why: the planner's answer as plain data.
 
-Owns the shape of that data. It asks the very planner that plans, without leaving a trace. Holds no number, address or text.
+Owns the shape of that data. It asks the very planner that plans, without leaving a trace, and the reducer that carries it
+out, in no time. Holds no number, address or text.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import Any
 
 from controller.health.choice import Record, Seen
 from controller.messages.planning import Choice, Planned, Planner
+from controller.messages.play import keep_waiting, out_now, play, refuse
 from controller.messages.region import Number
 from controller.messages.request import Request
 from controller.types.messages import Messaging
@@ -29,8 +31,21 @@ HOW = {
 def explain_request(
     planner: Planner, request: Request, number: Number | None, risk: float, key: str, now: float
 ) -> dict[str, Any]:
-    """Where a request would go now. ``now``: seconds since the epoch. Raises `Unplannable`."""
-    return describe(planner.plan(request, number, risk, key, now, remember=False), planner.messaging, number, now)
+    """Where a request would go now. ``now``: seconds since the epoch. Raises `Unplannable`.
+
+    ``order`` has the sends when each is refused at once, ``worst`` those when each is taken and never reported on, with
+    seconds after the request; ``over_after`` is when the latter is given up. Limits, and what is learnt meanwhile, are not
+    foreseen.
+    """
+    planned = planner.plan(request, number, risk, key, now, remember=False)
+    out = out_now(planner.scores, planned.terms.channels, planned.terms.region, now)
+    worst = play(planned, now, out, keep_waiting())
+    return {
+        **describe(planned, planner.messaging, number, now),
+        "order": [sent._asdict() for sent in play(planned, now, out, refuse).sends],
+        "worst": [sent._asdict() for sent in worst.sends],
+        "over_after": worst.over_after,
+    }
 
 
 def describe(planned: Planned, messaging: Messaging, number: Number | None, now: float) -> dict[str, Any]:

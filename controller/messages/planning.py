@@ -8,6 +8,7 @@ orders. Must not send, count or read a clock. Must not look at numbers: country,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ NEVER = 1e9  # seconds: a message that is not heard of waits for its step to be 
 
 #: A premium success is worth so many times a standard one, and its user gives up so much sooner.
 PREMIUM_WORTH, PREMIUM_HASTE = 4.0, 2.0
+_MEANT = nullcontext()  # what is decided is remembered
 #: Requests that bring their own steps.
 ASKED = CascadeRules("as asked", ())
 
@@ -152,7 +154,8 @@ class Planner:
         burst = self._burst(request, number, now, remember=remember)
         under = (f"source {name_source(request.tenant, request.use_case)}", burst.circumstance)
         orderings = layout.unexploring if burst.source else layout.orderings
-        choices = () if refusal else tuple(self._choose(layout, orderings, key, region, now, under, remember=remember))
+        with _MEANT if remember else self.scores.undone():
+            choices = () if refusal else tuple(self._choose(layout, orderings, key, region, now, under))
         senders = layout.senders
         if layout.turns:
             fitting = layout.routes.senders
@@ -256,8 +259,6 @@ class Planner:
         region: tuple[str, ...],
         now: float,
         under: tuple[str, ...],
-        *,
-        remember: bool,
     ) -> list[Choice]:
         """The order of each step. Where all providers are well and the dialplan gives the order, nobody is asked."""
         choices = []
@@ -271,7 +272,7 @@ class Planner:
                 choices.append(Choice(routes.number, tuple([each.target for each in candidates]), how, {}))
                 continue
             decision = self.scores.order(
-                candidates, f"{key} {routes.number}", region, now, ordering, circumstances=under, remember=remember
+                candidates, f"{key} {routes.number}", region, now, ordering, circumstances=under
             )
             record = decision.record
             order, rest = decision.order, decision.order[:0]

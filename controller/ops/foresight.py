@@ -121,7 +121,7 @@ def _quality(dialplan: Dialplan, picture: Picture) -> Quality:
     for each in trunks:
         if each["calls"] and each["calls"]["gate"] in _OUT and each["name"] in dialplan.trunks:
             scores.park(each["name"], 0.0, each["calls"]["why"])
-    return Quality(scores, 0.0, remember=False)
+    return Quality(scores, 0.0)
 
 
 def _show(found: Explanation) -> dict[str, Any]:

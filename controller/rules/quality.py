@@ -7,6 +7,8 @@ better trunk overtake a good one. Must not remember anything.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from controller.health.choice import CONFIGURED, Candidate, Ordering, Seen
 from controller.health.score import Scores, Target
 from controller.types import Decided, Dialplan, Offer, Order, Stage
@@ -32,15 +34,17 @@ def trunk_targets(dialplan: Dialplan) -> list[Target]:
 
 
 class Quality:
-    """What is known of the trunks at one moment. ``remember`` is False for who only asks: no trunk takes the lead, and no
-    single call is spent on one that was out."""
+    """What is known of the trunks at one moment."""
 
-    __slots__ = ("_now", "_remember", "_scores")
+    __slots__ = ("_now", "_scores")
 
-    def __init__(self, scores: Scores, now: float, *, remember: bool = True) -> None:
+    def __init__(self, scores: Scores, now: float) -> None:
         self._scores = scores
         self._now = now
-        self._remember = remember
+
+    def undone(self) -> AbstractContextManager[None]:
+        """For questions: no trunk takes the lead, and no single call is spent on one that was out, once this is left."""
+        return self._scores.undone()
 
     def is_calm(self) -> bool:
         """Whether every trunk may have all calls, so that only `order: best` has anything to choose."""
@@ -54,7 +58,7 @@ class Quality:
         trunks = dict.fromkeys(path.trunk for path in target.paths)
         candidates = [Candidate(name, dialplan.trunks[name].cost, stage.no_progress) for name in trunks]
         ordering = _best_for(target.endpoint, candidates) if best else CONFIGURED
-        decision = self._scores.order(candidates, offer.id, (), self._now, ordering, remember=self._remember)
+        decision = self._scores.order(candidates, offer.id, (), self._now, ordering)
         record = decision.record
         if not best and decision.order == tuple(trunks):
             return None

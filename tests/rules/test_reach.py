@@ -9,7 +9,7 @@ from dataclasses import replace
 from controller.rules.match import match_route
 from controller.switchboard import Switchboard
 from controller.types import DIALLED, AttemptFailed, StartAttempt
-from tests.test_explain import busy_cases
+from tests.random_dialplans import busy_cases
 
 ODD = [
     "+15557000@evil.example",

@@ -20,8 +20,12 @@ _MOBILE = re.compile(r"(?:^|[-_.])(?:mobile|cell|cellphone|handy|gsm)(?:[-_.0-9]
 
 def is_voicemail(ground: Ground, target: Target) -> bool:
     """Whether a machine takes the call."""
-    user = _written(ground, target, "user")
-    return bool(_VOICEMAIL.search(target.endpoint) or _VOICEMAIL_USER.fullmatch(user))
+    return sounds_like_voicemail(target.endpoint, _written(ground, target, "user"))
+
+
+def sounds_like_voicemail(endpoint: str, user: str = "") -> bool:
+    """The same by its name and its user."""
+    return bool(_VOICEMAIL.search(endpoint) or _VOICEMAIL_USER.fullmatch(user))
 
 
 def is_mobile(ground: Ground, target: Target) -> bool:
