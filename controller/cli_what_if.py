@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def add_commands(cli: typer.Typer) -> None:
     """Put them beside the others."""
     cli.command("what-if")(what_if)
+    cli.command()(diff)
 
 
 def what_if(
@@ -75,6 +76,28 @@ def what_if(
     else:
         print_answer(answers[0], dialplan, moment, console)
     raise typer.Exit(FINDINGS if any(answer.is_bad for answer in answers) else OK)
+
+
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="a dialplan (YAML)")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="another one")],
+    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON, with every number")] = False,
+) -> None:
+    """Say what another dialplan would change, number by number.
+
+    Routes and cascades, in words of chains, stages and targets. Exit code 1 if anything differs.
+    """
+    from rich.console import Console
+
+    from controller.explain.diff import diff as compare
+    from controller.explain.diff_text import print_diff
+
+    found = compare(_load(old), _load(new))
+    if as_json:
+        typer.echo(json.dumps(found.to_data(), indent=1))
+    else:
+        print_diff(found, Console(highlight=False, emoji=False))
+    raise typer.Exit(OK if found.is_same else FINDINGS)
 
 
 def _load(file: Path) -> Dialplan:
