@@ -44,10 +44,13 @@ class Web:
         given = tuple(map(_as_api_token, tools.ops.console.tokens))
         self._sessions, self._throttle = Sessions(tools.state_dir, given), Throttle()
         self._cookie = f"callward_{tools.sock.getsockname()[1]}"  # cookies know no ports: each console has its own
-        self._app = app = FastAPI(
+        app = FastAPI(
             title="callward console", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
         )
-        for router in self._routers():
+        routers = self._routers()
+        paths = [getattr(route, "path", "") for router in routers for route in router.routes]
+        self._words = {path.split("/")[2] for path in paths if path.startswith("/v1/")}
+        for router in routers:
             app.include_router(router)
         speak_problems(app)
         known = Known(given, self._sessions, clock.epoch)
@@ -69,9 +72,7 @@ class Web:
 
     def _parts(self) -> list[str]:
         """Which parts of the API there are: the word after /v1/ of each."""
-        paths = [getattr(route, "path", "") for route in self._app.routes]
-        found = {path.split("/")[2] for path in paths if path.startswith("/v1/")}
-        return sorted(found if "alerts" in self._tools.commands else found - {"alerts"})
+        return sorted(self._words if "alerts" in self._tools.commands else self._words - {"alerts"})
 
     def hear(self, event: Event) -> None:
         """Tell whoever looks."""

@@ -7,7 +7,7 @@ const TIME = 76, COLUMN = 210, ROW = 30, HEAD = 44;
 // ``ladder``: columns, and lines that are arrows (from, to) or notes (column), with seconds since the call came.
 export function drawLadder(ladder) {
   const { columns, lines } = ladder;
-  const width = TIME + COLUMN * columns.length, height = HEAD + ROW * lines.length + 16;
+  const width = TIME + COLUMN * (columns.length + 0.9), height = HEAD + ROW * lines.length + 16;
   const x = (column) => TIME + COLUMN * (column + 0.5);
   const marks = [];
   columns.forEach((column, index) => marks.push(
@@ -18,9 +18,8 @@ export function drawLadder(ladder) {
     const y = HEAD + ROW * (index + 0.5) + 4;
     marks.push(svg("text", { class: "sub", x: TIME - 14, y: y + 4, "text-anchor": "end" }, `${Math.max(0, line.at).toFixed(3)} s`));
     if (line.kind === "note") {
-      const near = x(line.column), left = line.column === columns.length - 1 && line.text.length > 15;
-      marks.push(svg("circle", { class: `dot ${line.event || ""}`, cx: near, cy: y, r: 4 }),
-        svg("text", { class: `note ${line.event || ""}`, x: near + (left ? -10 : 10), y: y + 4, "text-anchor": left ? "end" : "start" }, line.text));
+      const near = x(line.column);
+      marks.push(svg("circle", { class: `dot ${line.event || ""}`, cx: near, cy: y, r: 4 }), svg("text", { class: `note ${line.event || ""}`, x: near + 10, y: y + 4 }, line.text));
       return;
     }
     const [from, to] = [x(line.from), x(line.to)], way = Math.sign(to - from) || 1;

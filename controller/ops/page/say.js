@@ -16,6 +16,9 @@ export function outcome(call) {
   return { state, word: state === "unknown" ? "Hung up" : "Missed", text: `${call.status}: ${call.refusal || cause(call.cause) || "nobody answered"}` };
 }
 
+// An offer is named by its Call-ID and by which request it came with; the Call-ID is what people know.
+export const callId = (name) => name.split(";")[0];
+
 const SAY = {
   trunk: (data) => ({ who: data.trunk, state: data.new, text: `${data.why} (was ${data.old})` }),
   quality: (data) => ({ who: data.target, state: { open: "up", held: "down", parked: "drained" }[data.new] || "degraded",

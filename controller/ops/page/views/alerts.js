@@ -38,6 +38,9 @@ export function draw(root, { me, on, onClose }) {
   refresh();
 }
 
+// What is said of it, without the command that acknowledges: there is a button for that.
+const words = (alert) => alert.text.split("\n").filter((line) => line.trim() && line !== alert.title && !line.startsWith("callward alerts ack"));
+
 function fill(node, alert, me, refresh) {
   const text = JSON.stringify({ ...alert, for: "" });
   if (node.text === text) return;
@@ -49,7 +52,7 @@ function fill(node, alert, me, refresh) {
   };
   swap(node,
     h("div", { class: "chain-head" }, h("h3", { class: "strong" }, state, " ", alert.title), h("span", { class: "muted" }, alert.resolved ? ["over since ", when(alert.resolved)] : ["for ", setSince(since(alert.opened), alert.opened)])),
-    alert.text && alert.text !== alert.title ? h("p", {}, alert.text) : null,
+    words(alert).map((line) => h("p", {}, line)),
     h("p", { class: "muted" }, alert.told ? `Told: ${alert.notified.join(", ") || "nobody"}.` : "Held for a moment: nobody is told if it is over by then.", alert.acknowledged ? ` ${alert.acknowledged} looks after it.` : ""),
     alert.undelivered.map((each) => h("p", { class: "bad" }, `${each.notifier} was not reached, ${plural(each.tries, "try", "tries")}: ${each.why}`)),
     alert.lines.length ? h("details", {}, h("summary", {}, "What happened"), h("ul", { class: "steps timed" }, alert.lines.map((line) => h("li", {}, h("span", { class: "muted" }, when(line.at)), line.what)))) : null,

@@ -41,7 +41,7 @@ function byDomain(trunks) {
 }
 
 const CHANNELS = { sms: "SMS", rcs: "RCS", whatsapp: "WhatsApp", viber: "Viber", email: "Mail", voice: "Voice", sip: "SIP" };
-const byChannel = (providers) => group(providers, (row) => CHANNELS[row.channel] || row.channel);
+const byChannel = (providers) => group([...providers].sort((a, b) => a.channel.localeCompare(b.channel) || a.name.localeCompare(b.name)), () => "Providers of messages");
 
 function group(rows, titleOf) {
   const found = new Map();
@@ -146,7 +146,7 @@ function setTrunk(node, row) {
 
 function setProvider(node, row) {
   const { cells_: cells } = node;
-  setShared(node, row, row.provider, "");
+  setShared(node, row, row.provider, CHANNELS[row.channel] || row.channel);
   figure(cells.a, "Arrive", percent(row.arrive));
   figure(cells.b, "Waiting", row.waiting ? count(row.waiting) : NONE);
   figure(cells.c, "Seen", row.samples ? count(row.samples) : NONE);

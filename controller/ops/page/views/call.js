@@ -3,14 +3,14 @@ import { get } from "../api.js";
 import { h, swap } from "../dom.js";
 import { span, when } from "../format.js";
 import { drawLadder, ofRecord } from "../ladder.js";
-import { cause, outcome } from "../say.js";
+import { callId, cause, outcome } from "../say.js";
 import { badge, setBadge } from "../state.js";
 import { events } from "../store.js";
 
 export function draw(root, { me, argument }) {
   const body = h("div", { class: "stack" }, h("p", { class: "plain" }, "Asking for the call."));
   root.append(body);
-  const heard = [...events.call].reverse().find((event) => event.data.call === argument);
+  const heard = [...events.call].reverse().find((event) => callId(event.data.call) === argument);
   if (!me.has.includes("calls")) {
     swap(body, heard ? show(heard.data, ofRecord(heard.data), []) : h("p", { class: "plain" }, "No such call is kept."));
     return;

@@ -3,7 +3,7 @@ import { get } from "../api.js";
 import { h } from "../dom.js";
 import { plural, span, when } from "../format.js";
 import { makeList, openOnEnter } from "../list.js";
-import { outcome } from "../say.js";
+import { callId, outcome } from "../say.js";
 import { badge, setBadge } from "../state.js";
 import { events, head } from "../store.js";
 
@@ -23,7 +23,7 @@ export function draw(root, { me, on }) {
       const came = outcome(data);
       const state = setBadge(badge(), came.state);
       state.lastChild.textContent = came.word;
-      row.append(h("td", { class: "at" }, h("a", { href: `#/call/${encodeURIComponent(data.id ?? data.call)}`, "aria-label": `Call to ${data.did}` }, when(data.moment || at))),
+      row.append(h("td", { class: "at" }, h("a", { href: `#/call/${encodeURIComponent(data.id ?? callId(data.call))}`, "aria-label": `Call to ${data.did}` }, when(data.moment || at))),
         h("td", { class: "strong" }, data.did), h("td", {}, data.caller || "withheld", data.from_trunk ? h("small", { class: "below" }, `by ${data.from_trunk}`) : null),
         h("td", {}, data.chain), h("td", {}, state), h("td", { class: "why" }, came.text), h("td", { class: "figure" }, span(data.seconds)),
         h("td", { class: "figure" }, String(tries(data))));
@@ -35,7 +35,7 @@ export function draw(root, { me, on }) {
   const update = () => {
     const row = head();
     now.textContent = row ? `${plural(row.ringing, "call is", "calls are")} being set up, ${plural(row.up, "is", "are")} up.` : " ";
-    const lately = [...events.call].reverse(), there = new Set(lately.map((event) => event.data.call));
+    const lately = [...events.call].reverse(), there = new Set(lately.map((event) => callId(event.data.call)));
     list.show([...lately, ...kept.filter((call) => !there.has(call.call)).map((call) => ({ id: `kept-${call.id}`, at: call.at, data: { ...call, moment: call.at } }))]);
   };
   on(({ events: heard, rows, all }) => { if (all || rows.includes("head") || heard.some((event) => event.kind === "call")) update(); });

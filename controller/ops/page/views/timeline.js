@@ -3,7 +3,7 @@ import { get } from "../api.js";
 import { h } from "../dom.js";
 import { when } from "../format.js";
 import { makeList, openOnEnter } from "../list.js";
-import { KINDS, failover, say } from "../say.js";
+import { KINDS, callId, failover, say } from "../say.js";
 import { badge, setBadge } from "../state.js";
 import { events } from "../store.js";
 
@@ -16,7 +16,7 @@ export function draw(root, { me, on }) {
     keyOf: (item) => item.id, textOf: (item) => `${item.who} ${item.state} ${item.text} ${KINDS[item.kind] || item.kind}`,
     fits: (item, choice) => !choice || item.kind === choice || (choice === "rest" && !["trunk", "failover", "quality"].includes(item.kind)),
     fill: (row, item) => row.append(h("td", { class: "at" }, when(item.at)), h("td", { class: "muted" }, KINDS[item.kind] || item.kind),
-      h("td", { class: "strong" }, item.call ? h("a", { href: `#/call/${encodeURIComponent(item.call)}` }, item.who) : item.who),
+      h("td", { class: "strong" }, item.call ? h("a", { href: `#/call/${encodeURIComponent(callId(item.call))}` }, item.who) : item.who),
       h("td", {}, setBadge(badge(), item.state)), h("td", { class: "why" }, item.text)),
   });
   root.append(list.node);
