@@ -2,13 +2,15 @@
 import { h, svg } from "./dom.js";
 import { cause } from "./say.js";
 
-const TIME = 76, COLUMN = 210, ROW = 30, HEAD = 44;
+const TIME = 70, ROW = 30, HEAD = 44;
 
 // ``ladder``: columns, and lines that are arrows (from, to) or notes (column), with seconds since the call came.
 export function drawLadder(ladder) {
   const { columns, lines } = ladder;
-  const width = TIME + COLUMN * (columns.length + 0.9), height = HEAD + ROW * lines.length + 16;
-  const x = (column) => TIME + COLUMN * (column + 0.5);
+  const COLUMN = innerWidth < 700 ? 128 : 210; // a phone shows three of them at once
+  const x = (column) => TIME + COLUMN * (column + 0.35);
+  const ends = lines.map((line) => (line.kind === "note" ? x(line.column) + 16 + line.text.length * 6.8 : 0)); // notes have their room
+  const width = Math.ceil(Math.max(TIME + COLUMN * columns.length, ...ends)), height = HEAD + ROW * lines.length + 16;
   const marks = [];
   columns.forEach((column, index) => marks.push(
     svg("line", { class: "life", x1: x(index), x2: x(index), y1: HEAD - 6, y2: height - 4 }),

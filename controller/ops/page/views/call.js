@@ -27,7 +27,7 @@ function show(call, ladder, messages) {
     const state = setBadge(badge(), came.state);
     state.lastChild.textContent = came.word;
     parts.push(h("section", { class: "panel facts" }, fact("Outcome", state, " ", came.text), fact("Called", call.did), fact("Caller", call.caller || "withheld"), fact("When", when(call.moment)),
-      fact("Chain", call.chain || "none"), fact("Until answered or refused", span(call.seconds)), fact("Dialplan", h("code", {}, call.version))));
+      fact("Chain", call.chain || "none"), fact("Wait", span(call.seconds)), fact("Dialplan", h("code", {}, call.version))));
     if (call.panic) parts.push(h("p", { class: "alarm" }, "Nothing was known to be alive then, so health was ignored."));
   }
   if (ladder) parts.push(drawLadder(ladder));
