@@ -38,7 +38,7 @@ FULL, PACKET = 48 * 1024, 192 * 1024
 #: Bytes that wait for one follower.
 WAITING = 8 << 20
 #: Seconds that messages wait for more: many go in one packet when there is much to tell.
-PAUSE = 0.02
+PAUSE = 0.1
 _PEERS = 500  # of one packet
 _HOPS = 4096  # whose form is remembered
 _LENGTH_AND_TIME = struct.Struct("!Id")
