@@ -43,7 +43,7 @@ def play_call(case: Case, flat: Flat, names: Names) -> Seen:
     asked = case.call
     assert asked is not None
     changes = (*case.given, *case.timeline)
-    probed = needs_probes([(each.kind, each.members, each.state) for each in changes], names.paths)
+    probed = needs_probes([(each.kind, each.members, each.state) for each in changes], names.paths, flat.loud)
     cast = Cast(flat, names, probed, asked, case.moment)
     network = cast.network
     sudden = [each for each in case.given if each.state.word in ("silent", "closed")]

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from itertools import count
+from itertools import count, islice
 
 from controller.engine import Engine
+from controller.health.board import UPLINK_TRUNKS
 from controller.rules.expand import common_name
 from controller.rules.match import match_route
-from controller.rules.numbers import read_number
+from controller.rules.numbers import escape_user, read_number
 from controller.scenario.model import CallModel
 from controller.scenario.names import Names
 from controller.scenario.network import Link, Network, Port
-from controller.scenario.states import Kind, State
+from controller.scenario.states import DEAD, Kind, State
 from controller.types import DIALLED, TRANSPORT_ERROR, Dialplan, Listen, Offer, Path, Readmit, Sample, Trunk
 from sip.agent import Agent, AgentCall, CallState, Script
 from sip.element import Element
@@ -36,7 +37,7 @@ USUAL_ANSWER = 2.0
 #: Trunks that are probed are known by then, seconds (`MAX_SPREAD` of the board, and an answer).
 WARM_UP = 2.0
 #: Dead or deaf trunks are found by probes and by calls: those need their probes.
-_TELLING = {"down", "silent", "closed", "up"}
+_TELLING = {*DEAD, "up"}
 
 RINGS = Script()
 ANSWERS = Script(answer_after=USUAL_ANSWER)
@@ -255,8 +256,8 @@ class Cast:
     def call(self, asked: CallModel) -> AgentCall:
         """Somebody calls, now: from a trunk, or from a carrier's address that nobody knows."""
         agent = self.agents[asked.from_trunk] if asked.from_trunk else self.caller
-        uri = f"sip:{asked.did}@{ENGINE.host}:{ENGINE.port}"
-        call_id = agent.place_call(uri, ENGINE, self.network.now, caller=asked.caller)
+        uri = f"sip:{escape_user(asked.did)}@{ENGINE.host}:{ENGINE.port}"
+        call_id = agent.place_call(uri, ENGINE, self.network.now, caller=escape_user(asked.caller))
         self.network.settle(agent.local)
         return agent.find(call_id)
 
@@ -267,14 +268,20 @@ class Cast:
         self.network.settle(agent.local)
 
 
-def needs_probes(states: Iterable[tuple[Kind, tuple[str, ...], State]], paths: Mapping[str, Path]) -> set[str]:
-    """The trunks of which probes say something in a test."""
+def needs_probes(
+    states: Iterable[tuple[Kind, tuple[str, ...], State]], paths: Mapping[str, Path], loud: Mapping[str, Trunk]
+) -> set[str]:
+    """The trunks of which probes say something in a test. Where several fall at once one that stands is among them, if
+    there is any: else the board would take it for our own uplink."""
     found: set[str] = set()
     for kind, members, state in states:
         if kind is Kind.TRUNK and state.word in _TELLING:
             found.update(members)
         elif kind is Kind.PHONE and state.word == "silent":
             found.update(paths[member].trunk for member in members)
+    if len(found) >= UPLINK_TRUNKS:
+        standing = (name for name, trunk in loud.items() if name not in found and trunk.probe is not None)
+        found.update(islice(standing, 1))
     return found
 
 

@@ -5,6 +5,7 @@ Owns types and bounds of single values. Whether names are those of the dialplan,
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field
@@ -21,6 +22,7 @@ NOBODY = "nobody"
 TITLE = "callward tests of dialplans, version 1"
 _STATUSES = [str(status) for status in CascadeStatus if status is not CascadeStatus.ACTIVE]
 _CHANNELS = [str(channel) for channel in Channel]
+_DIALLED = re.compile(r"[A-Za-z0-9.+*#_-]{1,64}")
 _LONGEST = 86400.0  # seconds: a cascade may go on for a day
 
 
@@ -31,6 +33,13 @@ def _parse_title(text: str) -> str:
 
 
 def _parse_any(text: str) -> str:
+    return text
+
+
+def _parse_dialled(text: str) -> str:
+    if not _DIALLED.fullmatch(text):
+        hint = "write digits, with a plus before a whole number; '*', '#' and the names of phones may be there"
+        raise Mistake("BAD_NUMBER", f"{quoted(text)} is nothing that is dialled", hint)
     return text
 
 
@@ -65,6 +74,7 @@ def _parse_risk(text: str) -> float:
 
 
 Word = Annotated[str, Text(_parse_any, ANY_WORD)]
+Dialled = Annotated[str, Text(_parse_dialled, ANY_WORD)]
 Time = Annotated[float, Text(_parse_time, matching(TIME))]
 Switch = Annotated[bool, Text(parse_switch, {"type": "boolean"})]
 States = dict[str, Annotated[State, Text(parse_state, ANY_WORD)]]
@@ -74,8 +84,8 @@ Words = Annotated[list[Word], OneOrMore]
 class CallModel(Section):
     """Somebody calls."""
 
-    did: Word = Field(examples=["+15557000"])
-    caller: Word = Field("+15550001", alias="from")
+    did: Dialled = Field(examples=["+15557000"])
+    caller: Dialled = Field("+15550001", alias="from")
     from_trunk: Word | None = None
     gives_up: Time | None = None
 

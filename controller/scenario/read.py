@@ -6,7 +6,7 @@ file, line, column and what to do. No text whatever makes these functions raise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from controller.scenario.model import (
     TestFileModel,
 )
 from controller.scenario.names import Names, find_names
-from controller.scenario.states import Kind, State
+from controller.scenario.states import DEAD, Kind, State
 from controller.types import Dialplan
 
 SUFFIX = ".test.yaml"
@@ -194,6 +194,7 @@ class _Reader:
             self._check_expect(case, place)
         moment = self._moment(case, place)
         given = tuple(self._changes(case.given, 0.0, ("given",), place))
+        self._check_source(case.call, given, place)
         timeline = [
             change
             for number, entry in enumerate(case.timeline)
@@ -242,6 +243,14 @@ class _Reader:
         if name is not None and name not in self._dialplan.trunks:
             hint = self._names.hint(name, (Kind.TRUNK,))
             self._error(place(("call", "from_trunk")), "UNKNOWN_NAME", f"{quoted(name)} is no trunk", hint)
+
+    def _check_source(self, call: CallModel | None, given: Iterable[Change], place: Callable[[Loc], Node]) -> None:
+        """A call that comes from a dead trunk would never come."""
+        name = call.from_trunk if call is not None else None
+        for each in given:
+            if each.kind is Kind.TRUNK and each.state.word in DEAD and name in each.members:
+                message = f"no call comes from {quoted(str(name))}: {quoted(each.name)} is {each.state.word}"
+                self._error(place(("call", "from_trunk")), "BAD_STATE", message, "take one of the two out")
 
     def _check_message(self, message: MessageModel, place: Callable[[Loc], Node]) -> None:
         messaging = self._dialplan.messaging

@@ -43,6 +43,8 @@ WORDS: dict[Kind, tuple[str, ...]] = {
     Kind.LIMIT: ("full",),
     Kind.PROVIDER: ("delivers", "reads", "accepts", "refuses", "fails", "silent", "down", "full"),
 }
+#: A trunk of which nobody hears anything.
+DEAD = frozenset(("down", "silent", "closed"))
 #: Words that take a time, and those that take a cause.
 _TIMED = {"answers", "busy", "declines", "delivers", "reads", "fails"}
 _CAUSED = {"refuses", "fails"}

@@ -169,6 +169,25 @@ def test_a_drained_trunk_is_used_where_nothing_else_leads(tmp_path: Path) -> Non
     assert not results.failed, results.failed
 
 
+@pytest.mark.parametrize(("carriers", "tried"), [(4, ["d"]), (3, ["a"])])
+def test_three_dead_carriers_are_no_dead_uplink_while_a_fourth_lives(
+    carriers: int, tried: list[str], tmp_path: Path
+) -> None:
+    """Where all are dead health is ignored, as in the daemon, and the first one is tried first."""
+    names = "abcd"[:carriers]
+    trunks = "".join(f'  {name}: {{uri: "sip:192.0.2.1{n}", carrier: of-{name}}}\n' for n, name in enumerate(names))
+    plan = (
+        f'version: 1\nlisten: [{{udp: "192.0.2.1:5060"}}]\ntrunks:\n{trunks}'
+        f'endpoints: {{x: {{number: "+15550100", via: [{", ".join(names)}]}}}}\n'
+        'chains: {c: [{ring: [x]}]}\nroutes: [{did: "+15557000", chain: c}]\n'
+    )
+    (tmp_path / "plan.yaml").write_text(plan, encoding="utf-8")
+    test = f"{{name: t, given: {{a: down, b: down, c: down, x: answers}}, {CALL}, expect: {{status: 200}}}}"
+    (tmp_path / "plan.test.yaml").write_text(f"version: 1\ntests:\n  - {test}\n", encoding="utf-8")
+    (result,) = run_tests([tmp_path / "plan.test.yaml"]).tests
+    assert [path.removeprefix("x via ") for path in result.seen.tried[:1]] == tried, result.seen
+
+
 def test_a_difference_is_shown_at_its_place_with_what_happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(tmp_path, f"{CALL}, expect: {{rang: [desk, desk], within: 3s}}")
     monkeypatch.chdir(tmp_path)

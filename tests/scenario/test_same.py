@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from controller.explain import assume_down, assume_full, explain, parse_moment
 from controller.explain.message import explain_message
 from controller.scenario.report import show_results
 from controller.scenario.run import run_tests
-from controller.types import Dialplan, Offer
+from controller.types import Dialplan, Offer, Order
+from tests.test_explain import BEGIN, CALLERS, DIALLED, NUMBERS, OURS, TRUNKS, write_dialplan
 
 DIALPLANS = Path(__file__).parents[2] / "dialplans"
 FILES = sorted(path for path in DIALPLANS.glob("*.yaml") if "\nroutes:" in path.read_text(encoding="utf-8"))
@@ -76,3 +78,55 @@ def test_messages_go_where_explain_message_says_first(tmp_path: Path) -> None:
     results = run_tests([tmp_path / "plan.test.yaml"])
     assert not results.findings, show_results(results, 0.0)
     assert not results.failed, show_results(results, 0.0)
+
+
+def test_random_dialplans_are_played_in_the_order_that_is_explained(tmp_path: Path) -> None:
+    played = tried = outward = 0
+    for seed in range(40):
+        dice = random.Random(f"scenario {seed}")
+        (tmp_path / "plan.yaml").write_text(write_dialplan(dice), encoding="utf-8")
+        dialplan = load(tmp_path / "plan.yaml").dialplan
+        assert dialplan is not None
+        tests = [test for number in range(8) if (test := _random_case(dialplan, dice, number)) is not None]
+        if not tests:
+            continue
+        text = yaml.safe_dump({"version": 1, "tests": tests})
+        (tmp_path / "plan.test.yaml").write_text(text, encoding="utf-8")
+        results = run_tests([tmp_path / "plan.test.yaml"])
+        assert not results.findings, show_results(results, 0.0)
+        assert not results.failed, f"seed {seed}\n{show_results(results, 0.0)}"
+        played += len(results.tests)
+        tried += sum(len(result.seen.tried) for result in results.tests)
+        outward += sum(bool(result.case.call and result.case.call.from_trunk) for result in results.tests)
+    assert played > 100
+    assert tried > 200
+    assert outward > 20
+
+
+def _random_case(dialplan: Dialplan, dice: random.Random, number: int) -> dict[str, object] | None:
+    did = dice.choice(NUMBERS if dice.random() < 0.6 else DIALLED) or "100"
+    caller, trunk = dice.choice(CALLERS) or "anonymous", dice.choice(["", *OURS])
+    chance = dice.choice([0.0, 0.2, 0.5])
+    down = [name for name in TRUNKS if dice.random() < chance]
+    degraded = [name for name in TRUNKS if name not in down and dice.random() < 0.2]
+    moment = int(BEGIN + dice.random() * 500 * 86400)
+    found = explain(dialplan, Offer("explain", did, caller, moment, trunk), assume_down(dialplan, down, degraded))
+    if any(stage.order in (Order.PRIORITY, Order.BEST) for stage in found.stages):
+        return None  # drawn for each call
+    if trunk in down or any(path.rpartition(" via ")[2] in down for path in found.order):
+        return None  # a dead trunk does not fail at once
+    paths = {path.name for c in dialplan.chains.values() for s in c.stages for t in s.targets for path in t.paths}
+    given = {
+        **dict.fromkeys(down, "down"),
+        **dict.fromkeys(degraded, "degraded"),
+        **dict.fromkeys(sorted(paths), "503"),
+    }
+    call = {"did": did, "from": caller, **({"from_trunk": trunk} if trunk else {})}
+    at = datetime.fromtimestamp(moment, UTC).isoformat()
+    return {
+        "name": f"case {number}",
+        "at": at,
+        "given": given,
+        "call": call,
+        "expect": {"tried": list(found.order) or ["nobody"]},
+    }
