@@ -12,7 +12,7 @@ from typing import Any
 
 from controller.cli_mqtt import see_mqtt
 from tests.ops.mqtt.broker import HOST, PATIENCE, Seen, broker, password_file, retained, watch
-from tests.ops.stage import CONSOLE, OPERATOR, VIEWER, Stage, ops_of, stage
+from tests.ops.stage import CONSOLE, OPERATOR, VIEWER, Stage, digest, ops_of, stage
 
 BASE = "callward/office"
 STATUS, A = f"{BASE}/status", f"{BASE}/trunk/carrier-a"
@@ -162,15 +162,30 @@ async def _reload(here: Stage, seen: Seen) -> None:
     assert seen.word(A)
 
 
+#: Messages that are said: whoever is reached by a trunk.
+MESSAGES = """
+providers:
+  voice: {channel: voice, via: [carrier-a], caller: "+15557000"}
+cascades:
+  otp: {steps: [{call: voice, wait: 45s}]}
+policies: [{name: base, cascade: otp}]
+templates: {otp: {text: "Your code is {code}."}}
+messages: {listen: "127.0.0.1:0", tokens: [{name: app, sha256: DIGEST, tenant: acme}]}
+"""
+
+
 def test_by_an_old_protocol_without_a_console(tmp_path: Path, free_port: int) -> None:
-    """`mqtt` alone is reason enough for the process."""
-    section = f'\nmqtt: {{broker: "mqtt://{HOST}:{free_port}", version: 3.1.1, prefix: pbx/sip, name: a}}\n'
+    """`mqtt` alone is reason enough for the process; it sees both daemons."""
+    mqtt = f'mqtt: {{broker: "mqtt://{HOST}:{free_port}", version: 3.1.1, prefix: pbx/sip, name: a}}\n'
+    section = MESSAGES.replace("DIGEST", digest("app")) + mqtt
 
     async def main() -> None:
         async with broker(tmp_path, free_port, "allow_anonymous true"), watch(free_port) as seen:
             async with stage(tmp_path, section) as here:
                 await seen.until(lambda seen: seen.word("pbx/sip/a/trunk/hq-pbx") == "up")
                 await seen.until(lambda seen: seen.word("pbx/sip/a/status") == "online")
+                await seen.until(lambda seen: seen.word("pbx/sip/a/provider/voice") == "up")
+                assert seen.word("pbx/sip/a/messages") == "online"
                 os.kill(here.testbed.daemon.pid, signal.SIGKILL)  # and that for operators goes with it
                 await seen.until(lambda seen: seen.word("pbx/sip/a/status") == "offline")
             assert not [topic for topic in seen.retained if topic.startswith("homeassistant/")]
