@@ -51,6 +51,7 @@ class Alerts:
         self._changed = asyncio.Event()
         self._deliveries = Supervisor(tools.on_fault)
         self._load()
+        tools.meter.parts["alerts"] = self._figures
         tools.commands["alerts"] = self.show
         tools.commands["acknowledge"] = self.acknowledge
         tools.commands["try notifier"] = self.try_notifier
@@ -142,6 +143,10 @@ class Alerts:
             "alerts": shown,
             "undelivered": sum(each.tries > 0 for each in self.outbox.entries.values()),
         }
+
+    def _figures(self) -> Iterable[tuple[str, tuple[str, ...], float]]:
+        yield "callward_alerts_open", (), len(self.alerting.open)
+        yield "callward_alerts_undelivered", (), sum(each.tries > 0 for each in self.outbox.entries.values())
 
     def _show(self, incident: Incident, now: float) -> dict[str, Any]:
         waiting = [entry for entry in self.outbox.entries.values() if entry.key[0] == incident.id]

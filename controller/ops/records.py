@@ -61,6 +61,8 @@ class Records:
         self._ours: dict[tuple[str, str], tuple[str, int]] = {}
         self._hep = HepSender(self._keep.hep, self._keep.hep_id, tools.log) if self._keep.hep is not None else None
         self.counters = {"written": 0, "lost": 0, "failed": 0}
+        counted = self.counters
+        tools.meter.parts["records"] = lambda: [("callward_records", (key,), value) for key, value in counted.items()]
 
     # -- what comes
 

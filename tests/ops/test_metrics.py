@@ -282,3 +282,12 @@ def test_the_page_has_every_metric_with_its_kind_labels_and_meaning() -> None:
     page = {name: (kind, tuple(re.findall(r"`(\w+)`", labels)), meaning) for name, kind, labels, meaning in rows}
     assert page == {known.shown: (known.kind, known.labels, known.meaning) for known in (*COUNTED, *SHOWN)}
     assert all(known.buckets for known in COUNTED if known.kind == HISTOGRAM)
+
+
+def test_other_consumers_have_figures_until_a_reload_takes_them_away() -> None:
+    meter = Meter()
+    meter.know(two_trunks().engine.switchboard.dialplan)
+    meter.parts["mqtt"] = lambda: [("callward_mqtt_connected", (), 1.0)]
+    assert read(meter.show().decode())["callward_mqtt_connected",] == 1
+    meter.know(two_trunks().engine.switchboard.dialplan)
+    assert ("callward_mqtt_connected",) not in read(meter.show().decode())

@@ -32,6 +32,9 @@ ELSEWHERE = {
     "callward_limit_most": "there are no limits",
     "callward_reload_ok": "the dialplan was read once",
     "callward_provider_alive": "a provider behind HTTP has no connection to lose",
+    "callward_alerts_undelivered": "nobody is to be told",
+    "callward_mqtt_connected": "there is no broker",
+    "callward_otel_taken": "there is no collector",
 }
 VARIABLES = {"$instance": ".*", "$trunk": ".*", "$__rate_interval": "1m"}
 

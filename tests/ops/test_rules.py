@@ -153,6 +153,10 @@ CASES: dict[str, Case] = {
     "CallwardFault": grows('callward_faults_total{role="calls"}'),
     "CallwardReloadRefused": flat("callward_reload_ok", 0, 1),
     "CallwardLate": Case({"callward_late_timers_total": "0+30x60"}, {"callward_late_timers_total": "0+1x60"}),
+    "CallwardAlertsUndelivered": flat("callward_alerts_undelivered", 1, 0),
+    "CallwardRecordsLost": grows('callward_records_total{result="lost"}'),
+    "CallwardBrokerLost": flat("callward_mqtt_connected", 0, 1),
+    "CallwardCollectorLost": flat("callward_otel_taken", 0, 1),
 }
 
 

@@ -97,4 +97,14 @@ SHOWN = (
     Known("callward_limits_full", GAUGE, ("kind",), "limits that are full now: of trunks, numbers (`did`), tenants"),
     Known("callward_certificate_end_seconds", GAUGE, ("owner",), "when a certificate runs out, since the epoch"),
     Known("callward_certificate_refused", GAUGE, ("owner",), "1: the last one that was shown was refused"),
+    Known("callward_alerts_open", GAUGE, (), "outages that people were told of, or are about to be, and that go on"),
+    Known("callward_alerts_undelivered", GAUGE, (), "tellings of alerts that failed, and are tried again"),
+    Known(
+        "callward_records",
+        COUNTER,
+        ("result",),
+        "records of calls, by what became of them: written, lost; failed tries",
+    ),
+    Known("callward_mqtt_connected", GAUGE, (), "1: the broker is there"),
+    Known("callward_otel_taken", GAUGE, (), "1: the collector takes what it is told"),
 )

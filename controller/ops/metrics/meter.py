@@ -5,6 +5,7 @@ Owns the registry, which outlives reloads, and the form in which it is shown. Mu
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
@@ -15,7 +16,7 @@ from controller import clock
 from controller.control import MESSAGES, ControlError, ask_soon, unpack
 from controller.ops.consumer import Event, Picture
 from controller.ops.metrics.counting import Counting
-from controller.ops.metrics.showing import Showing
+from controller.ops.metrics.showing import Figure, Showing
 from controller.types import Dialplan
 
 PLAIN = CONTENT_TYPE_PLAIN_0_0_4
@@ -34,10 +35,13 @@ class Meter:
         self._counting = Counting(self.registry)
         self._picture = Picture(clock.epoch())
         self._dialplan: Dialplan | None = None
-        self.registry.register(Showing(lambda: (self._picture, self._dialplan)))
+        #: Figures of other consumers, by their names; those of the catalogue.
+        self.parts: dict[str, Callable[[], Iterable[Figure]]] = {}
+        self.registry.register(Showing(lambda: (self._picture, self._dialplan), self.parts))
 
     def know(self, dialplan: Dialplan) -> None:
-        """Go by this one from now on."""
+        """Go by this one from now on; the consumers that it has say for themselves what they have to show."""
+        self.parts.clear()
         self._dialplan = dialplan
         self._counting.know(dialplan)
 

@@ -20,14 +20,19 @@ from controller.ops.metrics.processes import cost_of
 from controller.types import Dialplan, TargetState
 
 OPS = "ops"
-Sample = tuple[str, tuple[str, ...], float]
+Figure = tuple[str, tuple[str, ...], float]  # the name of a metric, values of its labels
 
 
 class Showing(Collector):
-    """What is so now. ``look`` is read when it is asked for."""
+    """What is so now. ``look`` and ``parts`` are read when it is asked for."""
 
-    def __init__(self, look: Callable[[], tuple[Picture, Dialplan | None]]) -> None:
+    def __init__(
+        self,
+        look: Callable[[], tuple[Picture, Dialplan | None]],
+        parts: Mapping[str, Callable[[], Iterable[Figure]]],
+    ) -> None:
         self._look = look
+        self._parts = parts
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: for the registry, which would collect otherwise."""
@@ -39,12 +44,13 @@ class Showing(Collector):
         for known in SHOWN:
             made = CounterMetricFamily if known.kind == COUNTER else GaugeMetricFamily
             families[known.name] = made(known.name, known.meaning, labels=known.labels)
-        for name, labels, value in samples(*self._look()):
+        others = [figure for part in self._parts.values() for figure in part()]
+        for name, labels, value in (*samples(*self._look()), *others):
             families[name].add_metric(labels, value)
         yield from families.values()
 
 
-def samples(picture: Picture, dialplan: Dialplan | None) -> Iterator[Sample]:
+def samples(picture: Picture, dialplan: Dialplan | None) -> Iterator[Figure]:
     """Of one picture."""
     yield "callward_info", (__version__, dialplan.version if dialplan is not None else ""), 1.0
     yield from _roles(picture, dialplan)
@@ -56,7 +62,7 @@ def samples(picture: Picture, dialplan: Dialplan | None) -> Iterator[Sample]:
         yield from _of_limits(picture.calls["limits"])
 
 
-def _roles(picture: Picture, dialplan: Dialplan | None) -> Iterator[Sample]:
+def _roles(picture: Picture, dialplan: Dialplan | None) -> Iterator[Figure]:
     shown: dict[str, Mapping[str, Any] | None] = {}
     if dialplan is None or dialplan.listen:
         shown[CALLS] = picture.calls
@@ -79,7 +85,7 @@ def _roles(picture: Picture, dialplan: Dialplan | None) -> Iterator[Sample]:
         yield "callward_process_restarts", (MESSAGES,), of_messages["restarts"]
 
 
-def _cost(role: str, pid: int) -> Iterator[Sample]:
+def _cost(role: str, pid: int) -> Iterator[Figure]:
     cost = cost_of(pid)
     if cost is None:
         return
@@ -90,7 +96,7 @@ def _cost(role: str, pid: int) -> Iterator[Sample]:
         yield "callward_process_open_files", (role,), cost.files
 
 
-def _of_calls(status: Mapping[str, Any]) -> Iterator[Sample]:
+def _of_calls(status: Mapping[str, Any]) -> Iterator[Figure]:
     yield "callward_calls_setting_up", (), status["calls"]
     yield "callward_calls_up", (), status["up"]
     yield "callward_late_timers", (), status["late_timers"]
@@ -106,7 +112,7 @@ def _of_calls(status: Mapping[str, Any]) -> Iterator[Sample]:
             yield "callward_edge_messages", (what,), count
 
 
-def _of_trunk(trunk: Mapping[str, Any]) -> Iterator[Sample]:
+def _of_trunk(trunk: Mapping[str, Any]) -> Iterator[Figure]:
     name, _, address = trunk["name"].partition("/")
     labels = (name, address, trunk["carrier"] or "", trunk["site"] or "")
     for state in TargetState:
@@ -126,7 +132,7 @@ def _of_trunk(trunk: Mapping[str, Any]) -> Iterator[Sample]:
             yield f"callward_trunk_{metric}", labels, calls[key]
 
 
-def _of_surroundings(status: Mapping[str, Any]) -> Iterator[Sample]:
+def _of_surroundings(status: Mapping[str, Any]) -> Iterator[Figure]:
     yield "callward_uplink_suspected", (), float(bool(status["uplink"]))
     for row in status["registrations"]:
         yield "callward_registration_bound", (row["trunk"],), float(row["bound"])
@@ -139,7 +145,7 @@ def _of_surroundings(status: Mapping[str, Any]) -> Iterator[Sample]:
             yield "callward_certificate_end_seconds", (row["owner"],), row["until"]
 
 
-def _of_limits(limits: Iterable[Mapping[str, Any]]) -> Iterator[Sample]:
+def _of_limits(limits: Iterable[Mapping[str, Any]]) -> Iterator[Figure]:
     """A limit of a number has no row of its own, for its name is the number."""
     full: dict[str, int] = {}
     for row in limits:

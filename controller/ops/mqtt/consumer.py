@@ -63,6 +63,8 @@ class Mqtt:
         self._alerts: dict[str, bytes] = {}  # what is retained of those that are open
         tools.hand_over["mqtt"] = self.hand_over
         tools.commands["mqtt"] = self.show
+        link = self._link
+        tools.meter.parts["mqtt"] = lambda: [("callward_mqtt_connected", (), float(link.is_up))]
         self._seen = asyncio.Event()
 
     # -- as a consumer

@@ -37,6 +37,7 @@ class Otel:
         self._told_at = 0.0
         self._why = ""  # the collector does not take what it is told
         self._telling = asyncio.Lock()
+        tools.meter.parts["otel"] = lambda: [("callward_otel_taken", (), float(not self._why))]
 
     def hear(self, event: Event) -> None:
         """A call is over."""
