@@ -15,7 +15,7 @@ from controller.explain.message import explain_message
 from controller.scenario.report import show_results
 from controller.scenario.run import run_tests
 from controller.types import Dialplan, Offer, Order
-from tests.test_explain import BEGIN, CALLERS, DIALLED, NUMBERS, OURS, TRUNKS, write_dialplan
+from tests.random_dialplans import BEGIN, CALLERS, DIALLED, NUMBERS, OURS, TRUNKS, write_dialplan
 
 DIALPLANS = Path(__file__).parents[2] / "dialplans"
 FILES = sorted(path for path in DIALPLANS.glob("*.yaml") if "\nroutes:" in path.read_text(encoding="utf-8"))
