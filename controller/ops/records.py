@@ -56,6 +56,7 @@ class Records:
         self._some = asyncio.Event()
         self._writing = asyncio.Lock()
         self._failing = ""  # why nothing can be written
+        self._closed = False
         self._peers: dict[tuple[str, int, str], str] = {}
         self._hosts: dict[str, set[str]] = {}
         self._ours: dict[tuple[str, str], tuple[str, int]] = {}
@@ -168,7 +169,7 @@ class Records:
         """Write what waits; whether that went well."""
         async with self._writing:
             batch, self._batch, self._bytes = self._batch, Batch(), 0
-            if not len(batch):
+            if self._closed or not len(batch):  # what is still heard after the end is that of who comes after us
                 return True
             try:
                 await run_aside(partial(self._store.write, batch), "records")
@@ -217,6 +218,7 @@ class Records:
         """Write what is left."""
         await self.write()
         async with self._writing:
+            self._closed = True
             self._store.close()
         if self._hep is not None:
             self._hep.close()

@@ -44,6 +44,13 @@ def test_send_gives_the_id_and_the_same_key_sends_once(call: Call, server: Serve
     cascade_id = done.output.partition(":")[0]
     assert cascade_id in server.ids()
     assert "active, until 20" in done.output
+    ladder = call("ladder", cascade_id)
+    assert ladder.exit_code == 0, ladder.output
+    assert "POST cascade otp" in ladder.output
+    assert "application" in ladder.output
+    shown = json.loads(call("ladder", cascade_id, "--json").output)
+    assert shown["cascade"]["id"] == cascade_id
+    assert shown["ladder"]["columns"][1]["name"] == "callward"
     assert call(*args).output == done.output
     assert len(server.ids()) == before + 1
     assert json.loads(call(*args, "--json").output)["id"] == cascade_id
@@ -67,6 +74,7 @@ def test_who_and_secrets_need_not_stand_on_the_command_line(call: Call, tmp_path
         (("send", "+19005550199", "--cascade", "otp", "--text", "hi"), 1, "to/phone: "),
         (("send", "+14155550199"), 1, "give a template or a text"),
         (("cascades", "0" * 26), 1, "there is no such cascade"),
+        (("ladder", "0" * 26), 1, "there is no such cascade"),
         (("cascades", "--wait"), 2, "give its id"),
         (("cascades", "--url", "http://127.0.0.1:1"), 3, "Connection refused; is 'callward run' there"),
         (("cascades", "--status", "odd"), 1, "status: "),

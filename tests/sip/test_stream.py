@@ -187,6 +187,34 @@ def test_response_goes_back_on_the_connection_of_its_request(host: str) -> None:
     asyncio.run(scene())
 
 
+def test_who_taps_the_wire_hears_each_message_and_then_its_answer() -> None:
+    async def scene() -> None:
+        heard: list[tuple[bool, bytes, Hop]] = []
+
+        def hear(sent: bool, data: bytes, peer: Hop) -> None:
+            heard.append((sent, data, peer))
+
+        with Rig() as rig:
+            rig.echo()
+            rig.streams.on_wire = rig.endpoint.on_wire = hear
+            peer = await Peer.to(rig)
+            await peer.send(request(b"1") + PING + request(b"22"))
+            both = [request(b"1"), b"SIP/2.0 " + request(b"1"), request(b"22"), b"SIP/2.0 " + request(b"22")]
+            await peer.read(len(both[1]) + len(both[3]))
+            assert sorted(data for _, data, _ in heard) == sorted(both)
+            assert [(sent, data.startswith(b"SIP/2.0 ")) for sent, data, _ in heard].count((True, True)) == 2
+            assert heard[0] == (False, both[0], peer.hop)
+            assert {where for _, _, where in heard} == {peer.hop}
+            rig.core.is_friendly = False  # what is kept out is told to nobody
+            count = len(heard)
+            await peer.send(request(b"333"))
+            await rig.until(lambda: len(rig.core.received) == 3)
+            assert not any(data == request(b"333") for _, data, _ in heard[count:])
+            peer.sock.close()
+
+    asyncio.run(scene())
+
+
 def test_one_byte_at_a_time_and_two_messages_in_one_segment() -> None:
     async def scene() -> None:
         with Rig() as rig:
