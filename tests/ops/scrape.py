@@ -21,6 +21,8 @@ from controller.simulate.http import HttpSimulator
 from tests.broker.stage import FINAL, PHONE, SECRET, TOKEN, pick_port, provider
 from tests.ops.stage import CONSOLE, PATIENCE, Stage, stage
 
+#: Beside the demo's own, for all of whose ports on 127.0.0.1 others are taken where one of them is in use.
+HOST = "127.0.0.2"
 CASCADE = {"to": {"phone": PHONE}, "template": "otp", "params": {"code": "123456"}, "cascade": "otp"}
 
 
@@ -32,8 +34,8 @@ def messages_section(url: str, port: int) -> str:
         "policies": [{"name": "base", "cascade": "otp"}],
         "templates": {"otp": {"text": "Your code is {code}", "subject": "Your code"}},
         "messages": {
-            "listen": f"127.0.0.1:{port}",
-            "public": f"http://127.0.0.1:{port}",
+            "listen": f"{HOST}:{port}",
+            "public": f"http://{HOST}:{port}",
             "lease": "2s",
             "tokens": [{"name": "app", "sha256": hashlib.sha256(TOKEN.encode()).hexdigest(), "tenant": "acme"}],
         },
@@ -46,12 +48,12 @@ async def scraped(folder: Path) -> AsyncIterator[Stage]:
     """All of it up; calls have been answered at once and by failover, and a cascade has arrived."""
     port = pick_port()
     failures: list[BaseException] = []
-    hook = f"http://127.0.0.1:{port}/hooks/wa-1"
+    hook = f"http://{HOST}:{port}/hooks/wa-1"
     account = Account("wa-1", "generic", "whatsapp", secret=SECRET, hook=hook)
     http = HttpSimulator([account], journal=Journal(), on_failure=failures.append)
     await http.start()
     try:
-        async with stage(folder, CONSOLE + messages_section(http.url, port)) as here:
+        async with stage(folder, CONSOLE + messages_section(http.url.replace("127.0.0.1", "localhost"), port)) as here:
             yield here
             assert not here.faults(), here.faults()
     finally:
