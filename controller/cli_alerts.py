@@ -128,7 +128,7 @@ def _print(shown: list[dict[str, Any]]) -> None:
             by = f"; {each['acknowledged']} looks after it" if each["acknowledged"] else ""
             console.print(f"  told: {escape(told + by)}")
         for entry in each["undelivered"]:
-            again = "" if entry["next"] is None else f", again in {entry['next']:.0f} s"
+            again = f", again in {entry['next']:.0f} s"
             console.print(
                 f"  [bold red]not delivered[/] to {escape(entry['notifier'])}: {escape(entry['why'])}"
                 f" ({entry['tries']} tries{again})"

@@ -108,7 +108,7 @@ class Finder:
         rows = _by_name(calls["trunks"])
         self.labels = {name: self._label(name, of[0]) for name, of in rows.items()}
         for name in calls["down"]:
-            if of := rows.get(name):
+            if (of := rows.get(name)) and not all(map(_parked, of)):
                 since = at - min(row["for"] for row in of)
                 yield Condition(Kind.TRUNK, name, Severity.CRITICAL, of[0]["why"], since, self.labels[name])
         for name, of in rows.items():

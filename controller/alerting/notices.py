@@ -23,7 +23,7 @@ _IS = {
     Kind.QUALITY: ("does not carry calls as it should", "trunk", "trunks"),
     Kind.REGISTRATION: ("is not registered", "trunk", "trunks"),
     Kind.PROVIDER: ("is out", "provider", "providers"),
-    Kind.CERTIFICATE: ("needs a look", "certificate of", "certificates"),
+    Kind.CERTIFICATE: ("needs a look", "certificate", "certificates"),
 }
 _ALONE = {
     Kind.UPLINK: "our own uplink is suspected: all trunks fell at once",
@@ -32,7 +32,13 @@ _ALONE = {
     Kind.MEDIA: "the media relay is silent",
     Kind.FAULT: "a fault of callward",
 }
-_MANY = {"is down": "are down", "is out": "are out", "is not registered": "are not registered"}
+_MANY = {
+    "is down": "are down",
+    "is out": "are out",
+    "is not registered": "are not registered",
+    "does not carry calls as it should": "do not carry calls as they should",
+    "needs a look": "need a look",
+}
 _OVER = {
     Kind.TRUNK: "is up",
     Kind.QUALITY: "carries calls again",
@@ -90,7 +96,7 @@ def _headline(incident: Incident) -> str:
         count = sum(each.kind is kind for each in members)
         how, one, many = _IS.get(kind, ("", f"{kind}", f"{kind}s"))
         whole = "all " if incident.whole and count == len(members) else ""
-        how = _MANY.get(how, how.replace("does", "do").replace("it should", "they should").replace("needs", "need"))
+        how = _MANY.get(how, how) if count > 1 else how
         parts.append(f"{whole}{count} {many if count > 1 else one} {how}".rstrip())
     subject, name = incident.cause
     where = f"{subject} {name}: " if name and subject in {"carrier", "site", "address"} else ""
@@ -103,7 +109,8 @@ def _of_one(member: Member) -> str:
     if member.kind is Kind.DAEMON:
         return f"the process for {member.name} does not answer"
     how, one, _ = _IS[member.kind]
-    return f"{one} {member.name} {how}"
+    of = " of" if member.kind is Kind.CERTIFICATE else ""
+    return f"{one}{of} {member.name} {how}"
 
 
 def _text(incident: Incident, members: list[Member]) -> str:

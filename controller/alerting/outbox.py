@@ -77,12 +77,10 @@ class Outbox:
         before = self.entries.get(entry.key)
         if before is not None and self._flying.get(entry.key) != before.number:
             _inherit(entry, before)
-        elif before is not None:
-            entry.due = inf  # once that on its way has arrived or failed
         self.entries[entry.key] = entry
 
     def take(self, now: float) -> list[Entry]:
-        """What is to be tried now; each wants its `settle`."""
+        """What is to be tried now; each wants its `settle`, and until then nothing else goes to the same."""
         due = [entry for key, entry in self.entries.items() if entry.due <= now and key not in self._flying]
         for entry in due:
             self._flying[entry.key] = entry.number
@@ -95,8 +93,6 @@ class Outbox:
         if isinstance(result, Done):
             if current is entry:
                 del self.entries[entry.key]
-            elif current is not None:
-                current.due = now
             return ""
         entry.tries += 1
         entry.why = result.why
@@ -132,8 +128,6 @@ class Outbox:
         for each in data:
             self._number += 1
             entry = Entry(**{**each, "what": What(each["what"]), "number": self._number})
-            if entry.due == inf:
-                entry.due = 0.0
             self.entries[entry.key] = entry
 
 

@@ -162,7 +162,7 @@ class Alerts:
                     "what": entry.what.value,
                     "tries": entry.tries,
                     "why": entry.why,
-                    "next": None if entry.due == inf else round(max(0.0, entry.due - now), 1),
+                    "next": round(max(0.0, entry.due - now), 1),
                 }
                 for entry in waiting
                 if entry.tries

@@ -156,6 +156,24 @@ def test_what_becomes_critical_is_told_again_and_nobody_looks_after_it_any_more(
     assert here.wait(301.0).said()[-1][1:] == ("boss", "trigger")
 
 
+def test_a_trunk_that_falls_makes_a_warning_of_its_carrier_critical() -> None:
+    here = world().fall("t0", kind=Kind.QUALITY, severity=Severity.WARNING).wait(6.0)
+    here.fall("t1").wait(1.0)
+    assert [what for _, _, what in here.said()] == ["trigger", "trigger"]
+    assert title(here) == "carrier c0: 1 trunk does not carry calls as it should, 1 trunk is down"
+
+
+def test_who_could_not_be_reached_is_asked_anew_when_it_becomes_critical() -> None:
+    here = world(route(escalate=(Step(300.0, ("boss",)),))).fall(
+        "own", kind=Kind.CERTIFICATE, severity=Severity.WARNING
+    )
+    here.wait(6.0)
+    (name,) = here.alerting.open
+    here.take(here.alerting.unheard(name, "oncall", "503", here.now))
+    here.fall("own", kind=Kind.CERTIFICATE, severity=Severity.CRITICAL).wait(10.0)
+    assert [who for _, who, _ in here.said()] == ["oncall", "boss", "oncall", "boss"]
+
+
 def test_growth_after_a_long_time_is_told_again() -> None:
     here = world().fall("t0").wait(6.0).wait(AGAIN).fall("t1").wait(6.0)
     assert [what for _, _, what in here.said()] == ["trigger", "trigger"]

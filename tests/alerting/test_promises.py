@@ -215,6 +215,15 @@ def test_a_trigger_that_nobody_heard_is_not_lost_behind_an_update() -> None:
     assert not box.entries
 
 
+def test_whoever_asks_to_be_left_alone_is_and_not_for_ever() -> None:
+    for asked, pause in ((30.0, 30.0), (86400.0, 600.0), (0.0, 1.0)):
+        box = Outbox()
+        box.put("oncall", What.TRIGGER, {"id": "x"}, START)
+        (entry,) = box.take(START)
+        box.settle(entry, Again("429", asked), START)
+        assert box.next_deadline() == START + pause
+
+
 def test_pauses_grow_and_end_after_a_day() -> None:
     box = Outbox()
     box.put("oncall", What.TRIGGER, {"id": "x"}, START)
