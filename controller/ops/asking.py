@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from controller.api.problems import Problem, from_validation
 from controller.api.shell import principal
 from controller.explain import QuestionError
-from controller.masking import mask_numbers
 from controller.ops.consumer import Picture
 from controller.ops.foresight import Foresight
 from controller.ops.sessions import OPERATE, READ
+from controller.ops.shown import masked
 from controller.supervise import run_aside
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -91,14 +91,3 @@ async def read(model: type[Model], request: Request) -> Model:
         return model.model_validate_json(await request.body())
     except ValidationError as error:
         raise from_validation(error) from error
-
-
-def masked(found: Any) -> Any:
-    """The same with the last two digits of each number."""
-    if isinstance(found, str):
-        return mask_numbers(found)
-    if isinstance(found, dict):
-        return {key: masked(value) for key, value in found.items()}
-    if isinstance(found, (list, tuple)):
-        return [masked(value) for value in found]
-    return found

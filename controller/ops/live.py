@@ -1,7 +1,6 @@
 """The console's live side: the board and what happened lately, sent to whoever looks, numbers masked for those who only look.
 
-Owns what is remembered of events (so many of each kind), and who sees which numbers: the number that was called where it is one
-of the dialplan's own, all others for operators alone. Must not judge.
+Owns what is remembered of events: so many of each kind. Must not judge.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from starlette.responses import Response
 from controller import clock
 from controller.api.events import Stream
 from controller.api.shell import principal
-from controller.masking import mask_number, mask_within
 from controller.ops.board import Board
 from controller.ops.consumer import Event, Picture
 from controller.ops.sessions import OPERATE, READ
+from controller.ops.shown import mask_call, masked
 from controller.ops.stream import Hub
 from controller.types import Dialplan
 
@@ -53,7 +52,7 @@ class Live:
         kind = event.kind if event.kind in self._memory else ""
         self._memory[kind].append(told)
         if not event.old and (not kind or self._may_show(event.at)):
-            self.hub.publish("event", lambda sees_all: self._show(told, sees_all=sees_all), same=kind != "call")
+            self.hub.publish("event", lambda sees_all: self._show(told, sees_all=sees_all), same=False)
 
     def see(self, picture: Picture) -> None:
         """To the board, and out what has changed."""
@@ -71,20 +70,10 @@ class Live:
         return {"at": clock.epoch(), "rows": self.board.rows, "events": sorted(events, key=lambda told: told["at"])}
 
     def _show(self, told: Mapping[str, Any], *, sees_all: bool) -> Mapping[str, Any]:
-        if sees_all or told["kind"] != "call":
+        if sees_all:
             return told
-        return {**told, "data": mask_call(told["data"], self._ours)}
-
-
-def mask_call(data: Mapping[str, Any], ours: frozenset[str]) -> dict[str, Any]:
-    """A call for those who only look: its caller, and who was called from here, have their last two digits."""
-    did, caller = str(data["did"]), str(data["caller"])
-    return {
-        **{key: value for key, value in data.items() if key not in ("decisions", "call")},
-        "call": mask_within(str(data["call"]), did, caller),
-        "did": did if did in ours else mask_number(did),
-        "caller": mask_number(caller) if caller else "",
-    }
+        data = told["data"]
+        return {**told, "data": mask_call(data, self._ours) if told["kind"] == "call" else masked(data)}
 
 
 def live_router(live: Live) -> APIRouter:

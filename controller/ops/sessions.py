@@ -47,7 +47,6 @@ class Sessions:
     """All logins. What was logged out is kept until it would have ended."""
 
     def __init__(self, state_dir: Path, tokens: Iterable[ApiToken]) -> None:
-        """Raises `OSError` where the key cannot be written."""
         self._path = state_dir / FILE
         self._tokens = {token.name: token for token in tokens}
         self._by_token = Tokens(self._tokens.values())
@@ -97,7 +96,8 @@ class Sessions:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass  # the first start, or a file that is not whole: all log in again
         self._key, self._gone = secrets.token_bytes(_KEY_BYTES), {}
-        self._save()
+        with suppress(OSError):  # a full disk: logins last as long as this process
+            self._save()
         return self._key, self._gone
 
     def _save(self) -> None:

@@ -5,6 +5,8 @@ Owns the server and which routers it has; each router is in a file of its own. M
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
@@ -40,6 +42,7 @@ class Web:
         assert tools.ops.console is not None
         self._tools = tools
         self.picture: Picture = tools.watching.picture
+        self._over = asyncio.Event()
         self.live = Live(tools.dialplan)
         given = tuple(map(_as_api_token, tools.ops.console.tokens))
         self._sessions, self._throttle = Sessions(tools.state_dir, given), Throttle()
@@ -88,12 +91,16 @@ class Web:
 
     async def keep(self) -> None:
         """Serve."""
-        await self._server.serve()
+        try:
+            await self._server.serve()
+        finally:
+            self._over.set()
 
     async def close(self) -> None:
-        """Serve no longer."""
+        """Serve no longer: what listens after a reload must be the next one alone."""
         self.live.hub.close()
         self._server.stop()
+        await self._over.wait()
 
 
 def _as_api_token(token: OpsToken) -> ApiToken:

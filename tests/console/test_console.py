@@ -9,8 +9,10 @@ from collections.abc import Callable
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from controller.control import OPS, ask_soon
+from tests.console.proxy import proxy
 from tests.console.scene import OPERATOR, VIEWER, Backstage, Visitor
-from tests.ops.stage import ops_of
+from tests.ops.stage import Stage, ops_of
 
 Visit = Callable[..., Visitor]
 
@@ -111,6 +113,7 @@ def test_every_page_opens_without_errors_and_for_everybody(visit: Visit, scene: 
 
 def test_a_call_shows_as_it_comes_and_leads_to_its_ladder(visit: Visit, scene: Backstage) -> None:
     visitor, looking = visit(), visit()
+    scene.do(lambda here: here.call())
     page = visitor.log_in(OPERATOR)
     looking.log_in(VIEWER)
     for each in (visitor, looking):
@@ -170,6 +173,33 @@ def test_keys_lead_everywhere(visit: Visit) -> None:
     page.keyboard.press("/")
     page.keyboard.type("nothing like it")
     expect(page.get_by_text("No call fits the filter.")).to_be_visible()
+
+
+def test_it_works_below_any_path_of_a_proxy(visit: Visit, scene: Backstage) -> None:
+    visitor = visit()
+    with proxy(scene, "/ops/callward") as visitor.url:
+        page = visitor.log_in(OPERATOR)
+        expect(page.locator("#link")).to_have_text("Live")
+        paths = {each["path"] for each in visitor.context.cookies(visitor.url + "/v1/session")}
+        assert paths == {"/ops/callward/v1"}  # whatever else is behind that proxy never sees it
+        visitor.see("chains")
+        expect(page.locator(".stage").first).to_be_visible()
+        page.get_by_role("button", name="Log out").click()
+        expect(page.get_by_label("Token")).to_be_visible()
+
+
+def test_a_reload_lets_nobody_fall(visit: Visit, scene: Backstage) -> None:
+    visitor = visit()
+    page = visitor.log_in(VIEWER)
+
+    async def reload(here: Stage) -> None:
+        assert (await ask_soon(here.state_dir, "reload", 30.0, file=OPS))["ok"]
+
+    with page.expect_request("**/v1/stream"):  # the page asks anew
+        scene.do(reload)
+    expect(page.locator("#link")).to_have_text("Live")
+    expect(page.locator('[data-name="hq-pbx"] .badge')).to_have_text("Up")
+    visitor.errors.clear()  # that a stream was cut short, the browser says itself
 
 
 def test_the_page_comes_back_by_itself_when_the_process_was_killed(visit: Visit, scene: Backstage) -> None:

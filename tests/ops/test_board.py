@@ -14,7 +14,7 @@ from controller.ops.bars import MINUTES, Bars
 from controller.ops.board import Board
 from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 from controller.ops.figures import Figures
-from controller.ops.live import mask_call
+from controller.ops.shown import mask_call, masked
 from controller.ops.stream import READERS, WAITING, Hub
 
 T0 = 1_800_000_000.0 - 1_800_000_000.0 % 60  # the beginning of a minute
@@ -140,6 +140,9 @@ def test_who_only_looks_sees_no_number_of_a_caller() -> None:
     assert (shown["did"], shown["caller"]) == ("+15557000", "…01")
     assert "5550001" not in json.dumps(shown)
     assert mask_call(call, frozenset())["did"] == "…00"  # somebody who was called from here
+
+    text = {"kind": "text", "data": [{"why": "sent to +15550001"}, 3, None]}
+    assert masked(text) == {"kind": "text", "data": [{"why": "sent to …01"}, 3, None]}
 
 
 # -- the stream

@@ -89,6 +89,15 @@ def test_a_key_file_that_is_not_whole_is_made_anew(tmp_path: Path) -> None:
         assert sessions.find(log_in(sessions), NOW) is not None
 
 
+def test_without_a_disk_logins_last_as_long_as_the_process(tmp_path: Path) -> None:
+    sessions = Sessions(tmp_path / "gone", [ANNA])
+    cookie = log_in(sessions)
+    session = sessions.find(cookie, NOW)
+    assert session is not None
+    sessions.end(session, NOW)
+    assert sessions.find(cookie, NOW) is None
+
+
 def test_whoever_guesses_waits_and_nobody_else_does() -> None:
     throttle = Throttle()
     for number in range(WRONG):
