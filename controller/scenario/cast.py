@@ -162,7 +162,7 @@ class Cast:
         """Somebody is so from now on; what callward makes of it is its own affair."""
         for member in members:
             if kind is Kind.LIMIT or state.word == "full":
-                self._fill(common_name(member))
+                self._assume_full(self._full | {common_name(member)})
             elif kind is Kind.TRUNK:
                 self._change_trunk(member, state)
             elif kind is Kind.PHONE:
@@ -173,6 +173,8 @@ class Cast:
     def _change_trunk(self, trunk: str, state: State) -> None:
         now, board = self.network.now, self.engine.board
         self._trunks[trunk] = state
+        if common_name(trunk) in self._full:
+            self._assume_full(self._full - {common_name(trunk)})
         ports = {"down": Port.GONE, "silent": Port.GONE, "closed": Port.CLOSED}
         self.network.ports[self.hops[trunk]] = ports.get(state.word, Port.OPEN)
         if state.word == "drained":
@@ -192,9 +194,9 @@ class Cast:
             self.engine.scores.lost(trunk, self.network.now, "the test says so")
         self._settle()
 
-    def _fill(self, name: str) -> None:
-        self._full.add(name)
-        self.engine.switchboard.usage.assume(self._full)
+    def _assume_full(self, names: set[str]) -> None:
+        self._full = names
+        self.engine.switchboard.usage.assume(names)
 
     def _settle(self) -> None:
         self.engine.handle_timer(self.network.now)  # shows the plane what changed

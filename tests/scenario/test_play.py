@@ -143,6 +143,16 @@ def test_a_trunk_that_dies_while_it_rings_and_one_that_comes_back(tmp_path: Path
     assert not back.differences, back.seen.ladder
 
 
+def test_a_full_trunk_has_room_again(tmp_path: Path) -> None:
+    before, after = play(
+        tmp_path,
+        f"given: {{a: full}}, {CALL}, expect: {{winner: nobody, status: 480, rang: [desk]}}",
+        f"given: {{a: full}}, {CALL}, timeline: [{{at: 5s, becomes: {{a: up}}}}], expect: {{winner: mobile}}",
+    )
+    assert not before.differences, before.seen
+    assert not after.differences, after.seen
+
+
 def test_people_change_their_minds_while_it_rings(tmp_path: Path) -> None:
     takes, gives = play(
         tmp_path,

@@ -82,7 +82,7 @@ def test_messages_go_where_explain_message_says_first(tmp_path: Path) -> None:
 
 def test_random_dialplans_are_played_in_the_order_that_is_explained(tmp_path: Path) -> None:
     played = tried = outward = 0
-    for seed in range(40):
+    for seed in range(24):
         dice = random.Random(f"scenario {seed}")
         (tmp_path / "plan.yaml").write_text(write_dialplan(dice), encoding="utf-8")
         dialplan = load(tmp_path / "plan.yaml").dialplan
@@ -98,9 +98,9 @@ def test_random_dialplans_are_played_in_the_order_that_is_explained(tmp_path: Pa
         played += len(results.tests)
         tried += sum(len(result.seen.tried) for result in results.tests)
         outward += sum(bool(result.case.call and result.case.call.from_trunk) for result in results.tests)
-    assert played > 100
-    assert tried > 200
-    assert outward > 20
+    assert played > 60
+    assert tried > 120
+    assert outward > 15
 
 
 def _random_case(dialplan: Dialplan, dice: random.Random, number: int) -> dict[str, object] | None:
