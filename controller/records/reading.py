@@ -160,8 +160,7 @@ def _find(connection: sqlite3.Connection, named: str) -> sqlite3.Row | None:
         row: sqlite3.Row | None = connection.execute("SELECT * FROM calls WHERE id = ?", (int(named),)).fetchone()
         if row is not None:
             return row
-    for part, value in (("call = ?", named), ("substr(call, 1, ?) = ?", None)):
-        values = (value,) if value is not None else (len(named), named)
+    for part, values in (("call = ?", (named,)), ("call >= ? AND call < ?", (named, f"{named}\U0010ffff"))):
         row = connection.execute(f"SELECT * FROM calls WHERE {part} ORDER BY id DESC LIMIT 1", values).fetchone()  # noqa: S608
         if row is not None:
             return row

@@ -19,7 +19,7 @@ from controller.control import ask
 from controller.records.reading import Reader, Wanted
 from controller.records.store import FILE
 from sip.agent import Script
-from tests.ops.stage import CONSOLE, OPERATOR, PATIENCE, Stage, play
+from tests.ops.stage import CONSOLE, OPERATOR, PATIENCE, Stage, ops_of, play
 from tests.records.captures import read_hep, read_pcap
 
 DID = "+15557000"
@@ -64,8 +64,24 @@ def test_a_call_that_failed_over_is_listed_drawn_and_exported(tmp_path: Path) ->
         await _look_at_api(here, call_id, found["id"])
         await _look_at_pcap(here, found, tmp_path)
         assert oct((here.state_dir / FILE).stat().st_mode & 0o777) == "0o600"
+        await _look_at_what_nobody_heard(here)
 
     play(tmp_path, act)
+
+
+async def _look_at_what_nobody_heard(here: Stage) -> None:
+    """A call while the process for operators is dead is kept by the next one, once, without its messages."""
+    os.kill(ops_of(here.testbed.daemon.pid), signal.SIGKILL)
+    call_id = await here.call()
+    found = None
+    async with asyncio.timeout(PATIENCE):
+        while found is None or found["record"] is None:
+            await asyncio.sleep(0.02)
+            found = Reader(here.state_dir).call(call_id)
+    assert found["record"]["status"] == 200
+    assert len(Reader(here.state_dir).calls(Wanted())) == 2
+    code, said = await callward(here, "ladder", call_id)
+    assert (code, "200 OK" in said) == (0, True)
 
 
 async def _look_at_list(here: Stage, call_id: str) -> None:

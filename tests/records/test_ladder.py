@@ -6,6 +6,8 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from controller.ladder_table import print_ladder
@@ -214,6 +216,44 @@ def test_it_is_drawn_with_every_arrow_between_its_columns(width: int) -> None:
     (ringing,) = [line for line in lines if "180 Ringing" in line]
     assert ringing[places[1] + 1] == "<"
     assert "drawn from the record" in lines[-1]
+
+
+PEERS = st.tuples(st.sampled_from(["192.0.2.7", "2001:db8::7"]), st.integers(1, 3), st.sampled_from(["udp", "tls"]))
+LINES = st.sampled_from(
+    [
+        b"INVITE sip:a SIP/2.0",
+        b"SIP/2.0 200 OK",
+        b"SIP/2.0 ",
+        b"",
+        b"CSeq: 1 INVITE",
+        b"From: <sip:a>;tag=x",
+        b"From: ;tag=",
+        b"Via: ;branch=z",
+    ]
+)
+ROWS = st.builds(
+    lambda at, sent, peer, lines, rest: WireRow(
+        at, "x", sent, "", "192.0.2.1", 5060, *peer, b"\r\n".join([*lines, rest])
+    ),
+    st.floats(0, 100),
+    st.integers(0, 1),
+    PEERS,
+    st.lists(LINES, max_size=4),
+    st.binary(max_size=40),
+)
+
+
+@given(st.lists(ROWS, min_size=1, max_size=12), st.booleans())
+def test_whatever_was_on_the_wire_is_drawn(rows: list[WireRow], has_record: bool) -> None:
+    drawn = draw(HEDGED if has_record else None, rows)
+    arrows = [line for line in drawn["lines"] if line["kind"] == "message"]
+    assert len(arrows) == len(rows)
+    assert sorted(line["message"] for line in arrows) == [*range(len(rows))]
+    assert all({line["from"], line["to"]} - {1} for line in arrows)
+    assert all(line[side] < len(drawn["columns"]) for line in arrows for side in ("from", "to"))
+    out = StringIO()
+    print_ladder(drawn, Console(file=out, width=100))
+    assert len(out.getvalue().splitlines()) >= len(drawn["lines"])
 
 
 def test_what_others_wrote_is_no_markup() -> None:
