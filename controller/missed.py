@@ -1,26 +1,23 @@
 """Calls that nobody answered, told to the process for messages, which sends whom a message the route says.
 
-Owns what counts as one: a caller who tries again and again is one missed call. The key of each comes from the call, so that
+Owns how often one counts: a caller who tries again and again is one missed call (`rules.missed` knows which calls are). The key of each comes from the call, so that
 what is told twice is sent once. Must not send anything itself, nor know what is sent.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import OrderedDict
 
 from controller import clock
 from controller.handover import Handover
-from controller.rules.match import match_route
-from controller.types import FORBIDDEN, CallRecord, Dialplan
+from controller.rules.missed import find_missed
+from controller.types import CallRecord, Dialplan
 from controller.types.messages import CALLER
 
 USEFUL = 600.0  # seconds: who hears of a missed call later than that wonders
 AGAIN_AFTER = 600.0  # seconds before the same caller of the same number is missed anew
 REMEMBERED = 10_000
-
-_E164 = re.compile(r"\+[1-9][0-9]{5,14}")
 
 
 class MissedCalls:
@@ -32,10 +29,8 @@ class MissedCalls:
 
     def hear(self, record: CallRecord, dialplan: Dialplan) -> None:
         """Take the record of a call that is over."""
-        if record.winner is not None or record.offer.ours or record.cause == FORBIDDEN or dialplan.messaging is None:
-            return
-        route = match_route(dialplan, record.offer)
-        if route is None or route.missed is None:
+        found = find_missed(dialplan, record)
+        if found is None:
             return
         offer, now = record.offer, clock.monotonic()
         who = (offer.did, offer.caller)
@@ -46,12 +41,10 @@ class MissedCalls:
         if self._recent[who] != now:
             return
         params = {"caller": offer.caller, "called": offer.did}
-        for to in route.missed.to:
+        missed, whom = found
+        for to in whom:
             address = offer.caller if to == CALLER else to
-            if to == CALLER and _E164.fullmatch(address) is None:
-                continue  # nobody that a message could go to
             key = hashlib.sha256(f"{offer.id}|{to}".encode("utf-8", "surrogateescape")).hexdigest()
-            missed = route.missed
             more = {
                 "key": key,
                 "tenant": missed.tenant,

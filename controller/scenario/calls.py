@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from controller.rules.missed import find_missed
 from controller.scenario.cast import DELAY, Cast, Flat, needs_probes
 from controller.scenario.names import Names
 from controller.scenario.read import Case
@@ -31,6 +32,7 @@ class Seen:
     tried: list[str] = field(default_factory=list)  # paths, or providers, in their order
     rang: list[str] = field(default_factory=list)
     shows: dict[str, str] = field(default_factory=dict)  # by trunk, the number that it was shown as the caller's
+    missed: list[str] = field(default_factory=list)  # who is sent a message because nobody answered
     reason: str = ""
     cost: float = 0.0
     channel: str = ""
@@ -77,6 +79,16 @@ def _look(case: Case, cast: Cast, call: AgentCall, begun: float, news: list[obje
     if record is not None:
         seen.winner, seen.reason = record.winner or "", record.refusal or record.cause
         seen.tried = [attempt.path for attempt in record.attempts if attempt.cause != FULL]
+        missed = find_missed(cast.dialplan, record)
+        if missed is not None:
+            seen.missed = list(missed[1])
+            ladder.append(
+                (
+                    DELAY + record.seconds,
+                    "a message",
+                    f"goes to {', '.join(seen.missed) or 'nobody'} by {missed[0].cascade}",
+                )
+            )
         for skipped in record.skipped:
             ladder.append((0.0, skipped.what, f"skipped: {skipped.why}"))
         for attempt in record.attempts:

@@ -72,7 +72,6 @@ def flatten(dialplan: Dialplan) -> Flat:
         access=None,
         users={},
         media=None,
-        messaging=None,
         ops=None,
     )
     return Flat(quiet, loud, {name: Hop(trunk.host, trunk.port) for name, trunk in loud.items()})

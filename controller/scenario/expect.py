@@ -103,6 +103,10 @@ def _compare_lists(case: Case, seen: Seen, means: Callable[[str, str], bool]) ->
                 (n for n, (word, each) in enumerate(zip(words, got, strict=False)) if not means(word, each)), 0
             )
             yield Difference(key, case.place(("expect", key, wrong)), tuple(words), tuple(got))
+    if expect.missed is not None:
+        wanted = [] if expect.missed == [NOBODY] else expect.missed
+        if wanted != seen.missed:
+            yield Difference("missed", case.place(("expect", "missed")), tuple(wanted), tuple(seen.missed))
     for word in expect.never or ():
         found = [each for each in seen.tried if means(word, each)]
         if found:

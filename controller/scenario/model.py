@@ -123,6 +123,7 @@ class ExpectModel(Section):
     never: Words | None = None
     refused: Switch | None = None
     shows: dict[str, Word] | None = None
+    missed: Words | None = None
     channel: Annotated[str | None, Text(lambda t: parse_choice(t, "channel", _CHANNELS), {"enum": _CHANNELS})] = None
     provider: Word | None = None
     step: Annotated[int | None, Text(lambda text: parse_count(text, 1, 100), between(1, 100))] = None

@@ -37,7 +37,7 @@ SUFFIX = ".test.yaml"
 #: When it is, where a test does not say: a Wednesday morning.
 USUAL = datetime(2026, 3, 4, 10, 30)  # noqa: DTZ001  # wall time of the calendars' zone
 
-_OF_CALLS = {"winner", "via", "rang", "tried", "never", "refused", "shows", "status", "within", "not_before"}
+_OF_CALLS = {"winner", "via", "rang", "tried", "never", "refused", "shows", "missed", "status", "within", "not_before"}
 _OF_MESSAGES = {"channel", "provider", "step", "cost", "reason", "tried", "never", "status", "within", "not_before"}
 
 

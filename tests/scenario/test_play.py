@@ -143,6 +143,25 @@ def test_a_trunk_that_dies_while_it_rings_and_one_that_comes_back(tmp_path: Path
     assert not back.differences, back.seen.ladder
 
 
+def test_a_missed_call_is_followed_by_messages(tmp_path: Path) -> None:
+    plan = PLAN.replace(
+        "chain: sales}", 'chain: sales, missed: {cascade: otp, to: [caller, "+14155550177"], template: m}}'
+    )
+    (tmp_path / "plan.yaml").write_text(plan + "templates: {m: {text: missed}}\n", encoding="utf-8")
+    busy = "given: {desk: busy, mobile: busy}"
+    lines = [
+        f'{busy}, call: {{did: "+15557000", from: "+14155550100"}}, expect: {{missed: [caller, "+14155550177"]}}',
+        f'{busy}, call: {{did: "+15557000", from: anonymous}}, expect: {{missed: "+14155550177"}}',
+        'given: {desk: answers}, call: {did: "+15557000"}, expect: {missed: nobody}',
+        'given: {desk: answers}, call: {did: "+15557000"}, expect: {missed: caller}',
+    ]
+    tests = "".join(f"  - {{name: test {number}, {line}}}\n" for number, line in enumerate(lines))
+    (tmp_path / "plan.test.yaml").write_text(f"version: 1\ntests:\n{tests}", encoding="utf-8")
+    results = run_tests([tmp_path / "plan.test.yaml"])
+    assert not results.findings, results.findings
+    assert [[each.key for each in result.differences] for result in results.tests] == [[], [], [], ["missed"]]
+
+
 def test_a_full_trunk_has_room_again(tmp_path: Path) -> None:
     before, after = play(
         tmp_path,
