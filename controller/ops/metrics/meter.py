@@ -6,6 +6,7 @@ Owns the registry, which outlives reloads, and the form in which it is shown. Mu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
@@ -17,6 +18,7 @@ from controller.control import MESSAGES, ControlError, ask_soon, unpack
 from controller.ops.consumer import Event, Picture
 from controller.ops.metrics.counting import Counting
 from controller.ops.metrics.showing import Figure, Showing
+from controller.supervise import run_aside
 from controller.types import Dialplan
 
 PLAIN = CONTENT_TYPE_PLAIN_0_0_4
@@ -37,7 +39,8 @@ class Meter:
         self._dialplan: Dialplan | None = None
         #: Figures of other consumers, by their names; those of the catalogue.
         self.parts: dict[str, Callable[[], Iterable[Figure]]] = {}
-        self.registry.register(Showing(lambda: (self._picture, self._dialplan), self.parts))
+        self._figures: list[Figure] = []
+        self.registry.register(Showing(lambda: (self._picture, self._dialplan, self._figures)))
 
     def know(self, dialplan: Dialplan) -> None:
         """Go by this one from now on; the consumers that it has say for themselves what they have to show."""
@@ -61,6 +64,14 @@ class Meter:
 
     def show(self, *, openmetrics: bool = False) -> bytes:
         """All of our own, in Prometheus' text form, or in that of OpenMetrics, which alone has exemplars."""
+        self.gather()
+        return self._render(openmetrics=openmetrics)
+
+    def gather(self) -> None:
+        """Ask the other consumers, in whose loop we are, what they have to show: it is shown from now on."""
+        self._figures = [figure for part in self.parts.values() for figure in part()]
+
+    def _render(self, *, openmetrics: bool) -> bytes:
         if not openmetrics:
             return generate_latest(self.registry)
         shown: bytes = generate_openmetrics(self.registry)  # type: ignore[no-untyped-call]
@@ -68,7 +79,8 @@ class Meter:
 
     async def show_all(self, state_dir: Path, *, openmetrics: bool = False) -> bytes:
         """The same, and what the process for messages has, if there is one and it answers."""
-        ours = self.show(openmetrics=openmetrics)
+        self.gather()
+        ours = await run_aside(partial(self._render, openmetrics=openmetrics), "metrics")  # 0.2 s with 1,000 trunks
         if self._dialplan is None or self._dialplan.messaging is None:
             return ours
         try:

@@ -24,15 +24,11 @@ Figure = tuple[str, tuple[str, ...], float]  # the name of a metric, values of i
 
 
 class Showing(Collector):
-    """What is so now. ``look`` and ``parts`` are read when it is asked for."""
+    """What is so now. ``look`` is called when it is asked for, also in another thread: the picture, the dialplan, and what
+    other consumers have to show."""
 
-    def __init__(
-        self,
-        look: Callable[[], tuple[Picture, Dialplan | None]],
-        parts: Mapping[str, Callable[[], Iterable[Figure]]],
-    ) -> None:
+    def __init__(self, look: Callable[[], tuple[Picture, Dialplan | None, list[Figure]]]) -> None:
         self._look = look
-        self._parts = parts
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: for the registry, which would collect otherwise."""
@@ -44,8 +40,8 @@ class Showing(Collector):
         for known in SHOWN:
             made = CounterMetricFamily if known.kind == COUNTER else GaugeMetricFamily
             families[known.name] = made(known.name, known.meaning, labels=known.labels)
-        others = [figure for part in self._parts.values() for figure in part()]
-        for name, labels, value in (*samples(*self._look()), *others):
+        picture, dialplan, others = self._look()
+        for name, labels, value in (*samples(picture, dialplan), *others):
             families[name].add_metric(labels, value)
         yield from families.values()
 

@@ -71,6 +71,7 @@ class Otel:
             now = clock.epoch()
             if now - self._told_at >= SELDOM:
                 self._told_at = now
+                self._meter.gather()
                 await self._post(session, "/v1/metrics", show_metrics(self._meter.registry.collect(), self._start, now))
 
     def _headers(self) -> dict[str, str]:
