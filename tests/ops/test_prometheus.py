@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import yaml
 
+from controller.control import ask_soon
 from tests.ops.scrape import fail_over, play, send
 from tests.ops.stage import PATIENCE, VIEWER, Stage
 from tests.ops.test_rules import RULES, promtool, rules
@@ -135,6 +136,14 @@ def test_every_query_of_dashboard_and_rules_finds_something(tmp_path: Path, free
             assert not await asker.find('ALERTS{trunk!="hq-pbx"}')
             assert await asker.exemplars("callward_call_answer_seconds_bucket")
             await _check_words(here)
+            before = await asker.find("callward_calls_total")
+            answer = await ask_soon(here.state_dir, "reload", PATIENCE)
+            assert answer["ok"], answer
+            await asker.until("callward_reload_ok == 1")
+            after = await asker.find("callward_calls_total")
+            assert [one["value"][1] for one in after] == [
+                one["value"][1] for one in before
+            ]  # a reload begins no count anew
 
     play(tmp_path, act)
 
@@ -163,3 +172,22 @@ def test_provisioning_is_what_grafana_reads() -> None:
         assert place["x"] + place["w"] <= 24, panel["title"]
     rows = [panel["title"] for panel in dashboard["panels"] if panel["type"] == "row"]
     assert rows == ["Now", "Calls", "Trunks", "Failover", "Messages", "callward itself"]
+
+
+def test_the_testbed_mounts_what_is_there() -> None:
+    """It was never run here: there is no Docker."""
+    folder = ROOT / "docker"
+    services = yaml.safe_load((folder / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert set(services) == {"prometheus", "grafana"}
+    mounted = {}
+    for service in services.values():
+        for volume in service["volumes"]:
+            ours, theirs, mode = volume.split(":")
+            assert (folder / ours).exists(), ours
+            assert mode == "ro"
+            mounted[theirs] = ours
+    (provider,) = yaml.safe_load((folder / "grafana/provisioning/dashboards/callward.yml").read_text())["providers"]
+    assert f"{provider['options']['path']}/callward.json" in mounted
+    assert (folder / mounted["/etc/prometheus"] / "prometheus.yml").exists()
+    for service in services.values():
+        assert service["network_mode"] == "host"
