@@ -24,7 +24,7 @@ Severity = Literal["error", "warning"]
 BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 #: A snippet goes to terminals and logs: what a key of such a name holds is masked, character by character.
 _SECRET = re.compile(
-    r"""(?<=\b)((?:pass?word|passwd|secret|token|sha256|routing_key|hook|urls|bearer|authorization|auth(?=["']?\s*:\s*[^\s{]))["']?\s*:\s*)"""
+    r"""(?<=\b)((?:pass?word|passwd|secret|token|routing_key|hook|sha256|routing_key|hook|urls|bearer|authorization|auth(?=["']?\s*:\s*[^\s{]))["']?\s*:\s*)"""
     r"""("[^"]*"?|'[^']*'?|(?:(?!,\s+[\w-]+["']?\s*:|[}\]]+\s*(?:,|\#|$)).)+)""",
     re.IGNORECASE,
 )

@@ -42,7 +42,7 @@ def apply_ignores(report: Report, sources: Mapping[str, str]) -> None:
             continue
         ignores = list(_read(BREAKS.split(text), name, report))
         for found in [found for found in report.sorted() if found.file == name and found.severity == "warning"]:
-            for ignore in ignores:
+            for ignore in reversed(ignores):  # the nearest one: what is further out may be about something else
                 if found.code in ignore.codes and ignore.first <= found.line <= ignore.last:
                     ignore.used.add(found.code)
                     report.ignore(found, ignore.reason)

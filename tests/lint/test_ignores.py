@@ -1,8 +1,10 @@
 """Comments that say what is meant: what each covers, and what is wrong with it."""
 
+from pathlib import Path
+
 import pytest
 
-from controller.config import compile_text
+from controller.config import compile_text, load
 from tests.config.sample import bend, codes, found
 
 PBX = '  hq-pbx:    {uri: "sip:192.0.2.30:5081"}\n'
@@ -93,3 +95,22 @@ def test_in_a_file_with_errors_no_comment_is_idle() -> None:
 
 def test_hash_in_a_quoted_value_is_no_comment() -> None:
     assert codes(bend(('uri: "sip:192.0.2.30:5081"', f'uri: "sip:192.0.2.30:5081 {COMMENT}X"'))) == ["BAD_HOST"]
+
+
+def test_nearest_comment_is_the_one_that_ignores() -> None:
+    """The one further out is about something else, or about nothing."""
+    text = with_spare(section=COMMENT + "UNUSED -- some come in May", beside=COMMENT + "UNUSED, NO_EFFECT -- for later")
+    assert [(each.code, each.line) for each in found(text)] == [("IDLE_IGNORE", 4)]
+
+
+def test_comments_of_an_included_file_are_about_that_file(tmp_path: Path) -> None:
+    spare = '  spare: {uri: "sip:192.0.2.40"}'
+    (tmp_path / "more.yaml").write_text(
+        f"trunks:\n{spare} {COMMENT}UNUSED -- comes in May\n{spare.replace('spare', 'other')}\n"
+    )
+    (tmp_path / "main.yaml").write_text(bend(("version: 1", "version: 1\ninclude: more.yaml")))
+    loaded = load(tmp_path / "main.yaml")
+    assert [(each.code, each.file, each.line) for each in loaded.diagnostics] == [
+        ("UNUSED", str(tmp_path / "more.yaml"), 3)
+    ]
+    assert [(each.file, each.line) for each in loaded.ignored] == [(str(tmp_path / "more.yaml"), 2)]

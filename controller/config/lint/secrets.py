@@ -12,8 +12,16 @@ from controller.config.diagnostics import quoted
 from controller.config.lint.ground import Ground
 from controller.config.source import ListNode, MapNode, Node, ScalarNode
 
-#: Keys whose values are secrets, wherever they stand.
-_KEYS = frozenset(("password", "secret", "token", "bearer"))
+#: Keys whose values are secrets, wherever they stand, and what each is.
+_KEYS = {
+    "password": "password",
+    "secret": "secret",
+    "token": "token",
+    "bearer": "token",
+    "routing_key": "routing key",
+    "hook": "URL, which is a secret,",
+    "urls": "URL, which holds a secret,",
+}
 #: Sections without secrets, which may be long.
 _WITHOUT = frozenset(("routes", "chains", "endpoints", "hours", "sites", "probes", "templates", "policies", "cascades"))
 _IN_URL = re.compile(r"://[^\s/:@]*:([^\s/@{}]+)@")
@@ -56,7 +64,7 @@ def _check_plain(ground: Ground, key: str, value: ScalarNode) -> None:
     if value.origin or _SLOT.fullmatch(value.text):
         return
     if key in _KEYS:
-        message = f"the {key} stands in the file for everybody to read"
+        message = f"the {_KEYS[key]} stands in the file for everybody to read"
         hint = f'write "${{file:NAME.{key}}}" or "${{env:NAME}}", and change it: it has been read'
         ground.report.warning(value, "PLAIN_SECRET", message, hint)
     elif _IN_URL.search(value.text):
