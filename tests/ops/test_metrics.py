@@ -252,6 +252,27 @@ def test_a_picture_becomes_the_samples_that_the_catalogue_has() -> None:
     assert sorted(up) == [0, 0, 0, 0, 1]
 
 
+def test_a_daemon_of_an_older_version_is_shown_as_far_as_it_tells() -> None:
+    world = two_trunks()
+    world.behave("anna", ANSWERS)
+    call = world.call()
+    world.calm()
+    kind, data = show_news(world.record(call))
+    attempts = [
+        {key: value for key, value in each.items() if key not in ("rang", "hedge")} for each in data["attempts"]
+    ]
+    status = {**collect_status(world.engine, world.now), "messages": None}
+    del status["late_timers"]
+    meter = Meter()
+    meter.know(world.engine.switchboard.dialplan)
+    meter.see(Picture(0.0, status))
+    meter.hear(Event(CALLS, kind, 0.0, {**data, "attempts": attempts}, number=1))
+    found = read(meter.show().decode())
+    assert found["callward_attempts_total", "ANSWERED", "t1"] == 1
+    assert found["callward_role_up", CALLS] == 1
+    assert ("callward_process_resident_bytes", CALLS) not in found
+
+
 def test_a_daemon_that_does_not_answer_is_seen() -> None:
     meter = Meter()
     meter.know(two_trunks().engine.switchboard.dialplan)

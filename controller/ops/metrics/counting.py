@@ -158,7 +158,7 @@ class Counting:
         if call["panic"]:
             self._add("callward_calls_panic", chain)
         exemplar = _exemplar(call)
-        if rang := [each["rang"] for each in attempts if each["rang"] is not None]:
+        if rang := [each["rang"] for each in attempts if each.get("rang") is not None]:
             self._histograms["callward_call_ring_seconds"].observe(min(rang), exemplar)
         if result == ANSWERED:
             self._histograms["callward_call_answer_seconds"].observe(call["seconds"], exemplar)
@@ -175,9 +175,9 @@ class Counting:
         self._add("callward_attempts", trunk, outcome)
         if failed_over:
             self._add("callward_failovers", trunk)
-        if attempt["hedge"]:
+        if attempt.get("hedge"):
             self._add("callward_hedges", trunk)
-        if attempt["rang"] is not None:
+        if attempt.get("rang") is not None:
             self._histograms["callward_attempt_ring_seconds"].labels(trunk).observe(attempt["rang"] - attempt["at"])
 
 
@@ -195,7 +195,7 @@ def _failed_by_trunk(call: Mapping[str, Any], attempt: Mapping[str, Any], later:
     if _has_won(call, attempt):
         return False
     if attempt["cause"] == COMPLETED_ELSEWHERE:  # another one won before it was given up for its silence
-        return attempt["milestone"] == "none" and any(each["hedge"] for each in later)
+        return attempt["milestone"] == "none" and any(each.get("hedge") for each in later)
     return is_of_trunk(attempt["cause"])
 
 

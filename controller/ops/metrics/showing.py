@@ -69,8 +69,8 @@ def _roles(picture: Picture, dialplan: Dialplan | None) -> Iterator[Figure]:
         yield "callward_news_followed", (role,), float(picture.answers.get(role, False))
         if role in picture.took:
             yield "callward_response_seconds", (role,), picture.took[role]
-        if status is not None:
-            process = status["process"]
+        process = status.get("process") if status is not None else None
+        if process is not None:  # a daemon that still runs an older version has none
             yield "callward_log_dropped", (role,), process["log_dropped"]
             yield "callward_feed_lost", (role,), process["feed_lost"]
             yield from _cost(role, process["pid"])
@@ -95,8 +95,8 @@ def _cost(role: str, pid: int) -> Iterator[Figure]:
 def _of_calls(status: Mapping[str, Any]) -> Iterator[Figure]:
     yield "callward_calls_setting_up", (), status["calls"]
     yield "callward_calls_up", (), status["up"]
-    yield "callward_late_timers", (), status["late_timers"]
-    if (reload := status["reload"]) is not None:
+    yield "callward_late_timers", (), status.get("late_timers", 0)
+    if (reload := status.get("reload")) is not None:
         yield "callward_reload_ok", (), float(reload["ok"])
         yield "callward_reload_seconds", (), reload["at"]
     for what, count in status["counters"].items():
