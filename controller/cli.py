@@ -109,7 +109,7 @@ def run(
 
         app, run_loop = Daemon(compiled, state_dir, file, end_with_stdin=end_with_stdin), run_quick
         if wanted is Role.ALL and compiled.dialplan.ops is not None:
-            typer.echo("messages alone: for 'console' and 'records' start --role ops beside this process", err=True)
+            typer.echo("messages alone: for what operators see start --role ops beside this process", err=True)
     elif wanted is Role.OPS:
         from controller.ops.daemon import Daemon as OpsDaemon
 

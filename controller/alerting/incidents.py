@@ -71,7 +71,7 @@ class Alerting:
         self._live = frozenset(live)
         self._waiting: dict[str, _Waiting] = {}  # by id of the condition
         self._trouble: frozenset[str] = frozenset()  # ids of all that is wrong
-        self._causes = Causes({})
+        self._labels: Mapping[str, Mapping[str, str]] = {}
         self.open: dict[str, Incident] = {}
         self.over: list[Incident] = []  # the newest last
 
@@ -79,7 +79,7 @@ class Alerting:
 
     def see(self, sight: Sight, labels: Mapping[str, Mapping[str, str]], now: float) -> list[Tell]:
         """How things are. ``labels`` of each trunk there is: its carrier, site and address."""
-        self._causes = Causes(labels)
+        self._labels = labels
         held = {name: incident for incident in self.open.values() for name in incident.members}
         found = {condition.id: condition for condition in sight.conditions}
         unknown = {each.id for each in self._all_members() if each.kind in sight.unknown and each.ended is None}
@@ -276,7 +276,9 @@ class Alerting:
         found: list[tuple[Cause, list[str]]] = []
         for kind in dict.fromkeys(each.kind for each in members.values()):
             names = [each.name for each in members.values() if each.kind is kind]
-            causes = self._causes.explain(names) if kind in _TRUNK_KINDS else [Cause(f"{kind}s", "", tuple(names))]
+            causes = (
+                Causes(self._labels).explain(names) if kind in _TRUNK_KINDS else [Cause(f"{kind}s", "", tuple(names))]
+            )
             found += [(cause, [f"{kind}:{name}" for name in cause.names]) for cause in causes]
         return found
 

@@ -76,7 +76,9 @@ class Daemon:
     def _build(self) -> None:
         ops = self._dialplan.ops
         if ops is None:
-            raise StartError("nobody is to look at anything by this dialplan: write 'console', 'records' or 'mqtt'")
+            raise StartError(
+                "nobody is to look at anything by this dialplan: write 'console', 'records', 'mqtt' or 'alerts'"
+            )
         try:
             control = open_control(self._state_dir, OPS)
         except ControlError as error:

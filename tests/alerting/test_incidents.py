@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC
+from pathlib import Path
 
 from controller.alerting.incidents import AGAIN, REFRESH, Alerting
 from controller.alerting.notices import make_notice
 from controller.alerting.words import What
+from controller.config import load
 from controller.types import Hours
 from controller.types.alerts import AlertRoute, Group, Kind, Match, Severity, Step
 from tests.alerting.stage import World, labels_of, route
+from tests.config.sample import SAMPLE
 
 
 def world(*routes: AlertRoute, trunks: int = 3, carriers: int = 1, live: tuple[str, ...] = ()) -> World:
@@ -214,3 +217,18 @@ def test_groups_as_they_are_asked_for() -> None:
     for group, count in ((Group.EACH, 6), (Group.CARRIER, 2), (Group.KIND, 1), (Group.ALL, 1), (Group.SITE, 6)):
         here = world(route(group_by=group), trunks=6, carriers=2).fall(*labels_of(6)).wait(6.0)
         assert len(here.said()) == count, group
+
+
+def test_the_example_of_the_docs_is_a_dialplan(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    example = text.split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "pagerduty.key").write_text("key")
+    (tmp_path / "slack.url").write_text("https://hooks.example.com/services/x")
+    (tmp_path / "plan.yaml").write_text(SAMPLE.split("hours:")[0] + example if "hours:" in SAMPLE else SAMPLE + example)
+    loaded = load(tmp_path / "plan.yaml")
+    assert loaded.dialplan is not None, loaded.diagnostics
+    assert loaded.dialplan.ops is not None
+    assert loaded.dialplan.ops.alerts is not None
+    first, last = loaded.dialplan.ops.alerts.routes
+    assert (first.notify, first.escalate) == (("oncall", "chat"), (Step(300.0, ("boss",)),))
+    assert last.quiet_unless == "office"
