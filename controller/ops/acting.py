@@ -1,6 +1,6 @@
-"""What operators may do by the console: drain a trunk, and give it back its calls. The daemon for calls does it.
+"""What is asked of the daemon for calls by the console: which calls are under way; drain a trunk, give it back its calls.
 
-Owns these requests, and that a viewer's are refused. Must not decide anything.
+Owns these requests, and that a viewer's are refused where they would change something. Must not decide anything.
 """
 
 from __future__ import annotations
@@ -15,14 +15,28 @@ from controller.api.problems import Problem
 from controller.api.shell import principal
 from controller.control import ControlError, ask_soon
 from controller.log import Log
-from controller.ops.sessions import OPERATE
+from controller.ops.sessions import OPERATE, READ
+from controller.ops.shown import mask_call
 
 PATIENCE = 5.0  # seconds
 
 
-def acting_router(state_dir: Path, log: Log) -> APIRouter:
-    """`/v1/trunks/NAME/drain` and `undrain`."""
+def acting_router(state_dir: Path, log: Log, ours: frozenset[str]) -> APIRouter:
+    """`/v1/under-way`, `/v1/trunks/NAME/drain` and `undrain`. ``ours``: the numbers of the dialplan."""
     router = APIRouter()
+
+    @router.get("/v1/under-way")
+    async def under_way(request: Request) -> Response:
+        """The calls that are being set up now, the longest first, and those that are up."""
+        who = principal(request.scope)
+        who.need(READ)
+        try:
+            found = (await ask_soon(state_dir, "calls", PATIENCE))["calls"]
+        except ControlError as error:
+            raise Problem(503, "no-daemon", "the process for calls does not answer", retry_after=1) from error
+        if OPERATE not in who.scopes:
+            found = {**found, "ringing": [mask_call(call, ours) for call in found["ringing"]]}
+        return JSONResponse(found)
 
     @router.post("/v1/trunks/{name}/{act}")
     async def act_on(request: Request, name: str, act: Literal["drain", "undrain"]) -> Response:

@@ -67,7 +67,7 @@ class Web:
             metrics_router(self._tools.meter, self._tools.state_dir),
             login_router(self._sessions, self._throttle, self._cookie, self._parts),
             live_router(self.live),
-            acting_router(self._tools.state_dir, self._tools.log),
+            acting_router(self._tools.state_dir, self._tools.log, frozenset(self._tools.dialplan.routes)),
             asking_router(Foresight(self._tools.dialplan, self._tools.state_dir), lambda: self.picture),
             *([alerts_router(self._tools)] if self._tools.ops.alerts is not None else []),
             records_router(self._tools.state_dir),

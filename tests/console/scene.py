@@ -6,6 +6,7 @@ Owns both and that each page is watched for errors. What is looked at is the tes
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -56,11 +57,15 @@ class Backstage:
 
     def do(self, act: Callable[[Stage], Awaitable[T]]) -> T:
         """Something on the stage, to its end."""
+        return self.begin(act).result(60)
+
+    def begin(self, act: Callable[[Stage], Awaitable[T]]) -> concurrent.futures.Future[T]:
+        """Something on the stage that takes its time."""
 
         async def run() -> T:
             return await act(self.here)
 
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(run(), self.loop)
 
     def tell(self, act: Callable[[Stage], Any]) -> None:
         """Something that is done at once."""

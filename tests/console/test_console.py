@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from controller.control import OPS, ask_soon
+from sip.agent import Script
 from tests.console.proxy import proxy
 from tests.console.scene import OPERATOR, VIEWER, Backstage, Visitor
 from tests.ops.stage import Stage, ops_of
@@ -134,6 +135,21 @@ def test_a_call_shows_as_it_comes_and_leads_to_its_ladder(visit: Visit, scene: B
     expect(page.locator(".facts")).to_contain_text("front-desk via hq-pbx")
 
 
+def test_a_call_that_rings_is_seen_while_it_does(visit: Visit, scene: Backstage) -> None:
+    visitor = visit()
+    page = visitor.log_in(VIEWER)
+    visitor.see("calls")
+    scene.tell(lambda here: here.testbed.set_habit("front-desk", Script(answer_after=None)))
+    calling = scene.begin(lambda here: here.call())
+    row = page.get_by_role("table", name="Being set up now").locator("tbody tr")
+    expect(row).to_contain_text("front-desk via hq-pbx, alerting")
+    expect(row).to_contain_text("…01")
+    expect(page.locator("main")).to_contain_text("1 call is being set up")
+    calling.result(60)  # Anna's mobile has it after ten seconds
+    scene.tell(lambda here: here.testbed.set_habit("front-desk"))
+    expect(row).to_have_count(0)
+
+
 def test_questions_are_answered_by_what_carries_calls(visit: Visit) -> None:
     visitor = visit()
     page = visitor.log_in(VIEWER)
@@ -163,6 +179,12 @@ def test_keys_lead_everywhere(visit: Visit) -> None:
     page.keyboard.press("j")
     page.keyboard.press("k")
     assert page.evaluate("document.activeElement === document.querySelector('[data-row]')")
+    page.get_by_role("button", name="Theme: auto").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    page.get_by_role("button", name="Theme: light").click()
+    page.reload()
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    page.locator("[data-row]").first.wait_for()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("Next row")
     page.keyboard.press("Escape")

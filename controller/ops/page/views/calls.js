@@ -1,9 +1,9 @@
 // Calls: those that came lately, the newest first, as they come; each leads to its ladder.
 import { get } from "../api.js";
-import { h } from "../dom.js";
-import { plural, span, when } from "../format.js";
+import { h, keyed, put } from "../dom.js";
+import { plural, setSince, since, span, when } from "../format.js";
 import { makeList, openOnEnter } from "../list.js";
-import { callId, outcome } from "../say.js";
+import { callId, cause, outcome } from "../say.js";
 import { badge, setBadge } from "../state.js";
 import { events, head } from "../store.js";
 
@@ -11,7 +11,7 @@ const CHOICES = [["", "All calls"], ["up", "Answered"], ["down", "Missed"], ["un
 const tries = (call) => (call.attempts ? call.attempts.length : call.trunks.length);
 const wentAround = (call) => tries(call) > 1 || call.skipped?.length > 0;
 
-export function draw(root, { me, on }) {
+export function draw(root, { me, on, onClose }) {
   const now = h("p", { class: "muted" });
   const list = makeList({
     name: "calls-list", columns: ["When", "Called", "Caller", "Chain", "Outcome", "Answered by, or why not", "Wait", "Attempts"], choices: CHOICES, placeholder: "number, chain, trunk, cause", noun: "call",
@@ -29,9 +29,19 @@ export function draw(root, { me, on }) {
         h("td", { class: "figure" }, String(tries(data))));
     },
   });
-  root.append(now, list.node);
+  const ringing = h("section", { class: "group", hidden: true }), body = h("tbody");
+  ringing.append(h("table", { class: "small" }, h("caption", {}, "Being set up now"), h("thead", {}, h("tr", {}, ["Called", "Caller", "Chain", "Tried", "For"].map((each) => h("th", { scope: "col" }, each)))), body));
+  root.append(now, ringing, list.node);
   openOnEnter(root);
   let kept = []; // those from before, where records are kept
+  const look = async () => { // asked only while there is something to see
+    const { ringing: calls } = await get("v1/under-way").catch(() => ({ ringing: [] }));
+    ringing.hidden = !calls.length;
+    keyed(body, calls, (call) => call.call, (call) => h("tr", {}, h("th", { scope: "row" }, call.did), h("td", {}, call.caller || "withheld"), h("td", {}, call.chain), h("td"), h("td", {}, setSince(since(call.moment), call.moment))),
+      (row, call) => put(row.children[3], call.attempts.map((each) => `${each.path}, ${each.open ? each.milestone === "none" ? "silent" : each.milestone : cause(each.cause)}`).join("; ")));
+  };
+  const timer = setInterval(() => { if (head()?.ringing || !ringing.hidden) look(); }, 1000);
+  onClose(() => clearInterval(timer));
   const update = () => {
     const row = head();
     now.textContent = row ? `${plural(row.ringing, "call is", "calls are")} being set up, ${plural(row.up, "is", "are")} up.` : " ";
