@@ -51,7 +51,7 @@ function fill(node, alert, me, refresh) {
     try { await post(`v1/alerts/${encodeURIComponent(alert.id)}/acknowledge`); note("You look after it."); refresh(); } catch (error) { note(`Not acknowledged: ${error.message}.`, true); }
   };
   swap(node,
-    h("div", { class: "chain-head" }, h("h3", { class: "strong" }, state, " ", alert.title), h("span", { class: "muted" }, alert.resolved ? ["over since ", when(alert.resolved)] : ["for ", setSince(since(alert.opened), alert.opened)])),
+    h("div", { class: "chain-head" }, h("h2", {}, state, " ", alert.title), h("span", { class: "muted" }, alert.resolved ? ["over since ", when(alert.resolved)] : ["for ", setSince(since(alert.opened), alert.opened)])),
     words(alert).map((line) => h("p", {}, line)),
     h("p", { class: "muted" }, alert.told ? `Told: ${alert.notified.join(", ") || "nobody"}.` : "Held for a moment: nobody is told if it is over by then.", alert.acknowledged ? ` ${alert.acknowledged} looks after it.` : ""),
     alert.undelivered.map((each) => h("p", { class: "bad" }, `${each.notifier} was not reached, ${plural(each.tries, "try", "tries")}: ${each.why}`)),
