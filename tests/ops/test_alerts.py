@@ -113,6 +113,20 @@ def test_fifty_trunks_on_a_dead_socket_are_one_page_by_every_way_and_resolve(tmp
             await run.until(lambda: not json.loads(kept.read_text())["open"])
             assert [each["id"] for each in json.loads(kept.read_text())["over"]] == [incident["id"]]
 
+            # A notifier is tried, and taken away by a reload, through which nothing is forgotten.
+            tried = await ask_soon(run.state_dir, "try notifier", 5.0, {"notifier": "chat"}, file=OPS)
+            assert tried == {"ok": True, "text": ""}
+            assert here.at("/slack")[-1].body["text"].startswith("*over: a test of callward*")
+            plan = tmp_path / "bulk.yaml"
+            kept_lines = [line for line in plan.read_text().splitlines() if not line.startswith("    more:")]
+            plan.write_text("\n".join(kept_lines).replace(", more]", "]"))
+            assert (await ask_soon(run.state_dir, "reload", 20.0, file=OPS))["ok"]
+            shown = await ask_soon(run.state_dir, "alerts", 5.0, file=OPS)
+            assert [each["id"] for each in shown["alerts"]] == [incident["id"]]
+            tried = await ask_soon(run.state_dir, "try notifier", 5.0, {"notifier": "more"}, file=OPS)
+            assert tried["text"] == "no notifier 'more'; there are oncall, chat, own, manager, desk"
+            assert not run.of("fault"), run.of("fault")
+
     asyncio.run(scene())
 
 
