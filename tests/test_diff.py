@@ -193,7 +193,7 @@ def plans(dialplan: Dialplan, route: Route, trunk: str, dice: random.Random) -> 
 
 def test_a_number_that_is_not_named_is_planned_as_before() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(80):
+    for seed in range(50):
         dice = random.Random(seed)
         text = write_dialplan(dice)
         old = compiled(text)
@@ -221,8 +221,8 @@ def test_a_number_that_is_not_named_is_planned_as_before() -> None:
         for prefix, route in old.prefixes.items():
             name = f"prefix {prefix}"
             check(seen, f"{seed} {name} {pattern}", name in named, old, new, route, new.prefixes[prefix], "")
-    assert seen["named, and planned otherwise"] > 40, seen
-    assert seen["not named"] > 60, seen
+    assert seen["named, and planned otherwise"] > 25, seen
+    assert seen["not named"] > 40, seen
 
 
 def check(

@@ -79,7 +79,7 @@ def offer_of(name: str, did: str, caller: str, moment: float, trunk: str) -> Off
 def test_what_if_says_what_the_switchboard_does_for_every_route_of_random_dialplans() -> None:
     seen: Counter[str] = Counter()
     asked = 0
-    for seed in range(150):
+    for seed in range(80):
         dice = random.Random(seed)
         loaded = compile_text(write_dialplan(dice), "random.yaml")
         assert loaded.dialplan is not None, render(loaded.diagnostics, loaded.sources)
@@ -123,8 +123,8 @@ def test_what_if_says_what_the_switchboard_does_for_every_route_of_random_dialpl
                 seen[f"reaches {outlook.reach}"] += 1
                 seen["changed"] += outlook != well[name]
                 seen["limits"] += bool(full)
-    assert asked > 2500
-    assert min(seen[kind] for kind in ("reaches nobody", "reaches somebody", "changed", "limits")) > 100, seen
+    assert asked > 1300
+    assert min(seen[kind] for kind in ("reaches nobody", "reaches somebody", "changed", "limits")) > 60, seen
 
 
 def is_usable(dialplan: Dialplan, path: str, dead: set[str], dark: set[str]) -> bool:
@@ -136,7 +136,7 @@ def is_usable(dialplan: Dialplan, path: str, dead: set[str], dark: set[str]) -> 
 def test_what_does_not_concern_a_chain_does_not_change_its_plans() -> None:
     """The short cut of the survey: a plan depends on the trunks that `ties_of` names and on no others."""
     untouched = 0
-    for seed in range(60):
+    for seed in range(40):
         dice = random.Random(seed)
         dialplan = compiled(write_dialplan(dice))
         moment = BEGIN + dice.random() * 500 * 86400
@@ -151,7 +151,7 @@ def test_what_does_not_concern_a_chain_does_not_change_its_plans() -> None:
             there, here = explain(dialplan, offer, HealthView(1, others)), explain(dialplan, offer, HealthView())
             assert (there.order, there.worst, there.stages) == (here.order, here.worst, here.stages)
             assert well[name].wait == there.over_after
-    assert untouched > 20
+    assert untouched > 10
 
 
 # --------------------------------------------------------------------------- what it says

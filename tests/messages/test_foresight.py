@@ -262,10 +262,10 @@ def hold(dialplans: int, each: int, worlds: int) -> Counter[str]:
     return seen
 
 
-def test_explain_says_what_planner_and_reducer_do_in_5000_random_cases() -> None:
-    seen = hold(dialplans=500, each=10, worlds=1)
-    assert seen["order"] + seen["worst"] == 5000
-    assert min(seen.values()) > 40, seen
+def test_explain_says_what_planner_and_reducer_do_in_2000_random_cases() -> None:
+    seen = hold(dialplans=200, each=10, worlds=1)
+    assert seen["order"] + seen["worst"] == 2000
+    assert min(seen.values()) > 15, seen
 
 
 @pytest.mark.long
@@ -277,7 +277,7 @@ def test_explain_says_what_planner_and_reducer_do_in_20000_random_cases_in_both_
 
 def test_what_if_says_what_planner_and_reducer_do() -> None:
     asked, seen = 0, Counter[str]()
-    for seed in range(120):
+    for seed in range(60):
         dice = random.Random(seed)
         messaging = random_messaging(dice)
         dialplan = Dialplan("v1", (), {}, {}, {}, messaging=messaging)
@@ -310,8 +310,8 @@ def test_what_if_says_what_planner_and_reducer_do() -> None:
             seen["unreachable"] += not alive
             waited = [one.at for one in drive(planned, scores, never_report, down)[0] if one.provider not in down]
             assert outlook.last_at == pytest.approx(waited[-1] if waited else 0.0), about
-    assert asked > 800
-    assert min(seen.values()) > 40, seen
+    assert asked > 400
+    assert min(seen.values()) > 20, seen
 
 
 # --------------------------------------------------------------------------- the whole of it, with a store
@@ -354,4 +354,4 @@ async def _through_a_store(folder: Path, cases: int) -> int:
 
 
 def test_the_store_sends_what_was_explained(tmp_path: Path) -> None:
-    assert asyncio.run(_through_a_store(tmp_path, 80)) > 30
+    assert asyncio.run(_through_a_store(tmp_path, 40)) > 15

@@ -79,16 +79,16 @@ def silence_all(world: World) -> None:
 
 def test_attempts_that_all_fail_come_in_the_order_that_was_explained() -> None:
     decided = 0
-    for seed in range(60):
+    for seed in range(40):
         found, record, _ = explain_then_call(seed, refuse_all)
         assert tuple(attempt.path for attempt in record.attempts) == found.order, f"seed {seed}"
         decided += any(target.quality for each in found.stages for target in each.targets)
-    assert decided > 10, "quarantine had a say"
+    assert decided > 6, "quarantine had a say"
 
 
 def test_attempts_that_nothing_is_heard_of_are_hedged_as_was_explained() -> None:
     hedged = compared = 0
-    for seed in range(60):
+    for seed in range(40):
         found, record, learnt = explain_then_call(seed, silence_all)
         foreseen = [step for step in found.silent if step.at < learnt - 0.05]
         happened = [attempt for attempt in record.attempts if attempt.started < learnt - 0.05]
@@ -97,5 +97,5 @@ def test_attempts_that_nothing_is_heard_of_are_hedged_as_was_explained() -> None
             assert attempt.started == pytest.approx(step.at, abs=1e-3), f"seed {seed}"
         compared += len(foreseen)
         hedged += any(0 < step.at < 1.0 for step in foreseen)
-    assert hedged > 30
-    assert compared > 150
+    assert hedged > 20
+    assert compared > 100
