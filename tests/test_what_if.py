@@ -261,7 +261,7 @@ def test_all_of_them_in_turn() -> None:
     assert code == FINDINGS
     lines = said.splitlines()
     assert lines[4].split() == ["provider", "mail", "12", "1", "-", "-", "-"]
-    assert "provider mail: missed-call to any other country reach nobody" in lines
+    assert "without provider mail there is nobody for missed-call to any other country" in lines
     code, said = ask(MESSAGES, "--all", "--json")
     answers = json.loads(said)["answers"]
     named = [each["down"] for each in answers]

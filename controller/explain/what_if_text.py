@@ -88,7 +88,7 @@ def print_ranking(found: Sequence[Answer], dialplan: Dialplan, moment: float, co
     for answer in bad:
         lost = [f"{subject.cascade} to {subject.country or ANY_OTHER}" for subject in answer.cascades.unreachable]
         names = (*answer.calls.unreachable, *lost)
-        print_hanging(console, f"{answer.assumed.down[0]}: ", f"{_list(names)} reach nobody", _INDENT)
+        print_hanging(console, f"without {answer.assumed.down[0]} there is nobody for ", _list(names), _INDENT)
     _print_names(_NEVER, found[0].calls.never if found else (), console)
 
 
