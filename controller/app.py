@@ -10,7 +10,6 @@ import asyncio
 import gc
 import math
 import secrets
-import signal
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,16 +19,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from controller import callbook, clock
+from controller import clock
 from controller.addresses import AddressError, find_ways, place_trunks
 from controller.beside import Beside
-from controller.callbook import load_calls, write_calls
+from controller.callbook import load_calls
 from controller.child import Child
 from controller.compiled import Compiled, write_compiled
 from controller.control import OPS, Answer, ControlError, ControlServer, Request, open_control
 from controller.engine import Engine
 from controller.feed import Feed
 from controller.keys import KeyFileError, load_keys
+from controller.lifecycle import follow_system
 from controller.listeners import find_misled
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.news import AnyNews, show_news
@@ -40,7 +40,7 @@ from controller.resolver.keeper import Keeper
 from controller.resolver.store import read_addresses
 from controller.rules.quality import trunk_targets
 from controller.secure import Secured, SecureError, keep_alive, owners_of
-from controller.snapshot import EVERY, load_scores, write_scores
+from controller.snapshot import load_scores
 from controller.sockets import ListenError, Sockets
 from controller.starting import StartError
 from controller.status import collect_status, show_listeners
@@ -50,6 +50,7 @@ from controller.tap import Tap
 from controller.trust import Trust
 from controller.types import Address, Dialplan, Fault
 from controller.under_way import collect_calls, describe_wire
+from controller.upkeep import Upkeep
 from controller.wording import count_routes
 from sip.element import Element
 from sip.endpoint import UdpEndpoint
@@ -60,9 +61,6 @@ if TYPE_CHECKING:
     from controller.reload import Prepared
 
 __all__ = ["App", "StartError"]
-
-#: How often certificates are looked at, in seconds; warnings are in days.
-WATCH_CERTIFICATES = 3600.0
 
 #: How long calls that are being set up may take to finish once the daemon is asked to end, in seconds.
 DRAIN_TIMEOUT = 30.0
@@ -206,11 +204,8 @@ class App:
         """Carry calls until SIGTERM or SIGINT, and then those that are being set up; a second signal ends at once."""
         raise_file_limit()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_end, loop)
         self._supervisor = Supervisor(self._on_fault)
-        loop.set_exception_handler(self._on_loop_fault)
-        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        follow_system(loop, on_end=self._on_end, on_hangup=self._on_hangup, on_fault=self._on_fault)
         tune_garbage_collector()
         for streams in self.streams:
             streams.start(self.engine, loop, self.endpoint.pump)
@@ -218,11 +213,9 @@ class App:
         self._feed.start(loop)
         self._tap.start(loop, (self.endpoint, *self.streams))
         await self._control.start()
-        self._supervisor.spawn(self._keep_scores(), "scores")
-        self._supervisor.spawn(self._keep_calls(), "calls")
+        upkeep = Upkeep(self._state_dir, self.engine, self._trust)
+        upkeep.start(self._supervisor)
         self._supervisor.spawn(self._beside.keep(), "missed calls")
-        if self._trust is not None:
-            self._supervisor.spawn(self._watch_certificates(self._trust), "certificates")
         self._supervisor.spawn(self._get_ready_for_more(), "compiled")
         self._keeper = Keeper(self._names, self._state_dir, self.engine.living, self._on_names, self._on_fault)
         self._supervisor.spawn(self._keeper.keep(), "names")
@@ -247,9 +240,8 @@ class App:
         self._watcher.end()  # the last to go: it sees the others end
         await self._watcher.ended(0.0)
         await self._supervisor.close()
-        write_scores(self._state_dir, self.engine.scores.dump())
+        upkeep.save()
         self._keeper.save()
-        self._note_calls()()
         self._log.info("stopped", calls=len(self.engine.plane))
 
     async def reload(self, _: Request) -> Answer:
@@ -279,27 +271,6 @@ class App:
         self.endpoint.pump()
         return {"ok": True, "changed": changed}
 
-    async def _keep_scores(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            await run_aside(partial(write_scores, self._state_dir, self.engine.scores.dump()), "scores")
-
-    async def _keep_calls(self) -> None:
-        pause = callbook.OFTEN
-        while True:
-            await asyncio.sleep(pause)
-            up = self.engine.switchboard.usage.up
-            if up.changed and self.engine.switchboard.usage.is_limited():
-                up.changed = False
-                begun = clock.monotonic()
-                await run_aside(self._note_calls(), "calls")
-                pause = max(callbook.OFTEN, (clock.monotonic() - begun) / callbook.SHARE)
-
-    def _note_calls(self) -> Callable[[], None]:
-        """Writes the calls that are up as of now, when it is called."""
-        rows = self.engine.switchboard.usage.up.copy()
-        return partial(write_calls, self._state_dir, rows, clock.epoch() - clock.monotonic())
-
     async def _get_ready_for_more(self) -> None:
         """What the next start and the first reload want, done once calls are carried."""
         if self._to_keep is not None:
@@ -314,11 +285,6 @@ class App:
     async def _keep_compiled(self, compiled: Compiled) -> None:
         self._to_keep = None
         await run_aside(partial(write_compiled, self._file, self._state_dir, compiled), "compiled")
-
-    async def _watch_certificates(self, trust: Trust) -> None:
-        while True:
-            await asyncio.sleep(WATCH_CERTIFICATES)
-            trust.look()
 
     async def _keep_turning(self, beat: float) -> None:
         """An idle pump stands still: it must show that it can turn."""
@@ -418,20 +384,12 @@ class App:
     def _on_fault(self, error: BaseException) -> None:
         self._tell(Fault("".join(traceback.format_exception(error))))
 
-    def _on_loop_fault(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
-        """A callback has failed: asyncio would write it to standard error as it is, numbers and all."""
-        error = context.get("exception")
-        if isinstance(error, BaseException):
-            self._on_fault(error)
-        else:
-            self._tell(Fault(str(context.get("message"))))
-
     def stop(self) -> None:
         """Close everything, last in first out; a second time is harmless."""
         while self._undo:
             self._undo.pop()()
 
-    def _on_end(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _on_end(self) -> None:
         if self._draining:
             self._child.end()
             self._stopped.set()
@@ -443,7 +401,7 @@ class App:
         calls = len(self.engine.plane)
         self._log.info("draining", calls=calls, timeout=self._drain_timeout)
         self._notifier.tell("STOPPING=1", f"STATUS=draining, {calls} calls being set up")
-        loop.call_later(self._drain_timeout, self._stopped.set)
+        asyncio.get_running_loop().call_later(self._drain_timeout, self._stopped.set)
         self.endpoint.pump()
 
     def _on_turn(self) -> None:

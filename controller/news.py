@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from controller.health.score import Change
+from controller.masking import mask_numbers, mask_secrets
 from controller.resolver.book import NameNews
 from controller.types import (
     CallRecord,
@@ -54,6 +55,8 @@ def show_news(news: AnyNews) -> tuple[str, Mapping[str, Any]]:
     """Its kind, and what it says."""
     if isinstance(news, CallRecord):
         return "call", _call(news)
+    if isinstance(news, Fault):  # whatever a traceback quotes
+        return "fault", {"what": mask_numbers(mask_secrets(news.what))}
     return KINDS[type(news)], {key: _plain(value) for key, value in asdict(news).items()}
 
 
