@@ -86,6 +86,9 @@ def test_fifty_trunks_on_a_dead_socket_are_one_page_by_every_way_and_resolve(tmp
             )
             assert acknowledged["ok"]
             await here.until(lambda: here.actions() == ["trigger", "acknowledge"])
+            # What ends before its acknowledgement was delivered is only said to be over.
+            await here.until(lambda: len(here.mails) == len(here.at("/own")) == len(here.at("/apprise")) == 2)
+            await here.until(lambda: sum(bool(each.headers["taken"]) for each in here.at("/slack")) == 2)
 
             run.box.revive()
             await here.until(lambda: here.actions() == ["trigger", "acknowledge", "resolve"] and len(here.mails) == 3)
