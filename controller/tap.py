@@ -1,6 +1,6 @@
 """SIP messages as they went over the wire, for whoever follows: a stream of packets on a Unix socket, without ever waiting.
 
-Owns the socket in the state folder and the form of its packets. One (`SOCK_SEQPACKET`) begins with a byte that says what it is:
+Owns the form of its packets. One begins with a byte that says what it is:
 
 * `DESCRIPTION`: JSON `{"ours": [[transport, listener, host, port]], "peers": [[host, port, transport, trunk]], "more": bool}`: by
   which address peers know each listener, and who is where. The first ones after a connect, and again when that changes; ``more``
@@ -19,14 +19,12 @@ import json
 import re
 import socket
 import struct
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from controller import clock
-from controller.control import open_control
+from controller.followers import Follower, Followers
 from sip.transaction import Hop
 
 FILE = "wire.sock"
@@ -64,39 +62,23 @@ class Seen(NamedTuple):
     data: bytes
 
 
-class _Follower:
-    """One who reads along."""
-
-    __slots__ = ("blocked", "packets", "size", "sock")
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.packets: deque[bytes] = deque()
-        self.size = 0
-        self.blocked = False  # the kernel took no more; it says when it does
-
-
-class Tap:
+class Tap(Followers):
     """The stream of one daemon. ``lost`` are packets that followers did not get."""
 
     def __init__(self, state_dir: Path, describe: Callable[[], Mapping[str, Sequence[Sequence[Any]]]]) -> None:
         """``describe`` has ``ours`` and ``peers`` as at the top of the file. Raises `ControlError`."""
-        self._sock = open_control(state_dir, FILE, socket.SOCK_SEQPACKET)
-        self._path = state_dir / FILE
+        super().__init__(state_dir, FILE, 4 * PACKET)
         self._describe = describe
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._sources: Sequence[Source] = ()
-        self._followers: list[_Follower] = []
         self._frames: list[bytes] = []
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
         self._hops: dict[tuple[bool, Hop], bytes] = {}
-        self.lost = 0
 
     def start(self, loop: asyncio.AbstractEventLoop, sources: Sequence[Source]) -> None:
         """Begin to let followers in; ``sources`` are listened to only while there are some."""
-        self._loop, self._sources = loop, sources
-        loop.add_reader(self._sock.fileno(), self._on_follower)
+        self._sources = sources
+        self._listen(loop)
 
     def renew(self) -> None:
         """Who is where has changed."""
@@ -106,17 +88,8 @@ class Tap:
                 for follower in self._followers:
                     self._hand(follower, packet)
 
-    def close(self) -> None:
-        """Part from everybody; a second time is harmless."""
-        if self._sock.fileno() < 0:
-            return
+    def _flush(self) -> None:
         self._send_frames()
-        for follower in tuple(self._followers):
-            self._drop(follower)
-        if self._loop is not None:
-            self._loop.remove_reader(self._sock.fileno())
-        self._sock.close()
-        self._path.unlink(missing_ok=True)
 
     def hear(self, sent: bool, data: bytes, peer: Hop) -> None:
         """A message went by."""
@@ -168,59 +141,32 @@ class Tap:
 
     # -- followers
 
-    def _on_follower(self) -> None:
-        assert self._loop is not None
-        with suppress(OSError):
-            sock, _ = self._sock.accept()
-            sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * PACKET)
-            follower = _Follower(sock)
-            self._followers.append(follower)
-            self._loop.add_reader(sock.fileno(), self._drop, follower)  # nobody writes to us: it has gone
-            for packet in self._descriptions():
-                self._hand(follower, packet)
-            for source in self._sources:
-                source.on_wire = self.hear
+    def _greet(self, follower: Follower) -> None:
+        for packet in self._descriptions():
+            self._hand(follower, packet)
+        for source in self._sources:
+            source.on_wire = self.hear
 
-    def _hand(self, follower: _Follower, packet: bytes) -> None:
-        follower.packets.append(packet)
+    def _hand(self, follower: Follower, packet: bytes) -> None:
+        follower.waiting.append(packet)
         follower.size += len(packet)
         while follower.size > WAITING:
-            follower.size -= len(follower.packets.popleft())
+            follower.size -= len(follower.waiting.popleft())
             self.lost += 1
         if not follower.blocked:
             self._send(follower)
 
-    def _send(self, follower: _Follower) -> None:
-        assert self._loop is not None
-        while follower.packets:
-            try:
-                follower.sock.send(follower.packets[0])
-            except BlockingIOError:
-                if not follower.blocked:
-                    follower.blocked = True
-                    self._loop.add_writer(follower.sock.fileno(), self._send, follower)
-                return
-            except OSError:
-                self._drop(follower)
-                return
-            follower.size -= len(follower.packets.popleft())
-        if follower.blocked:
-            follower.blocked = False
-            self._loop.remove_writer(follower.sock.fileno())
+    def _pack(self, follower: Follower) -> tuple[int, bytes]:
+        return 1, follower.waiting[0]
 
-    def _drop(self, follower: _Follower) -> None:
-        if follower not in self._followers:
-            return
-        self._followers.remove(follower)
-        if self._loop is not None:
-            self._loop.remove_reader(follower.sock.fileno())
-            self._loop.remove_writer(follower.sock.fileno())
-        follower.sock.close()
-        if not self._followers:
-            for source in self._sources:
-                source.on_wire = None
-            self._frames, self._size = [], 0
+    def _take(self, follower: Follower, count: int) -> None:
+        follower.size -= len(follower.waiting[0])
+        super()._take(follower, count)
+
+    def _on_nobody(self) -> None:
+        for source in self._sources:
+            source.on_wire = None
+        self._frames, self._size = [], 0
 
 
 def read_frames(packet: bytes) -> Iterator[Seen]:
