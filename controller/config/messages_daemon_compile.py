@@ -6,11 +6,11 @@ Owns what these keys have to say to each other, and which tenants there are.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 from types import MappingProxyType
 from typing import Any
 
 from controller.config.diagnostics import quoted
+from controller.config.doors import check_listen, check_tokens
 from controller.config.messages_daemon import ClientModel, MessagesModel, TokenModel
 from controller.config.places import Places
 from controller.config.source import MapNode
@@ -55,7 +55,8 @@ def build_daemon(places: Places) -> dict[str, Any]:
         "limits": MappingProxyType(dict(model.limits)),
     }
     if model.listen is not None:
-        _check_listen(places, model)
+        risk = "the API would take tokens and numbers in clear from the network"
+        check_listen(places, "messages", model.listen, cleartext=model.cleartext, risk=risk)
         fields |= {"host": model.listen.host, "port": model.listen.port}
     if model.per_prefix is not None:
         fields["max_per_prefix"] = model.per_prefix
@@ -63,17 +64,6 @@ def build_daemon(places: Places) -> dict[str, Any]:
     if model.fraud is not None:
         fields |= _fraud(places, model)
     return fields
-
-
-def _check_listen(places: Places, model: MessagesModel) -> None:
-    assert model.listen is not None
-    if ipaddress.ip_address(model.listen.host).is_loopback or model.cleartext:
-        return
-    if "cleartext" in places.map_at("messages").lost:
-        return
-    message = "the API would take tokens and numbers in clear from the network"
-    hint = "listen on 127.0.0.1 behind a proxy that speaks TLS, or say cleartext: true"
-    places.report.error(places.at("messages", "listen"), "NOT_TLS", message, hint)
 
 
 def _fraud(places: Places, model: MessagesModel) -> dict[str, float]:
@@ -89,19 +79,12 @@ def _fraud(places: Places, model: MessagesModel) -> dict[str, float]:
 
 
 def _tokens(places: Places, model: MessagesModel) -> tuple[ApiToken, ...]:
-    tokens = []
-    seen: dict[str, str] = {}
+    check_tokens(places, "messages", model.tokens)
     for index, token in enumerate(model.tokens):
-        for key in ("name", "sha256"):
-            value = getattr(token, key)
-            node = places.at("messages", "tokens", index, key)
-            if value and value in seen:
-                what = f"duplicate token {quoted(value)}" if key == "name" else "two tokens with one SHA-256"
-                places.report.error(node, "DUPLICATE", what, f"first at {seen[value]}: each has its own")
-            seen.setdefault(value, str(node))
         _check_tenant(places, token, index)
-        tokens.append(ApiToken(token.name, token.sha256, token.tenant, tuple(dict.fromkeys(token.scopes))))
-    return tuple(tokens)
+    return tuple(
+        ApiToken(each.name, each.sha256, each.tenant, tuple(dict.fromkeys(each.scopes))) for each in model.tokens
+    )
 
 
 def _check_tenant(places: Places, token: TokenModel, index: int) -> None:

@@ -5,12 +5,11 @@ Owns what these keys have to say to each other.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import replace
 
 from controller.config.alerts_compile import build_alerts
 from controller.config.certificates import Certificates
-from controller.config.diagnostics import quoted
+from controller.config.doors import check_listen, check_tokens
 from controller.config.mqtt_compile import compile_mqtt
 from controller.config.ops import OPERATOR, ConsoleModel, RecordsModel
 from controller.config.otel_compile import compile_otel
@@ -36,30 +35,13 @@ def _console(places: Places, model: ConsoleModel) -> Console:
     console = Console(tokens=_tokens(places, model), where=places.where(places.at("console")))
     if model.listen is None:
         return console
-    _check_listen(places, model)
+    risk = "the console would take tokens in clear from the network"
+    check_listen(places, "console", model.listen, cleartext=model.cleartext, risk=risk)
     return replace(console, host=model.listen.host, port=model.listen.port)
 
 
-def _check_listen(places: Places, model: ConsoleModel) -> None:
-    assert model.listen is not None
-    if ipaddress.ip_address(model.listen.host).is_loopback or model.cleartext:
-        return
-    if "cleartext" in places.map_at("console").lost:
-        return
-    message = "the console would take tokens in clear from the network"
-    hint = "listen on 127.0.0.1 behind a proxy that speaks TLS, or say cleartext: true"
-    places.report.error(places.at("console", "listen"), "NOT_TLS", message, hint)
-
-
 def _tokens(places: Places, model: ConsoleModel) -> tuple[OpsToken, ...]:
-    seen: dict[str, str] = {}
-    for index, token in enumerate(model.tokens):
-        for key, value in (("name", token.name), ("sha256", token.sha256)):
-            node = places.at("console", "tokens", index, key)
-            if value and value in seen:
-                what = f"duplicate token {quoted(value)}" if key == "name" else "two tokens with one SHA-256"
-                places.report.error(node, "DUPLICATE", what, f"first at {seen[value]}: each has its own")
-            seen.setdefault(value, str(node))
+    check_tokens(places, "console", model.tokens)
     return tuple(OpsToken(each.name, each.sha256, each.role == OPERATOR) for each in model.tokens)
 
 
