@@ -22,7 +22,7 @@ EVERY, SOON = 1.0, 0.05
 PATIENCE = 2.0
 
 #: Told about each call, and changes no picture that would have to be asked for at once.
-_QUIET = frozenset(("call", "placed", "text", "sip"))
+_QUIET = frozenset(("call", "placed", "text"))
 
 
 class Watching:
