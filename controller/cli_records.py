@@ -180,6 +180,11 @@ def _erase(state_dir: Path, number: str) -> None:
         raise typer.Exit(UNREACHABLE) from None
     finally:
         store.close()
+    if store.aside:
+        typer.echo(
+            f"{path}: {store.aside}; it is {FILE}.unreadable now, and nothing in it is erased: delete it", err=True
+        )
+        raise typer.Exit(UNREACHABLE)
     typer.echo(f"erased; {gone} call{'' if gone == 1 else 's'} knew the number")
 
 

@@ -28,7 +28,7 @@ from controller.types import (
     Uplink,
 )
 from controller.types.texts import TextNews
-from sip.text import clean
+from sip.text import clean, legible
 
 AnyNews = News | Change | NameNews
 
@@ -73,7 +73,7 @@ def _call(record: CallRecord) -> dict[str, Any]:
     since the epoch."""
     offer = record.offer
     return {
-        "call": clean(offer.id),  # its Call-ID
+        "call": clean(legible(offer.id)),  # its Call-ID
         "did": offer.did,
         "caller": offer.caller,
         "from_trunk": offer.trunk,

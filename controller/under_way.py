@@ -12,6 +12,7 @@ from controller.planes.calls import Calls
 from controller.rules.attempt import AttemptState
 from controller.rules.expand import common_name
 from controller.rules.run import Run
+from sip.text import clean, legible
 
 #: So many of each kind are shown.
 MOST = 300
@@ -40,7 +41,7 @@ def _ringing(engine: Engine, calls: Calls, now: float) -> list[dict[str, Any]]:
         offer = call.offer
         found.append(
             {
-                "call": offer.id,
+                "call": clean(legible(offer.id)),
                 "did": offer.did,
                 "caller": offer.caller,
                 "from_trunk": offer.trunk,

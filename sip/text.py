@@ -25,6 +25,12 @@ def clean(text: str) -> str:
     return _ESCAPED.sub(r"\1", text) if "\\" in text else _HARMFUL.sub("", text)
 
 
+def legible(text: str) -> str:
+    """The same with U+FFFD for what a peer wrote that is no UTF-8 (PEP 383 has it in the text): files, terminals and JSON
+    take nothing else."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def one_line(text: str) -> str:
     """The same for long text of every message, that no person reads: only what would end a line counts."""
     return clean(text) if "\r" in text or "\n" in text or "\0" in text else text

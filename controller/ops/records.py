@@ -94,7 +94,8 @@ class Records:
     def _on_wire(self, messages: Sequence[Seen]) -> None:
         for seen in messages:
             peer = seen.peer
-            ours = self._ours.get(peer[2:], ("0.0.0.0", 0))  # none is known
+            unknown = ("::" if ":" in peer[0] else "0.0.0.0", 0)  # both sides of a packet are of one kind
+            ours = self._ours.get(peer[2:], unknown)
             row = wire_row(
                 seen.at,
                 seen.data,
@@ -178,6 +179,7 @@ class Records:
                 self._put_back(batch)
                 return False
             self.counters["written"] += len(batch)
+            self._say_aside()
             self._on_success()
             return True
 
@@ -207,6 +209,16 @@ class Records:
                 file=FILE,
                 why=self._failing,
                 advice="calls are carried; what is to be kept waits, and goes lost when it is too much",
+            )
+
+    def _say_aside(self) -> None:
+        why, self._store.aside = self._store.aside, ""
+        if why:
+            self._tools.log.error(
+                "records put aside",
+                file=f"{FILE}.unreadable",
+                why=why,
+                advice="a new file was begun; delete that one, or keep it for whoever can read it",
             )
 
     def _on_success(self) -> None:

@@ -14,6 +14,7 @@ from controller.types import Dialplan, NumberFormat, Offer, Plan
 from sip.errors import RemoteProtocolError
 from sip.headers import find_uri
 from sip.message import Request
+from sip.text import legible
 from sip.uri import bracketed, parse_uri
 
 
@@ -22,8 +23,8 @@ def make_offer(offer_id: str, invite: Request, called: str, trunk: str, moment: 
     form = format_of(dialplan, trunk)
     return Offer(
         id=offer_id,
-        did=read_number(form, called, called=True),
-        caller=read_number(form, parse_caller(invite)),
+        did=legible(read_number(form, called, called=True)),
+        caller=legible(read_number(form, parse_caller(invite))),
         moment=moment,
         trunk=trunk,
     )

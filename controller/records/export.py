@@ -6,6 +6,7 @@ encrypted or came in pieces can be read then. Credentials are not in it (`scrub`
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,9 +17,9 @@ _MOST = 65_507 - 28  # bytes of a datagram
 
 
 def write_pcap(path: Path, messages: Iterable[WireRow]) -> int:
-    """Write them; how many. Raises `OSError`."""
+    """Write them to a file that its user alone can read, as what it is made of; how many. Raises `OSError`."""
     count = 0
-    with path.open("wb") as file:
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         pcap = Pcap(file)
         for row in messages:
             ours, peer = (row.ours, row.our_port), (row.host, row.port)

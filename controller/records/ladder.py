@@ -41,6 +41,8 @@ CALLER, CALLWARD = 0, 1
 _CSEQ = re.compile(rb"^CSeq[ \t]*:[ \t]*([0-9]+)[ \t]+([A-Z]+)", re.MULTILINE | re.IGNORECASE)
 _BRANCH = re.compile(rb"^(?:Via|v)[ \t]*:[^\r\n]*?;[ \t]*branch=([^;,\s]+)", re.MULTILINE | re.IGNORECASE)
 _FROM_TAG = re.compile(rb"^(?:From|f)[ \t]*:[^\r\n]*;[ \t]*tag=([^;,\s]+)", re.MULTILINE | re.IGNORECASE)
+_TO_TAG = re.compile(rb"^(?:To|t)[ \t]*:[^\r\n]*;[ \t]*tag=([^;,\s]+)", re.MULTILINE | re.IGNORECASE)
+_RSEQ = re.compile(rb"^RSeq[ \t]*:[ \t]*([0-9]+)", re.MULTILINE | re.IGNORECASE)
 _REASON = re.compile(rb"^Reason[ \t]*:[^\r\n]*?text=\"([^\"\r\n]{1,60})", re.MULTILINE | re.IGNORECASE)
 _SDP = re.compile(rb"^(?:Content-Type|c)[ \t]*:[ \t]*application/sdp", re.MULTILINE | re.IGNORECASE)
 #: Notes come before the messages that they explain where both have one instant.
@@ -211,20 +213,23 @@ def _made_up(record: Mapping[str, Any], columns: list[dict[str, str]]) -> list[d
 def _arrows(
     record: Mapping[str, Any] | None, messages: Iterable[WireRow], columns: list[dict[str, str]], begun: float
 ) -> list[dict[str, Any]]:
+    messages = [*messages]
     lines: list[dict[str, Any]] = []
     seen: set[tuple[Any, ...]] = set()
-    caller: tuple[str, int, str] | None = None
-    tag = b""
+    caller: WireRow | None = None
+    tag = _tag_of_caller(messages)
     for number, row in enumerate(messages):
-        where = (row.host, row.port, row.transport)
-        if caller is None and not row.sent:  # a call begins with what its caller sends
-            caller, tag = where, _from_tag(row.data)
+        is_callers = _is_callers(row, tag)
+        if caller is None and is_callers:
+            caller = row
             columns[CALLER]["address"] = address_of(row)
             trunk = row.who or (common_name(record["from_trunk"]) if record is not None else "")
             columns[CALLER]["name"] = f"caller ({trunk})" if trunk else "caller"
         columns[CALLWARD]["address"] = columns[CALLWARD]["address"] or f"{bracketed(row.ours)}:{row.our_port}"
-        is_callers = where == caller and _is_callers(row, tag)
-        column = CALLER if is_callers else _column(columns, row.who or address_of(row), address_of(row))
+        if is_callers and caller is not None and _is_same_place(row, caller):
+            column = CALLER
+        else:
+            column = _column(columns, row.who or address_of(row), address_of(row))
         one, other = (CALLWARD, column) if row.sent else (column, CALLWARD)
         same = (one, other, *_identity(row.data))
         lines.append(
@@ -239,11 +244,28 @@ def _arrows(
     return lines
 
 
+def _tag_of_caller(messages: Sequence[WireRow]) -> bytes:
+    """What all that the caller sends has in From: that of an INVITE that begins a call (RFC 3261 §12.1.1), else of whatever
+    came in first, for not all may be kept."""
+    begins = (row for row in messages if row.data.startswith(b"INVITE ") and not _TO_TAG.search(row.data))
+    answers = (row for row in messages if row.data.startswith(b"SIP/2.0 "))
+    row = next(begins, None) or next((row for row in messages if not row.sent), None) or next(answers, messages[0])
+    return _from_tag(row.data)
+
+
 def _is_callers(row: WireRow, tag: bytes) -> bool:
-    """Whether a message is between us and the caller, where somebody who is called has the same address."""
+    """Whether a message is between us and the caller, by who made it and which way it went: its From is that of whoever sent
+    the request, in responses too."""
     is_request = not row.data.startswith(b"SIP/2.0 ")
     made_by_caller = _from_tag(row.data) == tag
     return made_by_caller == (is_request != bool(row.sent))
+
+
+def _is_same_place(row: WireRow, caller: WireRow) -> bool:
+    """Whether it is where the caller is: a carrier, or a phone, may go on from another of its ports or addresses."""
+    if row.who or caller.who:
+        return row.who == caller.who
+    return row.host == caller.host
 
 
 def _from_tag(data: bytes) -> bytes:
@@ -271,9 +293,10 @@ def describe(data: bytes) -> str:
 
 
 def _identity(data: bytes) -> tuple[bytes, ...]:
-    """What two copies of one message have in common."""
-    cseq, branch = _CSEQ.search(data), _BRANCH.search(data)
-    return (data.partition(b"\r\n")[0], cseq[0] if cseq else b"", branch[1] if branch else b"")
+    """What two copies of one message have in common, and no two messages: a response to a forked request has the tag of who
+    gave it in To, and a reliable one its number (RFC 3262 §3)."""
+    found = (part.search(data) for part in (_CSEQ, _BRANCH, _TO_TAG, _RSEQ))
+    return (data.partition(b"\r\n")[0], *(match[0] if match else b"" for match in found))
 
 
 def _arrow(at: float, one: int, other: int, text: str) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from controller.masking import mask_number, mask_numbers, mask_secrets, mask_within
-from controller.records.rows import WireRow
-from controller.records.store import FILE
+from controller.records.rows import NOT_LOST, WireRow
+from controller.records.store import FILE, both_forms
 
 MOST = 1000  # rows of one answer
 MOST_MESSAGES = 2000  # of one call
@@ -24,6 +24,10 @@ _NEVER = 1e12
 #: Seconds between two tries by one Call-ID; and those by which the clocks of an offer and of its message may differ.
 _APART, _CLOCKS = 0.5, 0.01
 _COLUMNS = "id, at, call, did, caller, from_trunk, chain, status, winner, cause, seconds, trunks"
+_FIRST = "json_extract(data, '$.attempts[0].{}')"
+#: A call that was answered, but not by the first way, which was lost: as `controller.records.rows.failover_row` has it.
+_OTHER_WAY = f"""winner != {_FIRST.format("path")} AND ({_FIRST.format("cause")} NOT IN {("", *NOT_LOST)}
+    OR ({_FIRST.format("milestone")} = 'none' AND instr(data, '"hedge":true')))"""
 
 
 class NotKeptError(Exception):
@@ -63,7 +67,9 @@ class Reader:
                 connection.row_factory = sqlite3.Row
                 yield connection
         except sqlite3.Error as error:
-            raise NotKeptError(f"{self._path}: cannot be read ({error}); run this as the daemon's user") from error
+            is_shut = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+            advice = "run this as the daemon's user" if is_shut else "is it damaged, or of another version of callward?"
+            raise NotKeptError(f"{self._path}: cannot be read ({error}); {advice}") from error
 
     def calls(self, wanted: Wanted) -> list[dict[str, Any]]:
         """The newest first, without their details."""
@@ -126,7 +132,7 @@ def _where(wanted: Wanted) -> tuple[str, list[Any]]:
 
     for column, number in (("did", wanted.did), ("caller", wanted.caller)):
         if number:
-            add(f"{column} IN (?, ?)", number, number.removeprefix("+") if number[0] == "+" else f"+{number}")
+            add(f"{column} IN (?, ?)", *both_forms(number))
     if wanted.trunk:
         add("(from_trunk = ? OR instr(trunks, ?))", wanted.trunk, f",{wanted.trunk},")
     if wanted.status.endswith("xx"):
@@ -136,9 +142,7 @@ def _where(wanted: Wanted) -> tuple[str, list[Any]]:
     if wanted.since is not None:
         add("at >= ?", wanted.since)
     if wanted.failed:
-        add(
-            "(status >= 300 OR (json_array_length(data, '$.attempts') > 1 AND winner != json_extract(data, '$.attempts[0].path')))"
-        )
+        add(f"(status >= 300 OR ({_OTHER_WAY}))")
     if wanted.before is not None:
         add("id < ?", wanted.before)
     return f"WHERE {' AND '.join(parts)}" if parts else "", values

@@ -6,16 +6,19 @@ Owns what becomes of an event and of a message. Pure.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from controller.records.scrub import call_id_of, is_sip, scrub
 from controller.rules.expand import common_name
+from controller.types import COMPLETED_ELSEWHERE, HEDGE_RELEASED, WITHDRAWN
 
 #: Told about each call or message and kept elsewhere, or said to nobody but the log.
 NOT_KEPT = frozenset(("text", "placed"))
 FAILOVER = "failover"
+#: What ends an attempt that nothing is wrong with.
+NOT_LOST = (COMPLETED_ELSEWHERE, WITHDRAWN, HEDGE_RELEASED)
 
 
 class CallRow(NamedTuple):
@@ -108,9 +111,10 @@ def call_row(data: Mapping[str, Any], life: str, number: int) -> CallRow:
 
 
 def failover_row(data: Mapping[str, Any], source: str, life: str, number: int, at: float) -> TimeRow | None:
-    """A call that did not go by the first way: what it was, and what came of it; None for any other."""
+    """A call that did not go by the first way: what it was, and what came of it; None for any other. ``at`` is when it was
+    over."""
     attempts = data["attempts"]
-    if len(attempts) < 2 or not attempts[0]["cause"] or data["winner"] == attempts[0]["path"]:
+    if len(attempts) < 2 or data["winner"] == attempts[0]["path"] or not _has_failed(attempts):
         return None
     told = {
         "call": call_id_in(str(data["call"])),
@@ -122,6 +126,14 @@ def failover_row(data: Mapping[str, Any], source: str, life: str, number: int, a
         "attempts": len(attempts),
     }
     return TimeRow(at, source, FAILOVER, trunk_of(attempts[0]["path"]), life, number, json.dumps(told))
+
+
+def _has_failed(attempts: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the first attempt was lost: a phone that rang beside others until one of them was answered was not."""
+    first = attempts[0]
+    if first["cause"] in NOT_LOST:  # but for one that another stood in for
+        return first["milestone"] == "none" and any(each.get("hedge") for each in attempts)
+    return bool(first["cause"])
 
 
 def time_row(source: str, kind: str, at: float, data: Mapping[str, Any], life: str, number: int) -> TimeRow:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from controller.records.rows import Batch, CallRow, TimeRow, WireRow
 
+T = TypeVar("T")
 FILE = "records.db"
 VERSION = 1
 #: Bytes of what is kept at most: the oldest messages go first, then the oldest calls and all else.
 MOST = 1 << 30
 _CHUNK = 2000  # rows that are forgotten at once: whoever writes beside it must not wait long
 _BUSY = 2.0  # seconds
+_SUFFIXES = ("", "-wal", "-shm")  # what stands in SQLite's log belongs to the file
 
 _SCHEMA = """
 CREATE TABLE calls(
@@ -42,27 +46,61 @@ CREATE INDEX times_at ON times(at);
 """
 
 
+class _StrangeError(sqlite3.DatabaseError):
+    """A database, but none that this callward can write."""
+
+
+def _is_unreadable(error: sqlite3.Error) -> bool:
+    """Whether a file is no database of ours, or a damaged one: that does not pass by itself."""
+    damaged = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return isinstance(error, _StrangeError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in damaged
+
+
+def both_forms(number: str) -> tuple[str, str]:
+    """A number with its plus and without: carriers write it either way."""
+    digits = number.removeprefix("+")
+    return f"+{digits}", digits
+
+
 class Store:
     """One connection that writes. Every method may raise `sqlite3.Error` or `OSError`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.aside = ""  # why the last file was put aside, for whoever says so
         self._connection: sqlite3.Connection | None = None
+        self._file = 0  # the inode that is open
 
     def open(self) -> None:
         """Open it, or make it. What is no database of ours is put aside, so that what comes can be kept."""
         try:
             self._open()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):  # full, locked, not to be opened: that passes
+        except sqlite3.Error as error:
+            self.close()  # half open it would be taken for ready
+            if not _is_unreadable(error):  # full, locked, not to be opened: that passes
                 raise
-            self.close()
-            self._put_aside()
+            self._put_aside(error)
             self._open()
+
+    def _connect(self) -> sqlite3.Connection:
+        """The connection; a new one where somebody has taken the file away."""
+        if self._connection is not None and not self._is_there():
+            self.close()
+        if self._connection is None:
+            self.open()
+        assert self._connection is not None
+        return self._connection
+
+    def _is_there(self) -> bool:
+        try:
+            return self.path.stat().st_ino == self._file
+        except FileNotFoundError:
+            return False
 
     def _open(self) -> None:
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # before SQLite does, by the umask
         self.path.chmod(0o600)
+        self._file = self.path.stat().st_ino
         connection = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         self._connection = connection
         connection.execute("PRAGMA journal_mode=WAL")
@@ -72,20 +110,31 @@ class Store:
         if version == 0:
             connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
         elif version != VERSION:
-            raise sqlite3.DatabaseError(f"made by another version ({version})")
+            raise _StrangeError(f"made by another version ({version}, not {VERSION})")
 
-    def _put_aside(self) -> None:
-        for suffix in ("-wal", "-shm"):
+    def _put_aside(self, error: sqlite3.Error) -> None:
+        for suffix in _SUFFIXES:
             with suppress(FileNotFoundError):
-                Path(f"{self.path}{suffix}").unlink()
-        self.path.rename(self.path.with_name(f"{self.path.name}.unreadable"))
+                Path(f"{self.path}{suffix}").rename(f"{self.path}.unreadable{suffix}")
+        self.aside = str(error)
 
     def write(self, batch: Batch) -> None:
         """Keep all of it, or nothing."""
-        if self._connection is None:
-            self.open()
-        connection = self._connection
-        assert connection is not None
+        self._insist(lambda: self._write(batch))
+
+    def _insist(self, job: Callable[[], T]) -> T:
+        """Do it, with a new file where that one is damaged and nobody had looked there yet."""
+        try:
+            return job()
+        except sqlite3.Error as error:
+            if not _is_unreadable(error):
+                raise
+            self.close()
+            self._put_aside(error)
+            return job()
+
+    def _write(self, batch: Batch) -> None:
+        connection = self._connect()
         connection.execute("BEGIN IMMEDIATE")
         try:
             for table, row, rows in (
@@ -106,9 +155,16 @@ class Store:
 
     def forget(self, now: float, calls: float, wire: float, most: int = MOST) -> int:
         """Let go of what is older than so many seconds, and of the oldest while there is more than ``most`` bytes; how many
-        rows went."""
-        if self._connection is None:
-            self.open()
+        rows went. What was put aside goes when all in it is too old."""
+        for suffix in _SUFFIXES:
+            with suppress(FileNotFoundError):
+                aside = Path(f"{self.path}.unreadable{suffix}")
+                if aside.stat().st_mtime < now - calls:
+                    aside.unlink()
+        return self._insist(lambda: self._forget(now, calls, wire, most))
+
+    def _forget(self, now: float, calls: float, wire: float, most: int) -> int:
+        self._connect()
         gone = 0
         for table, keep in (("wire", wire), ("calls", calls), ("times", calls)):
             while count := self._drop(table, "WHERE at < ?", now - keep):
@@ -133,16 +189,17 @@ class Store:
         return int((pages - free) * size)
 
     def erase(self, number: str) -> int:
-        """Let go of all calls of one number, their messages too; how many calls went."""
-        if self._connection is None:
-            self.open()
-        connection = self._connection
-        assert connection is not None
-        of = "SELECT call FROM calls WHERE did = ? OR caller = ?"
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"DELETE FROM wire WHERE call IN ({of})", (number, number))  # noqa: S608
-        gone = connection.execute("DELETE FROM calls WHERE did = ? OR caller = ?", (number, number)).rowcount
-        connection.execute("COMMIT")
+        """Let go of all calls of one number, with its plus or without, of their messages, and of what else is told of them; how
+        many calls went."""
+        connection = self._connect()
+        forms = both_forms(number)
+        which = "did IN (?, ?) OR caller IN (?, ?)"
+        of = f"SELECT call FROM calls WHERE {which}"  # noqa: S608
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(f"DELETE FROM wire WHERE call IN ({of})", forms * 2)  # noqa: S608
+            connection.execute(f"DELETE FROM times WHERE json_extract(data, '$.call') IN ({of})", forms * 2)  # noqa: S608
+            gone = connection.execute(f"DELETE FROM calls WHERE {which}", forms * 2).rowcount  # noqa: S608
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # nor in the log of what was written
         return gone
 

@@ -112,3 +112,15 @@ def test_what_is_heard_at_the_very_end_is_kept(tmp_path: Path) -> None:
 
     assert keep(tmp_path, act) == []
     assert len(Reader(tmp_path).calls(Wanted())) == 1
+
+
+def test_a_damaged_file_is_put_aside_and_that_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"no database at all" * 1000)
+
+    async def act(made: Records) -> None:
+        for number in (1, 2):
+            made.hear(event(number))
+            await until(lambda number=number: made.counters["written"] == number)
+
+    assert keep(tmp_path, act) == ["records put aside"]
+    assert len(Reader(tmp_path).calls(Wanted())) == 2

@@ -159,6 +159,7 @@ async def _look_at_pcap(here: Stage, found: dict[str, Any], folder: Path) -> Non
     file = folder / "call.pcap"
     code, said = await callward(here, "calls", "--pcap", str(file), str(found["id"]))
     assert (code, "messages" in said) == (0, True)
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
     packets = read_pcap(file.read_bytes())
     sent = [row.data for row in found["messages"]]
     assert [data for _, _, data in packets][: len(sent)] == sent

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from controller.engine import Engine
+from controller.news import show_news
+from controller.records.reading import Reader, Wanted
+from controller.records.rows import Batch, call_row
+from controller.records.scrub import call_id_of
+from controller.records.store import FILE, Store
 from controller.types import CallRecord, DidFrom, Register, Trunk
+from controller.under_way import collect_calls
 from sip.message import Request
 from sip.transaction import Hop
 from tests.planes.test_phones import CARRIER, PBX, Line, make_engine
@@ -94,3 +103,23 @@ def test_contact_of_ours_names_its_trunk_but_opens_no_way_out() -> None:
 
 def test_number_to_tel_is_read() -> None:
     assert call(make(DidFrom.TO), ACCOUNT, to="tel:+1-555-7000;phone-context=x")[0] == "+15557000"
+
+
+@pytest.mark.parametrize("number", ["+15557000", "\udcff"])
+def test_what_is_no_utf8_in_a_call_spoils_nothing_that_is_kept_or_shown(number: str, tmp_path: Path) -> None:
+    """Anybody may call so; files, terminals and JSON take nothing but text."""
+    engine = make(DidFrom.TO)
+    line = Line(engine, CARRIER, about="c")
+    invite = line.make("INVITE", ACCOUNT)
+    invite.set("to", f"To: <sip:{number}@example.com>")
+    invite.set("from", "From: <sip:\udcffx@example.com>;tag=1")
+    invite.set("call-id", "Call-ID: \udce9@host")
+    line.send(invite.encode())
+    shown = json.dumps(collect_calls(engine, 2.0), ensure_ascii=False).encode()
+    for record in [item for item in engine.news if isinstance(item, CallRecord)]:
+        with closing(Store(tmp_path / FILE)) as store:
+            store.write(Batch([call_row(show_news(record)[1], "life", 1)]))
+        (found,) = Reader(tmp_path).calls(Wanted())
+        assert found["call"] == call_id_of(invite.encode())  # its messages have that name too
+        shown = json.dumps(found, ensure_ascii=False).encode()
+    assert "\ufffdx".encode() in shown

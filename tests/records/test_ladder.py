@@ -103,8 +103,9 @@ def message(
     cseq: str = "1 INVITE",
     tag: str = "c",
     branch: str = "z1",
+    more: str = "",
 ) -> WireRow:
-    text = f"{start}\r\nVia: SIP/2.0/UDP h;branch={branch}\r\nFrom: <sip:a@b>;tag={tag}\r\nCSeq: {cseq}\r\n\r\n"
+    text = f"{start}\r\nVia: SIP/2.0/UDP h;branch={branch}\r\nFrom: <sip:a@b>;tag={tag}\r\nCSeq: {cseq}\r\n{more}\r\n"
     return WireRow(at, "x", int(sent), who, "192.0.2.1", 5060, "192.0.2.7", port, "udp", text.encode())
 
 
@@ -182,6 +183,66 @@ def test_a_carrier_that_brings_a_call_and_takes_it_back_has_two_columns() -> Non
         "caller (carrier-a) > callward: 200 OK (BYE)",
         "callward > carrier-a: 200 OK (BYE)",
     ]
+
+
+def _again(drawn: dict[str, Any]) -> list[bool]:
+    return [line["again"] for line in drawn["lines"] if line["kind"] == "message"]
+
+
+def test_two_phones_that_ring_are_not_one_that_rings_again() -> None:
+    """What the caller hears of both differs in the tag alone; two reliable responses of one differ in their number."""
+    ringing, progress = "SIP/2.0 180 Ringing", "SIP/2.0 183 Session Progress"
+    rows = [message("INVITE sip:d@h SIP/2.0", 1.0, "", sent=False, port=5)]
+    for start, more in (
+        (ringing, "To: <sip:d@h>;tag=one\r\n"),
+        (ringing, "To: <sip:d@h>;tag=two\r\n"),
+        (ringing, "To: <sip:d@h>;tag=one\r\n"),
+        (progress, "To: <sip:d@h>;tag=one\r\nRSeq: 7\r\n"),
+        (progress, "To: <sip:d@h>;tag=one\r\nRSeq: 8\r\n"),
+        (progress, "To: <sip:d@h>;tag=one\r\nRSeq: 8\r\n"),
+    ):
+        rows.append(message(start, 1.0 + len(rows), "", sent=True, port=5, more=more))
+    assert _again(draw(None, rows)) == [False, False, False, True, False, False, True]
+
+
+def test_the_caller_is_who_called_although_the_beginning_is_not_kept() -> None:
+    """Messages are kept from some moment on: the first one that came in may be that of whom was called."""
+    told = record(from_trunk="carrier-a")
+    drawn = draw(
+        told,
+        [
+            message("INVITE sip:d@h SIP/2.0", 1000.01, "hq-pbx", sent=True, port=6, branch="z2"),
+            message("SIP/2.0 200 OK", 1000.2, "hq-pbx", sent=False, port=6, branch="z2"),
+            message("SIP/2.0 200 OK", 1000.3, "carrier-a", sent=True, port=5),
+            message("BYE sip:d@h SIP/2.0", 1009.0, "hq-pbx", sent=False, port=6, cseq="1 BYE", tag="callee"),
+            message("BYE sip:d@h SIP/2.0", 1009.1, "carrier-a", sent=True, port=5, cseq="1 BYE", tag="callee"),
+        ],
+    )
+    arrows = [text for text in texts(drawn) if " > " in text]
+    assert arrows == [
+        "callward > hq-pbx: INVITE",
+        "hq-pbx > callward: 200 OK",
+        "callward > caller (carrier-a): 200 OK",
+        "hq-pbx > callward: BYE",
+        "callward > caller (carrier-a): BYE",
+    ]
+    assert drawn["columns"][0]["address"] == "192.0.2.7:5"
+
+
+def test_a_caller_who_goes_on_from_another_port_keeps_his_column() -> None:
+    """A carrier's media gateway hangs up, a phone behind NAT has another port, a call of our own has no caller outside."""
+    invite = "INVITE sip:d@h SIP/2.0"
+    rows = [
+        message(invite, 1.0, "carrier-a", sent=False, port=5),
+        message(invite, 1.1, "hq-pbx", sent=True, port=6, branch="z2"),
+        message("BYE sip:d@h SIP/2.0", 2.0, "carrier-a", sent=False, port=9, cseq="2 BYE", branch="z3"),
+    ]
+    assert texts(draw(None, rows))[2] == "caller (carrier-a) > callward: BYE"
+    own = [
+        message(invite, 1.1, "hq-pbx", sent=True, port=6),
+        message("SIP/2.0 200 OK", 2.0, "hq-pbx", sent=False, port=6),
+    ]
+    assert texts(draw(None, own)) == ["callward > hq-pbx: INVITE", "hq-pbx > callward: 200 OK"]
 
 
 @pytest.mark.parametrize(

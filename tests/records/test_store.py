@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from controller.records.reading import NotKeptError, Reader, Wanted
-from controller.records.rows import Batch, CallRow
+from controller.records.rows import Batch, CallRow, call_row, failover_row
 from controller.records.store import FILE, Store
-from tests.records.made import attempt, call, time, wire
+from tests.records.made import attempt, call, record, time, wire
 
 
 @pytest.fixture
@@ -82,6 +82,26 @@ def test_a_file_that_somebody_has_locked_is_written_later(store: Store, monkeypa
     assert len(reader(store).calls(Wanted())) == 2
 
 
+def test_a_file_that_could_not_be_made_is_made_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was half opened must not be taken for ready."""
+    monkeypatch.setattr("controller.records.store._BUSY", 0.01)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            store.write(Batch([call(1)], [], []))
+        other.execute("ROLLBACK")
+    store.write(Batch([call(1)], [], []))
+    assert len(reader(store).calls(Wanted())) == 1
+
+
+def test_a_file_that_was_taken_away_is_begun_anew(store: Store) -> None:
+    store.write(Batch([call(1)], [], []))
+    for path in store.path.parent.iterdir():
+        path.unlink()
+    store.write(Batch([call(2)], [], []))
+    assert [row["call"] for row in reader(store).calls(Wanted())] == ["call-2@host"]
+
+
 @contextmanager
 def _full_disk(size: int) -> Iterator[None]:
     """No file of this process may grow beyond so many bytes."""
@@ -112,6 +132,68 @@ def test_a_file_that_is_no_database_is_put_aside(store: Store, what: bytes) -> N
     assert len(reader(store).calls(Wanted())) == 1
     aside = store.path.with_name(f"{FILE}.unreadable")
     assert not what or aside.read_bytes() == what
+
+
+@pytest.mark.parametrize("is_writing", [True, False])
+def test_a_file_that_is_damaged_within_is_put_aside_when_that_is_seen(store: Store, is_writing: bool) -> None:
+    store.write(Batch([call(n, n) for n in range(1000)], [wire(n, n) for n in range(1000)], []))
+    store.close()
+    data = bytearray(store.path.read_bytes())
+    data[4096:-4096] = b"\xaa" * (len(data) - 8192)
+    store.path.write_bytes(data)
+    if is_writing:
+        store.write(Batch([call(1001)], [], []))
+        assert [row["call"] for row in reader(store).calls(Wanted())] == ["call-1001@host"]
+    else:
+        store.forget(2000.0, calls=10.0, wire=10.0)
+    assert "malformed" in store.aside
+    assert store.path.with_name(f"{FILE}.unreadable").read_bytes() == data
+
+
+def test_what_another_version_made_is_put_aside_with_all_that_belongs_to_it(store: Store) -> None:
+    store.write(Batch([call(1)], [], []))
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("PRAGMA user_version=7")
+        store.close()
+        store.write(Batch([call(2)], [], []))
+    assert "made by another version (7" in store.aside
+    with closing(sqlite3.connect(f"{store.path}.unreadable")) as other:
+        assert other.execute("SELECT call FROM calls").fetchall() == [("call-1@host",)]
+    store.forget(10_000.0, calls=100.0, wire=100.0)  # by the age of the file, which is of this century
+    assert store.path.with_name(f"{FILE}.unreadable").exists()
+    store.forget(1e11, calls=100.0, wire=100.0)
+    assert not store.path.with_name(f"{FILE}.unreadable").exists()
+
+
+def test_a_number_is_erased_however_it_is_written_and_wherever_it_stands(store: Store) -> None:
+    """The other side of a call outward is a person too, and failovers tell whom it was for."""
+    lost = [attempt("dialled via carrier-a", cause="503", ended=1.0), attempt("dialled via carrier-b")]
+    told = record(1, did="4915112345678", attempts=lost, winner="dialled via carrier-b")
+    failover = failover_row(told, "calls", "life", 1, 1000.0)
+    assert failover is not None
+    store.write(Batch([call_row(told, "life", 1), call(2)], [], [failover, time(3)]))
+    assert store.erase("+4915112345678") == 1
+    assert [row["did"] for row in reader(store).calls(Wanted())] == ["+15557000"]
+    assert [row["kind"] for row in reader(store).times()] == ["trunk"]
+
+
+def test_phones_that_rang_together_are_no_failover(store: Store) -> None:
+    """Nor is a caller who hangs up while two of them ring; one that was silent while another rang in its place is."""
+    winner = attempt("b via y", rang=0.1, milestone="answered")
+    rows = {
+        "together": [attempt("a via x", cause="COMPLETED_ELSEWHERE", ended=3.0, milestone="alerting"), winner],
+        "busy": [attempt("a via x", cause="486", ended=3.0), winner],
+        "silent": [attempt("a via x", cause="COMPLETED_ELSEWHERE", ended=3.0), winner | {"hedge": True}],
+    }
+    failovers = []
+    for number, (name, attempts) in enumerate(rows.items(), 1):
+        told = record(number, attempts=attempts, winner="b via y", did=name)
+        store.write(Batch([call_row(told, "life", number)], [], []))
+        failovers += [name] if failover_row(told, "calls", "life", number, 1.0) else []
+    assert failovers == ["busy", "silent"]
+    assert [row["did"] for row in reader(store).calls(Wanted(failed=True))] == ["silent", "busy"]
+    gone = record(attempts=[attempt("a via x", cause="WITHDRAWN"), attempt("b via y", cause="WITHDRAWN")], winner=None)
+    assert failover_row(gone, "calls", "life", 9, 1.0) is None
 
 
 def test_a_number_is_erased_with_its_messages(store: Store) -> None:
