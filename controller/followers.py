@@ -17,6 +17,9 @@ from typing import Any
 
 from controller.control import open_control
 
+#: Seconds until somebody is let in again, where there was no file for one.
+PAUSE = 1.0
+
 
 class Follower:
     """One who reads along."""
@@ -27,7 +30,7 @@ class Follower:
         self.sock = sock
         self.waiting: deque[Any] = deque()  # what it still has to get
         self.size = 0  # of that, where the stream counts bytes
-        self.blocked = False  # the kernel took no more; it says when it does
+        self.blocked = False  # the kernel took no more, or had its packet of this turn: the loop says when it goes on
 
 
 class Followers(ABC):
@@ -69,12 +72,18 @@ class Followers(ABC):
         self._loop = loop
         loop.add_reader(self._sock.fileno(), self._on_follower)
 
+    def _listen_again(self) -> None:
+        if self._loop is not None and self._sock.fileno() >= 0:
+            self._loop.add_reader(self._sock.fileno(), self._on_follower)
+
     def close(self) -> None:
         """Part from everybody; a second time is harmless."""
         if self._sock.fileno() < 0:
             return
         self._flush()
         for follower in tuple(self._followers):
+            while follower.waiting and self._send_one(follower):
+                pass
             self._drop(follower)
         if self._loop is not None:
             self._loop.remove_reader(self._sock.fileno())
@@ -83,8 +92,17 @@ class Followers(ABC):
 
     def _on_follower(self) -> None:
         assert self._loop is not None
-        with suppress(OSError):
+        try:
             sock, _ = self._sock.accept()
+        except BlockingIOError:
+            return
+        except (
+            OSError
+        ):  # no file is left to open: whoever asks goes on asking, and the loop must not turn for that alone
+            self._loop.remove_reader(self._sock.fileno())
+            self._loop.call_later(PAUSE, self._listen_again)
+            return
+        with suppress(OSError):
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._buffer)
             follower = Follower(sock)
@@ -93,24 +111,31 @@ class Followers(ABC):
             self._greet(follower)
 
     def _send(self, follower: Follower) -> None:
+        """One packet, and the next in another turn of the loop: whoever slept for a while and wakes up has much to get."""
         assert self._loop is not None
-        while follower.waiting:
-            count, packet = self._pack(follower)
-            try:
-                if packet:
-                    follower.sock.send(packet)
-            except BlockingIOError:
-                if not follower.blocked:
-                    follower.blocked = True
-                    self._loop.add_writer(follower.sock.fileno(), self._send, follower)
-                return
-            except OSError:
-                self._drop(follower)
-                return
-            self._take(follower, count)
+        if follower.waiting:
+            self._send_one(follower)
+        if bool(follower.waiting) is follower.blocked or follower not in self._followers:
+            return
+        follower.blocked = not follower.blocked
         if follower.blocked:
-            follower.blocked = False
+            self._loop.add_writer(follower.sock.fileno(), self._send, follower)
+        else:
             self._loop.remove_writer(follower.sock.fileno())
+
+    def _send_one(self, follower: Follower) -> bool:
+        """False: not now, or it has gone."""
+        count, packet = self._pack(follower)
+        try:
+            if packet:
+                follower.sock.send(packet)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self._drop(follower)
+            return False
+        self._take(follower, count)
+        return True
 
     def _drop(self, follower: Follower) -> None:
         if follower not in self._followers:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from controller import feed
+import pytest
+
+from controller import feed, followers
 from controller.feed import HELLO, KEPT, WAITING, Feed, Item, follow
 
 
@@ -37,6 +40,10 @@ async def until(holds: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0)
     raise AssertionError("it never did")
+
+
+def is_behind(made: Feed) -> bool:
+    return any(each.waiting for each in made._followers)
 
 
 async def hear(folder: Path, heard: list[Item], wanted: int) -> None:
@@ -110,3 +117,67 @@ def test_every_kind_of_news_has_a_word() -> None:
 
     assert set(KINDS) == set(get_args(AnyNews))
     assert len(set(KINDS.values())) == len(KINDS)
+
+
+def test_whoever_wakes_up_gets_what_waits_a_packet_at_a_time(tmp_path: Path) -> None:
+    """The process for calls does nothing else while it packs: one that was stopped must not cost it more than a packet."""
+
+    async def act(made: Feed) -> None:
+        shown: list[int] = []
+        made._show = lambda news: (shown.append(1), show(news))[1]  # type: ignore[func-returns-value]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sleepy:
+            sleepy.connect(str(tmp_path / feed.FILE))
+            await until(lambda: made.is_followed)
+            for number in range(5000):
+                made.tell("x" * 100 + str(number), 0.0)
+            heard, most = 1, 0  # hello
+            made.flush()
+            while is_behind(made):
+                before = len(shown)
+                await asyncio.sleep(0)
+                most = max(most, len(shown) - before)
+                while is_behind(made):  # it reads faster than we send
+                    try:
+                        heard += sleepy.recv(feed.PACKET_BYTES, socket.MSG_DONTWAIT).count(b'"news"')
+                    except BlockingIOError:
+                        break
+            assert 0 < most <= 2 * feed.PACKET_ITEMS
+            assert made.lost == 0
+            while heard < 5001:
+                heard += sleepy.recv(feed.PACKET_BYTES, socket.MSG_DONTWAIT).count(b'"news"')
+
+    run(tmp_path, act)
+
+
+def test_where_no_file_is_left_nobody_is_let_in_and_the_loop_does_not_turn_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followers, "PAUSE", 0.01)
+
+    async def act(made: Feed) -> None:
+        tried = 0
+        real = made._sock.accept
+
+        class Full:
+            """A listening socket, and no file for who comes."""
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(sock, name)
+
+            def accept(self) -> Any:
+                nonlocal tried
+                tried += 1
+                if tried < 3:
+                    raise OSError(errno.EMFILE, "Too many open files")
+                return real()
+
+        sock, made._sock = made._sock, Full()  # type: ignore[assignment]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
+            one.connect(str(tmp_path / feed.FILE))
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert tried == 1
+            await until(lambda: made.is_followed)
+        made._sock = sock
+
+    run(tmp_path, act)
