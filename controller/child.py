@@ -137,6 +137,12 @@ class Child:
         """Have it take the dialplan anew; None where it does not run."""
         return await self._ask("reload", PATIENCE)
 
+    def known(self) -> dict[str, Any] | None:
+        """What is known of it without asking it; None where it is not ours to run, or not wanted."""
+        if not self._command or not self._wanted.is_set():
+            return None
+        return {"pid": self._process.pid if self._process is not None else None, "restarts": self.restarts}
+
     async def status(self) -> dict[str, Any] | None:
         """How it is, for `callward status`; None where it is not wanted."""
         if self._command and not self._wanted.is_set():

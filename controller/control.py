@@ -21,7 +21,7 @@ FILE = "control.sock"
 MESSAGES = "messages.sock"  # of the process that sends messages
 OPS = "ops.sock"  # of the process for those who operate
 MAX_LINE = 1 << 16  # bytes of a command: texts that are too long to be sent are judged by whoever sends, not here
-MAX_ANSWER = 1 << 20
+MAX_ANSWER = 1 << 26  # bytes of an answer: how ten thousand trunks are, with much room
 PATIENCE = 60.0  # seconds that a command may take: a reload looks up names
 _MAX_PATH = 107  # bytes of a socket's path, unix(7)
 

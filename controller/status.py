@@ -25,8 +25,11 @@ from sip.uri import bracketed
 Status = dict[str, Any]
 
 
-def collect_status(engine: Engine, now: float, trust: Trust | None = None, names: Book | None = None) -> Status:
-    """The picture at ``now``; times are seconds. ``names`` is what is believed of DNS."""
+def collect_status(
+    engine: Engine, now: float, trust: Trust | None = None, names: Book | None = None, *, brief: bool = False
+) -> Status:
+    """The picture at ``now``; times are seconds. ``names`` is what is believed of DNS. ``brief``: of numbers with limits
+    those alone that have calls, for whoever asks every second."""
     dialplan = engine.switchboard.dialplan
     quality = {row.target: row for row in engine.scores.view(now) if not row.region}
     return {
@@ -53,7 +56,7 @@ def collect_status(engine: Engine, now: float, trust: Trust | None = None, names
         "late_timers": engine.late_timers,
         "uplink": engine.board.view.uplink,
         "up": len(engine.switchboard.usage.up),  # calls that were answered and are not known to be over
-        "limits": [_share(share) for share in engine.switchboard.usage.view(now)],
+        "limits": [_share(share) for share in engine.switchboard.usage.view(now, brief=brief)],
         "certificates": trust.show() if trust is not None else [],
     }
 

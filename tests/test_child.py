@@ -98,6 +98,9 @@ def test_one_that_dies_is_started_again(tmp_path: Path) -> None:
         assert is_alive(second)
         assert not is_alive(first)
         assert child.restarts == 1
+        assert child.known() == {"pid": second, "restarts": 1}  # and nobody had to answer for that
+        child.want(False)
+        assert child.known() is None
 
     assert "messages process ended" in run(tmp_path, STAY, act)
 

@@ -6,7 +6,7 @@ of each target in each country. Must not decide what an outcome means: that is `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,12 @@ CREDIBLE = 0.85
 
 #: As far as a gate may be closed for those that come in the middle of a cascade: canaries are chosen at its beginning.
 CLOSED = frozenset((Stage.HELD, Stage.CANARY, Stage.PARKED))
+
+
+def share_of(good: float, bad: float) -> float:
+    """The share of successes that proved true. 0: too few were told of."""
+    return good / (good + bad) if good + bad >= LEAST_POOL and good > 0.0 else 0.0
+
 
 Key = tuple[str, ...]
 
@@ -184,13 +190,31 @@ class Nodes:
 
     def pool(self, region: Region, but: str = "") -> float:
         """The share of successes that prove true, over all targets in a country, or all but one. 0: nobody tells."""
+        return share_of(*self._proved(region, but))
+
+    def pools(self) -> Callable[[Region, str], float]:
+        """`pool` of many targets at once: all are added up once for each country, and not for each of them."""
+        sums: dict[Region, tuple[float, float]] = {}
+
+        def pool(region: Region, but: str) -> float:
+            country = region[:1]
+            if country not in sums:
+                sums[country] = self._proved(country)
+            good, bad = sums[country]
+            own = self.all.get((but, *country)) if but in self.targets else None
+            return share_of(good - own.held.good, bad - own.held.bad) if own is not None else share_of(good, bad)
+
+        return pool
+
+    def _proved(self, region: Region, but: str = "") -> tuple[float, float]:
+        """Successes that proved true, and those that did not, of all targets in a country, or all but one."""
         good = bad = 0.0
         for name in self.targets:
             node = self.all.get((name, *region[:1])) if name != but else None
             if node is not None:
                 good += node.held.good
                 bad += node.held.bad
-        return good / (good + bad) if good + bad >= LEAST_POOL and good > 0.0 else 0.0
+        return good, bad
 
     def credit(self, path: tuple[Node, ...], pool: float) -> float:
         """How far the target's successes can be believed, against those of all targets there. 1: as any other's."""

@@ -230,6 +230,7 @@ class Scores(Weighing):
     def view(self, now: float) -> list[Row]:
         """Everything, in words: targets in the order given, regions by name."""
         rank = {name: place for place, name in enumerate(self.targets)}
+        pool_of = self.nodes.pools()
         rows = []
         for key in sorted(self.nodes.all, key=lambda key: (rank.get(key[0], len(rank)), key[1:])):
             node, region = self.nodes.all[key], key[1:]
@@ -237,7 +238,7 @@ class Scores(Weighing):
             estimate = self.nodes.estimates(path, now)[0]
             samples = sum(node.tally.seen(now))
             state = node.gate.settle(now)
-            pool = self.nodes.pool(region, key[0])
+            pool = pool_of(region, key[0])
             credit = self.nodes.credit(path, pool) if pool else 1.0
             if state is not Stage.OPEN:
                 why = node.gate.why

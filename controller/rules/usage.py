@@ -109,7 +109,8 @@ class Usage:
         self._limits = {common_name(each.name): each.limits for each in trunks if each.limits is not None}
         limited = {f"trunk {name}": limits for name, limits in self._limits.items()}
         limited |= {f"tenant {name}": tenant.limits for name, tenant in dialplan.tenants.items()}
-        limited |= {_line_of(route): route.limits for route in _routes(dialplan) if route.limits is not None}
+        self._numbers = {_line_of(route): route.limits for route in _routes(dialplan) if route.limits is not None}
+        limited |= self._numbers
         self._paces = {
             name: _Pace(limits.cps, self._paces.get(name)) for name, limits in limited.items() if limits.cps is not None
         }
@@ -117,7 +118,7 @@ class Usage:
 
     def is_limited(self) -> bool:
         """Whether anything has limits at all."""
-        return bool(self._limits or self._dialplan.tenants) or any(route.limits for route in _routes(self._dialplan))
+        return bool(self._limits or self._dialplan.tenants or self._numbers)
 
     def assume(self, words: Collection[str]) -> None:
         """Take these for full: trunks, `THE_NUMBER`, `THE_TENANT`."""
@@ -268,8 +269,8 @@ class Usage:
             for gone in self.up.expire(now, self._dialplan.count_for):
                 self._release_all(gone)
 
-    def view(self, now: float) -> list[Share]:
-        """How much of each limit is in use."""
+    def view(self, now: float, *, brief: bool = False) -> list[Share]:
+        """How much of each limit is in use. ``brief``: of numbers those alone that have calls; there may be very many."""
         self.sweep(now)
         shares = []
         for name, limits in self._limits.items():
@@ -277,7 +278,12 @@ class Usage:
             lines = self.held.get(f"out {name}", 0), self.held.get(f"in {name}", 0)
             shares.append(Share(f"trunk {name}", *lines, limits, why))
         others = {f"tenant {name}": tenant.limits for name, tenant in self._dialplan.tenants.items()}
-        others |= {_line_of(route): route.limits for route in _routes(self._dialplan) if route.limits is not None}
+        numbers = self._numbers
+        if brief:
+            busy = [line for line in self.held if line in numbers]
+            busy += [line for line, pace in self._paces.items() if line in numbers and pace.times]
+            numbers = {line: numbers[line] for line in busy}
+        others |= numbers
         for line, limits in others.items():
             shares.append(Share(line, self.held.get(line, 0), 0, limits, self._why_full(line, limits, now)))
         return shares
@@ -288,6 +294,7 @@ class Usage:
             Usage
         )  # limits are shared: looking for them among 10,000 routes takes longer than an answer
         other.up, other._dialplan, other._limits = CallsUp(), self._dialplan, self._limits
+        other._numbers = self._numbers
         other.assumed, other._tight, other._swept = self.assumed, set(self._tight), -SWEEP
         other.held = dict(self.held)
         other._offers = {name: offer._replace(attempts=dict(offer.attempts)) for name, offer in self._offers.items()}

@@ -330,3 +330,20 @@ def test_random_calls_keep_the_limits_and_leave_nothing_behind() -> None:
         assert usage.held == {}, f"seed {seed}"
         assert not usage._offers
     assert min(seen.values()) > 100, seen
+
+
+def test_briefly_only_numbers_with_calls_are_shown() -> None:
+    """There may be ten thousand, and somebody asks every second."""
+    many = tuple(Route(f"+1555{index:07d}", "sales", limits=Limits(calls=2)) for index in range(300))
+    usage = Usage(make_dialplan(many, b=Limits(calls=2)))
+    always = [share.of for share in usage.view(0.0) if not share.of.startswith("did ")]
+    assert len(usage.view(0.0)) == 300 + len(always)
+    assert [share.of for share in usage.view(0.0, brief=True)] == always
+    usage.enter(offer("one", "a", many[7].did), many[7], 0.0)
+    assert [share for share in usage.view(0.0, brief=True) if share.of not in always] == [
+        share for share in usage.view(0.0) if share.of == f"did {many[7].did}"
+    ]
+    usage.update(make_dialplan((Route(many[7].did, "sales", limits=Limits(cps=1.0)),), b=Limits(calls=2)))
+    usage.enter(offer("two", "a", many[7].did), Route(many[7].did, "sales", limits=Limits(cps=1.0)), 0.0)
+    assert usage.view(0.0, brief=True) == usage.view(0.0)
+    assert usage.view(0.0, brief=True)[-1].why == "1 call in the last second"

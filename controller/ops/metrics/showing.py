@@ -76,9 +76,10 @@ def _roles(picture: Picture, dialplan: Dialplan | None) -> Iterator[Figure]:
             yield from _cost(role, process["pid"])
     yield "callward_role_up", (OPS,), 1.0
     yield from _cost(OPS, os.getpid())
-    of_messages = picture.calls["messages"] if picture.calls is not None else None
-    if of_messages is not None:
-        yield "callward_process_restarts", (MESSAGES,), of_messages["restarts"]
+    for role in (MESSAGES, OPS):
+        beside = picture.calls.get(role) if picture.calls is not None else None
+        if beside is not None:
+            yield "callward_process_restarts", (role,), beside["restarts"]
 
 
 def _cost(role: str, pid: int) -> Iterator[Figure]:
