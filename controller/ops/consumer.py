@@ -23,6 +23,7 @@ class Event:
     number: int = 0  # counts up by one within a life of its daemon
     life: str = ""  # of its daemon
     old: bool = False  # from before we came: for what is kept, not for what is told to people
+    missed: int = 0  # so many before it were told, and did not reach us
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class Daemon:
         await self._control.start()
         self._begin()
         for name, job in self._watching.jobs():
-            self._supervisor.spawn(job, name)
+            self._supervisor.keep(job, name)
         self._log.info("ready", listen=self._tools.listen, version=self._dialplan.version)
         self._notifier.tell("READY=1", f"STATUS=version {self._dialplan.version}")
         tune_garbage_collector()
@@ -126,7 +126,7 @@ class Daemon:
         self._tools.hand_over.clear()
         self._consumers = make_consumers(self._tools)
         for consumer in self._consumers:
-            self._work.spawn(consumer.keep(), type(consumer).__name__)
+            self._work.keep(consumer.keep, type(consumer).__name__)
             consumer.see(self._watching.picture)
         waiting, self._between = self._between or (), None
         for event in waiting:

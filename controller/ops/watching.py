@@ -6,7 +6,8 @@ Owns the connections to both, and that each is looked for again for ever. Must n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 
 #: Seconds between two looks for a daemon that is not there.
 LOOK = 0.25
-#: Seconds between two questions for the status, and from an event to one.
-EVERY, SOON = 1.0, 0.05
+#: Seconds between two questions for the status, and from an event to one. A large answer costs the process for calls some
+#: milliseconds: after one that took long there is a pause so many times as long, however much happens.
+EVERY, SOON, SPARE = 1.0, 0.05, 20
 PATIENCE = 2.0
 
 #: Told about each call, and changes no picture that would have to be asked for at once.
@@ -35,14 +37,15 @@ class Watching:
         self._answers = {CALLS: False, MESSAGES: False}
         self._lives = {CALLS: "", MESSAGES: ""}
         self._last = {CALLS: 0, MESSAGES: 0}  # the number of the last event of each, within its life
+        self._told = {CALLS: 0, MESSAGES: 0}  # that of the last one that was told before we came
         self.picture = Picture(clock.epoch(), answers=dict(self._answers))
 
-    def jobs(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """What has to run, each for ever."""
+    def jobs(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
+        """What has to run, each for ever, and anew where it failed."""
         return [
-            ("follow calls", self._follow(CALLS, feed.FILE)),
-            ("follow messages", self._follow(MESSAGES, feed.MESSAGES)),
-            ("look", self._look()),
+            ("follow calls", partial(self._follow, CALLS, feed.FILE)),
+            ("follow messages", partial(self._follow, MESSAGES, feed.MESSAGES)),
+            ("look", self._look),
         ]
 
     async def _follow(self, source: str, file: str) -> None:
@@ -63,15 +66,26 @@ class Watching:
     def _on_items(self, source: str, items: list[feed.Item], since: float) -> None:
         for number, kind, at, data in items:
             if kind == feed.HELLO:
-                if data["life"] != self._lives[source]:
-                    self._lives[source], self._last[source] = data["life"], 0
+                self._begin(source, data)
                 continue
-            if number <= self._last[source]:
+            before, self._last[source] = self._last[source], max(number, self._last[source])
+            if number <= before:
                 continue  # told again to whoever comes again
-            self._last[source] = number
-            self._hear(Event(source, kind, at, data, number, self._lives[source], at < since))
+            # by numbers: clocks are set back
+            old, missed = number <= self._told[source], number - max(before, self._told[source]) - 1
+            life = self._lives[source]
+            self._hear(Event(source, kind, at, data, number, life, old and at < since, max(0, missed)))
             if kind not in _QUIET:
                 self._changed.set()
+
+    def _begin(self, source: str, hello: Mapping[str, Any]) -> None:
+        """A connection, perhaps to another life of the daemon. Of the first one that we see, only what is kept is told of the
+        time before; of a later one all should be."""
+        if hello["life"] == self._lives[source]:
+            return
+        is_first = not self._lives[source]
+        self._lives[source], self._last[source] = hello["life"], 0
+        self._told[source] = hello.get("last", 0) if is_first else 0
 
     async def _look(self) -> None:
         while True:
@@ -80,7 +94,10 @@ class Watching:
             try:
                 async with asyncio.timeout(EVERY):
                     await self._changed.wait()
-                await asyncio.sleep(SOON)  # one more question for all that happens together
+                took = sum(self.picture.took.values())
+                await asyncio.sleep(
+                    min(EVERY, max(SOON, SPARE * took))
+                )  # one more question for all that happens together
             except TimeoutError:
                 pass
             self._changed.clear()
@@ -92,7 +109,7 @@ class Watching:
             found[source] = None
             asked = clock.monotonic()
             try:
-                answer = await ask_soon(self._state_dir, "status", PATIENCE, file=file)
+                answer = await ask_soon(self._state_dir, "status", PATIENCE, {"brief": True}, file=file)
             except ControlError:
                 continue
             took[source] = clock.monotonic() - asked

@@ -130,11 +130,21 @@ def test_what_was_before_we_came_is_not_counted_late_and_gaps_are() -> None:
     kind, data = show_news(world.record(call))
     meter = Meter()
     meter.know(world.engine.switchboard.dialplan)
-    for number, old in ((1, True), (2, False), (5, False), (6, False), (1, False), (2, False)):
-        meter.hear(Event(CALLS, kind, 0.0, data, number=number, old=old))
+    for number, old, missed in ((1, True, 0), (2, False, 0), (5, False, 2), (6, False, 0), (1, False, 0)):
+        meter.hear(Event(CALLS, kind, 0.0, data, number=number, old=old, missed=missed))
     found = read(meter.show().decode())
-    assert found["callward_call_answer_seconds_count",] == 5
-    assert found["callward_news_missed_total", CALLS] == 2  # 3 and 4; another life begins at 1
+    assert found["callward_call_answer_seconds_count",] == 4
+    assert found["callward_news_missed_total", CALLS] == 2
+
+
+def test_restarts_of_both_processes_beside_that_for_calls_are_shown() -> None:
+    world = two_trunks()
+    beside = {"messages": {"pid": 7, "restarts": 2}, "ops": {"pid": 8, "restarts": 3}}
+    meter = Meter()
+    meter.see(Picture(0.0, {**collect_status(world.engine, 0.0), **beside}))
+    found = read(meter.show().decode())
+    assert found["callward_process_restarts_total", "messages"] == 2
+    assert found["callward_process_restarts_total", "ops"] == 3
 
 
 causes = st.one_of(st.sampled_from(sorted(OUTCOMES)), st.text(max_size=12), st.integers(0, 9999).map(str))

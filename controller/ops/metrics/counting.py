@@ -81,7 +81,6 @@ class Counting:
                 )
         self._trunks: frozenset[str] = frozenset()
         self._chains: frozenset[str] = frozenset()
-        self._last: dict[str, int] = {}  # by source: the number of the last event
 
     def know(self, dialplan: Dialplan) -> None:
         """Count by the names of this dialplan from now on. What has not happened yet is 0, not absent: a rate sees the first."""
@@ -108,7 +107,8 @@ class Counting:
 
     def hear(self, event: Event) -> None:
         """Something happened. What was before we came has been counted by nobody, and is not counted late."""
-        self._follow(event)
+        if event.missed:
+            self._add("callward_news_missed", event.source, by=event.missed)
         if event.old:
             return
         self._add("callward_news", event.source, event.kind if event.kind.isidentifier() else OTHER)
@@ -135,12 +135,6 @@ class Counting:
                 self._add("callward_faults", event.source)
             case _:
                 pass
-
-    def _follow(self, event: Event) -> None:
-        last = self._last.get(event.source, 0)
-        if last and event.number > last + 1:  # a number that is lower begins another life
-            self._add("callward_news_missed", event.source, by=event.number - last - 1)
-        self._last[event.source] = event.number
 
     def _trunk(self, name: str) -> str:
         """As the operator calls it: one with several addresses has one name."""
