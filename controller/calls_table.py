@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from controller.records.ladder import cause_in_words
 from controller.records.rows import trunk_of
-from controller.summary import make_table
+from controller.terminal import make_table
 from controller.wording import show_seconds, show_span
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from controller.summary import make_table
-from controller.terminal import print_hanging
+from controller.terminal import make_table, print_hanging
 from controller.wording import show_span
 
 _REASONS = 49  # the column of reasons in a history

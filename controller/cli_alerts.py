@@ -6,28 +6,37 @@ Owns arguments and output only, and which exit code says what.
 from __future__ import annotations
 
 import getpass
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from controller.command.asking import AsJson, StateDir, ask_daemon, end, make_console, print_json
+from controller.command.manner import Section, add, make_group
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
 from controller.files import DEFAULT_STATE_DIR
 
 _PATIENCE = 2.0  # seconds that `status` waits for them
 
-StateDir = Annotated[Path, typer.Option(help="the state folder of the daemon")]
-alerts_cli = typer.Typer(
-    help="Show what is wrong, and look after it.",
-    invoke_without_command=True,
-    rich_markup_mode=None,
-)
+_NO_DAEMON = {UNREACHABLE: "no daemon with alerts runs with that state folder"}
+alerts_cli = make_group(
+    "Show what is wrong now and who was told; look after it.", Section.DAEMON, "callward alerts", "callward alerts ack A7",
+    exits={FINDINGS: "something is wrong now", **_NO_DAEMON},
+    shape="{alerts: [{id, severity, title, opened, resolved, notified, ...}], undelivered}", invoke_without_command=True,
+)  # fmt: skip
 
 
 def add_commands(cli: typer.Typer) -> None:
     """Put them beside the others."""
+    add(
+        alerts_cli, acknowledge, Section.DAEMON, "callward alerts ack A7", "callward alerts ack A7 --who anna",
+        name="ack", exits=_NO_DAEMON, shape="{id, title, changed}",
+    )  # fmt: skip
+    add(
+        alerts_cli, try_notifier, Section.DAEMON, "callward alerts test pager", name="test",
+        exits={FINDINGS: "it could not be delivered", **_NO_DAEMON}, shape="{notifier, told}",
+    )  # fmt: skip
     cli.add_typer(alerts_cli, name="alerts")
 
 
@@ -35,7 +44,7 @@ def add_commands(cli: typer.Typer) -> None:
 def alerts(
     context: typer.Context,
     state_dir: StateDir = DEFAULT_STATE_DIR,
-    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what is wrong now and who was told.
 
@@ -45,31 +54,37 @@ def alerts(
         return
     answer = _ask(state_dir, "alerts")
     if as_json:
-        typer.echo(json.dumps({"alerts": answer["alerts"], "undelivered": answer["undelivered"]}, indent=1))
+        print_json({"alerts": answer["alerts"], "undelivered": answer["undelivered"]})
     else:
         _print(answer["alerts"])
     is_open = any(each["resolved"] is None for each in answer["alerts"])
     raise typer.Exit(FINDINGS if is_open else OK)
 
 
-@alerts_cli.command("ack")
 def acknowledge(
     name: Annotated[str, typer.Argument(metavar="ID", help="as the alert says")],
     who: Annotated[str, typer.Option(metavar="NAME", help="who looks after it; default: this user")] = "",
     state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Look after an alert: nobody else is called for it."""
     answer = _ask(state_dir, "acknowledge", id=name, who=who or getpass.getuser())
+    if as_json:
+        print_json({"id": name, "title": answer["title"], "changed": answer["changed"]})
+        return
     typer.echo(f"{answer['title']}: {'yours now' if answer['changed'] else 'somebody looks after it already'}")
 
 
-@alerts_cli.command("test")
 def try_notifier(
     notifier: Annotated[str, typer.Argument(metavar="NAME", help="a notifier of the dialplan")],
     state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Tell by one notifier that nothing is wrong."""
     _ask(state_dir, "try notifier", notifier=notifier)
+    if as_json:
+        print_json({"notifier": notifier, "told": True})
+        return
     typer.echo(f"{notifier} was told, and that it is over")
 
 
@@ -90,30 +105,23 @@ def count_alerts(state_dir: Path) -> dict[str, Any]:
 
 
 def _ask(state_dir: Path, command: str, **more: str) -> dict[str, Any]:
-    from controller.control import OPS, ControlError, ask, is_served
+    from controller.control import OPS, is_served
 
     if not is_served(state_dir, OPS):
-        typer.echo(f"no daemon with 'alerts' runs with --state-dir {state_dir}", err=True)
-        raise typer.Exit(UNREACHABLE)
-    try:
-        answer = ask(state_dir, command, OPS, **more)
-    except ControlError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(UNREACHABLE) from None
+        end(f"no daemon with 'alerts' runs with --state-dir {state_dir}", UNREACHABLE)
+    answer = ask_daemon(state_dir, command, OPS, **more)
     if not answer["ok"]:
         text = answer["text"]
         if "does not know that command" in text:
             text = "there are no alerts by this dialplan: write 'alerts'"
-        typer.echo(text, err=True)
-        raise typer.Exit(USAGE if command == "acknowledge" else FINDINGS)
+        end(text, USAGE if command == "acknowledge" else FINDINGS)
     return answer
 
 
 def _print(shown: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.markup import escape
 
-    console = Console(highlight=False, emoji=False)
+    console = make_console()
     if not shown:
         console.print("nothing is wrong, and nothing was")
     for each in shown:

@@ -12,14 +12,23 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.cli_messages import DEFAULT_URL, AsJson, TokenFile, Url, ask_api, or_end, read_person, read_token
+from controller.cli_messages import API_EXITS, DEFAULT_URL, TokenFile, Url, ask_api, or_end, read_person, read_token
+from controller.command.asking import AsJson, end, make_console, print_json
+from controller.command.manner import Section, add
 from controller.exits import FINDINGS, OK, USAGE
 
 
 def add_commands(cli: typer.Typer) -> None:
     """Put them beside the others."""
-    cli.command()(send)
-    cli.command()(cascades)
+    more = {FINDINGS: "the API refuses; with --wait, or it did not arrive"}
+    add(
+        cli, send, Section.MESSAGES, "callward send +14155550100 --cascade otp --param code=481516 --wait",
+        exits=API_EXITS | more, shape="{id, status, expires, ...}; with --wait a line for each event, then the cascade",
+    )  # fmt: skip
+    add(
+        cli, cascades, Section.MESSAGES, "callward cascades --status exhausted", "callward cascades ID --cancel",
+        exits=API_EXITS | more, shape="{cascades: [...], next}; of one {cascade, plan, skipped, events, ...}",
+    )  # fmt: skip
 
 
 def send(
@@ -49,8 +58,7 @@ def send(
     if also:
         other = read_person(also)
         if set(other) & set(person):
-            typer.echo("--also: give an address of mail beside a number, or a number beside an address", err=True)
-            raise typer.Exit(USAGE)
+            end("--also: give an address of mail beside a number, or a number beside an address", USAGE)
         person |= other
     body: dict[str, Any] = {"to": person, "params": _read_params(param or [])}
     given = {"cascade": cascade, "template": template, "text": text, "language": language, "use_case": use_case}
@@ -63,7 +71,7 @@ def send(
     if wait:
         _wait(url, token_file, receipt["id"], as_json=as_json)
     elif as_json:
-        typer.echo(json.dumps(receipt, indent=1))
+        print_json(receipt)
     else:
         typer.echo(f"{receipt['id']}: {receipt['status']}, until {receipt['expires']} at the latest")
 
@@ -87,21 +95,18 @@ def cascades(
     """
     from urllib.parse import quote, urlencode
 
-    from rich.console import Console
-
     from controller.cascade_table import print_cascade, print_cascades
 
     if not cascade:
         if cancel or wait:
-            typer.echo("--cancel and --wait are for one cascade: give its id", err=True)
-            raise typer.Exit(USAGE)
+            end("--cancel and --wait are for one cascade: give its id", USAGE)
         asked = {"limit": limit, "status": status, "before": before}
         query = urlencode({name: value for name, value in asked.items() if value})
         page = ask_api(url, token_file, "GET", f"/v1/cascades?{query}")
         if as_json:
-            typer.echo(json.dumps(page, indent=1))
+            print_json(page)
         else:
-            print_cascades(page, Console(highlight=False, emoji=False))
+            print_cascades(page, make_console())
         return
     here = f"/v1/cascades/{quote(cascade, safe='')}"
     if cancel:
@@ -111,21 +116,19 @@ def cascades(
         return
     found = ask_api(url, token_file, "GET", f"{here}/explain")
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        print_json(found)
     else:
-        print_cascade(found, Console(highlight=False, emoji=False))
+        print_cascade(found, make_console())
 
 
 def _wait(url: str, token_file: Path | None, cascade_id: str, *, as_json: bool) -> None:
     """Follow it to its end, and say by the exit code whether it arrived."""
     from urllib.parse import quote
 
-    from rich.console import Console
-
     from controller.api.client import follow
     from controller.cascade_table import print_cascade, print_event
 
-    console = Console(highlight=False, emoji=False)
+    console = make_console()
     here = f"/v1/cascades/{quote(cascade_id, safe='')}"
 
     def listen() -> None:
@@ -155,15 +158,13 @@ def _read_params(given: list[str]) -> dict[str, str]:
     for each in given:
         name, equals, value = each.partition("=")
         if not equals or not name:
-            typer.echo("--param: write it as NAME=VALUE, code=1234", err=True)
-            raise typer.Exit(USAGE)
+            end("--param: write it as NAME=VALUE, code=1234", USAGE)
         if value.startswith("@"):
             path = Path(value[1:])
             try:
                 value = path.read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
-                typer.echo(f"{path}: {getattr(error, 'strerror', None) or 'not a text'}", err=True)
-                raise typer.Exit(USAGE) from None
+                end(f"{path}: {getattr(error, 'strerror', None) or 'not a text'}", USAGE)
         params[name] = value
     return params
 
@@ -175,5 +176,4 @@ def _read_window(text: str) -> float:
     try:
         return parse_duration(text)
     except Mistake as mistake:
-        typer.echo(f"--window: {mistake.message}; {mistake.hint}", err=True)
-        raise typer.Exit(USAGE) from None
+        end(f"--window: {mistake.message}; {mistake.hint}", USAGE)

@@ -6,7 +6,6 @@ them: a token comes from a file or the environment, a person may be read from st
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -15,23 +14,32 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from controller.command.asking import AsJson, end, make_console, print_json
+from controller.command.manner import Section, add
 from controller.exits import FINDINGS, UNREACHABLE, USAGE
 
 TOKEN = "CALLWARD_TOKEN"  # noqa: S105  # the name of a variable
 T = TypeVar("T")
 DEFAULT_URL = "http://127.0.0.1:8080"
+API_EXITS = {FINDINGS: "the API refuses", UNREACHABLE: "nobody answers there"}
 
 Url = Annotated[str, typer.Option(metavar="URL", envvar="CALLWARD_URL", help="where the API listens")]
 TokenFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help=f"holds the token; else it is in the environment ({TOKEN})")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="as JSON")]
 
 
 def add_commands(cli: typer.Typer) -> None:
     """Put them beside the others."""
-    cli.command()(stats)
-    cli.command()(erase)
+    add(
+        cli, stats, Section.MESSAGES, "callward stats", "callward stats --hours 1 --json | jq .all.completion_rate",
+        exits=API_EXITS, shape="{since, until, all, routes, countries, operators, trend, ...}",
+    )  # fmt: skip
+    add(
+        cli, erase, Section.MESSAGES, "callward erase +14155550100", "callward erase - < number.txt",
+        exits={FINDINGS: "the API refuses", UNREACHABLE: "nobody answers there, or nothing is kept there"},
+        shape="{cascades}",
+    )  # fmt: skip
 
 
 def stats(
@@ -45,16 +53,14 @@ def stats(
 
     And where messages fail: by route, country and network.
     """
-    from rich.console import Console
-
     from controller.stats_table import print_stats
 
     path = f"/v1/stats?hours={hours}&everybody={'true' if everybody else 'false'}"
     found = ask_api(url, token_file, "GET", path)
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        print_json(found)
     else:
-        print_stats(found, Console(highlight=False, emoji=False))
+        print_stats(found, make_console())
 
 
 def erase(
@@ -76,7 +82,7 @@ def erase(
     else:
         cascades = int(ask_api(url, token_file, "POST", "/v1/erase", known_as)["cascades"])
     if as_json:
-        typer.echo(json.dumps({"cascades": cascades}))
+        print_json({"cascades": cascades})
     else:
         typer.echo(f"erased; {cascades} cascade{'' if cascades == 1 else 's'} knew the person")
 
@@ -103,18 +109,15 @@ def _erase_offline(state_dir: Path, known_as: dict[str, str]) -> int:
             await store.close()
 
     if is_served(state_dir, MESSAGES):
-        typer.echo(f"a daemon runs with {state_dir}: leave --state-dir out, so that it is asked", err=True)
-        raise typer.Exit(USAGE)
+        end(f"a daemon runs with {state_dir}: leave --state-dir out, so that it is asked", USAGE)
     for name in (KEYS, FILE):
         if not (state_dir / name).exists():
-            typer.echo(f"{state_dir / name}: there is no such file; is --state-dir another folder?", err=True)
-            raise typer.Exit(UNREACHABLE)
+            end(f"{state_dir / name}: there is no such file; is --state-dir another folder?", UNREACHABLE)
     try:
         index = BlindIndex(load_keyring(state_dir)).of(*next(iter(known_as.items())))
         return asyncio.run(main())
     except (KeyFileError, StoreError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(UNREACHABLE) from None
+        end(str(error), UNREACHABLE)
 
 
 def read_person(text: str) -> dict[str, str]:
@@ -126,8 +129,7 @@ def read_person(text: str) -> dict[str, str]:
         return {"email": text}
     number = "".join(sign for sign in text if sign not in " ()-./")
     if not number.startswith("+") or not number[1:].isdigit():
-        typer.echo("give a number in full, as +4915112345678, or an address of mail", err=True)
-        raise typer.Exit(USAGE)
+        end("give a number in full, as +4915112345678, or an address of mail", USAGE)
     return {"phone": number}
 
 
@@ -152,26 +154,21 @@ def or_end(act: Callable[[], T]) -> T:
     try:
         return act()
     except Unreachable as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(UNREACHABLE) from None
+        end(str(error), UNREACHABLE)
     except Refused as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(FINDINGS) from None
+        end(str(error), FINDINGS)
 
 
 def read_token(token_file: Path | None) -> str:
     if token_file is None:
         token = os.environ.get(TOKEN, "").strip()
         if not token:
-            typer.echo(f"there is no token: set {TOKEN}, or give --token-file", err=True)
-            raise typer.Exit(USAGE)
+            end(f"there is no token: set {TOKEN}, or give --token-file", USAGE)
     else:
         try:
             token = token_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            typer.echo(f"{token_file}: {getattr(error, 'strerror', None) or 'not a text'}", err=True)
-            raise typer.Exit(USAGE) from None
+            end(f"{token_file}: {getattr(error, 'strerror', None) or 'not a text'}", USAGE)
     if not token.isascii() or not token.isprintable() or not token:
-        typer.echo("the token must be one line of visible ASCII characters", err=True)
-        raise typer.Exit(USAGE)
+        end("the token must be one line of visible ASCII characters", USAGE)
     return token

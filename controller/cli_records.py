@@ -6,32 +6,39 @@ API. Numbers are masked unless somebody asks for them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from controller.cli_messages import DEFAULT_URL, AsJson, TokenFile, Url, ask_api
+from controller.cli_messages import DEFAULT_URL, TokenFile, Url, ask_api
+from controller.command.asking import AsJson, StateDir, ask_daemon, end, make_console, print_json
+from controller.command.manner import Section, add
 from controller.exits import FINDINGS, UNREACHABLE, USAGE
 from controller.files import DEFAULT_STATE_DIR
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from controller.records.reading import Reader, Wanted
 
 T = TypeVar("T")
-StateDir = Annotated[Path, typer.Option(help="the daemon's state folder")]
 Numbers = Annotated[bool, typer.Option("--numbers", help="show the numbers of people as they are")]
 _ID = "a number of the list, or a Call-ID or its beginning"
 
 
 def add_commands(cli: typer.Typer) -> None:
     """Put them beside the others."""
-    cli.command()(calls)
-    cli.command()(ladder)
+    add(
+        cli, calls, Section.CALLS, "callward calls --failed --since 2h", "callward calls --live",
+        "callward calls 17 --pcap call.pcap",
+        exits={FINDINGS: "no such call, or none of its messages are kept", UNREACHABLE: "nothing is kept there"},
+        shape="{calls: [{id, ...}]}; with --live {ringing, up, ...}; with --pcap {file, messages}; with --erase {calls}",
+    )  # fmt: skip
+    add(
+        cli, ladder, Section.CALLS, "callward ladder 17",
+        exits={FINDINGS: "no such call is kept", UNREACHABLE: "nothing is kept there; of a cascade: nobody answers"},
+        shape="{ladder, ...}; of a cascade {cascade, ladder}",
+    )  # fmt: skip
 
 
 def calls(  # what people ask for
@@ -60,14 +67,13 @@ def calls(  # what people ask for
     from controller.records.reading import Reader, Wanted
 
     if bool(call) != (pcap is not None):
-        typer.echo("CALL goes with --pcap FILE; to look at one call: callward ladder CALL", err=True)
-        raise typer.Exit(USAGE)
+        end("CALL goes with --pcap FILE; to look at one call: callward ladder CALL", USAGE)
     if erase:
-        _erase(state_dir, erase)
+        _erase(state_dir, erase, as_json=as_json)
     elif live:
         _show_live(state_dir, numbers=numbers, as_json=as_json)
     elif pcap is not None:
-        _write_pcap(Reader(state_dir), call, pcap)
+        _write_pcap(Reader(state_dir), call, pcap, as_json=as_json)
     else:
         _read_status(status)
         wanted = Wanted(did, caller, trunk, status.lower(), _read_since(since), failed, before, limit)
@@ -102,9 +108,9 @@ def ladder(
 
     shown = show_call(found, whole=numbers)
     if as_json:
-        typer.echo(json.dumps(shown, indent=1))
+        print_json(shown)
         return
-    console = _console()
+    console = make_console()
     print_head(shown, console)
     print_ladder(shown["ladder"], console)
 
@@ -116,36 +122,30 @@ def _list(reader: Reader, wanted: Wanted, *, numbers: bool, as_json: bool) -> No
     found = _or_end(lambda: reader.calls(wanted))
     rows = found if numbers else [masked(row) for row in found]
     if as_json:
-        typer.echo(json.dumps({"calls": rows}, indent=1))
+        print_json({"calls": rows})
         return
-    print_calls(rows, _console())
+    print_calls(rows, make_console())
     if len(rows) == wanted.limit:
         typer.echo(f"older ones: --before {rows[-1]['id']}")
 
 
 def _show_live(state_dir: Path, *, numbers: bool, as_json: bool) -> None:
     from controller.calls_table import print_live
-    from controller.control import FILE, ControlError, ask
     from controller.records.reading import masked
 
-    try:
-        answer = ask(state_dir, "calls", FILE)
-    except ControlError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(UNREACHABLE) from None
+    answer = ask_daemon(state_dir, "calls")
     if not answer["ok"]:
-        typer.echo(answer["text"], err=True)
-        raise typer.Exit(UNREACHABLE)
+        end(answer["text"], UNREACHABLE)
     found = answer["calls"]
     if not numbers:
         found["ringing"] = [masked(row) for row in found["ringing"]]
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        print_json(found)
     else:
-        print_live(found, _console())
+        print_live(found, make_console())
 
 
-def _write_pcap(reader: Reader, call: str, path: Path) -> None:
+def _write_pcap(reader: Reader, call: str, path: Path, *, as_json: bool) -> None:
     from controller.records.export import write_pcap
 
     found = _or_end(lambda: reader.call(call))
@@ -153,38 +153,37 @@ def _write_pcap(reader: Reader, call: str, path: Path) -> None:
         _end_unknown(call)
         return
     if not found["messages"]:
-        typer.echo("no SIP messages of that call are kept; how long they are: 'wire' of 'records'", err=True)
-        raise typer.Exit(FINDINGS)
+        end("no SIP messages of that call are kept; how long they are: 'wire' of 'records'", FINDINGS)
     try:
         count = write_pcap(path, found["messages"])
     except OSError as error:
-        typer.echo(f"{path}: {error.strerror}", err=True)
-        raise typer.Exit(UNREACHABLE) from None
-    typer.echo(f"{path}: {count} messages")
+        end(f"{path}: {error.strerror}", UNREACHABLE)
+    if as_json:
+        print_json({"file": str(path), "messages": count})
+    else:
+        typer.echo(f"{path}: {count} messages")
 
 
-def _erase(state_dir: Path, number: str) -> None:
+def _erase(state_dir: Path, number: str, *, as_json: bool) -> None:
     import sqlite3
 
     from controller.records.store import FILE, Store
 
     path = state_dir / FILE
     if not path.exists():
-        typer.echo(f"{path}: nothing is kept there; is it another folder?", err=True)
-        raise typer.Exit(UNREACHABLE)
+        end(f"{path}: nothing is kept there; is it another folder?", UNREACHABLE)
     store = Store(path)
     try:
         gone = store.erase(number)
     except (sqlite3.Error, OSError) as error:
-        typer.echo(f"{path}: {error}; run this as the daemon's user", err=True)
-        raise typer.Exit(UNREACHABLE) from None
+        end(f"{path}: {error}; run this as the daemon's user", UNREACHABLE)
     finally:
         store.close()
     if store.aside:
-        typer.echo(
-            f"{path}: {store.aside}; it is {FILE}.unreadable now, and nothing in it is erased: delete it", err=True
-        )
-        raise typer.Exit(UNREACHABLE)
+        end(f"{path}: {store.aside}; it is {FILE}.unreadable now, and nothing in it is erased: delete it", UNREACHABLE)
+    if as_json:
+        print_json({"calls": gone})
+        return
     typer.echo(f"erased; {gone} call{'' if gone == 1 else 's'} knew the number")
 
 
@@ -194,9 +193,9 @@ def _draw_cascade(found: dict[str, Any], *, as_json: bool) -> None:
 
     drawn = draw_cascade(found)
     if as_json:
-        typer.echo(json.dumps({"cascade": found["cascade"], "ladder": drawn}, indent=1))
+        print_json({"cascade": found["cascade"], "ladder": drawn})
         return
-    console = _console()
+    console = make_console()
     row = found["cascade"]
     console.print(f"cascade {row['id']}: {row['status']}, begun {row['created']}")
     console.print()
@@ -204,8 +203,7 @@ def _draw_cascade(found: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _end_unknown(call: str) -> None:
-    typer.echo(f"no call {call!r} is kept; callward calls lists those that are", err=True)
-    raise typer.Exit(FINDINGS)
+    end(f"no call {call!r} is kept; callward calls lists those that are", FINDINGS)
 
 
 def _or_end(ask: Callable[[], T]) -> T:
@@ -214,16 +212,14 @@ def _or_end(ask: Callable[[], T]) -> T:
     try:
         return ask()
     except NotKeptError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(UNREACHABLE) from None
+        end(str(error), UNREACHABLE)
 
 
 def _read_status(text: str) -> None:
     import re
 
     if text and not re.fullmatch(r"[1-6]([0-9]{2}|xx)", text.lower()):
-        typer.echo(f"--status: {text!r} is none; write 486, or 5xx for all of a class", err=True)
-        raise typer.Exit(USAGE)
+        end(f"--status: {text!r} is none; write 486, or 5xx for all of a class", USAGE)
 
 
 def _read_since(text: str) -> float | None:
@@ -236,11 +232,4 @@ def _read_since(text: str) -> float | None:
     try:
         return clock.epoch() - parse_keep(text)
     except Mistake as mistake:
-        typer.echo(f"--since: {mistake.message}; {mistake.hint}", err=True)
-        raise typer.Exit(USAGE) from None
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(highlight=False, emoji=False)
+        end(f"--since: {mistake.message}; {mistake.hint}", USAGE)

@@ -5,23 +5,27 @@ Owns its arguments and output only.
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from controller.command.asking import DialplanFile, end, see_file
+from controller.command.manner import Section, add
 from controller.exits import FINDINGS, UNREACHABLE, USAGE
 
 
 def add_commands(cli: typer.Typer) -> None:
     """Put it beside the others."""
-    cli.command()(simulate)
+    add(
+        cli, simulate, Section.TOOLS, "callward simulate dialplans/messages-simulated.yaml",
+        "callward simulate acme.yaml --fault whatsapp-1:refuse=100%",
+        exits={FINDINGS: "the file has errors, or nothing that can be simulated", UNREACHABLE: "it cannot listen there"},
+        shape="a line {...} for each thing that happens",
+    )  # fmt: skip
 
 
 def simulate(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="the dialplan (YAML)")],
+    file: DialplanFile,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -35,27 +39,26 @@ def simulate(
 
     Those that it looks for on this machine. Until SIGTERM: prints where they listen and every message that comes, and in the end what became of them.
     """
+    import asyncio
+    import sys
+
     from controller.config import load_models
     from controller.config.diagnostics import Mistake
     from controller.simulate.options import read_faults
     from controller.simulate.serve import serve
     from controller.simulate.town import TownError, plan_town
 
-    loaded = load_models(file)
+    loaded = load_models(see_file(file))
     if isinstance(loaded, str):
-        typer.echo(loaded, err=True)
-        raise typer.Exit(FINDINGS)
+        end(loaded, FINDINGS)
     try:
         town = plan_town(loaded[1].messaging, loaded[0].providers)
         faults = read_faults(fault or (), town.providers)
     except Mistake as mistake:
-        typer.echo(f"--fault: {mistake.message}; {mistake.hint}", err=True)
-        raise typer.Exit(USAGE) from None
+        end(f"--fault: {mistake.message}; {mistake.hint}", USAGE)
     except TownError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(FINDINGS) from None
+        end(str(error), FINDINGS)
     try:
         asyncio.run(serve(town, faults, seed, sys.stdout, as_json=as_json))
     except OSError as error:
-        typer.echo(f"cannot listen: {error.strerror or error}", err=True)
-        raise typer.Exit(UNREACHABLE) from None
+        end(f"cannot listen: {error.strerror or error}", UNREACHABLE)

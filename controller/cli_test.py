@@ -5,27 +5,31 @@ Owns arguments and output only.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from controller.command.asking import AsJson, end, print_json
+from controller.command.manner import Section, add
 from controller.exits import FINDINGS, OK, USAGE
 
 
 def add_commands(cli: typer.Typer) -> None:
     """Put it beside the others."""
-    cli.command("test")(play_tests)
+    add(
+        cli, play_tests, Section.DIALPLANS, "callward test dialplans", "callward test acme.test.yaml -k night",
+        name="test", exits={FINDINGS: "a test does not hold, or a file has errors"}, shape="{...}",
+    )  # fmt: skip
 
 
 def play_tests(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE|FOLDER]...", help="files of tests, dialplans, or folders; default: this folder"),
+        typer.Argument(metavar="FILE|FOLDER", help="files of tests, dialplans, or folders; default: this folder"),
     ] = None,
     only: Annotated[str, typer.Option("-k", metavar="NAME", help="only tests with this in their name")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="the results as JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Play the tests that stand beside dialplans.
 
@@ -39,11 +43,10 @@ def play_tests(
     try:
         results = run.run_tests(run.find_files(paths or [Path()]), only)
     except run.NothingToTestError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(USAGE) from None
+        end(str(error), USAGE)
     seconds = clock.monotonic() - begun
     if as_json:
-        typer.echo(json.dumps(report.to_data(results, seconds), indent=1))
+        print_json(report.to_data(results, seconds))
     else:
         typer.echo(report.show_results(results, seconds), nl=False)
     raise typer.Exit(FINDINGS if results.failed or results.findings else OK)

@@ -5,26 +5,31 @@ Owns arguments and output only.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from controller.command.asking import AsJson, DialplanFile, end, load_dialplan, make_console, print_json
+from controller.command.manner import Section, add
 from controller.exits import FINDINGS, OK, USAGE
-
-if TYPE_CHECKING:
-    from controller.types import Dialplan
 
 
 def add_commands(cli: typer.Typer) -> None:
     """Put them beside the others."""
-    cli.command("what-if")(what_if)
-    cli.command()(diff)
+    add(
+        cli, what_if, Section.DIALPLANS, "callward what-if acme.yaml --down carrier:a", "callward what-if acme.yaml --all",
+        name="what-if", exits={FINDINGS: "somebody could not be reached at all; or the file has errors"},
+        shape="{at, ...}; with --all {at, answers: [...]}",
+    )  # fmt: skip
+    add(
+        cli, diff, Section.DIALPLANS, "callward diff /etc/callward/acme.yaml new.yaml",
+        exits={FINDINGS: "they differ; or one of them has errors"}, shape="{...}",
+    )  # fmt: skip
 
 
 def what_if(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="the dialplan (YAML)")],
+    file: DialplanFile,
     down: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="what is down: carrier:X, site:X, trunk:X, provider:X, upstream:X"),
@@ -37,7 +42,7 @@ def what_if(
     at: Annotated[str, typer.Option(metavar="TIME", help="when, as 2026-12-24T18:30; default: now")] = "",
     caller: Annotated[str, typer.Option("--from", metavar="CALLER", help="the caller's number")] = "",
     tenant: Annotated[str, typer.Option(metavar="NAME", help="who sends messages")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="the answer as JSON, with every number")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say whom it would hurt if something were down.
 
@@ -45,19 +50,16 @@ def what_if(
 
     Exit code 1 if anybody could not be reached at all.
     """
-    from rich.console import Console
-
     from controller import clock
     from controller.explain.assumed import Assumed, read_things
     from controller.explain.question import QuestionError, parse_moment
     from controller.explain.what_if import WhatIf
     from controller.explain.what_if_text import print_answer, print_ranking
 
-    dialplan = _load(file)
+    dialplan = load_dialplan(file)
     if every == bool(down or degraded or full):
-        typer.echo("name what is down, by --down carrier:X and the like, or ask for --all", err=True)
-        raise typer.Exit(USAGE)
-    console = Console(highlight=False, emoji=False)
+        end("name what is down, by --down carrier:X and the like, or ask for --all", USAGE)
+    console = make_console()
     try:
         moment = parse_moment(dialplan, at) if at else clock.epoch()
         assumed = Assumed(
@@ -66,11 +68,10 @@ def what_if(
         question = WhatIf(dialplan, moment, caller, tenant)
         answers = question.compare_all() if every else [question.compare(assumed)]
     except QuestionError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(USAGE) from None
+        end(str(error), USAGE)
     if as_json:
         data = [answer.to_data() for answer in answers]
-        typer.echo(json.dumps({"at": moment, "answers": data} if every else {"at": moment, **data[0]}, indent=1))
+        print_json({"at": moment, "answers": data} if every else {"at": moment, **data[0]})
     elif every:
         print_ranking(answers, dialplan, moment, console)
     else:
@@ -81,30 +82,18 @@ def what_if(
 def diff(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="a dialplan (YAML)")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="another one")],
-    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON, with every number")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what another dialplan would change, number by number.
 
     Routes and cascades, in words of chains, stages and targets. Exit code 1 if anything differs.
     """
-    from rich.console import Console
-
     from controller.explain.diff import diff as compare
     from controller.explain.diff_text import print_diff
 
-    found = compare(_load(old), _load(new))
+    found = compare(load_dialplan(old), load_dialplan(new))
     if as_json:
-        typer.echo(json.dumps(found.to_data(), indent=1))
+        print_json(found.to_data())
     else:
-        print_diff(found, Console(highlight=False, emoji=False))
+        print_diff(found, make_console())
     raise typer.Exit(OK if found.is_same else FINDINGS)
-
-
-def _load(file: Path) -> Dialplan:
-    from controller.config import load, render
-
-    loaded = load(file)
-    if loaded.dialplan is None:
-        typer.echo(render(loaded.diagnostics, loaded.sources), err=True)
-        raise typer.Exit(FINDINGS)
-    return loaded.dialplan

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from controller.summary import make_table
+from controller.terminal import make_table
 from controller.wording import show_seconds
 
 _LEVELS = "▁▂▃▄▅▆▇█"

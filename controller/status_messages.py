@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from controller.summary import make_table
+from controller.terminal import make_table
 
 MOST_PATTERNS = 12  # lines; --json has all
 _STYLES = {"open": "green", "rising": "yellow", "canary": "yellow", "held": "bold red", "parked": "dim"}

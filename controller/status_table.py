@@ -10,7 +10,7 @@ from rich.table import Table
 
 from controller.status import Status
 from controller.status_messages import messages_are_bad, print_messages
-from controller.summary import make_table
+from controller.terminal import make_table
 from controller.wording import show_seconds, show_span
 
 _STYLES = {"up": "green", "degraded": "yellow", "suspect": "yellow", "down": "bold red", "unknown": "dim"}

@@ -6,8 +6,7 @@ Owns the tables and their JSON twin; the arithmetic is config.figures'.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +15,7 @@ from controller.config import Loaded, render, to_json
 from controller.config.address import ip_version
 from controller.config.figures import detection_time, stage_starts, worst_wait
 from controller.expiry import show_day
+from controller.terminal import make_console, make_table
 from controller.types import Access, AliveOn, Chain, Dialplan, Trunk
 from controller.types.messages import Messaging
 from controller.wording import address_of, count_routes, show_seconds
@@ -26,7 +26,7 @@ LOSSY = 0.36  # of probes: 20 % of packets each way
 
 def print_check(loaded: Loaded) -> None:
     """What `check` says of a file, for people: findings, then figures or how many errors there are."""
-    console = Console(highlight=False, emoji=False)
+    console = make_console()
     if loaded.diagnostics:
         console.out(render(loaded.diagnostics, loaded.sources), highlight=False)
     if loaded.ignored:
@@ -227,17 +227,6 @@ def _table_of_cascades(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         times = (show_seconds(row["silent"]), show_seconds(row["window"]))
         table.add_row(row["name"], ", ".join(row["steps"]), str(row["upstreams"]), *times)
-    return table
-
-
-def make_table(*columns: str, right: Collection[str] = (), whole: Collection[str] = ()) -> Table:
-    """A calm table; columns in ``right`` hold figures, those in ``whole`` (and the first) are never cut."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
-    for index, column in enumerate(columns):
-        justify: Literal["left", "right"] = "right" if column in right else "left"
-        longest = max(map(len, column.split()), default=0)
-        no_wrap = index == 0 or column in whole
-        table.add_column(column, justify=justify, no_wrap=no_wrap, overflow="fold", min_width=longest)
     return table
 
 

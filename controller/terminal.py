@@ -1,10 +1,36 @@
-"""Lines for a terminal. Owns how one that is too long goes on. Must not know what it says."""
+"""Lines and tables for a terminal. Owns how they look and how what is too long goes on. Must not know what they say."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+
+class _Console(Console):
+    """As rich's, but for a reader that goes away, as `head` does: whoever runs the command ends it, with its own exit code."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def make_console() -> Console:
+    """What all commands print on: no colours of its own guess, no pictures out of `:b:` in an address."""
+    return _Console(highlight=False, emoji=False)
+
+
+def make_table(*columns: str, right: Collection[str] = (), whole: Collection[str] = ()) -> Table:
+    """A calm table; columns in ``right`` hold figures, those in ``whole`` (and the first) are never cut."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
+    for index, column in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        longest = max(map(len, column.split()), default=0)
+        no_wrap = index == 0 or column in whole
+        table.add_column(column, justify=justify, no_wrap=no_wrap, overflow="fold", min_width=longest)
+    return table
 
 
 def print_hanging(console: Console, head: str, text: str, indent: int) -> None:

@@ -21,6 +21,7 @@ INSIDE = frozenset(
         *(
             "alerting",
             "bench",
+            "command",
             "config",
             "edge",
             "fuzz",

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from controller import __version__
-from controller.cli import FINDINGS, OK, UNREACHABLE, USAGE, cli
+from controller.cli import cli
+from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
 from controller.keys import load_keys
 
 GOOD = """\
@@ -55,7 +56,7 @@ def test_version_is_printed() -> None:
 
 def test_help_cuts_no_sentence() -> None:
     """At 80 columns each command has its whole first sentence."""
-    said = CliRunner().invoke(cli, ["--help"], env={"COLUMNS": "80"}).output.partition("Commands:")[2]
+    said = CliRunner().invoke(cli, ["--help"], env={"COLUMNS": "80"}).output.partition("Dialplans:")[2]
     assert "simulate" in said
     assert [line for line in said.splitlines() if line.endswith("...")] == []
 
@@ -151,9 +152,9 @@ def test_check_of_messages_alone_shows_no_empty_tables_of_calls(tmp_path: Path) 
     assert "otp      email" in result.output
 
 
-def test_missing_file_is_a_finding_not_a_traceback(tmp_path: Path) -> None:
+def test_missing_file_is_wrong_usage_not_a_traceback(tmp_path: Path) -> None:
     result = run("run", str(tmp_path / "none.yaml"))
-    assert result.returncode == FINDINGS
+    assert result.returncode == USAGE
     assert "none.yaml" in result.stderr
     assert "Traceback" not in result.stderr
 

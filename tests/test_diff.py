@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from controller.cli import FINDINGS, OK, cli
+from controller.cli import cli
 from controller.config import compile_text
+from controller.exits import FINDINGS, OK
 from controller.explain.diff import Diff, diff
 from controller.rules.plain import dump_plan
 from controller.rules.plan import make_plan

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from controller.cli import FINDINGS, OK, USAGE, cli
+from controller.cli import cli
 from controller.config import load
 from controller.config.figures import worst_wait
+from controller.exits import FINDINGS, OK, USAGE
 from controller.explain import QuestionError, assume_down, explain, parse_moment
 from controller.types import (
     HealthView,

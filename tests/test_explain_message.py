@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from controller.cli import FINDINGS, OK, USAGE, cli
+from controller.cli import cli
+from controller.exits import FINDINGS, OK, USAGE
 
 EXAMPLE = str(Path(__file__).parents[1] / "dialplans" / "messages.yaml")
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from controller.cli import FINDINGS, OK, USAGE, cli
+from controller.cli import cli
 from controller.config import compile_text, load, render
+from controller.exits import FINDINGS, OK, USAGE
 from controller.explain import explain
 from controller.explain.assumed import Assumed, Thing, read_things, single_failures, things_of
 from controller.explain.outlook import Outlook, Reach

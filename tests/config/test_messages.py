@@ -8,8 +8,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from controller.cli import OK, cli
+from controller.cli import cli
 from controller.config import compile_text, load, messages_checks
+from controller.exits import OK
 from controller.messages.routes import find_routes
 from controller.types import Milestone, Order
 from controller.types.http import HttpSettings

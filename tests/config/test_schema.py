@@ -12,9 +12,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from controller.cli import OK, cli
+from controller.cli import cli
 from controller.config import compile_text
 from controller.config.schema import make_schema
+from controller.exits import OK
 from tests.config.sample import SAMPLE, bend
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from controller.cli import FINDINGS, OK, cli
+from controller.cli import cli
+from controller.exits import FINDINGS, OK
 
 FILE = """\
 # +15550199 is a number in a comment

@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from controller.cli import FINDINGS, OK, USAGE, cli
+from controller.cli import cli
+from controller.exits import FINDINGS, OK, USAGE
 from tests.config.sample import SAMPLE, bend
 
 SPARE = '  hq-pbx:    {uri: "sip:192.0.2.30:5081"}\n'

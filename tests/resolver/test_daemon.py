@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from controller import clock
-from controller.cli import OK, UNREACHABLE
 from controller.demo.boxes import Box
+from controller.exits import OK, UNREACHABLE
 from controller.resolver.store import FILE
 from sip.agent import CallState, Script
 from sip.transaction import Hop

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli import OK, USAGE
+from controller.exits import OK, USAGE
 from tests.sipp.daemon import ROOT, Daemon
 from tests.sipp.process import HOST, Ports
 from tests.sipp.test_reload import Peer, peers

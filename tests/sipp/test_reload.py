@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli import FINDINGS, OK, UNREACHABLE
+from controller.exits import FINDINGS, OK, UNREACHABLE
 from sip.message import Request, Response
 from sip.parser import parse_message
 from tests.sip import wire
