@@ -71,8 +71,9 @@ def print_head(found: Mapping[str, Any], console: Console) -> None:
         return
     caller = record["caller"] or "unknown"
     way = f" via {record['from_trunk']}" if record["from_trunk"] else ""
+    number = f" {found['id']}" if found["id"] is not None else ""  # None: it is not kept
     console.print(
-        escape(f"call {found['id']}: {caller}{way} to {record['did']}, {moment_of(record['moment'])}"), soft_wrap=True
+        escape(f"call{number}: {caller}{way} to {record['did']}, {moment_of(record['moment'])}"), soft_wrap=True
     )
     end = (
         f"answered by {record['winner']}" if record["winner"] else f"nobody answered: {cause_in_words(record['cause'])}"

@@ -24,6 +24,7 @@ from controller import (
     cli_run,
     cli_simulate,
     cli_test,
+    cli_top,
     cli_what_if,
 )
 from controller.command.manner import make_root
@@ -48,6 +49,7 @@ cli_what_if.add_commands(cli)
 cli_test.add_commands(cli)
 cli_run.add_commands(cli)
 cli_daemon.add_commands(cli)
+cli_top.add_commands(cli)
 cli_alerts.add_commands(cli)
 cli_records.add_commands(cli)
 cli_cascades.add_commands(cli)

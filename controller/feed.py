@@ -2,8 +2,9 @@
 
 Owns what each follower still has to get, and the few news that a new one gets first. One
 packet (`SOCK_SEQPACKET`) is a JSON array of items `[number, kind, at, data]`: ``number`` counts up by one, so that a gap shows
-that some were lost; ``at`` is seconds since the epoch. The first item is `[0, "hello", at, {"life": NAME, "last": NUMBER}]`: numbers
-begin anew with each life of a daemon, and ``last`` is that of the last news before; what of them was kept follows. Who may open the state folder may follow. Must not know what news
+that some were lost; ``at`` is seconds since the epoch. The first item is `[0, "hello", at, {"life": NAME, "last": NUMBER, "kept":
+NUMBER}]`: numbers begin anew with each life of a daemon, and ``last`` is that of the last news before; what of them was kept
+follows, up to ``kept``. Who may open the state folder may follow. Must not know what news
 mean. A follower that does not read loses the oldest, and nobody waits for it.
 """
 
@@ -77,9 +78,9 @@ class Feed(Followers):
 
     def _greet(self, follower: Follower) -> None:
         follower.waiting.extend(self._kept)
-        follower.sock.send(
-            _ENCODER.encode([(0, HELLO, clock.epoch(), {"life": self._life, "last": self._number})]).encode()
-        )
+        kept = self._kept[-1][0] if self._kept else 0
+        hello = {"life": self._life, "last": self._number, "kept": kept}
+        follower.sock.send(_ENCODER.encode([(0, HELLO, clock.epoch(), hello)]).encode())
         self._send(follower)
 
     def _pack(self, follower: Follower) -> tuple[int, bytes]:

@@ -38,6 +38,7 @@ class Watching:
         self._lives = {CALLS: "", MESSAGES: ""}
         self._last = {CALLS: 0, MESSAGES: 0}  # the number of the last event of each, within its life
         self._told = {CALLS: 0, MESSAGES: 0}  # that of the last one that was told before we came
+        self._goal: dict[str, int | None] = {CALLS: None, MESSAGES: None}  # that of the last which is told again
         self.picture = Picture(clock.epoch(), answers=dict(self._answers))
 
     def jobs(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
@@ -47,6 +48,12 @@ class Watching:
             ("follow messages", partial(self._follow, MESSAGES, feed.MESSAGES)),
             ("look", self._look),
         ]
+
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether all was heard that those who answer tell again to whoever comes."""
+        goals = [(source, self._goal[source]) for source, yes in self._answers.items() if yes]
+        return all(goal is not None and self._last[source] >= goal for source, goal in goals)
 
     async def _follow(self, source: str, file: str) -> None:
         since = clock.epoch()
@@ -61,6 +68,7 @@ class Watching:
 
     def _on_open(self, source: str, yes: bool) -> None:
         self._answers[source] = yes
+        self._goal[source] = None
         self._changed.set()
 
     def _on_items(self, source: str, items: list[feed.Item], since: float) -> None:
@@ -81,6 +89,7 @@ class Watching:
     def _begin(self, source: str, hello: Mapping[str, Any]) -> None:
         """A connection, perhaps to another life of the daemon. Of the first one that we see, only what is kept is told of the
         time before; of a later one all should be."""
+        self._goal[source] = hello.get("kept", 0)
         if hello["life"] == self._lives[source]:
             return
         is_first = not self._lives[source]
