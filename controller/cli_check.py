@@ -20,7 +20,7 @@ def add_commands(cli: typer.Typer) -> None:
         cli, check, Section.DIALPLANS, "callward check acme.yaml", "callward check acme.yaml --strict",
         "callward check acme.yaml --sarif > acme.sarif",
         exits={FINDINGS: "the file has errors; with --strict, or warnings"},
-        shape="{findings: [{code, severity, file, line, column, message, hint, ...}], ignored, summary}",
+        shape="{findings: [{file, line, col, severity, message, hint, code, ...}], ignored, summary}",
     )  # fmt: skip
     add(
         cli, schema, Section.DIALPLANS, "callward schema > callward.schema.json",

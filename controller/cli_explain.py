@@ -21,12 +21,12 @@ def add_commands(cli: typer.Typer) -> None:
         cli, explain, Section.DIALPLANS, "callward explain acme.yaml +15557000",
         "callward explain acme.yaml +15557000 --down hq-pbx --at 2026-12-24T18:30",
         exits={FINDINGS: "the file has errors", UNREACHABLE: "there is no such state folder"},
-        shape="{call, rule, chain, stages, attempts, worst_wait, ...}",
+        shape="{did, caller, trunk, moment, rule, where, chain, stages: [...], order, worst, over_after, status, refused, ...}",
     )  # fmt: skip
     add(
         cli, explain_message, Section.DIALPLANS, "callward explain-message acme.yaml +14155550100 --cascade otp",
         name="explain-message", exits={FINDINGS: "the file has errors; or nothing would be sent"},
-        shape="{refused, ...}",
+        shape="{country, operator, cascade, policies, window, refused, steps: [...], excluded, order, worst, over_after, ...}",
     )  # fmt: skip
 
 

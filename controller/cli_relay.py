@@ -20,7 +20,7 @@ def add_commands(cli: typer.Typer) -> None:
     add(
         cli, relay, Section.TOOLS,
         "callward relay --listen 127.0.0.1:5070 --to 192.0.2.10:5060 --loss 20%",
-        "callward relay --listen 127.0.0.1:5070 --to 192.0.2.10:5060 --script bad.yaml",
+        "callward relay --listen 127.0.0.1:5070 --to 192.0.2.10:5060 --delay 80ms",
         exits={FINDINGS: "the script has errors", UNREACHABLE: "it cannot listen there, or a name is unknown"},
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ def add_commands(cli: typer.Typer) -> None:
     """Put it beside the others."""
     add(
         cli, play_tests, Section.DIALPLANS, "callward test dialplans", "callward test acme.test.yaml -k night",
-        name="test", exits={FINDINGS: "a test does not hold, or a file has errors"}, shape="{...}",
+        name="test", exits={FINDINGS: "a test does not hold, or a file has errors"}, shape="{passed, failed, seconds, findings, tests: [{file, line, name, passed, differences, seen}]}",
     )  # fmt: skip
 
 

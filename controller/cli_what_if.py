@@ -20,11 +20,11 @@ def add_commands(cli: typer.Typer) -> None:
     add(
         cli, what_if, Section.DIALPLANS, "callward what-if acme.yaml --down carrier:a", "callward what-if acme.yaml --all",
         name="what-if", exits={FINDINGS: "somebody could not be reached at all; or the file has errors"},
-        shape="{at, ...}; with --all {at, answers: [...]}",
+        shape="{at, down, degraded, full, calls, cascades}; with --all {at, answers: [...]}",
     )  # fmt: skip
     add(
         cli, diff, Section.DIALPLANS, "callward diff /etc/callward/acme.yaml new.yaml",
-        exits={FINDINGS: "they differ; or one of them has errors"}, shape="{...}",
+        exits={FINDINGS: "they differ; or one of them has errors"}, shape="{same, routes, new, gone, changed, cascades, other}",
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from controller.exits import BUG, INTERRUPTED, PIPE_CLOSED, USAGE
 if TYPE_CHECKING:
     from controller.command.manner import Manner
 
+NAME = "callward"
 #: Set to anything, what goes wrong within callward is shown with its traceback.
 TRACEBACK = "CALLWARD_TRACEBACK"
 
@@ -52,6 +53,14 @@ class _Shown:
             if param.name in _COMPLETION:
                 param.help = _COMPLETION[param.name]
         return params
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Whatever is wrong is wrong with this command."""
+        try:
+            return super().parse_args(ctx, args)  # type: ignore[misc, no-any-return]
+        except _UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
 
     def get_help_option(self, ctx: Any) -> Any:
         """In our words."""
@@ -134,7 +143,7 @@ class Group(_Shown, TyperGroup):
     def main(
         self,
         args: Any = None,
-        prog_name: str | None = None,
+        prog_name: str | None = None,  # of typer: ours is the same however it was started
         complete_var: str | None = None,
         standalone_mode: bool = True,
         windows_expand_args: bool = True,  # of typer; there is no Windows here
@@ -142,14 +151,13 @@ class Group(_Shown, TyperGroup):
     ) -> Any:
         """As typer's, but for its words and its exit codes."""
         more: dict[str, Any] = {"complete_var": complete_var, "standalone_mode": False, **extra}
-        prog_name = prog_name or "callward"
         if not standalone_mode:
-            return super().main(args, prog_name, **more)
+            return super().main(args, NAME, **more)
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows ? for what it does not have
         try:
-            code = super().main(args, prog_name, **more)
+            code = super().main(args, NAME, **more)
             sys.stdout.flush()
         except _ClickError as error:
             _show(error)
@@ -195,22 +203,26 @@ def _show(error: Any) -> None:
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(error.ctx.get_help(), err=True)
         return
-    path = ctx.command_path if ctx is not None else "callward"
+    path = ctx.command_path if ctx is not None else NAME
     typer.echo(f"{path}: {_words(error)}", err=True)
     typer.echo(f"'{path} --help' shows how it is used", err=True)
 
 
 def _words(error: Any) -> str:
     param = getattr(error, "param", None)
-    kind = type(error).__name__
+    kind, ctx = type(error).__name__, getattr(error, "ctx", None)
     if kind == "NoSuchOption":
-        words = _known_options(error.ctx)
+        words = _known_options(ctx)
         return f"there is no option {error.option_name}{did_you_mean(error.option_name, words)}"
     if kind == "MissingParameter" and param is not None:
         what = f": {param.help}" if getattr(param, "help", None) else ""
         return f"{_name_of(param)} is missing{what}"
     if kind == "BadParameter" and param is not None:
         return f"{_name_of(param)}: {_lower(error.message)}"
+    if kind == "BadOptionUsage" and ctx is not None and "requires an argument" in error.message:
+        for option in ctx.command.get_params(ctx):
+            if error.option_name in option.opts:
+                return f"{error.option_name} wants {option.metavar or 'something'} behind it: {option.help}"
     return _lower(error.format_message())
 
 
