@@ -13,7 +13,6 @@ import secrets
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -25,7 +24,7 @@ from controller.beside import Beside
 from controller.callbook import load_calls
 from controller.child import Child
 from controller.compiled import Compiled, write_compiled
-from controller.control import OPS, Answer, ControlError, ControlServer, Request, open_control
+from controller.control import OPS, Answer, Command, ControlError, ControlServer, Request, open_control
 from controller.engine import Engine
 from controller.feed import Feed
 from controller.keys import KeyFileError, load_keys
@@ -33,6 +32,7 @@ from controller.lifecycle import follow_system
 from controller.listeners import find_misled
 from controller.log import LineWriter, Log, log_news, open_log
 from controller.news import AnyNews, show_news
+from controller.operating import Operating
 from controller.planes.peers import host_names
 from controller.process import raise_file_limit, show_process, tune_garbage_collector
 from controller.resolver.book import Book, NameNews
@@ -103,6 +103,7 @@ class App:
         self._writer: LineWriter
         self._control: ControlServer
         self._beside: Beside
+        self._operating: Operating
         self._names = Book()
         self._keeper: Keeper
         self._messages, self._ops = messages, ops
@@ -151,9 +152,10 @@ class App:
         self._names.take(placed.found, nobody_knows, clock.monotonic())
         self._beside = Beside(self._state_dir, lambda: self.engine, self._pump, self._on_untold)
         self._undo.append(self._beside.close)
-        commands = {"reload": self.reload, "status": self.status, "drain": self.drain, "undrain": self.undrain}
-        commands["calls"] = self.calls
-        self._control = ControlServer(control, commands | self._beside.commands, self._on_fault)
+        commands: dict[str, Command] = {"reload": self.reload, "status": self.status, "calls": self.calls}
+        self._operating = Operating(lambda: self.engine, lambda: self._dialplan, self._pump)
+        commands |= {**self._operating.commands, **self._beside.commands}
+        self._control = ControlServer(control, commands, self._on_fault)
         self._undo.append(self._control.close)
         inherited = Inherited()
         sockets = Sockets()
@@ -252,24 +254,6 @@ class App:
     async def calls(self, _: Request) -> Answer:
         """The calls of this moment."""
         return {"ok": True, "calls": collect_calls(self.engine, clock.monotonic())}
-
-    async def drain(self, request: Request) -> Answer:
-        """Send calls elsewhere from now on, wherever another way leads; those that are up finish."""
-        return self._act_on(request, self.engine.drain)
-
-    async def undrain(self, request: Request) -> Answer:
-        """Give a drained trunk its calls back, in steps."""
-        return self._act_on(request, self.engine.undrain)
-
-    def _act_on(self, request: Request, act: Callable[[str, float], bool]) -> Answer:
-        name = str(request.get("trunk"))
-        if name not in self._dialplan.trunks:
-            close = get_close_matches(name, self._dialplan.trunks, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(self._dialplan.trunks)}"
-            return {"ok": False, "text": f"unknown trunk {name!r}{hint}"}
-        changed = act(name, clock.monotonic())
-        self.endpoint.pump()
-        return {"ok": True, "changed": changed}
 
     async def _get_ready_for_more(self) -> None:
         """What the next start and the first reload want, done once calls are carried."""
@@ -430,6 +414,7 @@ class App:
             for item in news:
                 self._tell(item)
                 self._beside.hear(item, self._dialplan)
+                self._operating.hear(item)
             self._feed.flush()
 
     def _tell(self, news: AnyNews) -> None:

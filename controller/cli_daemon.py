@@ -19,6 +19,8 @@ from controller.files import DEFAULT_STATE_DIR
 TrunkName = Annotated[
     str, typer.Argument(metavar="TRUNK", help="a trunk of the dialplan", autocompletion=complete_trunk)
 ]
+#: Seconds: a test call has its own limit, and its turn.
+_DRILL = 600.0
 _NO_DAEMON = {UNREACHABLE: "no daemon runs with that state folder"}
 
 
@@ -39,6 +41,11 @@ def add_commands(cli: typer.Typer) -> None:
     )  # fmt: skip
     add(
         cli, undrain, Section.DAEMON, "callward undrain carrier-a", exits=_NO_DAEMON, shape="{trunk, changed}",
+    )  # fmt: skip
+    add(
+        cli, drill, Section.DAEMON, "callward drill carrier-a",
+        exits={FINDINGS: "the call did not end as it should", **_NO_DAEMON},
+        shape="{trunk, passed, calls: [{trunk, passed, what, seconds}]}",
     )  # fmt: skip
     add(
         cli, rotate, Section.DAEMON, "callward rotate-keys --state-dir /var/lib/callward", name="rotate-keys",
@@ -118,6 +125,22 @@ def _act_on(trunk: str, state_dir: Path, command: str, done: str, already: str, 
         typer.echo(f"{trunk} {done if answer['changed'] else already}")
 
 
+def drill(trunk: TrunkName, state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> None:
+    """Make a test call over a trunk, and say what came of it.
+
+    A real call to its test number ('deep' in the dialplan), hung up once it is answered. Exit code 1 if it failed.
+    """
+    answer = _ask(state_dir, "drill", _DRILL, trunk=trunk)
+    if not answer["ok"]:
+        end(answer["text"], USAGE)
+    if as_json:
+        print_json({"trunk": trunk, "passed": answer["passed"], "calls": answer["calls"]})
+    else:
+        for call in answer["calls"]:
+            typer.echo(f"{call['trunk']} {'passed' if call['passed'] else 'failed'}: {call['what']}")
+    raise typer.Exit(OK if answer["passed"] else FINDINGS)
+
+
 def rotate(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> None:
     """Seal with a new key; older seals still open.
 
@@ -144,11 +167,11 @@ def rotate(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> 
         typer.echo(f"messages: data key {keyring.current} seals from the next start on; {len(keyring.data)} keys open")
 
 
-def _ask(state_dir: Path, command: str, **more: str) -> dict[str, Any]:
+def _ask(state_dir: Path, command: str, patience: float = 0.0, /, **more: str) -> dict[str, Any]:
     """The daemon for calls; where there is none that for messages, of what it knows."""
     from controller.control import FILE, MESSAGES, is_served
 
     alone = is_served(state_dir, MESSAGES) and not is_served(state_dir)
     if alone and command not in {"status", "reload"}:
         end(f"{command} is for trunks, and the daemon of {state_dir} carries messages alone", USAGE)
-    return ask_daemon(state_dir, command, MESSAGES if alone else FILE, **more)
+    return ask_daemon(state_dir, command, MESSAGES if alone else FILE, patience, **more)

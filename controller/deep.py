@@ -1,6 +1,6 @@
 """Deep probes: test calls that find a trunk which answers OPTIONS and yet carries no calls.
 
-Owns when a trunk is called to try, how such a call looks on the wire, how each one is ended, and what its outcome says.
+Owns when a trunk is called to try, how each call is ended, and what its outcome says.
 Must not touch a socket or read a clock, and must not say what becomes of a trunk with a verdict: that is
 `controller.health.board`. The driver's part is as with `controller.probes`.
 
@@ -15,24 +15,25 @@ Rules
   alone says too little: somebody else may have called the test number.
 * A call that is not answered at all counts only while the detector has the trunk alive; otherwise that is its business.
 * A trunk that is DOWN is not called; one that comes back is, soon.
+* A drill is a test call that an operator asks for: the next one, made now, even to a trunk that is DOWN. One that is under way
+  serves. Health takes its outcome as it takes any other's.
+* The outcome of each is told (`Exercised`), once.
 * One call per trunk at a time, and `MAX_AT_ONCE` in all that have no outcome yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from controller.credentials import Accounts
 from controller.health.board import Board, spread_by_name
 from controller.health.detector import Detector, next_beat
-from controller.testcall import Bye, make_invite, once_more, via_of, without
+from controller.testcall import Bye, Call, Watch, ends_of, make_invite, once_more, via_of
 from controller.types import (
     CALL_RESPONSE,
     DEEP_FAILED,
     TRANSPORT_ERROR,
-    DeepProbe,
+    Exercised,
     Sample,
     TargetState,
     Transition,
@@ -40,15 +41,13 @@ from controller.types import (
 from sip import builder
 from sip.account import Tried
 from sip.element import Element
-from sip.errors import RemoteProtocolError
 from sip.layer import TransactionLayer
-from sip.message import Request, Response
+from sip.message import Response
 from sip.timing import Deadlines, Timing
 from sip.transaction import (
     Event,
     Hop,
     ResponseReceived,
-    Transaction,
     TransactionEnded,
     TransactionTimedOut,
     TransactionUnreachable,
@@ -73,36 +72,7 @@ MAX_LAG = 0.1
 #: So many dialogs of one test call are released at most: a forger has many tags.
 MAX_RELEASED = 8
 
-
-@dataclass(slots=True, eq=False)
-class _Watch:
-    """One trunk that is called to try."""
-
-    detector: Detector
-    deep: DeepProbe
-    hop: Hop
-    first: float  # sets the phase of its rhythm
-    ticket: list[Any]  # of its next call
-    call: _Call | None = None  # until its INVITE is over
-    due: float = 0.0  # when the next one is wanted, once this one is over
-    failed: int = 0  # calls in a row
-
-
-@dataclass(slots=True, eq=False)
-class _Call:
-    """One test call: the user of its INVITE transaction."""
-
-    watch: _Watch
-    invite: Request
-    dialog: tuple[str, int, str]  # Call-ID, CSeq, our tag
-    sent: float
-    transaction: Transaction | None = None
-    ticket: list[Any] | None = None  # of the moment when there must be a final
-    status: int = 0  # the highest so far
-    judged: bool = False  # its outcome is told, or is not wanted any more
-    given_up: bool = False  # to be cancelled
-    acks: dict[str, tuple[Request, Hop]] = field(default_factory=dict)  # by To tag of who answered
-    tried: Tried = field(default_factory=Tried)
+News = Transition | Exercised
 
 
 class DeepProber:
@@ -125,10 +95,10 @@ class DeepProber:
         self._token = token
         self._deadlines = Deadlines()
         self._layer = TransactionLayer(self._deadlines, timing)
-        self._watches: dict[str, _Watch] = {}
-        self._open: set[_Call] = set()  # without an outcome
+        self._watches: dict[str, Watch] = {}
+        self._open: set[Call] = set()  # without an outcome
         self._waiting: dict[str, None] = {}  # trunks whose call is due when there is room; an ordered set
-        self._news: list[Transition] = []
+        self._news: list[News] = []
         for detector in board.detectors():
             self._watch(detector, hops, now)
 
@@ -141,7 +111,7 @@ class DeepProber:
         """How many transactions there are; none is left of calls that are over."""
         return len(self._layer)
 
-    def update(self, hops: Mapping[str, Hop], now: float) -> list[Transition]:
+    def update(self, hops: Mapping[str, Hop], now: float) -> list[News]:
         """Follow the board after `Board.update`, or addresses that changed: calls that nobody wants any more are ended,
         and what they said is forgotten."""
         before, self._watches = self._watches, {}
@@ -157,6 +127,19 @@ class DeepProber:
             self._news += self._board.set_verdict(name, SOURCE, None, "its test number is another one, or none", now)
         return self._take_news(now)
 
+    def drill(self, trunk: str, now: float) -> bool:
+        """Have a trunk called as soon as `handle_timer` comes, and its outcome told as that of a drill; False if there is
+        nobody to call: it has no test number, or no address yet."""
+        watch = self._watches.get(trunk)
+        if watch is None:
+            return False
+        watch.drill = True
+        if watch.call is None:
+            self._arm(watch, now)
+        elif watch.call.judged:
+            watch.due = now
+        return True
+
     def close(self, now: float) -> None:
         """End all calls: nobody will be there to hear their outcome."""
         for watch in self._watches.values():
@@ -169,7 +152,7 @@ class DeepProber:
         """When `handle_timer` is next to be called; infinity for never."""
         return self._deadlines.next_deadline()
 
-    def handle_timer(self, now: float) -> list[Transition]:
+    def handle_timer(self, now: float) -> list[News]:
         """Make the calls that are due, and give up those that took too long."""
         self._deadlines.fire_due(now)
         return self._take_news(now)
@@ -178,29 +161,30 @@ class DeepProber:
         watch = self._watches.get(name)
         if watch is None or watch.call is not None:
             return
-        if watch.detector.state is TargetState.DOWN:
+        if watch.detector.state is TargetState.DOWN and not watch.drill:
             self._arm(watch, now + CONFIRM_AFTER)
         elif len(self._open) >= MAX_AT_ONCE:
             self._waiting[name] = None
         else:
             self._place(watch, now)
 
-    def _place(self, watch: _Watch, now: float) -> None:
+    def _place(self, watch: Watch, now: float) -> None:
+        self._waiting.pop(watch.detector.trunk.name, None)
         token = self._token()
         invite = make_invite(watch.detector.trunk, watch.deep.user, self._element.listeners[watch.hop[2:]], token)
-        call = watch.call = _Call(watch, invite, (invite.call_id, invite.cseq[0], invite.from_tag), now)
+        call = watch.call = Call(watch, invite, (invite.call_id, invite.cseq[0], invite.from_tag), now)
         self._open.add(call)
         call.ticket = self._deadlines.arm(now + watch.deep.within, self._on_late, call, now + watch.deep.within)
         self._send(call, now)
 
-    def _send(self, call: _Call, now: float) -> None:
+    def _send(self, call: Call, now: float) -> None:
         account = self._accounts.find(_name(call))
         if account is not None:
             account.dress(call.invite, call.tried)
         call.dialog = call.invite.call_id, call.invite.cseq[0], call.invite.from_tag
         call.transaction = self._layer.request(call.invite, call.watch.hop, now, call)
 
-    def _on_late(self, now: float, call: _Call, when: float) -> None:
+    def _on_late(self, now: float, call: Call, when: float) -> None:
         call.ticket = None
         if now - when > MAX_LAG:  # what lies unread is read first
             call.ticket = self._deadlines.arm(now + MAX_LAG, self._on_late, call, now + MAX_LAG)
@@ -210,7 +194,7 @@ class DeepProber:
 
     # ------------------------------------------------------------------ what comes back
 
-    def handle_response(self, response: Response, source: Hop, now: float) -> tuple[bool, list[Transition]]:
+    def handle_response(self, response: Response, source: Hop, now: float) -> tuple[bool, list[News]]:
         """Take in a response. Returns whether it was ours to deal with, and what it changed; a spoofed one is ours and
         changes nothing."""
         transaction = self._layer.find_client(response)
@@ -218,23 +202,23 @@ class DeepProber:
             return False, []
         call = transaction.user
         spoofed = source != transaction.hop
-        if isinstance(call, _Call):
+        if isinstance(call, Call):
             spoofed |= (response.call_id, response.cseq[0], response.from_tag) != call.dialog
         if not spoofed:
             self._layer.receive_response(response, source, now)
         return True, self._take_news(now)
 
-    def unreachable(self, branch: str, now: float) -> list[Transition]:
+    def unreachable(self, branch: str, now: float) -> list[News]:
         """The transport could not deliver the packet with this Via branch."""
         self._layer.transport_failed(branch, now)
         return self._take_news(now)
 
-    def disconnected(self, hop: Hop, now: float) -> list[Transition]:
+    def disconnected(self, hop: Hop, now: float) -> list[News]:
         """The connection to ``hop`` is lost."""
         self._layer.disconnected(hop, now)
         return self._take_news(now)
 
-    def _take_news(self, now: float) -> list[Transition]:
+    def _take_news(self, now: float) -> list[News]:
         self._layer.drain(self._on_event, now)
         news, self._news = self._news, []
         return news
@@ -243,13 +227,13 @@ class DeepProber:
         call = getattr(event, "user", None)
         if isinstance(call, Bye) and isinstance(event, ResponseReceived):
             self._say_goodbye_again(call, event.response, now)
-        if not isinstance(call, _Call):
+        if not isinstance(call, Call):
             return  # a CANCEL or a BYE: that it was sent is all there is to it
         if isinstance(event, ResponseReceived):
             self._on_response(call, event.response, now)
         elif isinstance(event, TransactionUnreachable):
             self._news += self._board.observe(Sample(_name(call), alive=False, code=TRANSPORT_ERROR), now)
-            self._judge(call, None, "", now)
+            self._judge(call, None, "it cannot be reached", now)
             self._end(call, now)
         elif isinstance(event, TransactionTimedOut):
             self._judge_silence(call, now)
@@ -258,7 +242,7 @@ class DeepProber:
             self._end(call, now)
             call.transaction = None
 
-    def _on_response(self, call: _Call, response: Response, now: float) -> None:
+    def _on_response(self, call: Call, response: Response, now: float) -> None:
         status = response.status
         if not call.status:
             sample = Sample(_name(call), alive=True, code=CALL_RESPONSE, latency=now - call.sent)
@@ -279,7 +263,7 @@ class DeepProber:
         self._judge(call, expected, f"{status} after {now - call.sent:.2g} s", now)
         self._end(call, now)
 
-    def _try_again(self, call: _Call, response: Response, now: float) -> bool:
+    def _try_again(self, call: Call, response: Response, now: float) -> bool:
         """Answer a challenge. False if it is the outcome of the call."""
         account = self._accounts.find(_name(call))
         if account is None or call.given_up or call.judged:
@@ -305,12 +289,13 @@ class DeepProber:
 
     # ------------------------------------------------------------------ outcomes
 
-    def _judge(self, call: _Call, good: bool | None, what: str, now: float) -> None:
-        """Tell the outcome of a call, once. None: it says nothing."""
+    def _judge(self, call: Call, good: bool | None, what: str, now: float) -> None:
+        """Tell the outcome of a call, once. None: health learns nothing by it."""
         if call.judged:
             return
         self._settle(call, now)
         watch, name = call.watch, _name(call)
+        self._tell(watch, bool(good), what, now, now - call.sent)
         watch.due = next_beat(name, watch.first, watch.deep.every, now)
         if good:
             watch.failed = 0
@@ -326,16 +311,19 @@ class DeepProber:
             why = f"{watch.failed} test calls to {watch.deep.user} in a row failed: {what}"
             self._news += self._board.set_verdict(name, SOURCE, DEEP_FAILED, why, now)
 
-    def _judge_silence(self, call: _Call, now: float) -> None:
+    def _judge_silence(self, call: Call, now: float) -> None:
         within = f"{call.watch.deep.within:g} s"
         if call.status:
             self._judge(call, False, f"no final response within {within}, only {call.status}", now)
-        elif call.watch.detector.state in (TargetState.UP, TargetState.UNKNOWN):
-            self._judge(call, False, f"no response at all within {within}", now)
         else:
-            self._judge(call, None, "", now)
+            alive = call.watch.detector.state in (TargetState.UP, TargetState.UNKNOWN)
+            self._judge(call, False if alive else None, f"no response at all within {within}", now)
 
-    def _settle(self, call: _Call, now: float) -> None:
+    def _tell(self, watch: Watch, passed: bool | None, what: str, now: float, seconds: float) -> None:
+        self._news.append(Exercised(watch.detector.trunk.name, passed, what, now, seconds, watch.drill))
+        watch.drill = False
+
+    def _settle(self, call: Call, now: float) -> None:
         """Nothing more is wanted of a call but that it ends; the next in line may begin."""
         call.judged = True
         self._open.discard(call)
@@ -343,11 +331,15 @@ class DeepProber:
             Deadlines.cancel(call.ticket)
             call.ticket = None
         while self._waiting and len(self._open) < MAX_AT_ONCE:
-            name = next(iter(self._waiting))
+            name = next(filter(self._is_drill, self._waiting), None) or next(iter(self._waiting))
             del self._waiting[name]
             self._on_due(now, name)
 
-    def _end(self, call: _Call, now: float) -> None:
+    def _is_drill(self, name: str) -> bool:
+        """Somebody sits there and waits for it."""
+        return name in self._watches and self._watches[name].drill
+
+    def _end(self, call: Call, now: float) -> None:
         """The INVITE of a call has its final, or never will."""
         watch = call.watch
         if watch.call is call:
@@ -357,33 +349,35 @@ class DeepProber:
 
     # ------------------------------------------------------------------ ends of calls
 
-    def _let_go(self, watch: _Watch, now: float) -> None:
+    def _let_go(self, watch: Watch, now: float) -> None:
         """Watch a trunk no longer."""
         Deadlines.cancel(watch.ticket)
         self._waiting.pop(watch.detector.trunk.name, None)
+        if watch.drill:
+            self._tell(watch, None, "called off: the trunk or its test number is another one now", now, 0.0)
         if watch.call is not None:
             call = watch.call
             if not call.judged:
                 self._settle(call, now)
             self._give_up(call, now)
 
-    def _give_up(self, call: _Call, now: float) -> None:
+    def _give_up(self, call: Call, now: float) -> None:
         if not call.given_up:
             call.given_up = True
             if 0 < call.status < 200:
                 self._cancel(call, now)
 
-    def _cancel(self, call: _Call, now: float) -> None:
+    def _cancel(self, call: Call, now: float) -> None:
         if call.transaction is not None:
             self._layer.request(builder.make_cancel(call.invite, None), call.transaction.hop, now, None)
             # RFC 3261 §9.1: a peer that never answers the CANCEL with a 487 is done after 64 x T1 all the same
             self._deadlines.arm(now + self._layer.timing.t1x64, self._on_no_final, call)
 
-    def _on_no_final(self, now: float, call: _Call) -> None:
+    def _on_no_final(self, now: float, call: Call) -> None:
         if call.transaction is not None:
             self._layer.abandon(call.transaction, now)
 
-    def _release(self, call: _Call, answer: Response, now: float) -> None:
+    def _release(self, call: Call, answer: Response, now: float) -> None:
         """ACK each 2xx, hang up once in each dialog."""
         tag = answer.to_tag
         again = tag in call.acks
@@ -391,12 +385,8 @@ class DeepProber:
             self._layer.send_stateless(*call.acks[tag])
         if again or len(call.acks) == MAX_RELEASED:
             return
-        try:
-            ack, bye = (self._address(make, call, answer) for make in (builder.make_glare_ack, builder.make_glare_bye))
-        except RemoteProtocolError:  # its Contact or its routes are no addresses: where it answered from, it will be
-            answer = without(answer, "contact", "record-route")
-            answer.set("to", f"To: <{call.invite.uri}>{f';tag={tag}' if tag else ''}")
-            ack, bye = (self._address(make, call, answer) for make in (builder.make_glare_ack, builder.make_glare_bye))
+        hop, trunk = call.watch.hop, call.watch.detector.trunk
+        ack, bye = ends_of(answer, call.invite, hop, self._element, self._token, nat=trunk.nat)
         call.acks[tag] = ack
         self._layer.send_stateless(*ack)
         account = self._accounts.find(_name(call))
@@ -404,17 +394,6 @@ class DeepProber:
             self._layer.request(*bye, now, None)
         else:
             self._say_goodbye(Bye(account, *bye, Tried()), now)
-
-    def _address(
-        self, make: Callable[[Response, str, Callable[[str], bool]], Request], call: _Call, answer: Response
-    ) -> tuple[Request, Hop]:
-        """A request in the dialog of a test call and where it goes, which may be by another transport."""
-        element, hop = self._element, call.watch.hop
-        request = make(answer, self._via(hop), element.is_own)
-        onward = (None if call.watch.detector.trunk.nat else element.next_hop(request, hop)) or hop
-        if onward[2:] != hop[2:]:
-            request.replace_first_value("via", self._via(onward))
-        return request, onward
 
     def _via(self, hop: Hop) -> str:
         return via_of(self._element.listeners[hop[2:]], self._token())
@@ -427,17 +406,17 @@ class DeepProber:
             return
         first = now + spread_by_name(trunk.name) * min(trunk.deep.every, MAX_SPREAD)
         ticket = self._deadlines.arm(first, self._on_due, trunk.name)
-        self._watches[trunk.name] = _Watch(detector, trunk.deep, hop, first, ticket)
+        self._watches[trunk.name] = Watch(detector, trunk.deep, hop, first, ticket)
 
-    def _arm(self, watch: _Watch, when: float) -> None:
+    def _arm(self, watch: Watch, when: float) -> None:
         Deadlines.cancel(watch.ticket)
         watch.ticket = self._deadlines.arm(when, self._on_due, watch.detector.trunk.name)
 
 
-def _name(call: _Call) -> str:
+def _name(call: Call) -> str:
     return call.watch.detector.trunk.name
 
 
-def _is_same(watch: _Watch, detector: Detector, hops: Mapping[str, Hop]) -> bool:
+def _is_same(watch: Watch, detector: Detector, hops: Mapping[str, Hop]) -> bool:
     trunk = detector.trunk
     return watch.detector is detector and watch.deep == trunk.deep and watch.hop == hops.get(trunk.name)

@@ -36,6 +36,7 @@ from controller.types import (
     CallOrder,
     CallSign,
     Dialplan,
+    Exercised,
     News,
     Overloaded,
     Page,
@@ -304,11 +305,11 @@ class Engine:
     def drain(self, trunk: str, now: float) -> bool:
         """An operator takes a trunk out, all its addresses: it is used only where nothing else leads. False if it was
         out."""
-        return self._tell(self.scores.park(name, now, "drained by an operator") for name in self._members(trunk))
+        return self._tell(self.scores.park(name, now, "drained by an operator") for name in self.members(trunk))
 
     def undrain(self, trunk: str, now: float) -> bool:
         """The end of `drain`: its calls come back in steps. False if it was not drained."""
-        return self._tell(self.scores.home(name, now, "undrained by an operator") for name in self._members(trunk))
+        return self._tell(self.scores.home(name, now, "undrained by an operator") for name in self.members(trunk))
 
     def _tell(self, changes: Iterable[list[Change]]) -> bool:
         before = len(self.news)
@@ -327,7 +328,7 @@ class Engine:
                 found[trunk.host, trunk.port, trunk.transport] = False if down else detector.alive_at > -inf or None
         return lambda address: found.get((address.host, address.port, address.transport))
 
-    def _members(self, trunk: str) -> list[str]:
+    def members(self, trunk: str) -> list[str]:
         """The trunks that one name of the operator's stands for."""
         return [each.name for each in self.switchboard.dialplan.trunks.values() if trunk in (each.name, each.group)]
 
@@ -428,7 +429,7 @@ class Engine:
             )
             self.news += self.scores.observe(outcome, now)
 
-    def _take(self, news: Sequence[Transition | Page | Registered | TextNews], now: float) -> None:
+    def _take(self, news: Sequence[Transition | Exercised | Page | Registered | TextNews], now: float) -> None:
         for item in news:
             self.news.append(item)
             if not isinstance(item, Transition):

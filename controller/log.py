@@ -21,6 +21,7 @@ from controller.resolver.book import NameNews
 from controller.types import (
     CallRecord,
     CertificateExpiring,
+    Exercised,
     Fault,
     MediaNews,
     News,
@@ -167,6 +168,10 @@ def log_news(log: Log, news: News | Change | NameNews) -> None:
         return
     if isinstance(news, TextNews):
         log.info("message of our own", key=news.key, state=news.state, cause=news.cause)
+        return
+    if isinstance(news, Exercised):
+        if news.drill:
+            log.info("drill", trunk=news.trunk, passed=news.passed, why=news.what)
         return
     if isinstance(news, Fault):
         log.error("fault", what=mask_secrets(news.what), advice="a bug in callward: please report it with this line")

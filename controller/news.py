@@ -16,6 +16,7 @@ from controller.resolver.book import NameNews
 from controller.types import (
     CallRecord,
     CertificateExpiring,
+    Exercised,
     Fault,
     MediaNews,
     News,
@@ -32,6 +33,9 @@ from sip.text import clean, legible
 
 AnyNews = News | Change | NameNews
 
+#: A test call is over: one of many that nobody has to hear of, for verdicts tell what they show; or one that was asked for.
+TEST_CALL, DRILL = "test-call", "drill"
+
 #: What happened, by what it is called: the words that consumers know.
 KINDS: Mapping[type, str] = {
     Transition: "trunk",  # a trunk is another way now
@@ -46,6 +50,7 @@ KINDS: Mapping[type, str] = {
     NameNews: "names",
     PlacedNews: "placed",
     TextNews: "text",
+    Exercised: TEST_CALL,  # or DRILL, where an operator had asked for it
     Fault: "fault",
     CallRecord: "call",
 }
@@ -57,7 +62,8 @@ def show_news(news: AnyNews) -> tuple[str, Mapping[str, Any]]:
         return "call", _call(news)
     if isinstance(news, Fault):  # whatever a traceback quotes
         return "fault", {"what": mask_numbers(mask_secrets(news.what))}
-    return KINDS[type(news)], {key: _plain(value) for key, value in asdict(news).items()}
+    kind = DRILL if isinstance(news, Exercised) and news.drill else KINDS[type(news)]
+    return kind, {key: _plain(value) for key, value in asdict(news).items()}
 
 
 def _plain(value: Any) -> Any:

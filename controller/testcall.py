@@ -1,23 +1,60 @@
-"""How a test call looks on the wire.
+"""How a test call looks on the wire, and what is kept of one.
 
-Owns the messages of `controller.deep`. Must not decide when they are sent, or what answers to them mean.
+Owns the messages and the memory of `controller.deep`. Must not decide when they are sent, or what answers to them mean.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 from zlib import crc32
 
+from controller.health.detector import Detector
 from controller.rules.numbers import escape_user, write_number
-from controller.types import Show, Trunk
+from controller.types import DeepProbe, Show, Trunk
 from controller.wording import uri_of
 from sip import builder
 from sip.account import Account, Tried
+from sip.element import Element
+from sip.errors import RemoteProtocolError
 from sip.headers import MAGIC_COOKIE, MAX_CSEQ
 from sip.message import Request, Response
 from sip.sequence import renumber
-from sip.transaction import Hop
+from sip.transaction import Hop, Transaction
 from sip.uri import bracketed
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """One trunk that is called to try."""
+
+    detector: Detector
+    deep: DeepProbe
+    hop: Hop
+    first: float  # sets the phase of its rhythm
+    ticket: list[Any]  # of its next call
+    call: Call | None = None  # until its INVITE is over
+    due: float = 0.0  # when the next one is wanted, once this one is over
+    failed: int = 0  # calls in a row
+    drill: bool = False  # an operator waits for the outcome of the next
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One test call: the user of its INVITE transaction."""
+
+    watch: Watch
+    invite: Request
+    dialog: tuple[str, int, str]  # Call-ID, CSeq, our tag
+    sent: float
+    transaction: Transaction | None = None
+    ticket: list[Any] | None = None  # of the moment when there must be a final
+    status: int = 0  # the highest so far
+    judged: bool = False  # its outcome is told, or is not wanted any more
+    given_up: bool = False  # to be cancelled
+    acks: dict[str, tuple[Request, Hop]] = field(default_factory=dict)  # by To tag of who answered
+    tried: Tried = field(default_factory=Tried)
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +79,28 @@ def without(response: Response, *names: str) -> Response:
     """A copy of a response without these headers."""
     kept = [(name, line) for name, line in zip(response.names, response.lines, strict=True) if name not in names]
     return Response(response.status, response.reason, [name for name, _ in kept], [line for _, line in kept])
+
+
+def ends_of(
+    answer: Response, invite: Request, hop: Hop, element: Element, token: Callable[[], str], *, nat: bool
+) -> tuple[tuple[Request, Hop], tuple[Request, Hop]]:
+    """The ACK and the BYE for a 2xx to a test call, and where each goes, which may be by another transport. ``hop`` is where
+    the INVITE went; ``nat``: what a Contact says leads nowhere."""
+
+    def address(make: Callable[[Response, str, Callable[[str], bool]], Request]) -> tuple[Request, Hop]:
+        request = make(answer, via_of(element.listeners[hop[2:]], token()), element.is_own)
+        onward = (None if nat else element.next_hop(request, hop)) or hop
+        if onward[2:] != hop[2:]:
+            request.replace_first_value("via", via_of(element.listeners[onward[2:]], token()))
+        return request, onward
+
+    try:
+        return address(builder.make_glare_ack), address(builder.make_glare_bye)
+    except RemoteProtocolError:  # its Contact or its routes are no addresses: where it answered from, it will be
+        tag = answer.to_tag
+        answer = without(answer, "contact", "record-route")
+        answer.set("to", f"To: <{invite.uri}>{f';tag={tag}' if tag else ''}")
+        return address(builder.make_glare_ack), address(builder.make_glare_bye)
 
 
 def via_of(local: Hop, token: str) -> str:

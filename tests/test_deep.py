@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, pairwise
 from math import inf
 
 import pytest
@@ -20,6 +20,7 @@ from controller.types import (
     Asserted,
     Auth,
     DeepProbe,
+    Exercised,
     Identity,
     NumberForm,
     NumberFormat,
@@ -103,6 +104,7 @@ class Scene:
         self.spoof: Hop | None = None  # where responses come from, if not from where the request went
         self.sent: list[tuple[float, Request, Hop]] = []
         self.news: list[Transition] = []
+        self.told: list[Exercised] = []  # the outcome of each test call
         self._arrivals: list[tuple[float, int, bytes, Hop]] = []
         self._numbers = count()
 
@@ -113,12 +115,23 @@ class Scene:
                 _, _, data, source = heappop(self._arrivals)
                 response = parse_message(data)
                 assert isinstance(response, Response)
-                self.news += self.prober.handle_response(response, source, self.now)[1]
+                self.hear(self.prober.handle_response(response, source, self.now)[1])
             else:
-                self.news += self.prober.handle_timer(self.now)
+                self.hear(self.prober.handle_timer(self.now))
             self.flush()
         self.now = until
         return self
+
+    def hear(self, news: Iterable[Transition | Exercised]) -> None:
+        for item in news:
+            if isinstance(item, Exercised):
+                self.told.append(item)
+            else:
+                self.news.append(item)
+
+    def drill(self, trunk: str = "t0") -> None:
+        assert self.prober.drill(trunk, self.now)
+        self.run(self.now)
 
     def flush(self) -> None:
         batch = self.prober.outbox[:]
@@ -141,7 +154,7 @@ class Scene:
 
     def update(self, *trunks: Trunk) -> None:
         self.board.update(trunks, self.now)
-        self.news += self.prober.update({trunk.name: Hop(trunk.host, trunk.port) for trunk in trunks}, self.now)
+        self.hear(self.prober.update({trunk.name: Hop(trunk.host, trunk.port) for trunk in trunks}, self.now))
         self.flush()
 
     def state(self) -> TargetState:
@@ -230,8 +243,11 @@ def test_a_trunk_over_tcp_is_called_over_tcp_where_we_speak_it() -> None:
     assert data.startswith(
         b"INVITE sip:9196@192.0.2.20:5060;transport=tcp SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.10:5061;"
     )
-    (lost,) = prober.disconnected(hop, 60.0)
+    lost, told = prober.disconnected(hop, 60.0)
+    assert isinstance(lost, Transition)
     assert (lost.new, lost.code) == (DOWN, "PORT_CLOSED")
+    assert isinstance(told, Exercised)
+    assert (told.passed, told.what) == (False, "it cannot be reached")
 
 
 # --------------------------------------------------------------------------- outcomes
@@ -426,7 +442,7 @@ def test_a_closed_port_is_a_sample_and_no_outcome() -> None:
     scene = Scene(deaf)
     scene.run(scene.prober.next_deadline())
     ((_, invite, _),) = scene.sent
-    scene.news += scene.prober.unreachable(invite.via.branch, scene.now)
+    scene.hear(scene.prober.unreachable(invite.via.branch, scene.now))
     assert scene.changes() == [("unknown", "suspect", "PORT_CLOSED")]
     scene.run(scene.now + CONFIRM_AFTER)
     assert len(scene.begins()) == 2, "tried again soon"
@@ -437,10 +453,10 @@ def test_a_stalled_loop_reads_before_it_judges() -> None:
     scene.run(scene.prober.next_deadline())
     ((at, invite, hop),) = scene.sent
     scene.now = at + DEEP.within + 3.0  # the loop hung; the answer lies unread
-    scene.news += scene.prober.handle_timer(scene.now)
+    scene.hear(scene.prober.handle_timer(scene.now))
     scene.flush()
     answer = wire.answered(wire.answer(invite, 200, extra=[contact(invite)]))
-    scene.news += scene.prober.handle_response(answer, hop, scene.now)[1]
+    scene.hear(scene.prober.handle_response(answer, hop, scene.now)[1])
     scene.flush()
     assert [request.method for _, request, _ in scene.sent if request.method != "INVITE"] == ["ACK", "BYE"]
     scene.far = polite(500)
@@ -516,6 +532,95 @@ def test_the_end_of_the_daemon_ends_its_calls() -> None:
     assert (len(scene.prober), scene.prober.next_deadline()) == (0, inf)
 
 
+# --------------------------------------------------------------------------- drills
+
+
+def test_a_drill_is_a_test_call_now_and_its_outcome_is_told_as_such() -> None:
+    scene = Scene(polite(100, 200)).run(60.0)
+    (first,) = scene.told
+    assert (first.passed, first.drill, first.what) == (True, False, "200 after 0.02 s")
+    scene.drill()
+    assert scene.begins()[1:] == [60.0]
+    scene.run(61.0)
+    (drill,) = scene.told[1:]
+    assert (drill.trunk, drill.passed, drill.drill, drill.at) == ("t0", True, True, pytest.approx(60.02))
+    assert [*scene.calls().values()] == [["INVITE", "ACK", "BYE"]] * 2
+    begins = scene.run(500.0).begins()
+    assert {told.drill for told in scene.told[2:]} == {False}
+    assert max(after - before for before, after in pairwise(begins)) <= 2.1 * DEEP.every, "its rhythm goes on"
+
+
+def test_health_takes_the_outcome_of_a_drill_as_that_of_any_test_call() -> None:
+    scene = Scene(polite(503)).run(1.0)
+    scene.drill()
+    scene.run(2.0)
+    assert (scene.told[-1].passed, scene.state()) == (False, UP)
+    scene.drill()
+    scene.run(3.0)
+    assert scene.news[-1].why == "2 test calls to 9196 in a row failed: 503 after 0.01 s"
+    assert scene.state() is DEGRADED
+    scene.far = polite(200)
+    scene.drill()
+    scene.run(4.0)
+    assert [told.drill for told in scene.told] == [True] * 3
+    assert scene.state() is UP
+
+
+def test_a_drill_calls_a_trunk_that_is_down_and_tells_what_it_heard() -> None:
+    scene = Scene(deaf).run(1.0)
+    scene.kill()
+    changes = len(scene.news)
+    scene.drill()
+    scene.run(scene.now + DEEP.within + 1)
+    (told,) = scene.told
+    assert (told.passed, told.what, told.drill) == (False, "no response at all within 10 s", True)
+    assert len(scene.news) == changes, "health knew that before"
+    scene.run(scene.now + 100)
+    assert len(scene.begins()) == 1, "and nobody else calls it"
+
+
+def test_a_call_under_way_serves_as_a_drill_and_one_that_is_decided_does_not() -> None:
+    scene = Scene(polite(100, 180, 200, after=2.0))
+    scene.drill()
+    scene.run(3.0).drill()
+    scene.run(7.0)
+    assert (len(scene.begins()), [told.drill for told in scene.told]) == (1, [True])
+    scene = Scene(deaf)
+    scene.drill()
+    scene.run(DEEP.within + 1.0)
+    assert [told.drill for told in scene.told] == [True]
+    scene.drill()  # the INVITE before it is on its way until Timer B
+    scene.run(31.9)
+    assert len(scene.begins()) == 1
+    scene.far = polite(200)
+    scene.run(33.0)
+    assert [(told.passed, told.drill) for told in scene.told] == [(False, True), (True, True)]
+
+
+def test_a_drill_has_its_turn_before_the_others_that_wait() -> None:
+    scene = Scene(polite(100), trunks=100).run(30.0)
+
+    def called() -> list[str]:
+        return list({request.call_id: str(request.uri) for _, request, _ in scene.sent}.values())
+
+    waits = next(n for n in range(99, 0, -1) if f"sip:9196@192.0.2.{n + 20}:5060" not in called())
+    before = len(called())
+    scene.drill(f"t{waits}")
+    assert len(called()) == before, "as many as may are under way, and more wait"
+    scene.run(scene.now + DEEP.within)
+    assert called()[before] == f"sip:9196@192.0.2.{waits + 20}:5060"
+
+
+def test_a_drill_is_called_off_with_its_trunk_and_needs_a_test_number() -> None:
+    scene = Scene(polite(100)).run(1.0)
+    scene.drill()
+    scene.update(replace(scene.trunks[0], deep=replace(DEEP, user="9197")))
+    (told,) = scene.told
+    assert (told.passed, told.drill) == (None, True)
+    assert not Scene(deaf, deep=None).prober.drill("t0", 0.0)
+    assert not scene.prober.drill("nowhere", scene.now)
+
+
 # --------------------------------------------------------------------------- whatever the far end does
 
 odd_lines = st.sampled_from(["Contact: <sip:x@192.0.2.20>", "Contact: *", "Contact: <sip:", "Record-Route: <sip:192.0.2.30;lr>",
@@ -552,7 +657,7 @@ def test_every_call_is_ended_whatever_the_far_end_does(
     heard: dict[str, list[tuple[float, Response]]] = {}
     handle = scene.prober.handle_response
 
-    def listen(response: Response, source: Hop, now: float) -> tuple[bool, list[Transition]]:
+    def listen(response: Response, source: Hop, now: float) -> tuple[bool, list[Transition | Exercised]]:
         is_ours, news = handle(response, source, now)
         if is_ours and response.cseq[1] == "INVITE":
             heard.setdefault(response.call_id, []).append((now, response))
@@ -564,6 +669,10 @@ def test_every_call_is_ended_whatever_the_far_end_does(
     scene.flush()
     scene.run(scene.now + AFTERMATH)
     assert (len(scene.prober), scene.prober.next_deadline()) == (0, inf), "nothing is left"
+    placed = [at for at in scene.begins() if at <= end]
+    assert len(placed) - 1 <= len(scene.told) <= len(placed), (
+        "each has one outcome; one that the end cut short has none"
+    )
     for call in scene.calls():
         said = [(at, request) for at, request, _ in scene.sent if request.call_id == call]
         came = heard.get(call, [])

@@ -68,12 +68,13 @@ def load_dialplan(file: Path) -> Dialplan:
     return loaded.dialplan
 
 
-def ask_daemon(state_dir: Path, command: str, file: str = "", **more: str) -> dict[str, Any]:
-    """The answer of the daemon with this state folder; no answer ends the command. ``file`` names its socket."""
-    from controller.control import FILE, ControlError, ask
+def ask_daemon(state_dir: Path, command: str, file: str = "", patience: float = 0.0, /, **more: str) -> dict[str, Any]:
+    """The answer of the daemon with this state folder; no answer ends the command. ``file`` names its socket, ``patience`` is
+    in seconds, 0 for what most commands take."""
+    from controller.control import FILE, PATIENCE, ControlError, ask
 
     try:
-        return ask(state_dir, command, file or FILE, **more)
+        return ask(state_dir, command, file or FILE, patience or PATIENCE, **more)
     except ControlError as error:
         end(str(error), UNREACHABLE)
 

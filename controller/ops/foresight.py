@@ -72,7 +72,7 @@ class Foresight:
         dialplan = self._expanded()
         view, quality = _view(dialplan, picture), _quality(dialplan, picture)
         found: dict[str, dict[str, Any]] = {}
-        for name, route in _routes(dialplan):
+        for name, route in routes_in(dialplan):
             row = found.get(route.chain)
             if row is None:
                 offer = Offer(ASKED, route.did, "", picture.at)
@@ -86,7 +86,8 @@ class Foresight:
         return expand(self._dialplan, last_addresses(self._dialplan, self._state_dir))
 
 
-def _routes(dialplan: Dialplan) -> Iterable[tuple[str, Route]]:
+def routes_in(dialplan: Dialplan) -> Iterable[tuple[str, Route]]:
+    """Every route of calls from outside, by what is called."""
     yield from dialplan.routes.items()
     for prefix, route in dialplan.prefixes.items():
         yield f"{prefix}…", route

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from controller import clock
 from controller.api.events import Stream
 from controller.api.shell import principal
+from controller.news import TEST_CALL
 from controller.ops.board import Board
 from controller.ops.consumer import Event, Picture
 from controller.ops.sessions import OPERATE, READ
@@ -42,7 +43,7 @@ class Live:
 
     def hear(self, event: Event) -> None:
         """To the board, to memory, and out."""
-        if event.kind in ("sip", "fault"):  # too much, and nothing for people who operate
+        if event.kind in ("fault", TEST_CALL):  # too much, and nothing for people who operate
             return
         rows = self.board.hear(event)
         if rows:

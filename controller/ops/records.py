@@ -23,6 +23,7 @@ from controller.records.rows import (
     TimeRow,
     WireRow,
     call_row,
+    exercised_rows,
     failover_row,
     time_row,
     wire_row,
@@ -69,6 +70,9 @@ class Records:
 
     def hear(self, event: Event) -> None:
         """Something happened."""
+        if shown := exercised_rows(event.kind, event.at, event.data):
+            self._batch.exercise(shown)
+            self._some.set()
         if event.kind in NOT_KEPT:
             return
         if event.kind == "call":
@@ -170,7 +174,7 @@ class Records:
         """Write what waits; whether that went well."""
         async with self._writing:
             batch, self._batch, self._bytes = self._batch, Batch(), 0
-            if self._closed or not len(batch):  # what is still heard after the end is that of who comes after us
+            if self._closed or not batch:  # what is still heard after the end is that of who comes after us
                 return True
             try:
                 await run_aside(partial(self._store.write, batch), "records")
@@ -186,6 +190,7 @@ class Records:
     def _put_back(self, before: Batch) -> None:
         after = self._batch
         self._batch = Batch(before.calls + after.calls, before.wire + after.wire, before.times + after.times)
+        self._batch.exercise((*before.exercised.values(), *after.exercised.values()))
         self._bytes = sum(len(row.data) for row in self._batch.wire)
         while len(self._batch) > WAITING or self._bytes > WAITING_BYTES:
             self._let_go()

@@ -14,6 +14,7 @@ from typing import Any
 from controller import clock, feed
 from controller.control import FILE, ControlError, ask_soon
 from controller.control import MESSAGES as MESSAGES_CONTROL
+from controller.news import TEST_CALL
 from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 
 #: Seconds between two looks for a daemon that is not there.
@@ -23,8 +24,8 @@ LOOK = 0.25
 EVERY, SOON, SPARE = 1.0, 0.05, 20
 PATIENCE = 2.0
 
-#: Told about each call, and changes no picture that would have to be asked for at once.
-_QUIET = frozenset(("call", "placed", "text"))
+#: Told about each call or test call, and changes no picture that would have to be asked for at once.
+_QUIET = frozenset(("call", "placed", "text", TEST_CALL))
 
 
 class Watching:

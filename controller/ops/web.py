@@ -21,6 +21,7 @@ from controller.ops.asking import asking_router
 from controller.ops.consumer import Event, Picture
 from controller.ops.consumers import Tools
 from controller.ops.door import Door
+from controller.ops.drills import drills_router
 from controller.ops.foresight import Foresight
 from controller.ops.live import Live, live_router
 from controller.ops.logins import PATH as LOGIN
@@ -69,6 +70,7 @@ class Web:
             live_router(self.live),
             acting_router(self._tools.state_dir, self._tools.log, frozenset(self._tools.dialplan.routes)),
             asking_router(Foresight(self._tools.dialplan, self._tools.state_dir), lambda: self.picture),
+            drills_router(self._tools.dialplan, self._tools.state_dir),
             *([alerts_router(self._tools)] if self._tools.ops.alerts is not None else []),
             records_router(self._tools.state_dir),
         ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.masking import mask_number, mask_numbers, mask_secrets, mask_within
-from controller.records.rows import NOT_LOST, WireRow
+from controller.records.rows import NOT_LOST, ExercisedRow, WireRow
 from controller.records.store import FILE, both_forms
 
 MOST = 1000  # rows of one answer
@@ -120,6 +120,15 @@ class Reader:
                 [*parts.values()],
             )
             return [{**dict(row), "data": json.loads(row["data"])} for row in found]
+
+    def exercised(self) -> list[ExercisedRow]:
+        """When each path was last exercised by a call, and each trunk by a test call or a drill, well or not."""
+        with self._open() as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'exercised'").fetchone():
+                return []  # an older version wrote the file, and nobody since
+            return [
+                ExercisedRow(*row) for row in connection.execute("SELECT name, means, good, at, what FROM exercised")
+            ]
 
 
 def _where(wanted: Wanted) -> tuple[str, list[Any]]:

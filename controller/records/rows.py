@@ -6,19 +6,23 @@ Owns what becomes of an event and of a message. Pure.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from controller.health.outcomes import SIP, OutcomeClass, classify
+from controller.news import DRILL, TEST_CALL
 from controller.records.scrub import call_id_of, is_sip, scrub
 from controller.rules.expand import common_name
 from controller.types import COMPLETED_ELSEWHERE, HEDGE_RELEASED, WITHDRAWN
 
-#: Told about each call or message and kept elsewhere, or said to nobody but the log.
-NOT_KEPT = frozenset(("text", "placed"))
+#: Told about each call or message and kept elsewhere, or said to nobody but the log. Of test calls the last ones are kept.
+NOT_KEPT = frozenset(("text", "placed", TEST_CALL))
 FAILOVER = "failover"
 #: What ends an attempt that nothing is wrong with.
 NOT_LOST = (COMPLETED_ELSEWHERE, WITHDRAWN, HEDGE_RELEASED)
+CALL = "call"  # by what something was exercised, beside `DRILL` and `TEST_CALL`
+_RANG = frozenset(("alerting", "answered", "confirmed"))
 
 
 class CallRow(NamedTuple):
@@ -67,6 +71,16 @@ class TimeRow(NamedTuple):
     data: str  # JSON
 
 
+class ExercisedRow(NamedTuple):
+    """When something was last exercised: the latest of each name, means and outcome."""
+
+    name: str  # of a path, for calls: "anna via carrier-a"; of a trunk, for test calls and drills
+    means: str  # `CALL`, `DRILL`, `TEST_CALL`
+    good: int  # it went well: 0 or 1
+    at: float
+    what: str  # what came of it, for people
+
+
 @dataclass(slots=True)
 class Batch:
     """What waits to be written."""
@@ -74,9 +88,20 @@ class Batch:
     calls: list[CallRow] = field(default_factory=list)
     wire: list[WireRow] = field(default_factory=list)
     times: list[TimeRow] = field(default_factory=list)
+    exercised: dict[tuple[str, str, int], ExercisedRow] = field(default_factory=dict)  # bounded by the names there are
 
     def __len__(self) -> int:
         return len(self.calls) + len(self.wire) + len(self.times)
+
+    def __bool__(self) -> bool:
+        return bool(len(self) or self.exercised)
+
+    def exercise(self, rows: Iterable[ExercisedRow]) -> None:
+        """The latest stands."""
+        for row in rows:
+            before = self.exercised.get(row[:3])
+            if before is None or before.at <= row.at:
+                self.exercised[row[:3]] = row
 
 
 def call_id_in(offer: str) -> str:
@@ -108,6 +133,29 @@ def call_row(data: Mapping[str, Any], life: str, number: int) -> CallRow:
         number,
         json.dumps(data, separators=(",", ":")),
     )
+
+
+def exercised_rows(kind: str, at: float, data: Mapping[str, Any]) -> list[ExercisedRow]:
+    """What an event shows of paths and trunks. A call shows that a path works where it rang, and that it does not where it
+    was its trunk that failed; who is busy, or was answered elsewhere, says nothing."""
+    if kind in (DRILL, TEST_CALL):
+        good = data["passed"]
+        return [] if good is None else [ExercisedRow(common_name(data["trunk"]), kind, int(good), at, data["what"])]
+    rows = []
+    for each in data["attempts"] if kind == CALL else ():
+        when, cause = float(data["moment"]) + each["at"], each["cause"]
+        if each["milestone"] in _RANG:
+            what = "it was answered" if each["path"] == data["winner"] else "it rang"
+            rows.append(ExercisedRow(path_name(each["path"]), CALL, 1, when, what))
+        elif cause and classify(SIP, cause) is OutcomeClass.FAILURE:
+            rows.append(ExercisedRow(path_name(each["path"]), CALL, 0, when, cause))
+    return rows
+
+
+def path_name(path: str) -> str:
+    """A path, by the name that operators have for its trunk."""
+    who, via, trunk = path.rpartition(" via ")
+    return f"{who}{via}{common_name(trunk)}"
 
 
 def failover_row(data: Mapping[str, Any], source: str, life: str, number: int, at: float) -> TimeRow | None:

@@ -44,6 +44,17 @@ CREATE TABLE times(
 CREATE UNIQUE INDEX times_once ON times(source, life, number, kind);
 CREATE INDEX times_at ON times(at);
 """
+#: Came later, and an older version that finds it does not mind.
+_MORE = """
+CREATE TABLE IF NOT EXISTS exercised(
+    name TEXT, means TEXT, good INTEGER, at REAL NOT NULL, what TEXT, PRIMARY KEY(name, means, good)) WITHOUT ROWID;
+"""
+_EXERCISE = """
+INSERT INTO exercised(name, means, good, at, what) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+SET at = excluded.at, what = excluded.what WHERE excluded.at > at
+"""
+#: Seconds after which it is forgotten that a path was exercised: it is stale long before, and many a name is gone by then.
+KEEP_EXERCISED = 3 * 366 * 86400.0
 
 
 class _StrangeError(sqlite3.DatabaseError):
@@ -111,6 +122,7 @@ class Store:
             connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
         elif version != VERSION:
             raise _StrangeError(f"made by another version ({version}, not {VERSION})")
+        connection.executescript(_MORE)
 
     def _put_aside(self, error: sqlite3.Error) -> None:
         for suffix in _SUFFIXES:
@@ -147,6 +159,7 @@ class Store:
                     f"INSERT OR IGNORE INTO {table}({','.join(fields)}) VALUES({','.join('?' * len(fields))})",
                     rows,
                 )
+            connection.executemany(_EXERCISE, batch.exercised.values())
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -169,6 +182,8 @@ class Store:
         for table, keep in (("wire", wire), ("calls", calls), ("times", calls)):
             while count := self._drop(table, "WHERE at < ?", now - keep):
                 gone += count
+        assert self._connection is not None
+        self._connection.execute("DELETE FROM exercised WHERE at < ?", (now - KEEP_EXERCISED,))
         for table in ("wire", "times", "calls"):
             while self.size() > most and (count := self._drop(table, "ORDER BY at")):
                 gone += count

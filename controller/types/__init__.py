@@ -29,6 +29,7 @@ from controller.types.dialplan import (
 from controller.types.health import (
     CallSign,
     CertificateExpiring,
+    Exercised,
     HealthView,
     MediaNews,
     Overloaded,
@@ -189,6 +190,7 @@ __all__ = [
     "DidFrom",
     "Dns",
     "EarlyMedia",
+    "Exercised",
     "Fault",
     "Finish",
     "HealthView",

@@ -53,6 +53,18 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Exercised:
+    """A test call over a trunk is over."""
+
+    trunk: str
+    passed: bool | None  # None: it was called off, and shows nothing
+    what: str  # what came of it, for people
+    at: float
+    seconds: float  # from its INVITE to that
+    drill: bool = False  # an operator had asked for it
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateExpiring:
     """A certificate runs out soon, or has: ours, or one that a trunk shows."""
 

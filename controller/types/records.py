@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from controller.types.health import (
     CertificateExpiring,
+    Exercised,
     MediaNews,
     Overloaded,
     Page,
@@ -64,6 +65,7 @@ class CallRecord:
 News = (
     CallRecord
     | CertificateExpiring
+    | Exercised
     | Fault
     | MediaNews
     | Overloaded

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.console.scene import Backstage, Visitor, open_browser, open_scene
-from tests.ops.stage import CONSOLE
+from tests.ops.stage import CONSOLE, with_echo
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory, pick_port: Callable[[], int]) -> Iterator[Backstage]:
     # a port that is ours: the page must find the process again that is started anew
-    with open_scene(tmp_path_factory.mktemp("console"), CONSOLE.replace(":0", f":{pick_port()}")) as found:
+    with open_scene(tmp_path_factory.mktemp("console"), CONSOLE.replace(":0", f":{pick_port()}"), with_echo) as found:
         yield found
 
 

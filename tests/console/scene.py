@@ -32,10 +32,10 @@ expect.set_options(timeout=PATIENCE)
 class Backstage:
     """The stage, played in a thread of its own."""
 
-    def __init__(self, folder: Path, more: str) -> None:
+    def __init__(self, folder: Path, more: str, change: Callable[[str], str]) -> None:
         self.here: Stage
         self.loop: asyncio.AbstractEventLoop
-        self._folder, self._more = folder, more
+        self._folder, self._more, self._change = folder, more, change
         self._ready, self._over = threading.Event(), threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._play()), name="stage")
@@ -46,7 +46,7 @@ class Backstage:
 
     async def _play(self) -> None:
         try:
-            async with stage(self._folder, self._more) as here:
+            async with stage(self._folder, self._more, self._change) as here:
                 self.here, self.loop = here, asyncio.get_running_loop()
                 self._end = asyncio.Event()
                 self._ready.set()
@@ -129,9 +129,9 @@ def open_browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def open_scene(folder: Path, more: str = CONSOLE) -> Iterator[Backstage]:
+def open_scene(folder: Path, more: str = CONSOLE, change: Callable[[str], str] = str) -> Iterator[Backstage]:
     """The stage."""
-    backstage = Backstage(folder, more)
+    backstage = Backstage(folder, more, change)
     try:
         yield backstage
         backstage.tell(_without_faults)

@@ -27,7 +27,7 @@ VIEWS = {
     "explain": ("Explain", "form"),
     "what-if": ("What-if", "form"),
     "alerts": ("Alerts", ".panel, .plain"),
-    "drills": ("Drills", ".panel"),
+    "drills": ("Drills", ".drills-list [data-row]"),
 }
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 #: A theme changes colours and nothing else.
@@ -86,6 +86,28 @@ def test_an_operator_drains_by_click_and_a_viewer_cannot(visit: Visit) -> None:
     page.get_by_role("button", name="Undrain carrier-b").click()
     page.get_by_role("dialog").get_by_role("button", name="Undrain").click()
     expect(row.locator(".badge")).to_have_text("Up")
+
+
+def test_an_operator_drills_by_click_and_sees_what_was_never_exercised(visit: Visit) -> None:
+    visitor, looking = visit(), visit()
+    page = visitor.log_in(OPERATOR)
+    looking.log_in(VIEWER)
+    for each in (visitor, looking):
+        each.see("drills")
+    row = page.locator('[data-trunk="carrier-b"]')
+    expect(row.locator(".badge")).to_have_text("Never")
+    expect(page.locator('[data-trunk="hq-pbx"]')).to_contain_text("No test number")
+    expect(page.get_by_role("button", name="Drill hq-pbx")).to_have_count(0)
+    expect(looking.page.locator('[data-trunk="carrier-b"]')).to_be_visible()
+    expect(looking.page.get_by_role("button", name="Drill", exact=False)).to_have_count(0)
+    page.get_by_role("button", name="Drill carrier-b").click()
+    page.get_by_role("dialog").get_by_role("button", name="Drill").click()
+    expect(page.locator(".toast")).to_contain_text("carrier-b passed: 200 after ")
+    for each in (page, looking.page):
+        expect(each.locator('[data-trunk="carrier-b"] .badge')).to_have_text("Exercised")
+        path = each.locator(".drills-list tr", has_text="anna-mobile via carrier-b")
+        expect(path).to_contain_text("a drill of carrier-b")
+        expect(each.locator(".drills-list tbody .badge").first).not_to_have_text("Exercised")
 
 
 def test_every_page_opens_without_errors_and_for_everybody(visit: Visit, scene: Backstage) -> None:

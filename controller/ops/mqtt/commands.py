@@ -17,8 +17,10 @@ from typing import Any
 from controller.ops.mqtt.topics import Topics
 from controller.types.ops import OpsToken
 
+DRILL = "drill"  # takes as long as its test call
+
 #: Commands, and the keys of each that go to the daemon for calls.
-KNOWN: Mapping[str, tuple[str, ...]] = {"drain": ("trunk",), "undrain": ("trunk",)}
+KNOWN: Mapping[str, tuple[str, ...]] = {"drain": ("trunk",), "undrain": ("trunk",), DRILL: ("trunk",)}
 MAX_BYTES = 4096
 _LONGEST = 256  # characters of an id that goes back as it came
 

@@ -14,7 +14,7 @@ from controller.control import Answer, ControlError, Request, ask_soon
 from controller.masking import mask_numbers, mask_secrets
 from controller.ops.consumer import Event, Picture
 from controller.ops.consumers import Tools
-from controller.ops.mqtt.commands import Letter, Office, Order, RefusedError
+from controller.ops.mqtt.commands import DRILL, Letter, Office, Order, RefusedError
 from controller.ops.mqtt.discovery import describe_all, filter_of
 from controller.ops.mqtt.link import Link
 from controller.ops.mqtt.outbox import Message, Outbox
@@ -25,11 +25,13 @@ from controller.ops.mqtt.words import Wording, dumped
 TOLD = frozenset(
     (
         *("trunk", "quality", "page", "registration", "overload", "media", "uplink", "certificate", "tls", "names"),
-        "store",
+        *("store", DRILL),
     )
 )
 #: Commands that wait for the daemon, and how long it may take for one, seconds.
 WAITING, PATIENCE = 20, 5.0
+#: Drills under way, which other commands do not wait for, and how long one may take, seconds.
+DRILLS, LONGEST_DRILL = 20, 600.0
 #: Alerts that are retained.
 ALERTS = 200
 _UPDATE, _RESOLVE = "update", "resolve"  # `alerting.words.What`
@@ -60,6 +62,7 @@ class Mqtt:
         self._letters: asyncio.Queue[Letter] = asyncio.Queue(WAITING)
         self._link = Link(settings, self._topics, self._outbox, tools.log, self._on_letter, tools.on_fault, filters)
         self._picture: Picture | None = None
+        self._drills = 0  # under way
         self._alerts: dict[str, bytes] = {}  # what is retained of those that are open
         tools.hand_over["mqtt"] = self.hand_over
         tools.commands["mqtt"] = self.show
@@ -91,7 +94,7 @@ class Mqtt:
         except TimeoutError:
             pass
         async with asyncio.TaskGroup() as group:
-            carrying = group.create_task(self._carry_out())
+            carrying = group.create_task(self._carry_out(group))
             await self._link.keep()
             carrying.cancel()
 
@@ -168,7 +171,7 @@ class Mqtt:
         except asyncio.QueueFull:
             self._answer(letter, {"ok": False, "text": "too many commands at once; give it again"})
 
-    async def _carry_out(self) -> None:
+    async def _carry_out(self, group: asyncio.TaskGroup) -> None:
         while True:
             letter = await self._letters.get()
             try:
@@ -177,11 +180,23 @@ class Mqtt:
                 self._tools.log.warning("mqtt command refused", topic=letter.topic, why=str(error))
                 self._answer(letter, {"id": error.id, "ok": False, "text": str(error)})
                 continue
-            self._answer(letter, await self._ask(order))
+            if order.command != DRILL:
+                self._answer(letter, await self._ask(order, PATIENCE))
+            elif self._drills < DRILLS:
+                self._drills += 1
+                group.create_task(self._drill(letter, order))
+            else:
+                self._answer(letter, {"id": order.id, "ok": False, "text": "too many drills at once; give it again"})
 
-    async def _ask(self, order: Order) -> Mapping[str, Any]:
+    async def _drill(self, letter: Letter, order: Order) -> None:
         try:
-            answer = await ask_soon(self._tools.state_dir, order.command, PATIENCE, order.more)
+            self._answer(letter, await self._ask(order, LONGEST_DRILL))
+        finally:
+            self._drills -= 1
+
+    async def _ask(self, order: Order, patience: float) -> Mapping[str, Any]:
+        try:
+            answer = await ask_soon(self._tools.state_dir, order.command, patience, order.more)
         except ControlError as error:
             answer = {"ok": False, "text": str(error)}
         shown = {"id": order.id, "command": order.command, **order.more, **answer}

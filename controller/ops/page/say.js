@@ -31,13 +31,14 @@ const SAY = {
   certificate: (data) => ({ who: data.owner, state: data.days ? "degraded" : "down", text: data.why }),
   tls: (data) => ({ who: data.trunk, state: "down", text: data.why }),
   names: (data) => ({ who: data.name, state: data.lost ? "degraded" : "up", text: data.why || `now ${data.new}` }),
-  placed: (data) => ({ who: "test call", state: data.cause ? "degraded" : "up", text: `${data.state}${data.cause ? `: ${cause(data.cause)}` : ""}` }),
+  placed: (data) => ({ who: "own call", state: data.cause ? "degraded" : "up", text: `${data.state}${data.cause ? `: ${cause(data.cause)}` : ""}` }),
   text: (data) => ({ who: "SIP message", state: data.cause ? "degraded" : "up", text: `${data.state}${data.cause ? `: ${cause(data.cause)}` : ""}` }),
+  drill: (data) => ({ who: data.trunk, state: data.passed ? "up" : data.passed === null ? "unknown" : "down", text: `${data.passed ? "Passed" : data.passed === null ? "Called off" : "Failed"}: ${data.what}` }),
   store: (data) => ({ who: "store", state: data.why ? "down" : "up", text: data.why || "It answers again" }),
 };
 
 export const KINDS = { trunk: "Trunk", quality: "Quality", page: "Page", registration: "Registration", overload: "Overload", media: "Media", uplink: "Uplink",
-  certificate: "Certificate", tls: "TLS", names: "DNS", placed: "Own call", text: "SIP message", store: "Store", failover: "Failover" };
+  certificate: "Certificate", tls: "TLS", names: "DNS", placed: "Own call", text: "SIP message", drill: "Drill", store: "Store", failover: "Failover" };
 
 export function say(event) {
   const told = SAY[event.kind];

@@ -33,6 +33,8 @@ def test_an_operator_is_known_by_payload_or_property() -> None:
     expected = Order("drain", "anna", {"trunk": "a"}, "7")
     assert OFFICE.read(letter({"trunk": "a", "token": "token of anna", "id": "7"})) == expected
     assert OFFICE.read(letter({"trunk": "a", "id": "7"}, token="token of anna")) == expected
+    drill = OFFICE.read(letter({"trunk": "a"}, "drill", token="token of anna"))
+    assert (drill.command, drill.more) == ("drill", {"trunk": "a"})
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 
 from controller.cli_mqtt import see_mqtt
 from tests.ops.mqtt.broker import HOST, PATIENCE, Seen, broker, password_file, retained, watch
-from tests.ops.stage import CONSOLE, OPERATOR, VIEWER, Stage, digest, ops_of, stage
+from tests.ops.stage import CONSOLE, OPERATOR, VIEWER, Stage, digest, ops_of, stage, with_echo
 
 BASE = "callward/office"
 STATUS, A = f"{BASE}/status", f"{BASE}/trunk/carrier-a"
@@ -50,11 +50,12 @@ alerts:
 
     async def main() -> None:
         async with broker(tmp_path, free_port, f"password_file {users}", f"acl_file {rights}") as one:
-            async with stage(tmp_path, CONSOLE + section) as here, watch(free_port, "watcher", "w") as seen:
+            async with stage(tmp_path, CONSOLE + section, with_echo) as here, watch(free_port, "watcher", "w") as seen:
                 await seen.until(lambda seen: seen.word(STATUS) == "online")
                 await seen.until(lambda seen: seen.word(A) == "up")
                 _check_discovery(seen)
                 await _die(here, seen)
+                await _drill(here, seen)
                 await _command(here, seen)
                 await _kill(here, seen)
                 one.send(signal.SIGSTOP)  # a broker that stands still delays no call
@@ -109,6 +110,16 @@ def _alert_of_a(seen: Seen) -> str:
     """The topic of the alert about the trunk; "" before there is one."""
     alerts = [topic for topic in seen.retained if topic.startswith(f"{BASE}/alert/")]
     return next((topic for topic in alerts if "carrier-a" in seen.data(topic)["title"]), "")
+
+
+async def _drill(here: Stage, seen: Seen) -> None:
+    for token in (VIEWER, OPERATOR):
+        await seen.command(f"{BASE}/command/drill", {"trunk": "carrier-b", "token": token}, f"{BASE}/answer/drill")
+    await seen.until(lambda seen: len(seen.answers(f"{BASE}/answer/drill")) == 2)
+    refused, passed = (answer for answer, _ in seen.answers(f"{BASE}/answer/drill"))
+    assert (refused["ok"], passed["ok"], passed["passed"], passed["trunk"]) == (False, True, True, "carrier-b")
+    told = await seen.until(lambda seen: [data for topic, data in seen.history if topic == f"{BASE}/event/drill"])
+    assert [json.loads(each)["passed"] for each in told] == [True]
 
 
 async def _command(here: Stage, seen: Seen) -> None:
