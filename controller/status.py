@@ -54,6 +54,8 @@ def collect_status(
         "names": _names(names, now) if names is not None else [],
         "down": _down(engine),
         "late_timers": engine.late_timers,
+        "overloaded": engine.overload.is_on,
+        "silent_relay": _silent_relay(engine),
         "uplink": engine.board.view.uplink,
         "up": len(engine.switchboard.usage.up),  # calls that were answered and are not known to be over
         "limits": [_share(share) for share in engine.switchboard.usage.view(now, brief=brief)],
@@ -80,6 +82,12 @@ def _down(engine: Engine) -> list[str]:
     """The trunks that are down, by the names that operators gave them: those with several addresses when all are."""
     names = dict.fromkeys(detector.trunk.group or detector.trunk.name for detector in engine.board.detectors())
     return [name for name in names if is_down(engine.board.view, name)]
+
+
+def _silent_relay(engine: Engine) -> str:
+    """The media relay, where it does not answer; else ""."""
+    relay = engine.plane.anchoring.relay
+    return f"{relay.media.host}:{relay.media.port}" if relay is not None and relay.silent else ""
 
 
 def show_listeners(engine: Engine) -> list[str]:

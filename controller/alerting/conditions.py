@@ -1,4 +1,4 @@
-"""What is wrong now: from the status of the daemons, and from the few news that no status shows.
+"""What is wrong now: from the status of the daemons, and from the one kind of news that no status shows, faults.
 
 Owns which things are worth an alert, and how bad each is. What a status shows is looked at anew each time, so that nothing
 stays wrong because its end was missed: this process may have been away. Must not group, wait or tell.
@@ -33,6 +33,8 @@ _OF_CALLS = frozenset(
 )
 _OF_MESSAGES = frozenset((Kind.PROVIDER, Kind.STORE))
 _NOT_REGISTERED = "NOT_REGISTERED"  # a verdict that has a kind of its own
+_FAULT = "a bug of callward: its log has more"
+_HELD, _OPEN, _CLOSED = "held", "open", frozenset(("held", "canary"))
 _DAEMON = {CALLS: "the process for calls does not answer", MESSAGES: "the process for messages does not answer"}
 
 Row = Mapping[str, Any]
@@ -46,45 +48,38 @@ class Finder:
         self._sites = {name: site.name for site in dialplan.sites.values() for name in site.pbx}
         self._first: float | None = None  # when we looked first, seconds since the epoch
         self._seen: set[str] = set()  # daemons that have answered
-        self._told: dict[str, Condition] = {}  # by id: what only news say
+        self._faults: dict[str, tuple[float, float]] = {}  # by daemon: the first of a row, and the last
+        self._held: set[str] = set()  # trunks whose gate is closed because calls fail there
+        self._fell: set[str] = set()  # those whose gate is closed because they were down
         self.labels: dict[str, dict[str, str]] = {}  # of each trunk, by the name that operators know
 
     def hear(self, source: str, kind: str, at: float, data: Row) -> None:
         """Something happened in a daemon, ``at`` seconds since the epoch."""
-        if kind == "overload":
-            since = f"{data['turned_away']} calls turned away since its start"
-            self._keep(Condition(Kind.OVERLOAD, CALLS, Severity.CRITICAL, since, at), is_over=not data["begins"])
-        elif kind == "media":
-            relay = Condition(Kind.MEDIA, data["relay"], Severity.WARNING, data["why"], at)
-            self._keep(relay, is_over=data["answers"])
-        elif kind == "fault":
-            why = "a bug of callward: its log has more"
-            known = self._told.get(f"{Kind.FAULT}:{source}")
-            first = known.since if known is not None else at
-            self._keep(Condition(Kind.FAULT, source, Severity.WARNING, why, first, {"last": str(at)}), is_over=False)
+        if kind == "fault":
+            first, last = self._faults.get(source, (at, at))
+            self._faults[source] = (min(first, at), max(last, at))
 
-    def _keep(self, condition: Condition, *, is_over: bool) -> None:
-        if is_over:
-            self._told.pop(condition.id, None)
-        else:
-            self._told[condition.id] = condition
+    def dump(self) -> dict[str, Any]:
+        """What no later picture shows, as plain data."""
+        faults = [(source, *times) for source, times in self._faults.items()]
+        return {"faults": faults, "held": sorted(self._held)}
+
+    def load(self, data: Mapping[str, Any]) -> None:
+        """Go on with that. Raises `ValueError`, `TypeError` or `LookupError` for anything else."""
+        self._faults = {str(source): (float(first), float(last)) for source, first, last in data["faults"]}
+        self._held = set(map(str, data["held"]))
 
     def see(self, at: float, calls: Row | None, messages: Row | None, answers: Mapping[str, bool]) -> Sight:
         """How the daemons are: what `callward status` has of each, None where one does not answer; ``answers``: whether
         its news can be followed."""
-        for source, kinds in ((CALLS, (Kind.OVERLOAD, Kind.MEDIA)), (MESSAGES, ())):
-            if not answers.get(source):  # what it said before its end is no longer so
-                self._told = {name: each for name, each in self._told.items() if each.kind not in kinds}
-        self._told = {
-            name: each
-            for name, each in self._told.items()
-            if each.kind is not Kind.FAULT or float(each.labels["last"]) + FAULT_FOR > at
-        }
+        self._faults = {source: times for source, times in self._faults.items() if times[1] + FAULT_FOR > at}
         self._first = at if self._first is None else self._first
         for source, yes in answers.items():
             if yes:
                 self._seen.add(source)
-        found = [*self._daemons(at, answers), *self._told.values()]
+        found = [*self._daemons(at, answers)]
+        for source, (first, _) in self._faults.items():
+            found.append(Condition(Kind.FAULT, source, Severity.WARNING, _FAULT, first))
         unknown: frozenset[Kind] = frozenset()
         if calls is None:
             unknown |= _OF_CALLS if self._expects[CALLS] else frozenset()
@@ -115,6 +110,13 @@ class Finder:
             row = of[0]
             if all(each["state"] == "degraded" for each in of) and row["code"] != _NOT_REGISTERED and not _parked(row):
                 yield Condition(Kind.QUALITY, name, Severity.WARNING, row["why"], at - row["for"], self.labels[name])
+            elif self._is_held(name, of, is_down=name in calls["down"]):
+                yield Condition(Kind.QUALITY, name, Severity.WARNING, row["calls"]["why"], None, self.labels[name])
+        if calls.get("overloaded"):
+            why = f"{calls['edge']['turned_away']} calls turned away since its start"
+            yield Condition(Kind.OVERLOAD, CALLS, Severity.CRITICAL, why)
+        if relay := calls.get("silent_relay"):
+            yield Condition(Kind.MEDIA, relay, Severity.WARNING, "it answers nothing: calls go on without it")
         if calls["uplink"]:
             yield Condition(Kind.UPLINK, CALLS, Severity.CRITICAL, calls["uplink"])
         for row in calls["registrations"]:
@@ -123,6 +125,20 @@ class Finder:
                 yield Condition(Kind.REGISTRATION, row["trunk"], Severity.CRITICAL, row["why"], at - row["for"], labels)
         for row in calls["certificates"]:
             yield from _certificate(at, row)
+
+    def _is_held(self, name: str, of: Sequence[Row], *, is_down: bool) -> bool:
+        """Whether it answers probes and is kept from calls all the same, with each of its addresses: they fail there. From its
+        gate being closed until its share of calls rises again; one that is only on its way back from being down is not."""
+        gates = {row["calls"]["gate"] if row["calls"] else _OPEN for row in of}
+        if not gates <= _CLOSED:
+            self._held.discard(name)
+            self._fell.discard(name)
+            return False
+        if is_down:
+            self._fell.add(name)
+        elif _HELD in gates and name not in self._fell:
+            self._held.add(name)
+        return name in self._held and not is_down
 
     def _label(self, name: str, row: Row) -> dict[str, str]:
         site = row["site"] or self._sites.get(name, "")

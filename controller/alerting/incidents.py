@@ -10,8 +10,10 @@ Rules
 * What is explained by something worse waits: trunks by a suspected uplink, complaints about a trunk by its being down.
 * An incident is over when all its members have been well for ``settle`` seconds, once more for each time that it came back.
 * Nobody is told twice, but: it became critical, or it grew after `AGAIN` seconds of quiet.
-* While a calendar says quiet, only what is critical is told; the rest follows if it is still there.
+* While a calendar says quiet, only what is critical is told, and only that goes on to the next step; the rest follows if it
+  is still there.
 * Whoever does not acknowledge is followed by the next step; so is whoever cannot be reached.
+* A reload that puts others in the place of those who were told has them told, unless somebody looks after it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from controller.alerting.causes import ALONE, Cause, Causes
+from controller.alerting.causes import Cause, Causes
+from controller.alerting.sorting import group_by, matches
 from controller.alerting.words import (
     Condition,
     Incident,
@@ -33,10 +36,11 @@ from controller.alerting.words import (
     What,
     dump_incident,
     load_incident,
+    shift_incident,
 )
 from controller.rules.conditions import is_open
 from controller.types import Hours
-from controller.types.alerts import AlertRoute, Group, Kind, Match, Severity
+from controller.types.alerts import AlertRoute, Group, Kind, Severity
 
 #: An incident that grows so many seconds after it was told is told again.
 AGAIN = 600.0
@@ -149,14 +153,30 @@ class Alerting:
         }
 
     def load(self, data: Mapping[str, Any]) -> None:
-        """Go on with what `dump` gave. Routes that are gone are those of the last. Raises `ValueError`, `TypeError` or
-        `LookupError` for anything else."""
+        """Go on with what `dump` gave, by the routes that there are now. Raises `ValueError`, `TypeError` or `LookupError` for
+        anything else."""
         self.open = {each["id"]: load_incident(each) for each in data["open"]}
         for incident in self.open.values():
-            incident.refreshed = 0.0  # whoever follows everything may have forgotten meanwhile
-        for incident in self.open.values():
             incident.refreshed = 0.0  # whoever forgets what is not repeated may have forgotten it meanwhile
+            self._find_home(incident)
         self.over = [load_incident(each) for each in data["over"]]
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set: what waits neither waits longer for that nor shorter, and spans stay what they were."""
+        for waiting in self._waiting.values():
+            waiting.since += seconds
+            waiting.member.since += seconds
+        for incident in self.open.values():
+            shift_incident(incident, seconds)
+
+    def _find_home(self, incident: Incident) -> None:
+        """A reload may have taken its route away, or given it another name."""
+        if any(route.name == incident.route for route in self._routes):
+            return
+        members = [each for each in incident.members.values() if each.ended is None] or [*incident.members.values()]
+        fitting = (route for route in self._routes if any(matches(route.match, each) for each in members))
+        route = next(fitting, self._routes[-1])
+        incident.route, incident.step = route.name, min(incident.step, len(route.escalate))
 
     # -- conditions
 
@@ -196,7 +216,7 @@ class Alerting:
         return tells
 
     def _begin_to_wait(self, condition: Condition, now: float) -> None:
-        route = next((route for route in self._routes if _matches(route.match, condition)), None)
+        route = next((route for route in self._routes if matches(route.match, condition)), None)
         if route is None:
             return
         since = min(now, condition.since) if condition.since is not None else now
@@ -260,7 +280,8 @@ class Alerting:
             return []  # `_advance` tells
         incident.returns += was_calm
         worse = incident.severity is Severity.CRITICAL and before is not Severity.CRITICAL
-        if worse or now >= incident.last_told + AGAIN:
+        incident.grown = incident.grown or now >= incident.last_told + AGAIN
+        if worse or (incident.grown and not self._is_quiet(self._route_of(incident), incident, now)):
             return self._tell_all(incident, now)
         return self._tell(incident, What.UPDATE, self._live_of(incident))
 
@@ -272,7 +293,7 @@ class Alerting:
         for incident in mine:
             members |= {name: each for name, each in incident.members.items() if each.ended is None}
         if route.group_by is not Group.CAUSE:
-            return _group_by(route.group_by, members)
+            return group_by(route.group_by, members)
         found: list[tuple[Cause, list[str]]] = []
         for kind in dict.fromkeys(each.kind for each in members.values()):
             names = [each.name for each in members.values() if each.kind is kind]
@@ -294,6 +315,13 @@ class Alerting:
                 return []
             return self._tell_all(incident, now)
         tells = self._refresh(incident, now)
+        if self._is_quiet(route, incident, now):
+            return tells
+        if incident.grown:
+            return tells + self._tell_all(incident, now)
+        if not incident.acknowledged and (new := self._not_asked(incident, route)):
+            _write(incident, now, f"by the dialplan of now: {', '.join(new)} too")
+            tells += self._trigger(incident, new)
         while self._step_is_due(incident, route, now):
             step = route.escalate[incident.step]
             incident.step += 1
@@ -301,6 +329,14 @@ class Alerting:
             _write(incident, now, f"not acknowledged: {', '.join(step.notify)} next")
             tells += self._trigger(incident, step.notify)
         return tells
+
+    @staticmethod
+    def _not_asked(incident: Incident, route: AlertRoute) -> list[str]:
+        """Whom a reload has put in the place of those who were told."""
+        asked = dict.fromkeys(route.notify)
+        for step in route.escalate[: incident.step]:
+            asked |= dict.fromkeys(step.notify)
+        return [name for name in asked if name not in incident.notified]
 
     def _step_is_due(self, incident: Incident, route: AlertRoute, now: float) -> bool:
         if incident.acknowledged or incident.step >= len(route.escalate):
@@ -328,7 +364,7 @@ class Alerting:
         again = incident.told is not None
         incident.told = now if incident.told is None else incident.told
         incident.last_told = incident.step_at = incident.refreshed = now
-        incident.acknowledged = ""
+        incident.acknowledged, incident.grown = "", False
         incident.unheard.clear()
         if again:
             incident.step = 0
@@ -348,8 +384,7 @@ class Alerting:
         return [name for name in incident.notified if name in self._live]
 
     def _route_of(self, incident: Incident) -> AlertRoute:
-        """Its own, or the last where a reload has taken that away."""
-        return next((route for route in self._routes if route.name == incident.route), self._routes[-1])
+        return next(route for route in self._routes if route.name == incident.route)
 
     def _settle(self, incident: Incident) -> float:
         return self._route_of(incident).settle * (1 + min(incident.returns, MOST_RETURNS))
@@ -366,35 +401,11 @@ class Alerting:
         calm = incident.calm_since
         if calm is not None:
             return min(at, calm + self._settle(incident))
-        if incident.told is None:
-            return now + LOOK
+        if incident.told is None or self._is_quiet(route, incident, now):
+            return min(at, now + LOOK)
         if not incident.acknowledged and incident.step < len(route.escalate):
             at = min(at, incident.step_at + route.escalate[incident.step].after)
         return at
-
-
-def _matches(match: Match, condition: Condition) -> bool:
-    return (
-        (not match.kinds or condition.kind in match.kinds)
-        and (not match.severities or condition.severity in match.severities)
-        and (not match.carriers or condition.labels.get("carrier") in match.carriers)
-        and (not match.sites or condition.labels.get("site") in match.sites)
-    )
-
-
-def _group_by(group: Group, members: Mapping[str, Member]) -> list[tuple[Cause, list[str]]]:
-    found: dict[tuple[str, str], list[str]] = {}
-    for name, member in members.items():
-        key = (ALONE, name)
-        if group is Group.ALL:
-            key = ("all", "")
-        elif group is Group.KIND:
-            key = (f"{member.kind}s", "")
-        elif group in {Group.CARRIER, Group.SITE}:
-            value = member.labels.get(group)
-            key = (str(group), value) if value else key
-        found.setdefault(key, []).append(name)
-    return [(Cause(*key, tuple(names)), names) for key, names in found.items()]
 
 
 def _lasting(incident: Incident) -> set[str]:

@@ -55,6 +55,7 @@ class Entry:
     missed: bool = False  # what came before was never delivered
     tries: int = 0
     why: str = ""  # why the last try failed
+    unheard: bool = False  # `find_unheard` has said so
 
     @property
     def key(self) -> Key:
@@ -107,13 +108,23 @@ class Outbox:
             return f"given up: {result.why}"
         return result.why
 
-    def is_unheard(self, entry: Entry, now: float) -> bool:
-        """Whether it is time to tell somebody else."""
-        return now >= entry.since + UNHEARD and entry.what is What.TRIGGER
+    def find_unheard(self, now: float) -> list[Entry]:
+        """In whose place somebody else is to be told now, each once; however long the pause until the next try is."""
+        found = [entry for entry in self.entries.values() if _is_failing(entry) and now >= entry.since + UNHEARD]
+        for entry in found:
+            entry.unheard = True
+        return found
 
     def next_deadline(self) -> float:
-        """When `take` has something next; infinity for never."""
-        return min((entry.due for key, entry in self.entries.items() if key not in self._flying), default=inf)
+        """When `take` or `find_unheard` has something next; infinity for never."""
+        at = min((entry.due for key, entry in self.entries.items() if key not in self._flying), default=inf)
+        return min(at, *(entry.since + UNHEARD for entry in self.entries.values() if _is_failing(entry)), inf)
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set: pauses stay as long as they are."""
+        for entry in self.entries.values():
+            entry.since += seconds
+            entry.due += seconds
 
     def drop(self, notifiers: frozenset[str]) -> None:
         """Forget what is for notifiers that there are no more."""
@@ -129,6 +140,10 @@ class Outbox:
             self._number += 1
             entry = Entry(**{**each, "what": What(each["what"]), "number": self._number})
             self.entries[entry.key] = entry
+
+
+def _is_failing(entry: Entry) -> bool:
+    return entry.what is What.TRIGGER and entry.tries > 0 and not entry.unheard
 
 
 def _inherit(entry: Entry, before: Entry) -> None:

@@ -91,6 +91,7 @@ class Incident:
     step_at: float = 0.0  # when the last of them, or the first telling
     notified: list[str] = field(default_factory=list)
     unheard: list[str] = field(default_factory=list)  # those who could not be reached
+    grown: bool = False  # after a long time, and nobody was told: it is quiet
     returns: int = 0  # so many times all was well, and did not stay so
     resolved: float | None = None
     lines: list[Line] = field(default_factory=list)
@@ -121,6 +122,20 @@ class Tell:
 def dump_incident(incident: Incident) -> dict[str, Any]:
     """As plain data."""
     return asdict(incident)
+
+
+def shift_incident(incident: Incident, seconds: float) -> None:
+    """All of its times, as if it had happened so much later: the clock was set."""
+    for line in incident.lines:
+        line.at += seconds
+    for member in incident.members.values():
+        member.since += seconds
+        member.ended = member.ended + seconds if member.ended is not None else None
+    incident.opened += seconds
+    incident.told = incident.told + seconds if incident.told is not None else None
+    incident.last_told += seconds
+    incident.refreshed += seconds
+    incident.step_at += seconds
 
 
 def load_incident(data: Mapping[str, Any]) -> Incident:

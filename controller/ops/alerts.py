@@ -29,6 +29,8 @@ from controller.supervise import Supervisor, run_aside
 from controller.wording import show_span
 
 FILE = "alerts.json"
+#: Seconds until what could not be written down is tried again; a clock that jumps so far was set.
+AGAIN, STEP = 5.0, 2.0
 _SHOWN_OVER = 20  # incidents that are over, in a list
 
 
@@ -47,9 +49,13 @@ class Alerts:
         self.alerting = Alerting(settings.routes, tools.dialplan.hours, live)
         self.outbox = Outbox()
         self._file = tools.state_dir / FILE
-        self._dirty = False  # something that a restart must not forget is not written down
+        self._dirty = asyncio.Event()  # something that a restart must not forget is not written down
+        self._writing = asyncio.Lock()
+        self._complaint = ""  # why the file cannot be read or written, once said
+        self._offset = clock.epoch() - clock.monotonic()
         self._changed = asyncio.Event()
         self._deliveries = Supervisor(tools.on_fault)
+        self._ending = False
         self._load()
         tools.meter.parts["alerts"] = self._figures
         tools.commands["alerts"] = self.show
@@ -64,19 +70,31 @@ class Alerts:
 
     def see(self, picture: Picture) -> None:
         """How things are."""
+        self._follow_clock()
         sight = self._finder.see(picture.at, picture.calls, picture.messages, picture.answers)
         self._take(self.alerting.see(sight, self._finder.labels, clock.epoch()))
         self._changed.set()
 
     async def keep(self) -> None:
-        """Tell people, for ever."""
+        """Tell people, and write down what was told, for ever: a disk that hangs keeps nobody from being told."""
+        jobs = Supervisor(self._tools.on_fault)
+        try:
+            jobs.keep(self._tell_on, "tell of alerts")
+            jobs.keep(self._write_on, "write down alerts")
+            await asyncio.Event().wait()
+        finally:
+            await jobs.close()
+
+    async def _tell_on(self) -> None:
         while True:
             self._changed.clear()
+            self._follow_clock()
             now = clock.epoch()
             self._take(self.alerting.handle_timer(now))
-            for entry in self.outbox.take(now):
+            for entry in self.outbox.find_unheard(now):
+                self._take(self.alerting.unheard(*entry.key, entry.why, now))
+            for entry in self.outbox.take(now) if not self._ending else ():
                 self._deliveries.spawn(self._deliver(entry), f"alert by {entry.notifier}")
-            await self._save()
             wait = min(self.alerting.next_deadline(now), self.outbox.next_deadline()) - clock.epoch()
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if wait == inf else max(wait, 0.01)):
@@ -84,10 +102,20 @@ class Alerts:
 
     async def close(self) -> None:
         """Write down what is still to be told."""
+        self._ending = True
         await self._deliveries.close()
         for way in self._ways.values():
             await way.close()
-        self._write(self._dump())
+        await self._write()
+
+    def _follow_clock(self) -> None:
+        """A clock that is set neither delays what waits nor hurries it."""
+        before, self._offset = self._offset, clock.epoch() - clock.monotonic()
+        if abs(step := self._offset - before) < STEP:
+            return
+        self.alerting.shift(step)
+        self.outbox.shift(step)
+        self._tools.log.warning("the clock was set: alerts wait as long as before", seconds=round(step, 3))
 
     # -- telling
 
@@ -96,7 +124,7 @@ class Alerts:
         for tell in tells:
             if tell.notifier not in self._ways:
                 continue  # a reload took it away
-            self._dirty = True
+            self._dirty.set()
             notice = make_notice(tell.incident, tell.what)
             self.outbox.put(tell.notifier, tell.what, notice, now)
             if tell.what is not What.UPDATE:
@@ -107,18 +135,16 @@ class Alerts:
 
     async def _deliver(self, entry: Entry) -> None:
         result = await self._try(entry)
-        now, self._dirty = clock.epoch(), True
+        now = clock.epoch()
+        self._dirty.set()
         incident, notifier = entry.key
         why = self.outbox.settle(entry, result, now)
         if not why:
             if entry.what is not What.UPDATE:
                 self.alerting.note(incident, f"{notifier} was told: {entry.what.value}", now)
-        else:
-            if entry.tries == 1 or entry.tries % 10 == 0 or entry.key not in self.outbox.entries:
-                self._tools.log.error("alert not delivered", id=incident, to=notifier, why=why, tries=entry.tries)
-                self.alerting.note(incident, f"{notifier} was not told, try {entry.tries}: {why}", now)
-            if self.outbox.is_unheard(entry, now):
-                self._take(self.alerting.unheard(incident, notifier, why, now))
+        elif entry.tries == 1 or entry.tries % 10 == 0 or entry.key not in self.outbox.entries:
+            self._tools.log.error("alert not delivered", id=incident, to=notifier, why=why, tries=entry.tries)
+            self.alerting.note(incident, f"{notifier} was not told, try {entry.tries}: {why}", now)
         self._changed.set()
 
     async def _try(self, entry: Entry) -> Result:
@@ -206,34 +232,48 @@ class Alerts:
     # -- the file
 
     def _dump(self) -> str:
-        return json.dumps({**self.alerting.dump(), "outbox": self.outbox.dump()})
+        return json.dumps({**self.alerting.dump(), "outbox": self.outbox.dump(), "found": self._finder.dump()})
 
-    async def _save(self) -> None:
-        if self._dirty:
-            self._dirty = False
-            text = self._dump()
-            await run_aside(lambda: self._write(text), "alerts")
+    async def _write_on(self) -> None:
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            if not await self._write():
+                self._dirty.set()
+                await asyncio.sleep(AGAIN)
 
-    def _write(self, text: str) -> None:
-        try:
-            write_whole(self._file, text.encode())
-        except OSError as error:
-            self._complain("written down", error)
+    async def _write(self) -> bool:
+        """Write it down as it is now; whether that went well."""
+        async with self._writing:
+            text = self._dump().encode()
+            try:
+                await run_aside(lambda: write_whole(self._file, text, durable=True), "alerts")
+            except OSError as error:
+                self._complain("written down", error)
+                return False
+        if self._complaint:
+            self._complaint = ""
+            self._tools.log.info("alerts are kept again", file=str(self._file))
+        return True
 
     def _load(self) -> None:
         try:
             data = json.loads(self._file.read_text(encoding="utf-8"))
             self.alerting.load(data)
             self.outbox.load(data["outbox"])
+            if "found" in data:  # older versions did not write it
+                self._finder.load(data["found"])
         except FileNotFoundError:
             return
         except (OSError, ValueError, TypeError, LookupError) as error:
             self._complain("read", error)
             self.alerting.load({"open": [], "over": []})
             self.outbox = Outbox()
+            self._finder = Finder(self._tools.dialplan)
         gone = {each.notifier for each in self.outbox.entries.values()} - self._ways.keys()
         self.outbox.drop(frozenset(gone))
 
     def _complain(self, what: str, error: Exception) -> None:
-        why = str(error) or type(error).__name__
-        self._tools.log.error("alerts not kept", what=what, file=str(self._file), why=why)
+        if not self._complaint:
+            self._complaint = str(error) or type(error).__name__
+            self._tools.log.error("alerts not kept", what=what, file=str(self._file), why=self._complaint)

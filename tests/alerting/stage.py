@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controller.alerting.incidents import Alerting
 from controller.alerting.words import Condition, Sight, What
@@ -59,6 +59,16 @@ class World:
         while self.now < end:
             self.now = min(end, self.now + 1.0, max(self.alerting.next_deadline(self.now), self.now + 0.001))
             self.look()
+        return self
+
+    def set_clock(self, seconds: float) -> World:
+        """Somebody sets it; what is wrong is wrong for as long as before."""
+        self.now += seconds
+        self.wrong = {
+            name: replace(each, since=None if each.since is None else each.since + seconds)
+            for name, each in self.wrong.items()
+        }
+        self.alerting.shift(seconds)
         return self
 
     def take(self, tells: Iterable[object]) -> None:

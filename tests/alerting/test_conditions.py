@@ -14,7 +14,7 @@ from controller.scenario.network import Port
 from controller.status import collect_status
 from controller.types.alerts import Kind, Severity
 from tests.alerting.stage import START
-from tests.sim.test_quality import UNABLE, call_for, make_world
+from tests.sim.test_quality import ANSWERS, UNABLE, call_for, make_world
 from tests.sim.world import World
 
 UP = {"calls": True, "messages": True}
@@ -44,6 +44,17 @@ def test_a_trunk_that_is_down_and_one_that_carries_nothing() -> None:
     assert desk.see() == {}
     desk.world.trunks["t1"].scripts["anna"] = UNABLE
     call_for(desk.world, 20.0)
+    found = desk.see()
+    assert found.keys() == {"quality:t1"}  # it answers OPTIONS all the while (C3)
+    assert (found["quality:t1"].severity, found["quality:t1"].labels["carrier"]) == (Severity.WARNING, "carrier t1")
+    assert found["quality:t1"].why == "says itself that it cannot (503), 3 times in a row"
+    desk.world.trunks["t1"].scripts["anna"] = ANSWERS
+    for _ in range(90):  # held and tried, again and again, until it has proved itself: one alert, without a gap
+        call_for(desk.world, 2.0)
+        if desk.see() == {}:
+            break
+        assert desk.see().keys() == {"quality:t1"}
+    assert gate(desk, "t1") in ("rising", "open")
     desk.world.set_port("t2", Port.GONE)
     desk.world.run_until(desk.world.now + 8.0)
     found = desk.see()
@@ -54,6 +65,28 @@ def test_a_trunk_that_is_down_and_one_that_carries_nothing() -> None:
     assert 5.0 < START - down.since < 9.0
     desk.world.engine.drain("t2", desk.world.now)
     assert desk.see() == {}  # whoever works on it knows
+
+
+def test_a_trunk_that_comes_back_in_steps_is_no_alert_for_that() -> None:
+    desk = Desk()
+    desk.world.set_port("t2", Port.GONE)
+    desk.world.run_until(desk.world.now + 8.0)
+    assert desk.see().keys() == {"trunk:t2"}
+    desk.world.set_port("t2", Port.OPEN)
+    gates = set()
+    for _ in range(200):
+        call_for(desk.world, 1.0)
+        found = desk.see()
+        assert found.keys() <= {"trunk:t2"}
+        if not found:
+            gates.add(gate(desk, "t2"))
+    assert {"canary", "rising"} <= gates
+
+
+def gate(desk: Desk, name: str) -> str:
+    """How much of its calls it has."""
+    (row,) = (each for each in desk.status()["trunks"] if each["name"] == name)
+    return row["calls"]["gate"] if row["calls"] else "open"
 
 
 def test_a_trunk_that_calls_speak_against_unless_an_operator_knows() -> None:
@@ -82,6 +115,8 @@ def test_a_name_is_down_when_all_its_addresses_are() -> None:
     ("more", "name", "severity"),
     [
         ({"uplink": "all fell"}, "uplink:calls", Severity.CRITICAL),
+        ({"overloaded": True}, "overload:calls", Severity.CRITICAL),
+        ({"silent_relay": "127.0.0.1:2223"}, "media:127.0.0.1:2223", Severity.WARNING),
         (
             {"registrations": [{"trunk": "t1", "bound": False, "for": 9.0, "why": "403"}]},
             "registration:t1",
@@ -129,17 +164,6 @@ def test_messages() -> None:
     }
 
 
-def test_what_only_news_tell_ends_with_news_or_with_its_daemon() -> None:
-    desk = Desk()
-    desk.finder.hear("calls", "overload", START, {"begins": True, "turned_away": 3})
-    desk.finder.hear("calls", "media", START, {"relay": "r", "answers": False, "why": "silent"})
-    assert desk.see().keys() == {"overload:calls", "media:r"}
-    desk.finder.hear("calls", "media", START, {"relay": "r", "answers": True, "why": ""})
-    assert desk.see().keys() == {"overload:calls"}
-    desk.finder.see(START, None, None, {"calls": False})
-    assert desk.see() == {}
-
-
 def test_a_fault_is_one_alert_for_an_hour_after_the_last() -> None:
     desk = Desk()
     for ago in (1800.0, 0.0):
@@ -147,6 +171,9 @@ def test_a_fault_is_one_alert_for_an_hour_after_the_last() -> None:
     assert desk.see()["fault:calls"].since == START - 1800.0
     desk.at += FAULT_FOR - 1.0
     assert desk.see().keys() == {"fault:calls"}
+    again = Finder(desk.world.engine.switchboard.dialplan)  # a reload, or another life of ours
+    again.load(json.loads(json.dumps(desk.finder.dump())))
+    assert {each.id for each in again.see(desk.at, desk.status(), None, UP).conditions} == {"fault:calls"}
     desk.at += 2.0
     assert desk.see() == {}
 

@@ -147,6 +147,80 @@ def test_warnings_wait_for_the_end_of_quiet_hours_and_critical_ones_do_not() -> 
     assert len(by_day.fall("x", kind=Kind.FAULT, severity=Severity.WARNING).said()) == 1
 
 
+def nights_of(rule: AlertRoute) -> World:
+    """It is 21:50, and quiet from 22:00 to 6:00."""
+    nights = Hours("nights", UTC, (((22 * 3600, 24 * 3600), (0, 6 * 3600)),) * 7)
+    here = World(Alerting((rule,), {"nights": nights}), labels_of(3))
+    here.now -= 23 * 60.0 + 20.0
+    return here
+
+
+def test_a_warning_that_grows_in_quiet_hours_is_told_when_they_end() -> None:
+    here = nights_of(route(quiet="nights")).fall("t0", kind=Kind.QUALITY, severity=Severity.WARNING).wait(3600.0)
+    here.fall("t1", kind=Kind.QUALITY, severity=Severity.WARNING).wait(6 * 3600.0)
+    assert len(here.said()) == 1
+    here.wait(4300.0)
+    assert [what for _, _, what in here.said()] == ["trigger", "trigger"]
+    morning = 7 * 3600.0 + 46 * 60.0 + 40.0  # after START
+    assert morning <= here.said()[1][0] <= morning + 31.0
+
+
+def test_nobody_is_woken_because_nobody_looked_after_a_warning() -> None:
+    steps = (Step(900.0, ("boss",)),)
+    here = nights_of(route(quiet="nights", escalate=steps)).fall("t0", kind=Kind.QUALITY, severity=Severity.WARNING)
+    here.wait(8 * 3600.0)
+    assert [who for _, who, _ in here.said()] == ["oncall"]
+    here.wait(700.0)
+    assert [who for _, who, _ in here.said()] == ["oncall", "boss"]
+    critical = nights_of(route(quiet="nights", escalate=steps)).fall("t0").wait(906.0)
+    assert [who for _, who, _ in critical.said()] == ["oncall", "boss"]
+
+
+def test_a_quiet_night_is_no_busy_one_for_us() -> None:
+    here = nights_of(route(quiet="nights", escalate=(Step(60.0, ("boss",)),)))
+    here.fall("t0", kind=Kind.QUALITY, severity=Severity.WARNING).wait(1800.0)
+    assert here.alerting.next_deadline(here.now) > here.now + 1.0
+
+
+def test_whoever_a_reload_puts_in_the_place_of_others_is_told() -> None:
+    before = world(
+        route("critical", ("oncall",), match=Match(kinds=frozenset((Kind.TRUNK,)))), route("rest", ("chat",))
+    )
+    before.fall("t0").wait(6.0)
+    renamed = (route("pages", ("new-oncall",), match=Match(kinds=frozenset((Kind.TRUNK,)))), route("rest", ("chat",)))
+    here = world(*renamed)
+    here.alerting.load(before.alerting.dump())
+    here.now, here.wrong = before.now, before.wrong
+    here.wait(30.0)
+    assert [each[1:] for each in here.said()] == [("new-oncall", "trigger")]
+    here.fall("t1").wait(20.0)  # the same outage still: no other route has it
+    assert len(here.said()) == 1
+    here.rise("t0", "t1").wait(31.0)
+    assert {each[1:] for each in here.said()[1:]} == {("oncall", "resolve"), ("new-oncall", "resolve")}
+
+
+def test_whoever_a_reload_adds_is_left_alone_where_somebody_looks_after_it() -> None:
+    before = world(route("all", ("oncall",))).fall("t0").wait(6.0)
+    (name,) = before.alerting.open
+    before.alerting.acknowledge(name, "anna", before.now)
+    here = world(route("all", ("oncall", "boss")))
+    here.alerting.load(before.alerting.dump())
+    here.now, here.wrong = before.now, before.wrong
+    assert here.wait(60.0).said() == []
+
+
+def test_a_clock_that_is_set_back_delays_nobody() -> None:
+    here = world(route(escalate=(Step(300.0, ("boss",)),))).fall("t0").wait(3.0).set_clock(-3600.0).wait(3.0)
+    assert [who for _, who, _ in here.said()] == ["oncall"]
+    here.set_clock(-86400.0).wait(301.0)
+    assert [who for _, who, _ in here.said()] == ["oncall", "boss"]
+    here.rise("t0").wait(2.0).set_clock(-3600.0).wait(29.0)
+    assert [what for _, _, what in here.said()[2:]] == ["resolve", "resolve"]
+    over = here.alerting.over[-1]
+    assert over.resolved is not None
+    assert 330.0 < over.resolved - over.opened < 340.0
+
+
 def test_what_becomes_critical_is_told_again_and_nobody_looks_after_it_any_more() -> None:
     here = world(route(escalate=(Step(300.0, ("boss",)),))).fall(
         "own", kind=Kind.CERTIFICATE, severity=Severity.WARNING

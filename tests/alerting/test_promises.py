@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from controller.alerting.causes import Causes
 from controller.alerting.incidents import Alerting
-from controller.alerting.outbox import Again, Done, Entry, Outbox
+from controller.alerting.outbox import UNHEARD, Again, Done, Entry, Outbox
 from controller.alerting.words import Sight, What
 from controller.types.alerts import Kind, Severity, Step
 from tests.alerting.stage import START, World, labels_of, route
@@ -57,6 +57,11 @@ class Promises(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.3, 2.0, 6.0, 20.0, 45.0, 100.0]))
     def wait(self, seconds: float) -> None:
         self.world.wait(seconds)
+
+    @rule(seconds=st.sampled_from([-3600.0, 3600.0, -40.0]))
+    def set_the_clock(self, seconds: float) -> None:
+        self.world.set_clock(seconds)
+        self.since = {name: since + seconds for name, since in self.since.items()}
 
     @rule()
     def acknowledge(self) -> None:
@@ -221,7 +226,30 @@ def test_whoever_asks_to_be_left_alone_is_and_not_for_ever() -> None:
         box.put("oncall", What.TRIGGER, {"id": "x"}, START)
         (entry,) = box.take(START)
         box.settle(entry, Again("429", asked), START)
-        assert box.next_deadline() == START + pause
+        assert entry.due == START + pause
+
+
+def test_somebody_else_is_told_in_time_whatever_the_pause_of_who_refuses() -> None:
+    for result in (Again("403: wrong key", refused=True), Again("429", 600.0), Again("503")):
+        box = Outbox()
+        box.put("oncall", What.TRIGGER, {"id": "x"}, START)
+        (entry,) = box.take(START)
+        box.settle(entry, result, START + 1.0)
+        assert box.find_unheard(START + UNHEARD - 0.1) == []
+        entry.due = max(entry.due, START + 120.0)
+        assert box.next_deadline() == START + UNHEARD
+        assert box.find_unheard(START + UNHEARD) == [entry]
+        assert box.next_deadline() == entry.due
+
+
+def test_pauses_stay_what_they_are_when_the_clock_is_set() -> None:
+    box = Outbox()
+    box.put("oncall", What.TRIGGER, {"id": "x"}, START)
+    (entry,) = box.take(START)
+    box.settle(entry, Again("503"), START)
+    box.shift(-3600.0)
+    assert not box.take(START - 3600.0 + 0.9)
+    assert box.take(START - 3600.0 + 1.0) == [entry]
 
 
 def test_pauses_grow_and_end_after_a_day() -> None:
@@ -231,10 +259,11 @@ def test_pauses_grow_and_end_after_a_day() -> None:
     for _ in range(9):
         (entry,) = box.take(now)
         box.settle(entry, Again("503"), now)
-        pauses.append(box.next_deadline() - now)
-        now = box.next_deadline()
+        pauses.append(entry.due - now)
+        now = entry.due
     assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
-    assert box.is_unheard(entry, now)
+    assert box.find_unheard(now) == [entry]
+    assert box.find_unheard(now) == []
     (entry,) = box.take(START + 90_000.0)
     assert box.settle(entry, Again("503"), START + 90_000.0) == "given up: 503"
     assert not box.entries

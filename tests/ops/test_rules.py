@@ -93,6 +93,13 @@ CASES: dict[str, Case] = {
     "CallwardAllTrunksDown": down("", "", 1, 1, 1, good=(1, 1, 0)),
     "CallwardUplinkSuspected": flat("callward_uplink_suspected", 1, 0),
     "CallwardTrunkDegraded": flat('callward_trunk_state{trunk="t",state="degraded"}', 1, 0),
+    "CallwardTrunkHeld": Case(
+        {
+            'callward_trunk_gate{trunk="t",gate="held"}': "1 0x60",
+            'callward_trunk_gate{trunk="t",gate="canary"}': "0 1x60",
+        },
+        {'callward_trunk_gate{trunk="t",gate="held"}': "1x60", 'callward_trunk_state{trunk="t",state="down"}': "1x60"},
+    ),
     "CallwardTrunkFlaps": Case(
         {'callward_trunk_changes_total{trunk="t",state="down"}': "0x10 1x10 2x10 3x10 4x60"},
         {'callward_trunk_changes_total{trunk="t",state="down"}': "0x10 1x10 2x100"},
@@ -203,6 +210,19 @@ def test_each_has_a_case_a_severity_and_says_what_to_do() -> None:
 
 def test_each_fires_when_it_should_and_only_then(tmp_path: Path) -> None:
     found = judge(tmp_path, {name: [(case.fires, 1), (case.calm, 0)] for name, case in CASES.items()})
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_what_an_operator_has_drained_wakes_nobody(tmp_path: Path) -> None:
+    parked = {
+        f'callward_trunk_gate{{gate="parked",trunk="t{number}",carrier="c",site="s"}}': "1x60" for number in range(3)
+    }
+    names = ("CallwardTrunkDown", "CallwardCarrierDown", "CallwardSiteDown", "CallwardAllTrunksDown")
+    series = {name: down("c", "s", 1, 1, 1, good=()).fires for name in names}
+    series["CallwardPage"] = {'callward_trunk_paged{trunk="t0",carrier="c",site="s"}': "1x60"}
+    fire = {"CallwardTrunkDown": 3}
+    wanted = {name: [(shown, fire.get(name, 1)), (shown | parked, 0)] for name, shown in series.items()}
+    found = judge(tmp_path, wanted)
     assert found.returncode == 0, found.stdout + found.stderr
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import email.utils
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
@@ -18,7 +20,8 @@ from sip.text import clean
 
 #: Seconds that the other side may take.
 PATIENCE = 10.0
-_MOST_SAID = 200  # bytes of an answer that are looked at
+_MOST_READ, _MOST_SAID = 2000, 200  # bytes of an answer that are looked at; characters that are repeated
+_LEAST_SECRET = 8  # characters of one part of a path
 _AGAIN = (408, 425, 429)
 
 
@@ -38,8 +41,11 @@ class Poster:
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: str, body: Any, headers: Mapping[str, str] | None = None) -> Result:
-        """Post it, and say what the answer means. ``body`` is text, or data for JSON."""
+    async def post(
+        self, url: str, body: Any, headers: Mapping[str, str] | None = None, secrets: Iterable[str] = ()
+    ) -> Result:
+        """Post it, and say what the answer means. ``body`` is text, or data for JSON; ``secrets`` are what stands in it and must
+        not be repeated where the other side does."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=PATIENCE), cookie_jar=aiohttp.DummyCookieJar()
@@ -54,7 +60,8 @@ class Poster:
             ) as answer:
                 if 200 <= answer.status < 300:
                     return Done()
-                said = clean((await answer.content.read(_MOST_SAID)).decode("utf-8", "replace").strip())
+                text = (await answer.content.read(_MOST_READ)).decode("utf-8", "replace").strip()
+                said = clean(_without(text, url, secrets))[:_MOST_SAID]
                 return _judge(answer.status, said, answer.headers.get("Retry-After", ""))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             return Again(_name(error))
@@ -64,6 +71,16 @@ class Poster:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _without(said: str, url: str, secrets: Iterable[str]) -> str:
+    """Some servers repeat what they were asked for ("Cannot POST /services/..."), and a path may be a secret."""
+    parts = urlsplit(url)
+    pieces = [*parts.path.split("/"), *re.split("[&=]", parts.query)]
+    hidden = {*secrets, parts.query, *(piece for piece in pieces if len(piece) >= _LEAST_SECRET)} - {""}
+    for each in sorted({*hidden, *map(unquote, hidden)}, key=len, reverse=True):
+        said = said.replace(each, "...")
+    return said
 
 
 def _judge(status: int, said: str, retry_after: str) -> Again:

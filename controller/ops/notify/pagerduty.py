@@ -28,7 +28,8 @@ class PagerDutyWay:
         """Trigger, acknowledge or resolve."""
         if entry.what not in _ACTIONS:
             return Done()
-        return await self._poster.post(f"{self._target.url}/v2/enqueue", event_of(entry, self._target.key))
+        key = self._target.key
+        return await self._poster.post(f"{self._target.url}/v2/enqueue", event_of(entry, key), secrets=(key,))
 
     async def close(self) -> None:
         """Let go of the connection."""
