@@ -18,6 +18,7 @@ from controller import (
     cli_daemon,
     cli_demo,
     cli_explain,
+    cli_fmt,
     cli_messages,
     cli_records,
     cli_relay,
@@ -47,6 +48,7 @@ cli_check.add_commands(cli)
 cli_explain.add_commands(cli)
 cli_what_if.add_commands(cli)
 cli_test.add_commands(cli)
+cli_fmt.add_commands(cli)
 cli_run.add_commands(cli)
 cli_daemon.add_commands(cli)
 cli_top.add_commands(cli)

@@ -45,7 +45,7 @@ INSIDE = frozenset(
             "test_probes.py",
             "test_project.py",
         ),
-        *("test_what_if.py", "test_diff.py"),
+        *("test_what_if.py", "test_diff.py", "test_fmt.py"),
     )
 )
 #: Under load, with deaths: never two of them at once.

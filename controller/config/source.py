@@ -99,6 +99,12 @@ def read_text(path: Path, report: Report) -> str:
         report.error(top, "CANNOT_READ", "cannot read the file: no such name", "check the path")
         return ""
     report.inputs.note_file(path, data)
+    return decode(data, report)
+
+
+def decode(data: bytes, report: Report) -> str:
+    """The text of what was read, at most a byte more than is taken; the same is reported as by `read_text`."""
+    top = Span(1, 1, 2)
     if len(data) > MAX_BYTES:
         report.error(top, "TOO_LARGE", f"file is larger than {MAX_BYTES >> 20} MiB", "is this the right file?")
         return ""
