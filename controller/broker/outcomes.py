@@ -11,8 +11,9 @@ from math import inf
 from typing import Any
 
 from controller.channels.base import Liveness
-from controller.health.node import Change
+from controller.health.node import Change, Row
 from controller.health.outcomes import MESSAGE, Outcome, OutcomeClass, classify
+from controller.health.readmission import Stage
 from controller.health.score import Scores, Target
 from controller.messages.cascade import Cascade
 from controller.messages.evidence import failed_before
@@ -173,16 +174,25 @@ class Evidence:
         ]
 
     def view(self, now: float) -> list[dict[str, Any]]:
-        """Rows for a status page, whole providers only."""
+        """Rows for a status page, whole providers only; ``apart``: gates of regions, where the whole is open and they are not."""
+        rows = self.scores.view(now)
+        apart: dict[str, list[Row]] = {}
+        for row in rows:
+            if row.region and row.state != Stage.OPEN:
+                apart.setdefault(row.target, []).append(row)
         return [
-            {
-                "provider": row.target,
-                "gate": row.state,
-                "estimate": round(row.estimate, 3),
-                "samples": round(row.samples, 1),
-                "alive": self.is_alive(row.target),
-                "why": row.why,
-            }
-            for row in self.scores.view(now)
+            self._show(row, apart.get(row.target, []) if row.state == Stage.OPEN else [])
+            for row in rows
             if not row.region
         ]
+
+    def _show(self, row: Row, apart: list[Row]) -> dict[str, Any]:
+        return {
+            "provider": row.target,
+            "gate": row.state,
+            "apart": {" ".join(each.region): each.state for each in apart},
+            "estimate": round(row.estimate, 3),
+            "samples": round(row.samples, 1),
+            "alive": self.is_alive(row.target),
+            "why": "; ".join(f"{each.state} in {' '.join(each.region)}: {each.why}" for each in apart) or row.why,
+        }

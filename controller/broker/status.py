@@ -14,7 +14,7 @@ from controller.messages.bursts import Bursts
 from controller.types import Dialplan
 from controller.types.messages import Messaging
 
-_UNKNOWN = {"gate": "open", "estimate": 0.0, "samples": 0.0, "why": "too little is known"}
+_UNKNOWN = {"gate": "open", "apart": {}, "estimate": 0.0, "samples": 0.0, "why": "too little is known"}
 
 
 def collect_status(

@@ -15,6 +15,7 @@ from controller.health.score import Scores
 from controller.messages.bursts import Bursts
 from controller.messages.cascade import Cascade, Send, Terms
 from controller.messages.reducer import reduce
+from controller.ops.board import state_of
 from controller.rules.run import Run
 from controller.store.opening import open_store
 from controller.supervise import Supervisor
@@ -49,6 +50,9 @@ def test_failures_of_one_country_close_it_there_and_others_come_first() -> None:
     for number in range(30):
         found.observe(ObserveOutcome("sms-1", "undelivered"), US, NOW + number)
     assert [(change.target, change.region, change.new) for change in told][:1] == [("sms-1", ("US",), "held")]
+    row = next(row for row in found.view(NOW + 30) if row["provider"] == "sms-1")
+    assert (row["gate"], row["apart"], state_of(row)) == ("open", {"US": "held"}, "degraded")  # and is seen to be
+    assert row["why"].startswith("held in US: ")
     outlook = Outlook(found.scores, {}, 2.5)
     here = outlook.circumstances(("sms-1", "sms-2"), ("US",), NOW + 30)
     assert list(here.avoid) == ["sms-1"]
