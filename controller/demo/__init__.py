@@ -1,8 +1,10 @@
-"""`callward demo`: the real daemon among simulated carriers, a PBX and phones, on real sockets of this machine.
+"""`callward demo`: the real daemon among simulated carriers, a PBX, phones and providers, on real sockets of this machine.
 
-`ports` finds room, `daemon` runs callward beside us, `boxes` are the simulated parts, `testbed` joins them and makes
-calls, `story` tells what happens when things break and judges it, `live` goes on with commands from the keyboard,
-`screen` is all that is printed. Nothing here decides a call: that is the daemon's part, seen through its own log.
+`ports` and `plan` find room, `daemon` runs callward beside us, `boxes` (each behind its `line`) and `providers` are the
+simulated parts, `testbed` joins daemon and trunks and makes calls, `codes` sends messages, `show` is all of it. `story` tells
+what happens when things break and judges it, `live` goes on with commands from the keyboard and from the console's `buttons`,
+both by `controls`; `screen` and `board` are all that is printed. Nothing here decides a call or a message: that is the daemon's
+part, seen through its own log.
 """
 
 from __future__ import annotations
@@ -10,29 +12,33 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from controller.demo.browser import open_browser
 from controller.demo.daemon import DemoError
-from controller.demo.live import go_on
+from controller.demo.live import LiveDemo
 from controller.demo.screen import Screen
+from controller.demo.show import open_show
 from controller.demo.story import tell
-from controller.demo.testbed import open_testbed
 
-__all__ = ["DIALPLAN", "DemoError", "run_demo"]
+__all__ = ["DIALPLAN", "WHOLE", "DemoError", "run_demo"]
 
+#: Its calls, and all of it.
 DIALPLAN = Path(__file__).resolve().parents[2] / "dialplans" / "demo.yaml"
+WHOLE = DIALPLAN.with_name("demo-all.yaml")
 
 
-def run_demo(*, once: bool) -> bool:
-    """Show it; True if all went as it should.
+def run_demo(*, once: bool, browser: bool = True) -> bool:
+    """Show it; True if all went as it should. ``browser``: the console is opened in one, if there is one.
 
     Raises `DemoError` when it cannot be shown at all.
     """
-    return asyncio.run(_run(once))
+    return asyncio.run(_run(once, browser))
 
 
-async def _run(once: bool) -> bool:
+async def _run(once: bool, browser: bool) -> bool:
     loop, screen = asyncio.get_running_loop(), Screen()
     ourselves = asyncio.current_task()
     assert ourselves is not None
@@ -48,11 +54,15 @@ async def _run(once: bool) -> bool:
     well: bool | None = None
     try:
         with tempfile.TemporaryDirectory(prefix="callward-demo-") as folder:
-            async with open_testbed(DIALPLAN, Path(folder), screen.show_trunk) as testbed:
-                screen.show_scene(testbed)
-                well = await tell(testbed, screen)
+            async with (
+                open_show(WHOLE, Path(folder), screen.show_change) as show,
+                AsyncExitStack() as stack,
+            ):
+                screen.show_scene(show)
+                well = await tell(show, screen, stack)
                 if not once:
-                    await go_on(testbed, screen)
+                    screen.show_beginning(show.link, open_browser(show.link) if browser else "")
+                    await LiveDemo(show, screen).run()
                 return well
     except asyncio.CancelledError:
         if crashes:

@@ -1,4 +1,4 @@
-"""The simulated parts: a scripted agent on a real socket, which can lose power, lose its process, and come back.
+"""The simulated trunks: a scripted agent on a real socket, which can lose power, lose its process, and come back.
 
 Owns sockets and what state a box is in. Must not know the story.
 """
@@ -8,21 +8,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import StrEnum
+from random import Random
 
 from controller import clock
 from controller.demo.daemon import DemoError
+from controller.demo.line import SLOW, Line
 from sip.agent import Agent, Script
 from sip.endpoint import UdpEndpoint, open_udp
 from sip.transaction import Hop
 
 
 class Condition(StrEnum):
-    """What is wrong with a box."""
+    """What is wrong with a simulated part."""
 
     RUNNING = "running"
     SILENT = "silent"  # no power: packets vanish
     CLOSED = "port closed"  # no process: the kernel refuses packets
-    FAILING = "failing"  # answers every call with an error
+    SLOW = "slow"  # everything takes its time
+    FAILING = "failing"  # answers every call, or message, with an error
+
+
+#: What can be done to a part, by the word for it. An error is 503, of SIP and of HTTP.
+VERBS = {
+    "kill": Condition.CLOSED,
+    "silence": Condition.SILENT,
+    "slow": Condition.SLOW,
+    "fail": Condition.FAILING,
+    "revive": Condition.RUNNING,
+}
+FAILURE = 503
 
 
 class Box:
@@ -40,6 +54,7 @@ class Box:
         self._endpoint = self._bind(hop)
         self.hop = self._endpoint.local
         self.agent = Agent(name, self.hop)
+        self._line = Line(self.agent, Random(name))
         self._phones: dict[str, Script] = {}
         self._start()
 
@@ -52,13 +67,18 @@ class Box:
     def silence(self) -> None:
         """Power off: packets arrive nowhere and nobody says so."""
         self._leave(Condition.SILENT)
-        self.agent.die(clock.monotonic())
+        self._die()
 
     def kill(self) -> None:
         """The process is gone: the kernel answers each packet with an ICMP error."""
         self._leave(Condition.CLOSED)
-        self.agent.die(clock.monotonic())
+        self._die()
         self._endpoint.close()
+
+    def slow(self) -> None:
+        """Alive and well, at the end of a bad line."""
+        self._leave(Condition.SLOW)
+        self._line.change(SLOW)
 
     def fail(self, status: int) -> None:
         """Alive, but answers every call with this status."""
@@ -75,11 +95,30 @@ class Box:
             self._start()
         if self.agent.dead:
             self.agent.revive(clock.monotonic())
-        self.agent.scripts = dict(self._phones)
+        self.agent.script, self.agent.scripts = Script(), dict(self._phones)
+        self._line.change()
         self._enter(Condition.RUNNING)
+
+    def become(self, condition: Condition) -> None:
+        """Any of these.
+
+        Raises `DemoError` as `revive` does.
+        """
+        match condition:
+            case Condition.RUNNING:
+                self.revive()
+            case Condition.SILENT:
+                self.silence()
+            case Condition.CLOSED:
+                self.kill()
+            case Condition.SLOW:
+                self.slow()
+            case Condition.FAILING:
+                self.fail(FAILURE)
 
     def pump(self) -> None:
         """Send what the agent wants to send; to be called after telling it to do something."""
+        self._line.settle(clock.monotonic())
         self._endpoint.pump()
 
     def close(self) -> None:
@@ -94,9 +133,13 @@ class Box:
     def _enter(self, condition: Condition) -> None:
         self.condition, self.since = condition, clock.monotonic()
 
+    def _die(self) -> None:
+        self.agent.die(clock.monotonic())
+        self._line.clear()
+
     def _start(self) -> None:
         self._endpoint.on_turn = self._on_turn
-        self._endpoint.start(self.agent, asyncio.get_running_loop())
+        self._endpoint.start(self._line, asyncio.get_running_loop())
 
     @staticmethod
     def _bind(hop: Hop) -> UdpEndpoint:

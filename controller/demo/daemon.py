@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ class Daemon(asyncio.SubprocessProtocol):
         self._transport: asyncio.SubprocessTransport | None = None
         self._gone = asyncio.Event()
 
-    async def start(self, dialplan: Path, state_dir: Path) -> None:
-        """Start it; it is ready when it says so."""
+    async def start(self, dialplan: Path, state_dir: Path, environ: Mapping[str, str] | None = None) -> None:
+        """Start it; it is ready when it says so. ``environ``: for it alone, beside what we have."""
         command = [
             sys.executable,
             "-m",
@@ -54,6 +55,7 @@ class Daemon(asyncio.SubprocessProtocol):
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **(environ or {})},
             start_new_session=True,  # Ctrl-C is for us: we stop it in order
         )
 

@@ -1,4 +1,4 @@
-"""The demo after its story: a call every few seconds, while whoever looks breaks and repairs trunks.
+"""The demo after its story: calls and codes at a calm pace, while whoever looks breaks and repairs trunks and providers.
 
 Owns the commands and their pace. Must not judge: here everything may be broken at once, and it is shown as it is.
 """
@@ -9,76 +9,113 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 
-from controller.demo.boxes import Box
-from controller.demo.daemon import DemoError
+from controller import clock
+from controller.control import MESSAGES, ControlError, ask_soon
+from controller.demo.board import draw_board, draw_parts
+from controller.demo.boxes import VERBS
+from controller.demo.buttons import Buttons, open_buttons
 from controller.demo.keyboard import Keyboard
 from controller.demo.screen import Screen
-from controller.demo.testbed import Outcome, Testbed
+from controller.demo.show import Show
+from controller.demo.testbed import Outcome, Sign
+from controller.ops.board import state_of
+from controller.supervise import Supervisor
 
 EVERY = 4.0  # seconds between the end of a call and the next
-TALK = 1.0  # seconds each call lasts
+TALK = 2.0  # seconds each call lasts
+CODES = 5.0  # seconds between the end of a code and the next
+LOOK = 1.0  # seconds between two looks at the providers
 
 HELP = {
-    "kill TRUNK": "its process ends: the port is closed, packets are refused",
-    "silence TRUNK": "it loses power: packets vanish",
-    "revive TRUNK": "it is as good as new",
-    "call": "place a call now",
-    "status": "how the trunks are, and what callward thinks of them",
+    "kill NAME": "its process ends: the port is closed",
+    "silence NAME": "no power; a provider loses messages",
+    "slow NAME": "a bad line; a provider takes seconds",
+    "fail NAME": "answers every call, or message, by 503",
+    "revive NAME": "it is as good as new",
+    "call, code": "a call, or a code for Anna, now",
+    "status": "how all are, and what callward thinks",
     "quit": "end; so does Ctrl-C",
 }
 
 
-async def go_on(testbed: Testbed, screen: Screen) -> None:
-    """Run until cancelled."""
-    await LiveDemo(testbed, screen).run()
-
-
 class LiveDemo:
-    """What is typed meets what is called."""
+    """What is typed, or clicked, meets what is called and sent."""
 
-    def __init__(self, testbed: Testbed, screen: Screen) -> None:
-        self._testbed = testbed
+    def __init__(self, show: Show, screen: Screen) -> None:
+        self._show = show
         self._screen = screen
         self.keyboard = Keyboard(self._on_line, self._refresh)
-        self._calls = 0
-        self._wanted = False  # a call was asked for
+        self.buttons = Buttons(show.controls, self._on_pressed, self._on_wanted)
+        self._calls, self._codes = 0, 0
+        self._call_wanted = False
+        self._code_wanted = asyncio.Event()
+        self._supervisor = Supervisor(_crash)
         self._commands: dict[str, Callable[[], None]] = {
-            "call": self._ask_for_call,
+            "call": partial(self._want, "call"),
+            "code": partial(self._want, "code"),
             "status": self._show_status,
             "help": self._show_help,
             "quit": self._quit,
         }
-        self._trunk_commands: dict[str, Callable[[Box], None]] = {
-            "kill": Box.kill,
-            "silence": Box.silence,
-            "revive": Box.revive,
-        }
 
     async def run(self) -> None:
         """Until cancelled."""
-        screen = self._screen
-        screen.show_beginning(EVERY)
+        show, screen = self._show, self._screen
         self.keyboard.open()
         try:
-            with screen.open_board(self._testbed, self.keyboard):
-                self._tick()
-                while True:
-                    await self._testbed.until(lambda: self._wanted, within=EVERY)
-                    self._wanted = False
-                    self._calls += 1
-                    await self._testbed.call(self._show_call, TALK)
-                    self._testbed.forget_calls()
+            async with open_buttons(show.state_dir, self.buttons, _crash):
+                with screen.open_board(lambda: draw_board(show, self.keyboard)):
+                    self._supervisor.spawn(self._send_codes(), "codes")
+                    self._supervisor.spawn(self._look(), "providers")
+                    await self._place_calls()
         finally:
+            await self._supervisor.close()
             self.keyboard.close()
+
+    async def _place_calls(self) -> None:
+        testbed = self._show.testbed
+        while True:
+            await testbed.until(lambda: self._call_wanted, within=EVERY)
+            self._call_wanted = False
+            self._calls += 1
+            await testbed.call(self._show_call, TALK)
+            testbed.forget_calls()
+
+    async def _send_codes(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(CODES):
+                    await self._code_wanted.wait()
+            except TimeoutError:
+                pass
+            self._code_wanted.clear()
+            self._codes += 1
+            self._screen.show_line_of_code(self._codes, await self._show.app.send())
+            self._show.providers.forget()
+
+    async def _look(self) -> None:
+        """What callward says of providers, and ages on the board."""
+        while True:
+            try:
+                answer = await ask_soon(self._show.state_dir, "status", LOOK, file=MESSAGES)
+                for row in answer["status"]["providers"]:
+                    self._note(row["provider"], state_of(row), row["why"])
+            except (ControlError, KeyError):
+                pass  # it is started again, and then it is asked again
+            self._refresh()
+            await asyncio.sleep(LOOK)
+
+    def _note(self, name: str, state: str, why: str) -> None:
+        before = self._show.signs[name]
+        if before.state != state:
+            sign = self._show.signs[name] = Sign(state, why, clock.monotonic())
+            if before.at:
+                self._screen.show_change(name, sign)
 
     def _show_call(self, outcome: Outcome) -> None:
         self._screen.show_line_of_call(self._calls, outcome)
-
-    def _tick(self) -> None:
-        """Durations on the board grow."""
-        self._refresh()
-        asyncio.get_running_loop().call_later(1.0, self._tick)
 
     def _refresh(self) -> None:
         self._screen.refresh_board()
@@ -87,30 +124,39 @@ class LiveDemo:
 
     def _on_line(self, line: str) -> None:
         verb, *names = line.lower().split()
-        self._screen.show_typed(line)
-        if verb in self._trunk_commands:
-            self._on_trunk_command(verb, names)
+        self._screen.show_done("you", line)
+        if verb in VERBS:
+            self._supervisor.spawn(self._act(verb, " ".join(names)), verb)
         elif verb in self._commands and not names:
             self._commands[verb]()
         else:
             self._screen.show_mistake(f"{line!r} is no command; type help to see them all")
 
-    def _on_trunk_command(self, verb: str, names: list[str]) -> None:
-        boxes = self._testbed.boxes
-        if len(names) != 1 or names[0] not in boxes:
-            self._screen.show_mistake(f"{verb} wants the name of one trunk: {', '.join(boxes)}")
-            return
-        try:
-            self._trunk_commands[verb](boxes[names[0]])
-        except DemoError as error:
-            self._screen.show_mistake(str(error))
+    async def _act(self, verb: str, name: str) -> None:
+        if problem := await self._show.controls.act(verb, name):
+            self._screen.show_mistake(problem)
+        self._show.testbed.note_change()
+        self._refresh()
 
-    def _ask_for_call(self) -> None:
-        self._wanted = True
-        self._testbed.note_change()
+    def _on_pressed(self, what: str, problem: str) -> None:
+        self._screen.show_done("console", what)
+        if problem:
+            self._screen.show_mistake(problem)
+        self._refresh()
+
+    def _on_wanted(self, what: str) -> None:
+        self._screen.show_done("console", what)
+        self._want(what)
+
+    def _want(self, what: str) -> None:
+        if what == "call":
+            self._call_wanted = True
+            self._show.testbed.note_change()
+        else:
+            self._code_wanted.set()
 
     def _show_status(self) -> None:
-        self._screen.show_status(self._testbed)
+        self._screen.show(draw_parts(self._show))
 
     def _show_help(self) -> None:
         self._screen.show_help(HELP)
@@ -118,3 +164,9 @@ class LiveDemo:
     @staticmethod
     def _quit() -> None:
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def _crash(error: BaseException) -> None:
+    """As a callback that fails: the demo ends, and says why."""
+    context = {"message": "a part of the demo failed", "exception": error}
+    asyncio.get_running_loop().call_exception_handler(context)

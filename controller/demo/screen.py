@@ -6,27 +6,27 @@ none is needed to understand a line. Piped output has no control codes and is 10
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from controller import __version__, clock
-from controller.demo.boxes import Condition
-from controller.demo.keyboard import Keyboard
-from controller.demo.testbed import Outcome, Testbed, TrunkSign
+from controller.demo.board import STATE_COLOURS, grid
+from controller.demo.codes import Code, Send
+from controller.demo.show import Show
+from controller.demo.testbed import Outcome, Sign
 from sip.builder import REASONS
 
 WIDTH = 100
 PATH_WIDTH = 25  # "anna-mobile via carrier-a"
-PROMPT = "kill, silence or revive a trunk · call · status · help · quit"
 
 #: What became of an attempt, by its cause in the daemon's log.
 _WORDS = {
@@ -38,7 +38,9 @@ _WORDS = {
     "WITHDRAWN": "the caller hung up",
     "HEDGE_RELEASED": "not needed: the silent one came to life",
 }
-_STATE_COLOURS = {"up": "green", "down": "red", "suspect": "yellow", "degraded": "yellow"}
+
+#: What became of a message, by the code of its outcome.
+_OUTCOMES: Mapping[str, str] = {}
 
 
 class Screen:
@@ -47,7 +49,8 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or _open_console()
         self._board: Live | None = None
-        self._scrolls = False  # whether changes of trunks are told as they come
+        self._scrolls = False  # whether changes are told as they come
+        self._told: dict[str, str] = {}  # the last state of each that is worth a line
 
     # -- the story
 
@@ -55,22 +58,28 @@ class Screen:
         """A remark."""
         self.console.print(Text(" " * indent + text, "dim"))
 
-    def show_scene(self, testbed: Testbed) -> None:
+    def show_scene(self, show: Show) -> None:
         """Who plays."""
-        listen = testbed.listen
+        testbed = show.testbed
         self.console.print(Text.assemble((f"callward {__version__}", "bold"), "   a call fails over before your eyes"))
         self.console.print()
-        daemon = _grid((3, 11, 16, 0))
-        daemon.add_row("", "callward", f"udp :{listen.port}", f"the daemon itself, pid {testbed.daemon.pid}")
-        for name, box in testbed.boxes.items():
-            daemon.add_row("", name, f"udp :{box.hop.port}", f"simulated; leads to {', '.join(testbed.reaches(name))}")
-        self.console.print(daemon)
+        parts = grid((3, 11, 11, 0))
+        parts.add_row("", "callward", f"udp :{testbed.listen.port}", f"the daemon itself, pid {testbed.daemon.pid}")
+        for part in show.controls.show():
+            what = (
+                f"simulated; leads to {part['leads_to']}"
+                if part["kind"] == "trunk"
+                else f"simulated; {part['leads_to']}"
+            )
+            parts.add_row("", part["name"], part["where"], what)
+        self.console.print(parts)
         self.console.print()
         for route in testbed.dialplan.routes.values():
             stages = testbed.dialplan.chains[route.chain].stages
             people = (" and ".join(target.endpoint for target in stage.targets) for stage in stages)
             self.say(f"{route.did} rings {', then '.join(people)}", indent=5)
-        self.say(f"as {_nearby(testbed.file)} says", indent=5)
+        self.say("a code for Anna goes by WhatsApp, then SMS, then mail", indent=5)
+        self.say(f"as {_nearby(show.file)} says", indent=5)
 
     def show_act(self, title: str, number: int | None = None) -> None:
         """What happens now, to which the times below it are relative; calls are numbered."""
@@ -93,10 +102,10 @@ class Screen:
             table.add_row(_ms(at), who, what)
         self.console.print(table)
 
-    def show_notice(self, name: str, sign: TrunkSign, seconds: float) -> None:
+    def show_notice(self, name: str, sign: Sign, seconds: float) -> None:
         """That the daemon noticed what was done to a trunk, and how soon."""
         table = _timeline()
-        what = Text.assemble((sign.state, _STATE_COLOURS.get(sign.state, "")), f": {sign.why}")
+        what = Text.assemble((sign.state, STATE_COLOURS.get(sign.state, "")), f": {sign.why}")
         table.add_row(_ms(seconds), name, what)
         self.console.print(table)
 
@@ -110,7 +119,18 @@ class Screen:
         """Something that should not be."""
         self.console.print(Text(f"     wrong: {problem}", "red"))
 
-    def show_end(self, outcomes: list[Outcome], problems: list[str]) -> None:
+    def show_code(self, code: Code) -> None:
+        """A message as a timeline from the request on: whom callward tried, and when it arrived."""
+        table = _timeline()
+        for send in code.sends:
+            table.add_row(_ms(send.started), _way(send), _fate_of(send, code))
+        if code.status == "completed":
+            table.add_row(_ms(code.seconds), "Anna", Text("has the code", "green"))
+        else:
+            table.add_row(_ms(code.seconds), "Anna", Text(f"has no code: {code.reason or code.status}", "red"))
+        self.console.print(table)
+
+    def show_end(self, outcomes: list[Outcome], codes: list[Code], problems: list[str]) -> None:
         """The sum of it."""
         answered = [outcome.call for outcome in outcomes if outcome.call.status == 200]
         rang = [call.rang - call.started for call in answered if call.rang is not None]
@@ -126,20 +146,32 @@ class Screen:
                 f" where they should be; the slowest rang after {_ms(max(rang, default=0.0))}",
             )
         )
+        arrived = [code for code in codes if len(code.arrived) == 1]
+        self.console.print(
+            Text.assemble((f"{len(arrived)} of {len(codes)} codes arrived", "bold green"), ", each of them once")
+        )
 
     # -- afterwards
 
-    def show_beginning(self, every: float) -> None:
-        """The story is over, the demo goes on."""
+    def show_beginning(self, link: str, opened: str) -> None:
+        """The story is over, the demo goes on. ``opened``: by what the console was opened, if it was."""
         self.console.print()
-        self.say(f"From here on a call every {every:.0f} s. Break what you like: type help. Ctrl-C ends it.")
+        self.say(
+            "From here on calls and codes come by themselves. Break what you like, here (type help) or in the console:"
+        )
+        self.console.print(Text(f"  {link}", "bold"), soft_wrap=True)
+        self.say(f"{opened} opens it. Ctrl-C ends all." if opened else "Ctrl-C ends all.", indent=2)
         self.console.print()
         self._scrolls = True
 
-    def show_trunk(self, name: str, sign: TrunkSign) -> None:
-        """A change of a trunk, as it comes."""
-        if self._scrolls and sign.state != "suspect":
-            self._log(name, Text.assemble((f"{sign.state:<8}", _STATE_COLOURS.get(sign.state, "")), (sign.why, "dim")))
+    def show_change(self, name: str, sign: Sign) -> None:
+        """What callward says of a trunk or provider has changed; that it was suspect for a moment is no news."""
+        if sign.state != "suspect" and self._told.get(name) != sign.state:
+            self._told[name] = sign.state
+            if self._scrolls:
+                self._log(
+                    name, Text.assemble((f"{sign.state:<8}", STATE_COLOURS.get(sign.state, "")), (sign.why, "dim"))
+                )
         self.refresh_board()
 
     def show_line_of_call(self, number: int, outcome: Outcome) -> None:
@@ -159,9 +191,22 @@ class Screen:
                 self._log("", Text(f"{attempt['path']:<{PATH_WIDTH}}  ", "dim").append(_fate(attempt, winner)))
         self.refresh_board()
 
-    def show_typed(self, line: str) -> None:
-        """A command, as it was understood."""
-        self._log("you", Text(line, "bold"))
+    def show_line_of_code(self, number: int, code: Code) -> None:
+        """A message in a line, and a line for each send before that by which it arrived."""
+        if code.status == "completed":
+            won = next(send for send in code.sends if send.provider == code.winner)
+            what = Text.assemble((f"{_way(won):<{PATH_WIDTH}}", "green"), f"  arrived {_ms(code.seconds)}")
+        else:
+            what = Text(f"did not arrive: {code.reason or code.status}", "red")
+        self._log(f"code {number}", what)
+        for send in code.sends:
+            if send.provider != code.winner:
+                self._log("", Text(f"{_way(send):<{PATH_WIDTH}}  ", "dim").append(_fate_of(send, code)))
+        self.refresh_board()
+
+    def show_done(self, who: str, what: str) -> None:
+        """A command, as it was understood, and by whom."""
+        self._log(who, Text(what, "bold"))
 
     def show_mistake(self, text: str) -> None:
         """A command that cannot be obeyed."""
@@ -172,22 +217,16 @@ class Screen:
         for command, meaning in commands.items():
             self._log("", Text.assemble(f"{command:<15}", (meaning, "dim")))
 
-    def show_status(self, testbed: Testbed) -> None:
-        """The board, once."""
-        self.console.print(_trunks(testbed))
+    def show(self, what: RenderableType) -> None:
+        """Something drawn, once."""
+        self.console.print(what)
 
     @contextmanager
-    def open_board(self, testbed: Testbed, keyboard: Keyboard) -> Iterator[None]:
-        """Keep the trunks and the prompt below what scrolls; on a pipe there is no such place."""
+    def open_board(self, draw: Callable[[], RenderableType]) -> Iterator[None]:
+        """Keep what is drawn below what scrolls; on a pipe there is no such place."""
         if not self.console.is_terminal:
             yield
             return
-
-        def draw() -> RenderableType:
-            typed = Text(keyboard.typed, "bold") if keyboard.typed else Text(PROMPT, "dim")
-            prompt = [Text("\n  > ").append(typed)] if keyboard.prompt else []
-            return Group("", _trunks(testbed), *prompt)
-
         with Live(
             get_renderable=draw,
             console=self.console,
@@ -209,27 +248,9 @@ class Screen:
     def _log(self, who: str, what: Text) -> None:
         """A line below the story; without ``who`` it belongs to the one before."""
         moment = datetime.fromtimestamp(clock.epoch(), UTC).astimezone().strftime("%H:%M:%S")
-        table = _grid((8, 9, 0), right=0)
+        table = grid((8, 9, 0), right=0)
         table.add_row(Text(moment if who else "", "dim"), who, what)
         self.console.print(Padding(table, (0, 0, 0, 2), expand=False))
-
-
-def _trunks(testbed: Testbed) -> Table:
-    """How the trunks are, and what the daemon thinks of them."""
-    now = clock.monotonic()
-    table = _grid((1, 12, 14, 20, 0))
-    table.add_row("", *(Text(word, "dim") for word in ("trunk", "simulated as", "callward says", "leads to")))
-    for name, box in testbed.boxes.items():
-        sign = testbed.signs[name]
-        broken = "" if box.condition is Condition.RUNNING else "red"
-        table.add_row(
-            "",
-            name,
-            Text(box.condition.value, broken),
-            Text.assemble((f"{sign.state:<8}", _STATE_COLOURS.get(sign.state, "")), f" {_duration(now - sign.at):>6}"),
-            Text(", ".join(testbed.reaches(name)), "dim"),
-        )
-    return table
 
 
 def _ending(outcome: Outcome) -> tuple[float, str, Text]:
@@ -254,6 +275,17 @@ def _fate(attempt: dict[str, Any], winner: str | None) -> Text:
     return Text(_WORDS.get(cause, cause), "yellow")
 
 
+def _way(send: Send) -> str:
+    return f"{send.channel} via {send.provider}"
+
+
+def _fate_of(send: Send, code: Code) -> Text:
+    """What became of one send."""
+    if send.provider == code.winner:
+        return Text("takes it")
+    return Text(_OUTCOMES.get(send.outcome, send.outcome.lower().replace("_", " ")), "yellow")
+
+
 def _nearby(file: Path) -> Path:
     """The way to a file from here, where it is below us."""
     return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
@@ -263,22 +295,9 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms"
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
 def _timeline() -> Table:
     """Columns: when, who, what."""
-    return _grid((10, PATH_WIDTH, 0), right=0)
-
-
-def _grid(widths: tuple[int, ...], right: int | None = None) -> Table:
-    """Columns of these widths; 0 takes what is left. ``right`` is the column set flush right."""
-    table = Table.grid(padding=(0, 2))
-    for index, width in enumerate(widths):
-        justify: Any = "right" if index == right else "left"
-        table.add_column(width=width or None, justify=justify, overflow="fold")
-    return table
+    return grid((10, PATH_WIDTH, 0), right=0)
 
 
 def _open_console() -> Console:

@@ -1,14 +1,18 @@
-"""The story: five calls, and what breaks between them; each is judged by what really happened.
+"""The story: five calls and two codes, and what breaks between them; each is judged by what really happened.
 
 Owns the plot and the verdict. Must not print or touch sockets itself.
 """
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 from controller import clock
-from controller.demo.boxes import Box
+from controller.demo.boxes import Box, Condition
+from controller.demo.codes import Code
 from controller.demo.screen import Screen
-from controller.demo.testbed import Outcome, Testbed
+from controller.demo.show import Show
+from controller.demo.testbed import Outcome
 from sip.agent import CallState, Script
 
 TALK = 0.25  # seconds each call lasts
@@ -22,10 +26,12 @@ AT_THE_DESK, ON_MOBILE, ANSWERING = (
 BUSY = Script(ring_after=None, reject=486)
 
 
-async def tell(testbed: Testbed, screen: Screen) -> bool:
-    """Tell it; True if every call went where it should."""
-    story = _Story(testbed, screen)
+async def tell(show: Show, screen: Screen, stack: AsyncExitStack) -> bool:
+    """Tell it; True if every call and every code went where it should. ``stack``: what is opened on the way."""
+    story = _Story(show, screen)
+    testbed = show.testbed
     pbx, carrier = testbed.boxes["hq-pbx"], testbed.boxes["carrier-a"]
+    whatsapp = show.providers.all["whatsapp-1"]
 
     await story.call("All is well.", expected=AT_THE_DESK)
 
@@ -53,17 +59,26 @@ async def tell(testbed: Testbed, screen: Screen) -> bool:
 
     await story.call("All is well again.", expected=AT_THE_DESK)
 
-    screen.show_end(story.outcomes, story.problems)
+    await show.complete(stack)
+    await story.code("An app sends Anna a code.", expected="whatsapp-1")
+
+    await whatsapp.become(Condition.FAILING)
+    await story.code("WhatsApp answers with errors; another code.", expected="sms-1")
+    await whatsapp.become(Condition.RUNNING)
+
+    screen.show_end(story.outcomes, story.codes, story.problems)
     return not story.problems
 
 
 class _Story:
     """What was told so far."""
 
-    def __init__(self, testbed: Testbed, screen: Screen) -> None:
-        self._testbed = testbed
+    def __init__(self, show: Show, screen: Screen) -> None:
+        self._show = show
+        self._testbed = show.testbed
         self._screen = screen
         self.outcomes: list[Outcome] = []
+        self.codes: list[Code] = []
         self.problems: list[str] = []
 
     async def call(self, title: str, expected: str) -> None:
@@ -77,6 +92,18 @@ class _Story:
         for problem in found:
             self._screen.show_problem(problem)
         self.problems += [f"call {number}: {problem}" for problem in found]
+
+    async def code(self, title: str, expected: str) -> None:
+        """Send a code and judge it."""
+        number = len(self.outcomes) + len(self.codes) + 1
+        self._screen.show_act(title, number)
+        code = await self._show.app.send()
+        self.codes.append(code)
+        self._screen.show_code(code)
+        found = judge_code(code, expected)
+        for problem in found:
+            self._screen.show_problem(problem)
+        self.problems += [f"code {number}: {problem}" for problem in found]
 
     async def notice(self, box: Box, state: str) -> None:
         """Wait until the daemon has noticed that a box died or came back."""
@@ -104,4 +131,17 @@ def judge(outcome: Outcome, caller_story: list[str], expected: str) -> list[str]
         problems.append(f"the daemon's log names {winner} as the winner")
     if "bye 200" not in caller_story or any(rung.state is not CallState.ENDED for _, rung in outcome.rung):
         problems.append("hanging up did not end the call everywhere")
+    return problems
+
+
+def judge_code(code: Code, expected: str) -> list[str]:
+    """What is wrong with a code that should have arrived by this provider; nothing, if all is well."""
+    problems: list[str] = []
+    if code.status != "completed":
+        problems.append(f"it should be completed, and is {code.status}: {code.reason or 'nobody knows why'}")
+    if code.winner != expected:
+        problems.append(f"it should arrive by {expected}, and did by {code.winner or 'nobody'}")
+    if [got.provider for got in code.arrived] != [expected]:
+        got = " and ".join(each.provider for each in code.arrived) or "nowhere"
+        problems.append(f"Anna should see it once, by {expected}, and saw it by {got}")
     return problems

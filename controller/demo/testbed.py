@@ -1,4 +1,4 @@
-"""The testbed: the daemon and the boxes together, calls through them, and what both sides say about each call.
+"""The testbed: the daemon and the trunks together, calls through them, and what both sides say about each call.
 
 Owns waiting (until something happened, never longer than said) and the gathering of evidence: the caller's and the
 callee's own journals, and the daemon's log. Must not judge; that is the story's part.
@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path as File
 
 from controller import clock
-from controller.config import load, render
 from controller.demo.boxes import Box
 from controller.demo.daemon import Daemon, DemoError, Line
-from controller.demo.ports import move_ports
+from controller.demo.plan import Plan, prepare
 from controller.types import Dialplan, Path
 from sip.agent import AgentCall, CallState, Script
 from sip.transaction import Hop
@@ -33,8 +32,8 @@ HABITS = {"front-desk": Script(answer_after=0.2), "answering": Script(answer_aft
 
 
 @dataclass(slots=True)
-class TrunkSign:
-    """The last thing the daemon said about a trunk."""
+class Sign:
+    """The last thing the daemon said about a trunk, or a provider."""
 
     state: str = "unknown"
     why: str = ""
@@ -53,13 +52,14 @@ class Outcome:
 class Testbed:
     """See the top of the file."""
 
-    def __init__(self, dialplan: Dialplan, file: File, on_trunk: Callable[[str, TrunkSign], None]) -> None:
+    def __init__(self, dialplan: Dialplan, file: File, on_trunk: Callable[[str, Sign], None]) -> None:
         self.dialplan = dialplan
         self.file = file
-        self.signs = {name: TrunkSign() for name in dialplan.trunks}
+        self.signs = {name: Sign() for name in dialplan.trunks}
         self.boxes: dict[str, Box] = {}
         self.daemon = Daemon(self._on_line)
         self.lines: deque[Line] = deque(maxlen=1000)  # the last of the daemon's log
+        self.listening: dict[str, str] = {}  # addresses of the processes beside that for calls, by their roles
         self._paths = {(path.trunk, parse_uri(path.address).user): path for path in _paths(dialplan)}
         self._records: dict[str, Line] = {}  # by Call-ID
         self._changed = asyncio.Event()
@@ -122,6 +122,12 @@ class Testbed:
                 f"the daemon {what} after {START:.0f} s; is this machine very busy?{self.daemon.complaints}"
             )
 
+    async def until_listening(self, role: str) -> str:
+        """Wait for the process of this role to listen; its address."""
+        if not await self.until(lambda: role in self.listening, START):
+            raise DemoError(f"the process for {role} is not ready after {START:.0f} s{self.daemon.complaints}")
+        return self.listening[role]
+
     # -- calls
 
     async def call(self, on_settled: Callable[[Outcome], None], talk: float) -> Outcome:
@@ -172,9 +178,11 @@ class Testbed:
         self.lines.append(line)
         if event == "ready" and "role" not in line:
             self._ready = True
+        elif event == "ready":
+            self.listening[line["role"]] = line["listen"]
         elif event == "trunk" and line.get("trunk") in self.signs:
             name = line["trunk"]
-            sign = self.signs[name] = TrunkSign(str(line["new"]), str(line["why"]), clock.monotonic())
+            sign = self.signs[name] = Sign(str(line["new"]), str(line["why"]), clock.monotonic())
             self._on_trunk(name, sign)
         elif event == "call":
             self._records[str(line["call"]).partition(";")[0]] = line
@@ -182,38 +190,32 @@ class Testbed:
 
 
 @asynccontextmanager
-async def open_testbed(file: File, folder: File, on_trunk: Callable[[str, TrunkSign], None]) -> AsyncIterator[Testbed]:
+async def open_testbed(file: File, folder: File, on_trunk: Callable[[str, Sign], None]) -> AsyncIterator[Testbed]:
     """Everything up and running, and gone afterwards. ``folder`` is for the daemon's keys.
 
     Raises `DemoError`.
     """
-    dialplan, used = _load_with_free_ports(file, folder)
-    testbed = Testbed(dialplan, used, on_trunk)
+    async with run_plan(prepare(file, folder), folder, on_trunk) as testbed:
+        yield testbed
+
+
+@asynccontextmanager
+async def run_plan(
+    plan: Plan,
+    folder: File,
+    on_trunk: Callable[[str, Sign], None],
+    environ: Mapping[str, str] | None = None,
+) -> AsyncIterator[Testbed]:
+    """The same for a dialplan whose ports are free. ``environ``: what the daemon finds in its environment beside ours."""
+    testbed = Testbed(plan.dialplan, plan.file, on_trunk)
     with ExitStack() as stack:
         testbed.open_boxes(stack)
         try:
-            await testbed.daemon.start(used, folder)
+            await testbed.daemon.start(plan.file, folder, environ)
             await testbed.until_ready()
             yield testbed
         finally:
             await testbed.daemon.stop()
-
-
-def _load_with_free_ports(file: File, folder: File) -> tuple[Dialplan, File]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DemoError(f"{file}: {error.strerror}; run the demo from the project's own folder") from error
-    moved = move_ports(text)
-    if moved is None:
-        raise DemoError("no free block of UDP ports on 127.0.0.1; end a demo that is still running and try again")
-    if moved != text:
-        file = folder / file.name
-        file.write_text(moved, encoding="utf-8")
-    loaded = load(file)
-    if loaded.dialplan is None:
-        raise DemoError(render(loaded.diagnostics, loaded.sources))
-    return loaded.dialplan, file
 
 
 def _paths(dialplan: Dialplan) -> Iterator[Path]:

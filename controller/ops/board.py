@@ -122,7 +122,7 @@ class Board:
         found = {}
         for each in messages["providers"]:
             key, name = f"provider:{each['provider']}", each["provider"]
-            state = "down" if each["alive"] is False else _GATES.get(each["gate"], "unknown")
+            state = state_of(each)
             before = self.rows.get(key)
             since = before["since"] if before is not None and before["state"] == state else round(now, 1)
             self._bars.hold(f"provider {name}", state, now, now)
@@ -176,6 +176,13 @@ def _head(picture: Picture) -> Row:
         "sent": messages.get("counters", {}).get("sent", 0),
         "store_lost": messages.get("store", {}).get("lost", ""),
     }
+
+
+def state_of(provider: Mapping[str, Any]) -> str:
+    """How a provider is, in the words of trunks, by its row in the status of messages."""
+    if provider["alive"] is False:
+        return "down"
+    return "degraded" if provider.get("apart") else _GATES.get(provider["gate"], "unknown")
 
 
 def _two_digits(value: float | None) -> float | None:

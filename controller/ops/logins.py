@@ -18,6 +18,7 @@ from controller import clock
 from controller.api.problems import Problem, from_validation
 from controller.ops.door import OURS, address_of, read_cookie
 from controller.ops.sessions import LASTS, Session, Sessions, Throttle
+from controller.ops.staging import PART
 
 PATH = "/v1/session"
 
@@ -54,7 +55,9 @@ def login_router(sessions: Sessions, throttle: Throttle, cookie: str, has: Calla
     @router.get(PATH)
     async def show(request: Request) -> Response:
         session = sessions.find(_cookie(request, cookie), clock.epoch())
-        return JSONResponse({**_show(session), "has": has()} if session is not None else {"name": "", "role": ""})
+        if session is None:  # a link with a token logs in at the demo, and at no other console
+            return JSONResponse({"name": "", "role": "", "link": PART in has()})
+        return JSONResponse({**_show(session), "has": has()})
 
     @router.delete(PATH)
     async def end(request: Request) -> Response:

@@ -30,6 +30,7 @@ from controller.ops.metrics.routes import metrics_router
 from controller.ops.pages import Pages
 from controller.ops.records_web import records_router
 from controller.ops.sessions import OPERATE, READ, Known, Sessions, Throttle
+from controller.ops.staged import is_staged, staged_router
 from controller.types import Fault
 from controller.types.messages import ApiToken
 from controller.types.ops import OpsToken
@@ -73,6 +74,7 @@ class Web:
             drills_router(self._tools.dialplan, self._tools.state_dir),
             *([alerts_router(self._tools)] if self._tools.ops.alerts is not None else []),
             records_router(self._tools.state_dir),
+            *([staged_router(self._tools.state_dir)] if is_staged() else []),
         ]
 
     def _parts(self) -> list[str]:

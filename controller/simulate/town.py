@@ -138,6 +138,8 @@ class Running:
         self.http: list[HttpSimulator] = []
         self.smscs: dict[str, Smsc] = {}
         self.mails: dict[str, MailServer] = {}
+        self._servers: dict[str, HttpSimulator | Smsc | MailServer] = {}
+        self.places: dict[str, Place] = {}  # by provider: where it listens, or did
 
     async def open(self) -> list[str]:
         """Start all of it; who listens where, a line each. Raises `OSError`."""
@@ -146,17 +148,22 @@ class Running:
             server = HttpSimulator(accounts, journal=self.journal)
             for account in accounts:
                 server.fate_of(account.name, self._fates(account.name))
+                self._servers[account.name] = server
             self.http.append(server)
             await server.start(host, port)
+            for account in accounts:
+                self.places[account.name] = host, port
             lines += [f"{account.name}: {account.preset} at {server.url}/{account.name}" for account in accounts]
         for (host, port), (name, smpp) in self._town.smscs.items():
             hex_ids = smpp.receipt_ids is SmppIds.DECIMAL_OF_HEX
             smsc = Smsc(name, self._fates(name), self.journal, smpp.system_id, smpp.password, hex_ids)
-            self.smscs[name] = smsc
+            self.smscs[name] = self._servers[name] = smsc
+            self.places[name] = host, port
             lines.append(f"{name}: SMSC at {host}:{await smsc.start(host, port)}")
         for (host, port), (name, smtp) in self._town.mails.items():
             mail = MailServer(name, self._fates(name), self.journal, smtp.bounces_listen)
-            self.mails[name] = mail
+            self.mails[name] = self._servers[name] = mail
+            self.places[name] = host, port
             lines.append(f"{name}: mail server at {host}:{await mail.start(host, port)}")
         return lines
 
@@ -175,6 +182,22 @@ class Running:
             for account in accounts:
                 if account.name == provider:
                     await server.say(provider, sender, ours or account.account, text)
+
+    def set_faults(self, provider: str, faults: Faults) -> None:
+        """From now on these; messages that are under way keep their fate."""
+        server, fates = self._servers[provider], Fates(faults, self._seed)
+        if isinstance(server, HttpSimulator):
+            server.fate_of(provider, fates)
+        else:
+            server.fates = fates
+
+    async def kill(self, provider: str) -> None:
+        """Its process ends: nobody listens there any more. Whoever shares its port goes with it."""
+        await self._servers[provider].close()
+
+    async def revive(self, provider: str) -> None:
+        """It is started again. Raises `OSError` where its port was taken meanwhile."""
+        await self._servers[provider].start(*self.places[provider])
 
     async def close(self) -> None:
         """Stop all of it."""

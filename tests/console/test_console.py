@@ -136,6 +136,17 @@ def test_every_page_opens_without_errors_and_for_everybody(visit: Visit, scene: 
         page.set_viewport_size({"width": 1280, "height": 800})
 
 
+def test_nothing_of_the_demo_is_there_in_earnest(visit: Visit) -> None:
+    visitor = visit()
+    visitor.page.goto(f"{visitor.url}/#/token/{OPERATOR}")
+    expect(visitor.page.get_by_label("Token")).to_be_visible()  # a link logs nobody in
+    page = visitor.log_in(OPERATOR)
+    expect(page.locator("nav a")).to_have_count(len(VIEWS))
+    assert page.request.get(visitor.url + "/v1/demo").status == 404
+    kill = visitor.url + "/v1/demo/hq-pbx/kill"
+    assert page.request.post(kill, headers={"x-callward": "page"}).status == 404
+
+
 def test_a_call_shows_as_it_comes_and_leads_to_its_ladder(visit: Visit, scene: Backstage) -> None:
     visitor, looking = visit(), visit()
     scene.do(lambda here: here.call())

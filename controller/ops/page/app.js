@@ -5,7 +5,7 @@ import { openKeys, onKey } from "./keys.js";
 import { ofKind, listen, link, connect, disconnect, forget, head } from "./store.js";
 import { setTheme, theme, nextTheme } from "./themes.js";
 import { plural } from "./format.js";
-import { VIEWS } from "./views.js";
+import { VIEWS, addDemo } from "./views.js";
 
 const $ = (id) => document.getElementById(id);
 const me = { name: "", role: "", has: [] };
@@ -90,6 +90,8 @@ function drawLogin(message = "") {
 }
 
 function begin() {
+  if (me.has.includes("demo")) addDemo();
+  drawNav();
   $("bar").hidden = false;
   put($("who"), me.name === me.role ? me.role : `${me.name}, ${me.role}`);
   forget();
@@ -101,13 +103,23 @@ function begin() {
 async function check() {
   try {
     const found = await get("v1/session");
-    if (!found.role) { disconnect(); drawLogin(me.role ? "You were logged out." : ""); return; }
+    if (!found.role) { disconnect(); await (found.link && byLink()) || drawLogin(me.role ? "You were logged out." : ""); return; }
     const fresh = !me.role;
     Object.assign(me, found);
     if (fresh) begin(); else connect(check);
   } catch {
     setTimeout(check, 1000); // the daemon is not there just now
   }
+}
+
+// The demo prints a link that logs in: #/token/TOKEN. Consoles that are in earnest take none (their session says no `link`).
+async function byLink() {
+  const [, word, token] = location.hash.split("/");
+  if (word !== "token") return false;
+  history.replaceState(null, "", "#/demo");
+  try { Object.assign(me, await post("v1/session", { token })); } catch { return false; }
+  begin();
+  return true;
 }
 
 $("logout").addEventListener("click", async () => {
@@ -122,6 +134,5 @@ addEventListener("hashchange", show);
 addEventListener("keydown", (event) => { if (me.role) onKey(event); });
 listen(drawState);
 listen(announce);
-drawNav();
 drawTheme();
 check();

@@ -1,0 +1,89 @@
+"""The demo in Chromium: what is simulated is killed and brought back by click, and seen to go down and come up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from controller.demo.boxes import Condition
+from tests.console.demo_scene import Demo
+from tests.console.scene import Visitor
+from tests.console.test_console import GRAVE, RULES
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    playing = Demo(tmp_path_factory.mktemp("demo"))
+    yield playing
+    playing.close()
+
+
+@pytest.fixture
+def page(demo: Demo, browser: Browser) -> Iterator[Page]:
+    """The demo's page, by the link that the demo prints; no errors are seen on it."""
+    visitor = Visitor(browser, demo.show.console)
+    visitor.page.goto(demo.show.link)
+    visitor.page.get_by_role("heading", level=1, name="Demo").wait_for()
+    yield visitor.page
+    visitor.context.close()
+    assert not visitor.errors, visitor.errors
+
+
+def test_a_trunk_is_killed_by_a_click_goes_down_and_is_brought_back_by_a_click(page: Page, demo: Demo) -> None:
+    row = page.locator('[data-name="hq-pbx"]')
+    expect(row.locator(".badge")).to_have_text("Up")
+    page.get_by_role("button", name="Kill hq-pbx").click()
+    expect(row.locator(".simulated")).to_have_text("port closed")
+    expect(row.locator(".badge")).to_have_text("Down")
+    page.get_by_role("button", name="Place a call").click()
+    expect(page.locator(".demo-news")).to_contain_text(
+        "anna-mobile via carrier-a"
+    )  # the next call is none the worse for it
+    page.get_by_role("link", name="Board").click()
+    board = page.locator('.view.board [data-name="hq-pbx"]')
+    expect(board.locator(".badge")).to_have_text("Down")
+    expect(page.locator(".tiles .down dd")).to_have_text("2 of 3")
+    page.get_by_role("link", name="Demo").click()
+    page.get_by_role("button", name="Revive hq-pbx").click()
+    expect(row.locator(".simulated")).to_have_text("running")
+    expect(row.locator(".badge")).to_have_text("Up")
+    assert "kill hq-pbx" in demo.printed.getvalue()
+
+
+def test_a_provider_is_killed_by_a_click_and_codes_go_another_way(page: Page) -> None:
+    page.get_by_role("button", name="Kill whatsapp-1").click()
+    expect(page.locator('[data-name="whatsapp-1"] .simulated')).to_have_text("port closed")
+    page.get_by_role("button", name="Send a code").click()
+    code = page.locator(".demo-news tr", has_text="whatsapp-1: did not bring it")
+    expect(code.first).to_contain_text("sms-1")
+    page.get_by_role("button", name="Revive whatsapp-1").click()
+    expect(page.locator('[data-name="whatsapp-1"] .simulated')).to_have_text("running")
+
+
+def test_nobody_but_an_operator_breaks_anything(page: Page, demo: Demo) -> None:
+    url, guest = f"{demo.show.console}/v1/demo", demo.show.plan.tokens["guest"]
+    kill = f"{url}/hq-pbx/kill"
+    as_guest = {"authorization": f"Bearer {guest}"}
+    assert page.request.get(url, headers=as_guest).status == 200
+    assert page.request.post(kill, headers=as_guest).status == 403
+    assert page.request.post(f"{url}/call", headers=as_guest).status == 403
+    assert page.request.post(kill).status == 403  # the operator's cookie, but not from our page
+    page.request.delete(f"{demo.show.console}/v1/session", headers={"x-callward": "page"})
+    assert page.request.post(kill, headers={"x-callward": "page"}).status == 401
+    assert demo.show.testbed.boxes["hq-pbx"].condition is Condition.RUNNING
+
+
+def test_the_demos_page_is_for_everybody(page: Page) -> None:
+    page.locator('[data-name="mail"]').wait_for()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal, in a loop
+        options = {"resultTypes": ["violations"], "runOnly": RULES}
+        found = Axe().run(page, options=options).response["violations"]
+        assert not [each["id"] for each in found if each["impact"] in GRAVE], scheme
+    for size in (320, 390, 3840):
+        page.set_viewport_size({"width": size, "height": 800})
+        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wider <= 0, (size, wider)
