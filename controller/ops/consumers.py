@@ -14,6 +14,7 @@ from typing import Any
 from controller.control import Command
 from controller.log import Log
 from controller.ops.consumer import Consumer
+from controller.ops.live import Live
 from controller.ops.metrics.meter import Meter
 from controller.ops.watching import Watching
 from controller.types import Dialplan
@@ -35,6 +36,7 @@ class Tools:
     on_fault: Callable[[BaseException], None]
     sock: socket.socket | None = None  # that of the console, bound; a consumer serves on a duplicate of it
     meter: Meter = field(default_factory=Meter)  # counts through reloads
+    live: Live = field(default_factory=Live)  # remembers through reloads
     #: What consumers let operators do, by the control socket of this process, and by the console.
     commands: dict[str, Command] = field(default_factory=dict)
     #: Consumers by which alerts can be told as well: "mqtt".

@@ -58,7 +58,7 @@ class Door:
             return
         try:
             given = b"authorization" in headers
-            if given:
+            if given and not self._throttle.knows(address, headers[b"authorization"]):
                 self._slow_down(address)
             elif cookie := read_cookie(headers, self._cookie):
                 if method not in _SAFE:
@@ -67,16 +67,19 @@ class Door:
         except Problem as problem:
             await _answer(problem, _guarded(send))
             return
-        await self._inner(scope, receive, _guarded(send, self._count(address) if given else None))
+        count = self._count(address, headers[b"authorization"]) if given else None
+        await self._inner(scope, receive, _guarded(send, count))
 
     def _slow_down(self, address: str) -> None:
         if wait := self._throttle.wait(address, clock.monotonic()):
             raise Problem(429, "slow-down", "too many wrong tokens from this address", retry_after=wait)
 
-    def _count(self, address: str) -> Callable[[int], None]:
+    def _count(self, address: str, authorization: bytes) -> Callable[[int], None]:
         def count(status: int) -> None:
             if status == 401:
                 self._throttle.note(address, clock.monotonic())
+            elif status < 400:
+                self._throttle.welcome(address, authorization)
 
         return count
 

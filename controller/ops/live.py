@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Header, Request
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from controller import clock
 from controller.api.events import Stream
 from controller.api.shell import principal
+from controller.api.tokens import Principal, Tokens
 from controller.news import TEST_CALL
 from controller.ops.board import Board
 from controller.ops.consumer import Event, Picture
@@ -32,14 +34,19 @@ MOST = 50
 class Live:
     """What the page shows as it happens."""
 
-    def __init__(self, dialplan: Dialplan) -> None:
+    def __init__(self) -> None:
         self.board = Board()
         self.hub = Hub(self._snapshot)
-        self._ours = frozenset(dialplan.routes)
+        self._ours: frozenset[str] = frozenset()
         self._memory: dict[str, deque[dict[str, Any]]] = {
             kind: deque(maxlen=REMEMBERED) for kind in ("call", "cascade", "")
         }
         self._shown, self._second = 0, 0
+
+    def begin(self, dialplan: Dialplan) -> None:
+        """Go by this dialplan from now on; what was remembered is remembered still. Whoever looked comes again."""
+        self._ours = frozenset(dialplan.routes)
+        self.hub = Hub(self._snapshot)
 
     def hear(self, event: Event) -> None:
         """To the board, to memory, and out."""
@@ -77,14 +84,22 @@ class Live:
         return {**told, "data": mask_call(data, self._ours) if told["kind"] == "call" else masked(data)}
 
 
-def live_router(live: Live) -> APIRouter:
-    """`/v1/stream`."""
+def live_router(live: Live, tokens: Tokens) -> APIRouter:
+    """`/v1/stream`. ``tokens``: who may look, which a login that is over may no longer."""
     router = APIRouter()
 
     @router.get("/v1/stream")
     async def stream(request: Request, last_event_id: str = Header("", max_length=40)) -> Response:
         who = principal(request.scope)
         who.need(READ)
-        return Stream(live.hub.read(last_event_id, sees_all=OPERATE in who.scopes))
+        authorization = dict(request.scope["headers"]).get(b"authorization", b"")
+        sees_all = OPERATE in who.scopes
+        may = partial(_may_look, tokens, authorization, who)
+        return Stream(live.hub.read(last_event_id, sees_all=sees_all, may=may))
 
     return router
+
+
+def _may_look(tokens: Tokens, authorization: bytes, who: Principal) -> bool:
+    """Still: somebody may have logged out meanwhile, in another window too."""
+    return tokens.find(authorization) == who

@@ -23,7 +23,7 @@ from controller.ops.consumers import Tools
 from controller.ops.door import Door
 from controller.ops.drills import drills_router
 from controller.ops.foresight import Foresight
-from controller.ops.live import Live, live_router
+from controller.ops.live import live_router
 from controller.ops.logins import PATH as LOGIN
 from controller.ops.logins import login_router
 from controller.ops.metrics.routes import metrics_router
@@ -45,30 +45,31 @@ class Web:
         self._tools = tools
         self.picture: Picture = tools.watching.picture
         self._over = asyncio.Event()
-        self.live = Live(tools.dialplan)
+        self.live = tools.live
+        self.live.begin(tools.dialplan)
         given = tuple(map(_as_api_token, tools.ops.console.tokens))
         self._sessions, self._throttle = Sessions(tools.state_dir, given), Throttle()
         self._cookie = f"callward_{tools.sock.getsockname()[1]}"  # cookies know no ports: each console has its own
         app = FastAPI(
             title="callward console", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
         )
-        routers = self._routers()
+        known = Known(given, self._sessions, clock.epoch)
+        routers = self._routers(known)
         paths = [getattr(route, "path", "") for router in routers for route in router.routes]
         self._words = {path.split("/")[2] for path in paths if path.startswith("/v1/")}
         for router in routers:
             app.include_router(router)
         speak_problems(app)
-        known = Known(given, self._sessions, clock.epoch)
         shell = Shell(app, known, on_fault=self._on_fault, also_open=(LOGIN,))
         door = Door(shell, Pages(), self._cookie, self._throttle)
         self._server = ApiServer(shell, tools.sock.dup(), door)
 
-    def _routers(self) -> list[APIRouter]:
+    def _routers(self, known: Known) -> list[APIRouter]:
         return [
             _status_router(self),
             metrics_router(self._tools.meter, self._tools.state_dir),
             login_router(self._sessions, self._throttle, self._cookie, self._parts),
-            live_router(self.live),
+            live_router(self.live, known),
             acting_router(self._tools.state_dir, self._tools.log, frozenset(self._tools.dialplan.routes)),
             asking_router(Foresight(self._tools.dialplan, self._tools.state_dir), lambda: self.picture),
             drills_router(self._tools.dialplan, self._tools.state_dir),

@@ -14,8 +14,11 @@ from controller.ops.bars import MINUTES, Bars
 from controller.ops.board import Board
 from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 from controller.ops.figures import Figures
+from controller.ops.live import Live
 from controller.ops.shown import mask_call, masked
-from controller.ops.stream import READERS, WAITING, Hub
+from controller.ops.stream import BYTES, READERS, WAITING, Hub
+from tests.playbook import stage
+from tests.sim.world import World
 
 T0 = 1_800_000_000.0 - 1_800_000_000.0 % 60  # the beginning of a minute
 
@@ -222,3 +225,53 @@ def test_there_are_so_many_readers_and_no_more() -> None:
             await stream.aclose()
 
     play(act)
+
+
+def test_what_is_kept_and_what_waits_is_bounded_in_bytes_too() -> None:
+    """A thousand trunks that change every second are half a megabyte each time."""
+
+    async def act(hub: Hub) -> None:
+        slow = hub.read("", sees_all=True)
+        await anext(slow)
+        ((ident, *_),) = messages(await anext(slow))
+        for _ in range(40):
+            hub.publish("rows", lambda _: {"x": "x" * 500_000})
+        assert sum(len(full) for _, full, _ in hub._kept) <= BYTES
+        with pytest.raises(StopAsyncIteration):
+            await anext(slow)
+        again = hub.read(ident, sees_all=True)  # what it missed is no longer known: how everything is, then
+        await anext(again)
+        ((_, kind, _),) = messages(await anext(again))
+        assert kind == "all"
+        await again.aclose()
+
+    play(act)
+
+
+def test_a_stream_ends_with_the_login_that_it_was_for() -> None:
+    async def act(hub: Hub) -> None:
+        may = True
+        stream = hub.read("", sees_all=True, may=lambda: may)
+        await anext(stream)
+        await anext(stream)
+        may = False
+        hub.publish("rows", lambda _: {"x": 1})
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+
+    play(act)
+
+
+def test_a_reload_forgets_nothing_of_what_is_shown() -> None:
+    live = Live()
+    plan = World(stage("anna/t1,t2")).engine.switchboard.dialplan
+    live.begin(plan)
+    call = {"call": "x", "winner": "anna via t1", "cause": "", "did": "+15557000", "caller": ""}
+    live.hear(Event(CALLS, "call", 1_700_000_000.0, call, number=1))
+    before = live.hub
+    live.begin(plan)
+    assert live.hub is not before
+    snapshot = live._snapshot(True)
+    assert [told["kind"] for told in snapshot["events"]] == ["call"]
+    live.see(Picture(1_700_000_001.0))
+    assert live.board.rows["figures"]["calls"][-1] == [1, 0, 0]

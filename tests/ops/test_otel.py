@@ -33,6 +33,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.status = 200
+        self.without = ""  # a path that it has not
         self.asked = 0
         self.traces: list[ExportTraceServiceRequest] = []
         self.metrics: list[ExportMetricsServiceRequest] = []
@@ -42,6 +43,8 @@ class Collector:
         self.asked += 1
         assert request.headers["content-type"] == "application/x-protobuf"
         assert request.headers["authorization"] == "Bearer secret"
+        if request.path == self.without:
+            return web.Response(status=404)
         if self.status == 200:
             body = await request.read()
             self.raw += body
@@ -169,9 +172,29 @@ def test_a_collector_that_is_lost_gets_the_calls_later(tmp_path: Path) -> None:
 
     events = [(line["event"], line.get("why")) for line in run(tmp_path, act)]
     assert events == [
-        ("the collector of OpenTelemetry does not take what it is told", "it answers 503"),
+        ("the collector of OpenTelemetry does not take what it is told", "it answers 503 to /v1/traces"),
         ("the collector of OpenTelemetry takes what it is told", None),
     ]
+
+
+def test_a_collector_that_wants_no_traces_gets_metrics_and_nothing_piles_up(tmp_path: Path) -> None:
+    _, event = call_that_fails_over()
+
+    async def act(collector: Collector, otel: Otel, tools: Tools) -> None:
+        collector.without = "/v1/traces"
+        for _ in range(300):
+            otel.hear(event)
+        await otel.close()
+        assert len(collector.metrics) == 1
+        assert otel.refused == 300
+        assert ("callward_otel_taken", (), 0.0) in [*tools.meter.parts["otel"]()]
+        collector.without = ""
+        otel.hear(event)
+        await otel.close()
+        assert len(collector.traces) == 1
+        assert ("callward_otel_taken", (), 1.0) in [*tools.meter.parts["otel"]()]
+
+    assert len(run(tmp_path, act)) == 2
 
 
 def test_the_keys_become_settings(tmp_path: Path) -> None:

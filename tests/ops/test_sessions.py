@@ -108,6 +108,15 @@ def test_whoever_guesses_waits_and_nobody_else_does() -> None:
     assert throttle.wait("192.0.2.1", WITHIN + 0.1) == 0.0
 
 
+def test_whoever_has_one_address_of_ipv6_has_many() -> None:
+    throttle = Throttle()
+    for number in range(WRONG):
+        throttle.note(f"2001:db8::{number:x}", 0.0)
+    assert throttle.wait("2001:db8::ffff:1", 1.0) > 0.0
+    assert throttle.wait("2001:db8:0:1::1", 1.0) == 0.0
+    assert throttle.wait("fe80::1%eth0", 1.0) == 0.0
+
+
 # -- the door
 
 
@@ -184,5 +193,23 @@ def test_scripts_that_guess_are_slowed_down_too() -> None:
         status, headers, _ = await _ask(door, "GET", "/v1/status", authorization="Bearer x")
         assert (status, len(seen)) == (429, WRONG)
         assert 0 < int(headers["retry-after"]) <= WITHIN
+
+    asyncio.run(act())
+
+
+def test_whoever_was_right_before_does_not_wait_for_those_who_guess_beside_him() -> None:
+    async def act() -> None:
+        async def inner(scope: Any, receive: Any, send: Any) -> None:
+            right = dict(scope["headers"])[b"authorization"] == b"Bearer right"
+            await send({"type": "http.response.start", "status": 200 if right else 401, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        door = Door(inner, Pages(), "callward_1", Throttle())
+        assert (await _ask(door, "GET", "/metrics", authorization="Bearer right"))[0] == 200
+        for _ in range(WRONG + 1):
+            status, _, _ = await _ask(door, "GET", "/metrics", authorization="Bearer wrong")
+        assert status == 429
+        assert (await _ask(door, "GET", "/metrics", authorization="Bearer right"))[0] == 200
+        assert (await _ask(door, "GET", "/metrics", authorization="Bearer other"))[0] == 429
 
     asyncio.run(act())

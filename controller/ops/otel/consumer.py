@@ -22,6 +22,8 @@ OFTEN, SELDOM = 5.0, 30.0
 #: Calls that wait while the collector is lost, and those of one request.
 WAITING, AT_ONCE = 2_000, 200
 PATIENCE = 5.0
+#: By OTLP (opentelemetry.io/docs/specs/otlp, "Failures"): taken; to be tried again. Whatever else is refused for good.
+_TAKEN, _AGAIN = 200, frozenset((429, 502, 503, 504))
 
 
 class Otel:
@@ -35,9 +37,10 @@ class Otel:
         self._calls: deque[Mapping[str, Any]] = deque(maxlen=WAITING)
         self._start = clock.epoch()
         self._told_at = 0.0
-        self._why = ""  # the collector does not take what it is told
+        self._why: dict[str, str] = {}  # by path: why the collector does not take what it is told there, or ""
+        self.refused = 0  # calls that it did not want
         self._telling = asyncio.Lock()
-        tools.meter.parts["otel"] = lambda: [("callward_otel_taken", (), float(not self._why))]
+        tools.meter.parts["otel"] = lambda: [("callward_otel_taken", (), float(not any(self._why.values())))]
 
     def hear(self, event: Event) -> None:
         """A call is over."""
@@ -63,8 +66,11 @@ class Otel:
         async with self._telling, aiohttp.ClientSession(timeout=timeout, headers=self._headers()) as session:
             while self._calls:
                 some = [self._calls[number] for number in range(min(AT_ONCE, len(self._calls)))]
-                if not await self._post(session, "/v1/traces", show_calls(some)):
+                status = await self._post(session, "/v1/traces", show_calls(some))
+                if not status or status in _AGAIN:
                     return
+                # refused or taken: what is refused would be refused for ever, with all that waits behind it
+                self.refused += len(some) if status != _TAKEN else 0
                 for call in some:
                     if self._calls and self._calls[0] is call:
                         self._calls.popleft()
@@ -78,17 +84,19 @@ class Otel:
         shown = {"content-type": "application/x-protobuf"}
         return shown | ({"authorization": f"Bearer {self._settings.token}"} if self._settings.token else {})
 
-    async def _post(self, session: aiohttp.ClientSession, path: str, body: bytes) -> bool:
-        why = ""
+    async def _post(self, session: aiohttp.ClientSession, path: str, body: bytes) -> int:
+        """The status of the answer; 0 for none."""
+        why, status = "", 0
         try:
             async with session.post(self._settings.endpoint + path, data=body, allow_redirects=False) as answer:
-                if answer.status != 200:
-                    why = f"it answers {answer.status}"
+                status = answer.status
+                if status != _TAKEN:
+                    why = f"it answers {status} to {path}"
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             why = str(error) or "no answer in time"
-        if why and not self._why:
+        before, self._why[path] = self._why.get(path, ""), why
+        if why and not before:
             self._log.warning("the collector of OpenTelemetry does not take what it is told", why=why)
-        elif self._why and not why:
-            self._log.info("the collector of OpenTelemetry takes what it is told")
-        self._why = why
-        return not why
+        elif before and not why:
+            self._log.info("the collector of OpenTelemetry takes what it is told", what=path)
+        return status
