@@ -22,7 +22,7 @@ def add_commands(cli: typer.Typer) -> None:
     add(
         cli, top, Section.DAEMON, "callward top", "callward top --json | jq '.alarms'",
         exits={UNREACHABLE: "no daemon runs with that state folder"},
-        shape="{head, alarms, trunks, providers, figures, live, running, calls, cascades, timeline: [{at, what, who, state, text}]}",
+        shape="{head, alarms, trunks, providers, figures, live, calls, cascades, timeline: [{at, what, who, state, text}]}",
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from controller.broker.drivers import make_adapter
 from controller.broker.inbound import Inbox
 from controller.broker.libraries import listen_to_libraries
 from controller.broker.listening import fixed, make_api
+from controller.broker.looking import Looking
 from controller.broker.meter import Meter
 from controller.broker.metrics import metrics_router
 from controller.broker.missed import MissedCalls, take_text
@@ -36,7 +37,7 @@ from controller.broker.status import collect_status
 from controller.broker.swap import close_all, make_changed, swap
 from controller.broker.upkeep import Upkeep
 from controller.compiled import Compiled
-from controller.control import MESSAGES, Answer, ControlError, ControlServer, Request, open_control, pack
+from controller.control import MESSAGES, Answer, Command, ControlError, ControlServer, Request, open_control, pack
 from controller.feed import MESSAGES as FEED
 from controller.feed import Feed
 from controller.health.node import Change
@@ -122,7 +123,7 @@ class Daemon:
             control = open_control(self._state_dir, MESSAGES)
         except (KeyFileError, ControlError) as error:
             raise StartError(str(error)) from error
-        commands = {
+        commands: dict[str, Command] = {
             "reload": self.reload,
             "status": self.status,
             "metrics": self.metrics,
@@ -145,6 +146,7 @@ class Daemon:
         scores, read, self._bursts = kept.read_scores(self._state_dir, targets_of(messaging), clock.epoch())
         self._telling = Telling(messaging.clients)
         self._store = self._make_store(messaging, keyring.fingerprint())
+        commands |= Looking(self._store, lambda: self._dialplan).commands
         self._evidence = Evidence(scores, self._on_change, shared=bool(messaging.store), read=read)
         self._composer = Composer(self._store, cipher, index, messaging)
         self._inbox = Inbox(self._store, cipher, index, messaging)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -47,6 +48,7 @@ class Top(App[None]):
     CSS = """
     Screen { background: ansi_default; color: ansi_default; }
     Static { height: auto; }
+    #head, #alarms, #tabs, #columns, #said, #keys { text-wrap: nowrap; text-overflow: clip; }
     #alarms { color: ansi_red; text-style: bold; }
     #keys { text-style: dim; }
     #filter { height: 1; border: none; padding: 0; display: none; background: ansi_default; }
@@ -74,6 +76,7 @@ class Top(App[None]):
         self._view = View.TRUNKS
         self._wanted = ""
         self._said = ""  # the result of a command
+        self._wish = asyncio.Event()  # somebody looks at another view
         self._is_due = False  # to be drawn
         self._drawn: dict[str, Text] = {}
 
@@ -108,6 +111,8 @@ class Top(App[None]):
 
     def _draw(self, *, anew: bool = False) -> None:
         self._is_due = False
+        if not self.screen_stack:  # it ends
+            return
         now, width = self._now(), max(20, self.size.width)
         screen = self.screen_stack[0]
 
@@ -133,12 +138,10 @@ class Top(App[None]):
             found = self.seen.of_kind(kind)
             if found:
                 up = sum(row["state"] == "up" for row in found)
-                parts.append(f"{up} of {len(found)} {kind}s up")
+                parts.append(f"{up}/{len(found)} {kind}s up")
         if head.get("listen"):
-            parts.append(f"{head['ringing']} calls ring, {head['up']} are up")
-        if head.get("messages"):
-            parts.append(f"{head['sent']} sent")
-        said = "callward  " + (" · ".join(parts) if parts else "waiting for the daemon to say how it is")
+            parts.append(f"calls: {head['ringing']} ring, {head['up']} up")
+        said = "callward " + (" · ".join(parts) if parts else "waiting for the daemon to say how it is")
         return Text(rows.fit(said, width - 9) + " " + time_of(now), "reverse", no_wrap=True)
 
     def _tabs(self) -> Text:
@@ -175,19 +178,26 @@ class Top(App[None]):
         self._draw_soon()
 
     async def _ask(self) -> None:
-        """What no news tell; that of calls only while somebody looks at them."""
+        """What no news tell: calls and cascades under way only while somebody looks at them."""
         while True:
             if self._view is View.CALLS and (found := await self._link.calls()) is not None:
                 self.seen.take_live(found)
                 self._draw_soon()
+            if self._view is View.CASCADES and (cascades := await self._link.cascades()) is not None:
+                self.seen.take_cascades(cascades)
+                self._draw_soon()
             self.seen.alerts = await self._link.alerts()
-            await asyncio.sleep(EVERY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY):
+                    await self._wish.wait()
+            self._wish.clear()
 
     # -- what is pressed
 
     def action_view(self, number: int) -> None:
         """Another view."""
         self._view = View(number)
+        self._wish.set()
         self._draw(anew=True)
 
     def action_turn(self, by: int) -> None:

@@ -39,6 +39,16 @@ class Link:
         answer = await self._ask("calls", FILE)
         return answer["calls"] if answer is not None else None
 
+    async def cascades(self) -> list[dict[str, Any]] | None:
+        """The latest cascades, as `broker.looking` lists them."""
+        answer = await self._ask("cascades", MESSAGES_CONTROL)
+        return answer["cascades"] if answer is not None else None
+
+    async def cascade(self, name: str) -> dict[str, Any] | None:
+        """One with all that became of it, as the API explains it."""
+        answer = await self._ask("cascade", MESSAGES_CONTROL, id=name)
+        return answer["explanation"] if answer is not None else None
+
     async def alerts(self) -> tuple[str, ...]:
         """Titles of the alerts that are open."""
         if not is_served(self._state_dir, OPS):
@@ -63,9 +73,9 @@ class Link:
             return f"{trunk} is not {verb}ed: {answer['text']}"
         return f"{trunk} {'is' if answer['changed'] else 'was'} {verb}ed{'' if answer['changed'] else ' already'}"
 
-    async def _ask(self, command: str, file: str) -> Answer | None:
+    async def _ask(self, command: str, file: str, **more: Any) -> Answer | None:
         try:
-            answer = await ask_soon(self._state_dir, command, PATIENCE, file=file)
+            answer = await ask_soon(self._state_dir, command, PATIENCE, more, file)
         except ControlError:
             return None
         return answer if answer["ok"] else None

@@ -56,6 +56,8 @@ async def take_picture(state_dir: Path, *, whole: bool) -> dict[str, Any] | None
             return None
         if (found := await link.calls()) is not None:
             seen.take_live(found)
+        if (cascades := await link.cascades()) is not None:
+            seen.take_cascades(cascades)
         seen.alerts = await link.alerts()
     finally:
         await supervisor.close()
@@ -71,7 +73,6 @@ def show_picture(seen: Seen) -> dict[str, Any]:
         "providers": [_bare(row) for row in seen.of_kind("provider")],
         "figures": _bare(seen.figures),
         "live": {**seen.live, "ringing": [{k: v for k, v in row.items() if k != "id"} for row in seen.live["ringing"]]},
-        "running": list(seen.running),
         "calls": [told.data for told in seen.calls()],
         "cascades": [told.data for told in seen.cascades()],
         "timeline": [{"at": entry.at, "what": entry.kind, **entry.said._asdict()} for entry in seen.timeline()],

@@ -149,19 +149,21 @@ def reason(row: Row) -> str:
 
 # -- calls
 
-_WHEN, _NUMBER, _CHAIN, _WORD = 11, 13, 10, 9
+_WHEN, _CHAIN, _WORD = 11, 12, 9
+#: Columns of a number: whole, or its last digits ("withheld" fits too).
+WHOLE, MASKED = 14, 8
 
 
-def head_of_calls(width: int) -> Text:
-    """Above them."""
-    cells = [("came", _WHEN), ("called", _NUMBER), ("caller", _NUMBER), ("chain", _CHAIN), ("after", -7)]
+def head_of_calls(number: int, width: int) -> Text:
+    """Above them; ``number`` columns for each number, here and below."""
+    cells = [("came", _WHEN), ("called", number), ("caller", number), ("chain", _CHAIN), ("after", -7)]
     return line(*((said, columns, "dim") for said, columns in cells), ("outcome", 0, "dim"), width=width)
 
 
-def ringing(row: Mapping[str, Any], now: float, width: int) -> list[Text]:
+def ringing(row: Mapping[str, Any], now: float, number: int, width: int) -> list[Text]:
     """A call that is being set up, and whom it tries."""
     text = ", ".join(tried(row))
-    return [_call(row, ago(row["moment"], now), "rings", "cyan", text, now, width)]
+    return [_call(row, ago(row["moment"], now), "rings", "cyan", text, now, number, width)]
 
 
 def tried(row: Mapping[str, Any]) -> list[str]:
@@ -171,18 +173,20 @@ def tried(row: Mapping[str, Any]) -> list[str]:
     return said or ["nobody now"]
 
 
-def call(told: Told, now: float, width: int) -> list[Text]:
+def call(told: Told, now: float, number: int, width: int) -> list[Text]:
     """One that has its final response."""
     said, count = outcome(told.data), len(told.data["attempts"])
     text = f"{said.text}{f' ({count} tries)' if count > 1 else ''}"
-    return [_call(told.data, seconds(told.data["seconds"]), said.who, STYLES[said.state], text, now, width)]
+    return [_call(told.data, seconds(told.data["seconds"]), said.who, STYLES[said.state], text, now, number, width)]
 
 
-def _call(row: Mapping[str, Any], after: str, word: str, style: str, text: str, now: float, width: int) -> Text:
+def _call(
+    row: Mapping[str, Any], after: str, word: str, style: str, text: str, now: float, number: int, width: int
+) -> Text:
     return line(
         (moment_of(row["moment"], now), _WHEN, "dim"),
-        (row["did"], _NUMBER, ""),
-        (row["caller"] or "withheld", _NUMBER, ""),
+        (row["did"], number, ""),
+        (row["caller"] or "withheld", number, ""),
         (row["chain"] or NONE, _CHAIN, ""),
         (after, -7, ""),
         (word, _WORD, style),
@@ -196,7 +200,7 @@ def _call(row: Mapping[str, Any], after: str, word: str, style: str, text: str, 
 
 def head_of_cascades(width: int) -> Text:
     """Above them."""
-    cells = [("begun", _WHEN), ("cascade", _NUMBER), ("country", 7), ("took", -8), ("cost", -8), ("status", _WORD)]
+    cells = [("begun", _WHEN), ("cascade", 13), ("country", 7), ("took", -8), ("cost", -8), ("status", _WORD)]
     return line(*((said, columns, "dim") for said, columns in cells), ("by, or why not", 0, "dim"), width=width)
 
 
@@ -206,11 +210,11 @@ def cascade(told: Told, now: float, width: int) -> list[Text]:
     return [
         line(
             (moment_of(data["created"], now), _WHEN, "dim"),
-            (data["cascade"], _NUMBER, ""),
+            (data["cascade"], 13, ""),
             (data["country"] or NONE, 7, ""),
-            (seconds(data["ended"] - data["created"]), -8, ""),
+            (seconds((data["ended"] or now) - data["created"]), -8, ""),
             (f"{data['cost']:.4f}" if data["cost"] else NONE, -8, ""),
-            (said.who, _WORD, STYLES[said.state]),
+            (said.who, _WORD, "cyan" if data["ended"] is None else STYLES[said.state]),
             (said.text, 0, ""),
             width=width,
         )

@@ -7,7 +7,9 @@ pictures, in seconds since the epoch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from math import inf
 from typing import Any, NamedTuple
 
 from controller.ops.board import Board, Row
@@ -51,9 +53,10 @@ class Seen:
         """``whole``: numbers of people as they are."""
         self.whole = whole
         self.live = _NOBODY  # calls of this moment, as `under_way` has them
-        self.running: tuple[Mapping[str, Any], ...] = ()  # cascades of this moment
+        self._latest: dict[str, Told] = {}  # cascades as their daemon has them, by id
         self.alerts: tuple[str, ...] = ()  # titles of those that are open
         self.gone: dict[str, float] = {}  # daemons that were there, by when they went
+        self.begun = inf  # since when it is known what happens
         self._board = Board()
         self._there: set[str] = set()
         self._events: dict[str, deque[Told]] = {kind: deque(maxlen=REMEMBERED) for kind in ("call", "cascade", "")}
@@ -66,7 +69,7 @@ class Seen:
             return
         self._board.hear(event)
         kind = event.kind if event.kind in self._events else ""
-        key = f"{event.source}-{event.life}-{event.number}"
+        key = event.data["cascade"] if kind == "cascade" else f"{event.source}-{event.life}-{event.number}"
         call = call_id_in(str(event.data["call"])) if kind == "call" else ""
         self._events[kind].append(Told(key, event.at, event.kind, self._masked(event), call))
 
@@ -78,6 +81,7 @@ class Seen:
 
     def see(self, picture: Picture) -> None:
         """How things are."""
+        self.begun = min(self.begun, picture.at)
         self._board.see(picture)
         for source, found in ((CALLS, picture.calls), (MESSAGES, picture.messages)):
             if found is not None:
@@ -101,6 +105,10 @@ class Seen:
             {**(row if self.whole else mask_call(row)), "id": call_id_in(str(row["call"]))} for row in found["ringing"]
         ]
         self.live = {**found, "ringing": ringing}
+
+    def take_cascades(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """The latest, as the daemon for messages lists them."""
+        self._latest = {row["id"]: _cascade_of(row) for row in found}
 
     # -- what is shown
 
@@ -132,9 +140,14 @@ class Seen:
         """Those that ended, the newest first."""
         return iter(tuple(self._events["call"])[::-1])
 
-    def cascades(self) -> Iterator[Told]:
-        """The same of cascades."""
-        return iter(tuple(self._events["cascade"])[::-1])
+    def cascades(self) -> list[Told]:
+        """Those under way and those that ended, the newest first."""
+        ended = {told.data["cascade"]: told for told in self._events["cascade"]}
+        return sorted((self._latest | ended).values(), key=lambda told: told.data["created"], reverse=True)
+
+    def cascade(self, name: str) -> Told | None:
+        """One by its id."""
+        return next((told for told in self.cascades() if told.data["cascade"] == name), None)
 
     def call(self, call_id: str) -> Told | None:
         """The latest that ended with this Call-ID."""
@@ -173,3 +186,35 @@ class Seen:
         ]
         found += [f"{row['name']} was not looked up anew: {row['why']}" for row in head.get("stale_names", ())]
         return found
+
+
+def _cascade_of(row: Mapping[str, Any]) -> Told:
+    """One of the daemon's list, in the form of the event that tells its end."""
+    attempts = row["attempts"]
+    last = attempts[-1] if attempts else None
+    reached = (
+        ""
+        if last is None
+        else f"{last['provider']} ({last['milestone'] if last['milestone'] != 'none' else last['phase']})"
+    )
+    winner = next((each["provider"] for each in attempts if each["attempt"] == row["winner"]), "")
+    data = {
+        "cascade": row["id"],
+        "tenant": row["tenant"],
+        "status": row["status"],
+        "reason": row["reason"],
+        "created": _epoch(row["created"]),
+        "ended": _epoch(row["ended"]) if row["ended"] else None,
+        "country": row["country"],
+        "operator": "",
+        "use_case": row["use_case"],
+        "sends": [each["provider"] for each in attempts],
+        "winner": winner,
+        "cost": row["cost"],
+        "now": f"step {row['step']} of {row['steps']}{': ' + reached if reached else ''}",
+    }
+    return Told(row["id"], data["ended"] or data["created"], "cascade", data)
+
+
+def _epoch(stamp: str) -> float:
+    return datetime.fromisoformat(stamp).timestamp()

@@ -6,6 +6,7 @@ Owns which facts stand there, and their order. Pure; ladders are drawn by what d
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from controller.calls_table import print_head
 from controller.ladder_table import print_ladder
 from controller.ops.board import Row
 from controller.records.cascade_ladder import draw_cascade
+from controller.records.ladder import cause_in_words
 from controller.top.rows import bars, reason
 from controller.top.seen import Entry, Seen, Told
 from controller.top.words import NONE, STYLES, ago, ended, failover, moment_of, percent, seconds, time_of
@@ -25,17 +27,23 @@ _TERM = 14  # columns of what a fact is called
 LATELY = 12
 
 
-def facts(rows: Sequence[tuple[str, str]]) -> Text:
+def facts(rows: Sequence[tuple[str, str]], width: int) -> Text:
     """A term and what is to be said, one below the other; nothing where nothing is to be said."""
     text = Text()
     for term, said in rows:
         if said:
             text.append(f"{term:<{_TERM}}", "dim")
-            text.append(f"{said}\n")
+            text.append(f"{_hanging(said, _TERM, width)}\n")
     return text
 
 
-def trunk(row: Row, seen: Seen, now: float) -> Text:
+def _hanging(said: str, indent: int, width: int) -> str:
+    """From a column on, whatever does not fit in one line."""
+    lines = textwrap.wrap(said, max(10, width - indent), break_on_hyphens=False)
+    return f"\n{' ' * indent}".join(lines)
+
+
+def trunk(row: Row, seen: Seen, now: float, width: int) -> Text:
     """Why a trunk is as it is."""
     limits = row["limits"] or {}
     lines = f"{limits['calls']} of {limits['most'] or 'any number'} taken" if limits else ""
@@ -53,9 +61,9 @@ def trunk(row: Row, seen: Seen, now: float) -> Text:
         ("of its calls", "" if row["answered"] is None else f"{percent(row['answered'])} are answered, {percent(row['short'])} are short"),
         ("rings after", seconds(row["rings_after"]) if row["rings_after"] is not None else ""),
         ("lines", f"{lines}{'; ' + limits['full'] if limits.get('full') else ''}"),
-    ])  # fmt: skip
+    ], width)  # fmt: skip
     _add_hour(text, row, now)
-    _add_lately(text, [entry for entry in seen.timeline() if _is_about(entry, row)], now)
+    _add_lately(text, [entry for entry in seen.timeline() if _is_about(entry, row)], now, width)
     return text
 
 
@@ -68,7 +76,7 @@ def _is_about(entry: Entry, row: Row) -> bool:
     return entry.said.who.split(" ")[0] in names
 
 
-def provider(row: Row, seen: Seen, now: float) -> Text:
+def provider(row: Row, seen: Seen, now: float, width: int) -> Text:
     """The same of a provider."""
     name = row["provider"]
     text = facts([
@@ -79,9 +87,9 @@ def provider(row: Row, seen: Seen, now: float) -> Text:
         ("arrive", percent(row["arrive"])),
         ("seen", f"{row['samples']} outcomes count"),
         ("waiting", f"{row['waiting']} to be sent"),
-    ])  # fmt: skip
+    ], width)  # fmt: skip
     _add_hour(text, row, now)
-    _add_lately(text, [entry for entry in seen.timeline() if entry.said.who.split(" ")[0] == name], now)
+    _add_lately(text, [entry for entry in seen.timeline() if entry.said.who.split(" ")[0] == name], now, width)
     return text
 
 
@@ -93,27 +101,27 @@ def _add_hour(text: Text, row: Row, now: float) -> None:
     text.append("▁ up  ▂ drained  ▄ suspect  ▆ degraded  █ down  · not known\n", "dim")
 
 
-def _add_lately(text: Text, entries: Sequence[Entry], now: float) -> None:
+def _add_lately(text: Text, entries: Sequence[Entry], now: float, width: int) -> None:
     text.append("\nlately\n", "dim")
     if not entries:
         text.append("nothing has changed while anybody looked\n")
     for entry in entries[:LATELY]:
         text.append(f"{moment_of(entry.at, now):<12}", "dim")
         text.append(f"{entry.said.state:<9}", STYLES.get(entry.said.state, ""))
-        text.append(f"{entry.said.text}\n")
+        text.append(f"{_hanging(entry.said.text, 21, width)}\n")
 
 
-def ringing(row: Mapping[str, Any], now: float) -> Text:
+def ringing(row: Mapping[str, Any], now: float, width: int) -> Text:
     """A call that is being set up."""
     text = facts([
         ("called", row["did"]),
         ("caller", f"{row['caller'] or 'withheld'}{' via ' + row['from_trunk'] if row['from_trunk'] else ''}"),
         ("chain", row["chain"]),
         ("came", f"{moment_of(row['moment'], now)}, {ago(row['moment'], now)} ago"),
-    ])  # fmt: skip
+    ], width)  # fmt: skip
     text.append("\nattempts\n", "dim")
     for each in row["attempts"]:
-        how = f"over: {each['cause'] or 'given up'}"
+        how = f"over: {cause_in_words(each['cause']) or 'given up'}"
         if each["open"]:
             how = "no sign of life yet" if each["milestone"] == "none" else each["milestone"]
         text.append(f"{each['at']:8.3f} s  {each['path']}: {how}\n")
@@ -130,21 +138,23 @@ def call(shown: Mapping[str, Any], width: int) -> Text:
     return _drawn(draw, width)
 
 
-def cascade(told: Told, now: float) -> Text:
-    """One that is over, as far as its end tells."""
+def cascade(told: Told, now: float, width: int) -> Text:
+    """What is known of one without its history."""
     data, said = told.data, ended(told.data)
+    over = data["ended"]
+    end = "not yet" if over is None else f"{moment_of(over, now)}, after {seconds(over - data['created'])}"
     return facts([
         ("cascade", data["cascade"]),
         ("tenant", data["tenant"]),
         ("use case", data["use_case"]),
         ("country", " ".join(part for part in (data["country"], data["operator"]) if part)),
         ("begun", moment_of(data["created"], now)),
-        ("ended", f"{moment_of(data['ended'], now)}, after {seconds(data['ended'] - data['created'])}"),
+        ("ended", end),
         ("status", data["status"]),
         ("why", said.text),
         ("sent by", ", ".join(data["sends"]) or "nobody"),
         ("cost", f"{data['cost']:.4f}"),
-    ])  # fmt: skip
+    ], width)  # fmt: skip
 
 
 def cascade_ladder(found: Mapping[str, Any], width: int) -> Text:
@@ -159,7 +169,7 @@ def cascade_ladder(found: Mapping[str, Any], width: int) -> Text:
     return _drawn(draw, width)
 
 
-def event(entry: Entry, now: float) -> Text:
+def event(entry: Entry, now: float, width: int) -> Text:
     """Something that happened, whole."""
     said = entry.said
     if entry.kind == "failover":
@@ -171,7 +181,7 @@ def event(entry: Entry, now: float) -> Text:
         ("state", said.state),
         ("why", said.text),
         ("code", str(entry.told.data.get("code", ""))),
-    ])  # fmt: skip
+    ], width)  # fmt: skip
 
 
 def _drawn(draw: Callable[[Console], None], width: int) -> Text:

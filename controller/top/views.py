@@ -16,7 +16,9 @@ from controller.ops.consumer import MESSAGES
 from controller.top import rows
 from controller.top.listing import Item
 from controller.top.seen import Entry, Seen, Told
-from controller.top.words import Said, ended, failover, outcome, percent, seconds
+from controller.top.words import Said, ended, failover, outcome, percent, seconds, time_of
+
+HOUR = 3600.0  # seconds
 
 
 class View(IntEnum):
@@ -46,7 +48,7 @@ def explain(key: str, seen: Seen) -> str:
     kind, _, name = key.partition(":")
     if kind in ("trunk", "provider"):
         row = seen.row(key)
-        return f"{name}: {rows.reason(row) or 'nothing is known yet'}" if row is not None else ""
+        return f"{name}: {rows.reason(row) or row['state']}" if row is not None else ""
     if kind == "ringing":
         call = seen.ringing(name)
         return ", ".join(rows.tried(call)) if call is not None else ""
@@ -57,7 +59,8 @@ def explain(key: str, seen: Seen) -> str:
         said, way = outcome(told.data), failover(told.data)
         return f"{said.who}: {way.text if way is not None else said.text}"
     if kind == "cascade":
-        said = next((ended(told.data) for told in seen.cascades() if told.key == name), Said("", "", ""))
+        found = seen.cascade(name)
+        said = ended(found.data) if found is not None else Said("", "", "")
         return f"{said.who}: {said.text}" if said.who else ""
     entry = next((entry for entry in seen.timeline() if entry.key == name), None)
     return f"{entry.said.who}: {entry.said.text}" if entry is not None else ""
@@ -90,7 +93,7 @@ def _fits_row(fits: Fits, row: Row) -> bool:
 
 
 def _calls(seen: Seen, fits: Fits, now: float, width: int) -> Found:
-    more, up = seen.live["more"], seen.live["up"]
+    more, up, number = seen.live["more"], seen.live["up"], rows.WHOLE if seen.whole else rows.MASKED
     by: dict[str, int] = {}
     for each in up:
         by[each["trunk"]] = by.get(each["trunk"], 0) + 1
@@ -104,14 +107,16 @@ def _calls(seen: Seen, fits: Fits, now: float, width: int) -> Found:
             _hour("missed", [minute[1] for minute in minutes], "red"),
             _text(Text()),
         ]
-    items.append(Item("", lambda columns: [rows.head_of_calls(columns)]))
+    items.append(Item("", lambda columns: [rows.head_of_calls(number, columns)]))
     items += [
-        Item(f"ringing:{row['id']}", partial(rows.ringing, row, now))
+        Item(f"ringing:{row['id']}", partial(rows.ringing, row, now, number))
         for row in seen.live["ringing"]
         if fits(row["did"], row["caller"] or "", row["chain"], "rings", *(each["path"] for each in row["attempts"]))
     ]
     items += [
-        Item(f"call:{told.key}", partial(rows.call, told, now)) for told in seen.calls() if _fits_call(fits, told)
+        Item(f"call:{told.key}", partial(rows.call, told, now, number))
+        for told in seen.calls()
+        if _fits_call(fits, told)
     ]
     return Text(total, "dim"), items
 
@@ -126,9 +131,10 @@ def _fits_call(fits: Fits, told: Told) -> bool:
 
 def _cascades(seen: Seen, fits: Fits, now: float, width: int) -> Found:
     figures = seen.figures
-    if not figures or not (seen.head.get("messages") or any(seen.cascades()) or MESSAGES in seen.gone):
+    if not figures or not (seen.head.get("messages") or seen.cascades() or MESSAGES in seen.gone):
         return Text("this daemon sends no messages" if seen.is_known else "", "dim"), []
-    said = f"last hour: {figures['ended']} ended, {percent(figures['rate'])} completed"
+    since = f"since {time_of(seen.begun)}" if now - seen.begun < HOUR else "last hour"
+    said = f"{since}: {figures['ended']} ended, {percent(figures['rate'])} completed"
     items: list[Item] = []
     if figures["completed"]:
         times = f"half of them within {seconds(figures['median'])}, 95 % within {seconds(figures['p95'])}"

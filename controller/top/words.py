@@ -135,6 +135,8 @@ def ended(cascade: Mapping[str, Any]) -> Said:
     """What became of a cascade."""
     states = {"completed": "up", "exhausted": "down", "refused": "degraded"}
     status, winner = cascade["status"], cascade["winner"]
+    if cascade["ended"] is None:
+        return Said("under way", "suspect", cascade["now"])
     if winner:
         others = [each for each in dict.fromkeys(cascade["sends"]) if each != winner]
         return Said(status, states.get(status, "unknown"), f"{winner}{' after ' + ', '.join(others) if others else ''}")

@@ -41,10 +41,10 @@ def play(folder: Path, act: Act) -> None:
 
 def test_a_day_of_an_operator(tmp_path: Path) -> None:
     async def act(testbed: Bed, state_dir: Path, pilot: Pilot[Any]) -> None:
-        await shows(pilot, "3 of 3 trunks up", "> hq-pbx")
+        await shows(pilot, "3/3 trunks up", "> hq-pbx")
         testbed.boxes["hq-pbx"].silence()
         await testbed.call(lambda _: None, talk=0.0)
-        text = await shows(pilot, "2 of 3 trunks up", "█ PROBE_TIMEOUT", "hq-pbx: ")
+        text = await shows(pilot, "2/3 trunks up", "█ PROBE_TIMEOUT", "hq-pbx: ")
         assert "> hq-pbx                 down " in text  # trouble stands on top, and says what it is in words
         await _drain(state_dir, pilot)
         await _look_at_calls(testbed, pilot)
@@ -67,7 +67,7 @@ async def _drain(state_dir: Path, pilot: Pilot[Any]) -> None:
     await shows(pilot, "Drain carrier-b?", "y yes   n no")
     assert await _gate(state_dir, "carrier-b") == "open"  # nothing happens unless somebody says yes
     await pilot.press("y")
-    await shows(pilot, "carrier-b is drained", "drained", "1 of 3 trunks up")
+    await shows(pilot, "carrier-b is drained", "drained", "1/3 trunks up")
     assert await _gate(state_dir, "carrier-b") == "parked"
     await pilot.press("enter")
     await shows(pilot, "trunk carrier-b", "calls get it  parked", "drained by")

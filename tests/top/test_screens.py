@@ -1,0 +1,82 @@
+"""What each view looks like, to the letter: 80 columns and 24 lines, and what more there is in more room.
+
+`CALLWARD_SCREENS=1` writes the files in `screens/` anew; look at them before they are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from controller import clock
+from controller.top.app import Top
+from tests.top.canned import T, canned
+from tests.top.eyes import read, shows, until
+
+SCREENS = Path(__file__).parent / "screens"
+#: By name: columns and lines, keys, and words that stand there once all of it is there.
+CASES: dict[str, tuple[tuple[int, int], list[str], tuple[str, ...]]] = {
+    "trunks": ((80, 24), [], ("7 trunks", "> branch-pbx", "1/9")),
+    "trunks-end": ((80, 24), ["G"], ("> sms-1", "9/9")),
+    "trunks-wide": ((180, 30), [], ("> branch-pbx", "sms-1", "/9")),
+    "trunks-narrow": ((40, 12), [], ("> branch-pbx",)),
+    "trunks-filtered": ((80, 24), ["slash", *"carrier up", "enter"], ("rows with: carrier up", "1/1")),
+    "calls": ((80, 24), ["2"], ("1 ring now, 3 up", "rings", "1/5")),
+    "cascades": ((80, 24), ["3"], ("under way", "completed", "1/2")),
+    "timeline": ((80, 24), ["4"], ("failover", "whatsapp-1 US", "/7")),
+    "trunk": ((80, 24), ["enter"], ("trunk branch-pbx", "lately", "PROBE_TIMEOUT")),
+    "call": ((80, 24), ["2", "down", "down", "enter"], ("attempt 2", "200 OK")),
+    "ringing": ((80, 24), ["2", "enter"], ("attempts", "anna-mobile via carrier-a: alerting")),
+    "cascade": ((80, 24), ["3", "down", "enter"], ("send (2)", "delivered")),
+    "question": ((80, 24), ["d"], ("Drain branch-pbx?",)),
+    "help": ((80, 24), ["question_mark"], ("drained    an operator",)),
+}
+
+
+@pytest.fixture(autouse=True)
+def _fixed_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(clock, "epoch", lambda: T)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_screen(name: str, tmp_path: Path) -> None:
+    (columns, lines), keys, words = CASES[name]
+
+    async def main() -> list[str]:
+        async with canned(tmp_path):
+            app = Top(tmp_path, now=lambda: T)
+            async with app.run_test(size=(columns, lines)) as pilot:
+                await _settle(pilot)
+                for key in keys:
+                    await pilot.press(key)
+                    await shows(pilot)
+                await shows(pilot, *words)
+                return read(pilot)
+
+    found = asyncio.run(main())
+    assert len(found) == lines
+    path = SCREENS / f"{name}.txt"
+    text = "".join(f"{line}\n" for line in found)
+    if os.environ.get("CALLWARD_SCREENS"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+    assert max(map(len, found)) <= columns
+
+
+async def _settle(pilot: Pilot[Any]) -> None:
+    """Until all of both was heard."""
+    app = pilot.app
+    assert isinstance(app, Top)
+    await until(pilot, lambda text: len(app.seen.timeline()) == 7 and "1/9" in text)
