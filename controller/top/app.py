@@ -7,6 +7,7 @@ about calls; draining asks first.
 from __future__ import annotations
 
 import asyncio
+import signal
 import textwrap
 from collections.abc import Callable
 from contextlib import suppress
@@ -67,8 +68,8 @@ class Top(App[None]):
 
     def __init__(self, state_dir: Path, *, whole: bool = False, now: Callable[[], float] = clock.epoch) -> None:
         """``whole``: numbers of people as they are; ``now`` in seconds since the epoch."""
-        super().__init__()
-        self.theme = "ansi-dark"  # the terminal's own colours, whatever they are
+        super().__init__(ansi_color=True)  # the terminal's own colours, whatever they are, or none
+        self.theme = "ansi-dark"
         self.seen = Seen(whole=whole)
         self._now = now
         self._link = Link(state_dir, self._hear, self._see)
@@ -96,6 +97,9 @@ class Top(App[None]):
     def on_mount(self) -> None:
         """Follow the daemons."""
         self.query_one(Listing).focus()
+        if not self.is_headless:  # whoever ends us finds the terminal as it was
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self.exit)
         for name, job in [*self._link.jobs(), ("ask", self._ask)]:
             self.run_worker(job(), name=name)
         self._draw()

@@ -63,7 +63,7 @@ def test_screen(name: str, tmp_path: Path) -> None:
                     await pilot.press(key)
                     await shows(pilot)
                 await shows(pilot, *words)
-                return read(pilot)
+                return await _still(pilot)
 
     found = asyncio.run(main())
     assert len(found) == lines
@@ -79,4 +79,12 @@ async def _settle(pilot: Pilot[Any]) -> None:
     """Until all of both was heard."""
     app = pilot.app
     assert isinstance(app, Top)
-    await until(pilot, lambda text: len(app.seen.timeline()) == 7 and "1/9" in text)
+    await until(pilot, lambda text: len(app.seen.timeline()) == 7 and "/9" in text and "! carrier-d" in text)
+
+
+async def _still(pilot: Pilot[Any]) -> list[str]:
+    """The screen once nothing moves any more: time stands still here."""
+    found: list[str] = []
+    while found != (found := read(pilot)):
+        await pilot.pause(0.1)
+    return found
