@@ -27,7 +27,12 @@ def plan_of(*tenants: str, missed: str = "") -> Dialplan:
     messaging = Messaging({}, {}, tokens=tuple(ApiToken(name, "0" * 64, name) for name in tenants))
     told = Missed("otp", ("CALLER",), "otp", tenant=missed) if missed else None
     return Dialplan(
-        version="v", listen=(), trunks={}, chains={}, routes={"+1": Route("+1", "sales", missed=told)}, messaging=messaging
+        version="v",
+        listen=(),
+        trunks={},
+        chains={},
+        routes={"+1": Route("+1", "sales", missed=told)},
+        messaging=messaging,
     )
 
 
