@@ -13,6 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
+LANGUAGE_SERVER := tests/editor/node_modules/.package-lock.json
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 LOCK = uv pip compile pyproject.toml --group build --universal --generate-hashes --python-version 3.11 \
 	--no-config --quiet --custom-compile-command "make lock"
@@ -27,11 +28,11 @@ help: ## list the targets
 run: $(VENV)/.runtime ## the demo: a call fails over before your eyes (ARGS="--once": and ends)
 	@$(BIN)/callward demo $(ARGS)
 
-test: check debian-test-packages ## everything that must hold: lint, types, contracts, tests (ARGS go to pytest)
+test: check debian-test-packages $(LANGUAGE_SERVER) ## everything that must hold: lint, types, contracts, tests (ARGS go to pytest)
 	$(BIN)/python -m pytest -n $(LANES) $(ARGS)
 
 # Property tests with very many examples, and what is marked long; the safety-net timeouts would only be in the way.
-test-long: $(VENV)/.dev debian-test-packages ## hours if you let it: deep property tests and long runs
+test-long: $(VENV)/.dev debian-test-packages $(LANGUAGE_SERVER) ## hours if you let it: deep property tests and long runs
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m "long or hypothesis" --timeout=0 -o faulthandler_timeout=0 $(ARGS)
 
 bench: $(VENV)/.dev ## measure
@@ -57,7 +58,13 @@ clean: ## remove everything that was made
 
 debian-test-packages:
 	@tests/install-debian sip-tester rtpengine-daemon kamailio baresip-core openssl kamailio-tls-modules postgresql libnet-smpp-perl \
-		chromium mosquitto prometheus prometheus-alertmanager sngrep tmux
+		chromium mosquitto prometheus prometheus-alertmanager sngrep tmux nodejs npm
+
+# The language server that editors use for YAML. Where npm cannot fetch it the tests that want it are skipped, and say so.
+$(LANGUAGE_SERVER): tests/editor/package-lock.json | debian-test-packages
+	@timeout 300 npm ci --prefix tests/editor --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error \
+		--fetch-retries=1 --fetch-timeout=30000 >/dev/null \
+		|| echo "npm could not fetch yaml-language-server: the tests of editors will be skipped" >&2
 
 # The stamp names the directory: a tree that was copied or moved, or whose Python went away, gets a new venv.
 ifneq ($(shell $(BIN)/python -c 'print(open("$(VENV)/.made").read())' 2>/dev/null),$(CURDIR))

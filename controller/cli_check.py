@@ -63,9 +63,9 @@ def schema(
     from controller.config.schema import show_schema
 
     if tests:
-        from controller.scenario.model import TITLE, TestFileModel
+        from controller.scenario.model import TITLE, WORDS, TestFileModel
 
-        typer.echo(show_schema(TestFileModel, TITLE), nl=False)
+        typer.echo(show_schema(TestFileModel, TITLE, WORDS), nl=False)
     else:
         typer.echo(show_schema(), nl=False)
 

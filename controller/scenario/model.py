@@ -6,6 +6,7 @@ Owns types and bounds of single values. Whether names are those of the dialplan,
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -20,6 +21,7 @@ from controller.types.messages import Channel
 
 NOBODY = "nobody"
 TITLE = "callward tests of dialplans, version 1"
+WORDS = Path(__file__).with_name("descriptions.yaml")
 _STATUSES = [str(status) for status in CascadeStatus if status is not CascadeStatus.ACTIVE]
 _CHANNELS = [str(channel) for channel in Channel]
 _DIALLED = re.compile(r"[A-Za-z0-9.+*#_-]{1,64}")

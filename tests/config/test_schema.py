@@ -10,12 +10,15 @@ from typing import Any, ClassVar
 import jsonschema
 import pytest
 import yaml
+from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from controller.cli import cli
 from controller.config import compile_text
-from controller.config.schema import make_schema
+from controller.config.model import FileModel
+from controller.config.schema import TITLE, WORDS, make_schema, read_words
 from controller.exits import OK
+from controller.scenario import model as scenario
 from tests.config.sample import SAMPLE, bend
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +51,19 @@ def test_the_schema_that_ships_is_current() -> None:
     assert result.exit_code == OK
     assert SHIPPED.read_text(encoding="utf-8") == result.output
     jsonschema.Draft202012Validator.check_schema(json.loads(result.output))
+
+
+@pytest.mark.parametrize(
+    ("model", "title", "words"), [(FileModel, TITLE, WORDS), (scenario.TestFileModel, scenario.TITLE, scenario.WORDS)]
+)
+def test_every_key_says_what_it_means(model: type[BaseModel], title: str, words: Path) -> None:
+    """In `descriptions.yaml` beside the models; and nothing there is of a key that is gone."""
+    schema = make_schema(model, title, words)
+    models = {model.__name__: schema, **schema["$defs"]}
+    keys = {(name, key): of for name, each in models.items() for key, of in each.get("properties", {}).items()}
+    assert [" ".join(place) for place, of in keys.items() if not of.get("description")] == []
+    known = {(name, key) for name, meanings in read_words(words).items() for key in meanings}
+    assert known - keys.keys() == set()
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
