@@ -24,12 +24,16 @@ Severity = Literal["error", "warning"]
 BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 #: A snippet goes to terminals and logs: what a key of such a name holds is masked, character by character.
 _SECRET = re.compile(
-    r"""(?<=\b)((?:pass?word|passwd|secret|token|routing_key|hook|sha256|routing_key|hook|urls|bearer|authorization|auth(?=["']?\s*:\s*[^\s{]))["']?\s*:\s*)"""
+    r"""(?<=\b)((?:pass?word|passwd|secret|token|routing_key|hook|sha256|urls|bearer|authorization|auth(?=["']?\s*:\s*[^\s{]))["']?\s*:\s*)"""
     r"""("[^"]*"?|'[^']*'?|(?:(?!,\s+[\w-]+["']?\s*:|[}\]]+\s*(?:,|\#|$)).)+)""",
     re.IGNORECASE,
 )
+#: What stands for a secret is none: whoever reads has to know which variable, or which file.
+_REFERENCE = re.compile(r"""["']?\$\{(?:env|file):[^{}"']*\}?["']?""")
 #: The password in a URL, as that of a database.
 _IN_URL = re.compile(r"(://[^\s/:@]*:)([^\s/@]+)(?=@)")
+#: Findings about secrets, which never repeat any of them.
+_SAYS_NOTHING = frozenset(("BAD_CREDENTIAL",))
 _WINDOW = 160  # characters of a long line that are shown
 _LEAD = 60  # of these, before the first caret
 _QUOTED = 60  # characters of a name or value that a message repeats
@@ -113,7 +117,9 @@ class Report:
     def _add(self, at: Span, severity: Severity, code: str, message: str, hint: str) -> None:
         if at.origin == "!":
             return
-        if at.origin:
+        if at.origin and code in _SAYS_NOTHING:
+            message = f"{message} (in {quoted(at.origin)})"
+        elif at.origin:
             message, hint = f"what {quoted(at.origin)} holds does not fit here ({code})", "look at what it holds"
         file = at.file or self.file
         self._found[Diagnostic(file, at.line, at.col, at.end_col, severity, message, hint, code)] = None
@@ -156,7 +162,7 @@ def _render_one(found: Diagnostic, lines: list[str] | tuple[()]) -> str:
         return head + (f"      | {found.hint}\n" if found.hint else "")
     text = lines[found.line - 1]
     for secret in (_SECRET, _IN_URL):
-        text = secret.sub(lambda match: match[1] + "*" * len(match[2]), text)
+        text = secret.sub(_mask, text)
     start = found.col - 1
     end = max(found.end_col - 1, start + 1)
     first = max(0, start - _LEAD) if len(text) > _WINDOW else 0
@@ -165,6 +171,10 @@ def _render_one(found: Diagnostic, lines: list[str] | tuple[()]) -> str:
     carets = "^" * max(1, _width(text[start - first : end - first]))
     shown = "".join(c if c.isprintable() else " " for c in text).rstrip()
     return f"{head}{found.line:>5} | {shown}\n      | {pad}{carets} {found.hint}".rstrip() + "\n"
+
+
+def _mask(match: re.Match[str]) -> str:
+    return match[0] if _REFERENCE.fullmatch(match[2].rstrip()) else match[1] + "*" * len(match[2])
 
 
 def _width(text: str) -> int:

@@ -89,16 +89,17 @@ def _warn_late(places: Places, messaging: Messaging, cascade: CascadeRules) -> N
     loc = ("cascades", cascade.name)
     begins, attempts = 0.0, 0
     for index, step in enumerate(cascade.steps):
-        why = ""
+        why = more = ""
         if begins >= cascade.window:
             why = f"{show_duration(begins)} may have gone by then, and the window is {show_duration(cascade.window)}"
+            more = "a shorter wait, or a longer window"
         elif attempts >= cascade.max_attempts:
             why = f"{attempts} messages may have been sent by then, and max_attempts is {cascade.max_attempts}"
+            more = "or more max_attempts"
         if why:
             message = f"step {index + 1} of cascade {quoted(cascade.name)} may never have its turn: {why}"
-            places.report.warning(
-                places.at(*loc, "steps", index), "UNREACHABLE", message, "lower fanout before it, or allow more"
-            )
+            hint = f"write a lower fanout before it, {more}"
+            places.report.warning(places.at(*loc, "steps", index), "UNREACHABLE", message, hint)
             return
         tries = len(_providers(messaging, step))
         tries = min(tries, step.fanout) if step.fanout else tries

@@ -141,9 +141,16 @@ def _write(trunk: Trunk, number: str) -> str:
 
 
 def _twin(trunk: Trunk, trunks: dict[str, Trunk]) -> str:
-    """Another trunk with the very address of this one, "" if there is none."""
+    """Another trunk with the very address of this one, "" if there is none: phones that register have none, and are told
+    apart by their users."""
+    if trunk.registered:
+        return ""
     address = (trunk.host.lower(), trunk.port, trunk.transport)
-    same = (each.name for each in trunks.values() if (each.host.lower(), each.port, each.transport) == address)
+    same = (
+        each.name
+        for each in trunks.values()
+        if not each.registered and (each.host.lower(), each.port, each.transport) == address
+    )
     return next((name for name in same if name != trunk.name), "")
 
 

@@ -44,6 +44,7 @@ def test_two_pbxs_may_have_routes_of_their_own_for_one_prefix() -> None:
     text = bend(("probes:\n", '  pbx-2: {uri: "sip:192.0.2.31"}\nprobes:\n'))
     for pbx, carriers in (("hq-pbx", "carrier-a, carrier-b"), ("pbx-2", "carrier-b, carrier-a")):
         text += f'  - {{outbound: {{prefix: "+1"}}, from: [{pbx}], via: [{carriers}]}}\n'
+    text += '  - {outbound: {prefix: "911"}, from: [hq-pbx, pbx-2], via: [carrier-a, carrier-b]}\n'
     assert codes(text) == []
     outbound = compiled(text).outbound["+1"]
     assert [route.chain for route in outbound.values()] == ["outbound +1 from hq-pbx", "outbound +1 from pbx-2"]
@@ -81,7 +82,9 @@ def test_an_order_gives_priority_weight_and_cost_their_effect() -> None:
     assert codes(ranked) == ["NO_EFFECT"] * 3
     assert codes(ranked.replace("hedge: auto,", "hedge: auto, order: priority,")) == ["NO_EFFECT"]
     assert codes(ranked.replace("hedge: auto,", "hedge: auto, order: cost,")) == ["NO_EFFECT"]
-    outbound = '  - {outbound: {prefix: "+1"}, from: [hq-pbx], via: [carrier-a, carrier-b], order: cost}\n'
+    outbound = (
+        '  - {outbound: {prefix: "*"}, from: [hq-pbx], via: [carrier-a, carrier-b], order: cost, countries: US}\n'
+    )
     assert codes(ranked + outbound) == ["NO_EFFECT"]
     assert codes(ranked.replace("hedge: off", "hedge: off\n      order: priority") + outbound) == []
 

@@ -11,18 +11,20 @@ from datetime import UTC, datetime
 
 from controller import clock
 from controller.config.diagnostics import Report
-from controller.config.lint.chains import check_chains, check_outbound
+from controller.config.lint.chains import check_chains
 from controller.config.lint.conditions import check_conditions
 from controller.config.lint.ground import Ground
 from controller.config.lint.holidays import check_holidays
 from controller.config.lint.hours import check_hours
 from controller.config.lint.numbers import check_numbers
 from controller.config.lint.order import check_order
+from controller.config.lint.outward import check_outward
 from controller.config.lint.people import check_people
 from controller.config.lint.secrets import check_secrets
 from controller.config.lint.trunks import check_trunks
 from controller.config.lint.unused import check_unused
 from controller.config.lint.waiting import check_waiting
+from controller.config.lint.ways import check_ways
 from controller.config.listen import warn_idle_advertise
 from controller.config.names import Names
 from controller.config.source import MapNode
@@ -35,7 +37,8 @@ _OF_CALLS: tuple[Callable[[Ground], None], ...] = (
     check_numbers,
     check_trunks,
     check_chains,
-    check_outbound,
+    check_ways,
+    check_outward,
     check_conditions,
     check_people,
     check_waiting,

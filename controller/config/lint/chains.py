@@ -1,7 +1,7 @@
-"""Chains that load but are wrong: whose ways fail together, that end nowhere, whose stages nobody hears.
+"""Chains that load but are wrong: that end nowhere, whose stages nobody hears.
 
 Owns findings about stages, their targets and their order; those about time are in `waiting`, about what a condition can mean
-in `conditions`.
+in `conditions`, about ways that fail together in `ways`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from controller.config.lint.kinds import is_voicemail
 from controller.config.lint.week import fill_week
 from controller.config.shares import warn_all_wait, warn_never_full, what_fills
 from controller.config.source import ListNode, MapNode, Node
-from controller.types import Chain, Dialplan, Mode, Stage, Trunk, When
+from controller.types import Chain, Dialplan, Mode, Stage, When
 
 #: RFC 3261 §16.6 step 11: a proxy may give an unanswered INVITE up after three minutes (Timer C).
 TIMER_C = 180.0
@@ -28,7 +28,6 @@ def check_chains(ground: Ground) -> None:
     keys = ground.section("chains").keys
     for chain, stages in ground.chains():
         key = keys[chain.name]
-        warn_shared_domain(dialplan, chain, f"chain {quoted(chain.name)}", key, report)
         warn_all_wait(chain, key, report)
         warn_no_live_end(ground, chain, ring_key(stages.items[-1]))
         warn_unreachable(chain, [ring_key(stage) for stage in stages.items], report)
@@ -39,37 +38,9 @@ def check_chains(ground: Ground) -> None:
         warn_never_full(fills, stage, node, report)
 
 
-def check_outbound(ground: Ground) -> None:
-    """All findings about chains that outbound routes made."""
-    written = ground.section("chains").entries
-    nodes = [node for node in ground.routes() if "outbound" in node.entries]
-    outbound = [chain for name, chain in ground.dialplan.chains.items() if name not in written]
-    for chain, node in zip(outbound, nodes, strict=True):
-        warn_shared_domain(ground.dialplan, chain, f"route {quoted(chain.name)}", node.keys["outbound"], ground.report)
-
-
 def ring_key(stage: Node) -> Node:
     assert isinstance(stage, MapNode)
     return stage.keys["ring"]
-
-
-def warn_shared_domain(dialplan: Dialplan, chain: Chain, what: str, at: Node, report: Report) -> None:
-    """A chain whose ways all share a trunk, a carrier or a site ends with it."""
-    trunks = {path.trunk for stage in chain.stages for target in stage.targets for path in target.paths}
-    shared = set.intersection(*(_domains(dialplan.trunks[trunk]) for trunk in trunks))
-    if not shared:
-        return
-    kind, name = min(shared)  # a carrier before the site it comes in at
-    message = f"all of {what} hangs on {kind} {quoted(name)}"
-    other = "another site" if kind == "site" else "another carrier or trunk"
-    whom = "it" if chain.stages[0].targets[0].dialled else "a target"
-    report.warning(at, "SHARED_DOMAIN", message, f"give {whom} a second way, over {other}")
-
-
-def _domains(trunk: Trunk) -> set[tuple[str, str]]:
-    """What a trunk fails together with."""
-    domains = {("carrier", trunk.carrier) if trunk.carrier else ("trunk", trunk.name)}
-    return domains | {("site", trunk.site)} if trunk.site else domains
 
 
 def warn_no_live_end(ground: Ground, chain: Chain, at: Node) -> None:

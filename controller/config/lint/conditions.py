@@ -5,6 +5,8 @@ Owns the findings about `when`. Whether a condition holds now is `controller.rul
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from controller.config.diagnostics import quoted
 from controller.config.lint.ground import Ground
 from controller.config.lint.week import covers
@@ -30,6 +32,14 @@ def _closed_while_open(dialplan: Dialplan, hours: str, not_hours: str) -> bool:
     if not hours or not not_hours:
         return False
     return hours == not_hours or covers(dialplan.hours[not_hours], dialplan.hours[hours])
+
+
+def is_time_of(stage: Stage, is_open: Mapping[str, bool]) -> bool:
+    """Whether a stage may be tried at such a time, whatever else it waits for."""
+    when = stage.when
+    if when is None:
+        return True
+    return (not when.hours or is_open[when.hours]) and not (when.not_hours and is_open[when.not_hours])
 
 
 def check_conditions(ground: Ground) -> None:

@@ -6,10 +6,11 @@ Owns the way from a name to the node where it stands. Knows no rule.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from controller.config.diagnostics import Report
+from controller.config.lint.week import moods
 from controller.config.names import Names
 from controller.config.source import ListNode, MapNode, Node
 from controller.types import Chain, Dialplan, Stage
@@ -24,6 +25,7 @@ class Ground:
     names: Names
     report: Report
     today: date
+    _moods: dict[tuple[str, ...], list[dict[str, bool]]] = field(default_factory=dict)
 
     def section(self, name: str) -> MapNode:
         """A section of names; an empty one where it is not written."""
@@ -48,6 +50,17 @@ class Ground:
         """Each stage of these."""
         for chain, _ in self.chains():
             yield from self.stages_of(chain)
+
+    def moods_of(self, chain: Chain) -> list[dict[str, bool]]:
+        """Which of the calendars of a chain are open and closed together at some time, fewest open first."""
+        whens = [stage.when for stage in chain.stages if stage.when is not None]
+        names = tuple(sorted({name for when in whens for name in (when.hours, when.not_hours) if name}))
+        if names not in self._moods:
+            found = moods(self.dialplan.hours[name] for name in names) if names else set()
+            self._moods[names] = [
+                dict(zip(names, mood, strict=True)) for mood in sorted(found, key=lambda m: (sum(m), m))
+            ]
+        return self._moods[names]
 
     def routes(self) -> Iterator[MapNode]:
         """The routes as they are written, of all kinds."""

@@ -12,9 +12,22 @@ from importlib import resources
 
 from controller.config.diagnostics import quoted
 from controller.config.lint.ground import Ground, items
+from controller.config.lint.week import DAY
 from controller.config.source import MapNode, ScalarNode
 from controller.types import Hours
 
+#: Territories that have a country code of their own, and the country whose holidays they keep beside theirs (ISO 3166-1 and -2).
+_PARTS = {
+    **dict.fromkeys(("AS", "GU", "MP", "PR", "UM", "VI"), "US"),
+    **dict.fromkeys(("BL", "GF", "GP", "MF", "MQ", "NC", "PF", "PM", "RE", "TF", "WF", "YT"), "FR"),
+    **dict.fromkeys(("GG", "IM", "JE", "GI"), "GB"),
+    **dict.fromkeys(("CC", "CX", "NF"), "AU"),
+    **dict.fromkeys(("HK", "MO", "TW"), "CN"),
+    **dict.fromkeys(("FO", "GL"), "DK"),
+    **dict.fromkeys(("AW", "BQ", "CW", "SX"), "NL"),
+    "AX": "FI",
+    "SJ": "NO",
+}
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -29,10 +42,18 @@ def check_holidays(ground: Ground) -> None:
         _check_over(ground, name, scalars)
         _check_country(ground, hours[name], scalars)
         other = with_holidays.get(hours[name].zone)
-        if other is not None and not hours[name].holidays and not all(hours[name].open):
+        if other is not None and not hours[name].holidays and _is_of_work(hours[name]):
             message = f"calendar {quoted(name)} knows no holidays, and {quoted(other.name)} of the same zone does"
             at = ground.section("hours").keys[name]
             ground.report.warning(at, "NO_HOLIDAYS", message, "add its holidays, or those of its country")
+
+
+def _is_of_work(hours: Hours) -> bool:
+    """Whether a calendar says when people work, who are at home on holidays. Who is on call at night, at the weekend or for
+    whole days is not."""
+    spans = [span for day in hours.open for span in day]
+    by_day = all(0 < begin < end < DAY for begin, end in spans)
+    return by_day and any(hours.open[:5]) and not all(hours.open)
 
 
 def _check_over(ground: Ground, name: str, written: list[ScalarNode]) -> None:
@@ -50,7 +71,7 @@ def _check_country(ground: Ground, hours: Hours, written: list[ScalarNode]) -> N
     here = countries_of().get(str(hours.zone), [])
     for node in written:
         country = node.text.partition("-")[0]
-        if here and country.isalpha() and country not in here:
+        if here and country.isalpha() and country not in here and country != _PARTS.get(here[0]):
             message = f"calendar {quoted(hours.name)} has the holidays of {country}, and the time of {hours.zone}"
             hint = f"write {here[0]}, or the zone of {country}"
             ground.report.warning(node, "FOREIGN_HOLIDAYS", message, hint)

@@ -14,6 +14,8 @@ from controller.config.lint.ground import Ground
 from controller.config.source import MapNode, ScalarNode
 from controller.rules.match import find_inbound
 from controller.rules.numbers import read_number
+from controller.types import Dialplan, Path
+from controller.wording import uri_of
 
 #: What phones all over the world dial for help: North America, Europe and GSM, the Commonwealth.
 EMERGENCY = frozenset(("911", "112", "999"))
@@ -49,18 +51,34 @@ def _routed(ground: Ground) -> Iterator[_Did]:
 
 
 def _check_test_numbers(ground: Ground) -> None:
-    """A test call to a number of ours would come back as a call, and ring people."""
+    """A test call to a number of ours would come back as a call, and ring people; one to a phone rings it."""
     dialplan = ground.dialplan
+    phones = {(path.trunk, path.address): path.endpoint for path in _paths(dialplan)}
     for name, node in ground.section("trunks").entries.items():
         deep = dialplan.trunks[name].deep
         keys = node.entries.get("deep") if isinstance(node, MapNode) else None
-        if deep is None or not isinstance(keys, MapNode) or "number" not in keys.entries:
+        at = (keys.entries.get("number") or keys.entries.get("user")) if isinstance(keys, MapNode) else None
+        if deep is None or at is None:
+            continue
+        phone = phones.get((name, uri_of(dialplan.trunks[name], deep.user)))
+        if phone is not None:
+            message = f"each test call of trunk {quoted(name)} rings {quoted(phone)}"
+            ground.report.warning(
+                at, "LEADS_BACK", message, "name somebody who always says the same: a test number, an echo"
+            )
+            continue
+        if not isinstance(keys, MapNode) or "number" not in keys.entries:
             continue
         route = find_inbound(dialplan, deep.user)
         if route is not None:
             message = f"the test number of trunk {quoted(name)} is a number of ours: each test call rings people"
             hint = f"name a test number of the carrier ({quoted(deep.user)} is routed at {route.where})"
-            ground.report.warning(keys.entries["number"], "LEADS_BACK", message, hint)
+            ground.report.warning(at, "LEADS_BACK", message, hint)
+
+
+def _paths(dialplan: Dialplan) -> Iterator[Path]:
+    stages = (stage for chain in dialplan.chains.values() for stage in chain.stages)
+    return (path for stage in stages for target in stage.targets if not target.dialled for path in target.paths)
 
 
 def _check_twins(ground: Ground, routed: list[_Did]) -> None:

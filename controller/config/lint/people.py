@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from controller.config.diagnostics import quoted
 from controller.config.duration import show_duration
-from controller.config.lint.conditions import exclude
+from controller.config.lint.conditions import exclude, is_time_of
 from controller.config.lint.ground import Ground, items
 from controller.config.lint.kinds import is_mobile, is_voicemail
 from controller.config.source import MapNode, Node
-from controller.types import Chain, Mode, Stage
+from controller.types import Chain, Mode, Stage, Target
 
 #: Carriers give a mobile that rings to its voicemail after 15 to 30 seconds, unless its owner says otherwise.
 MOBILE_RINGS = 30.0
@@ -21,6 +21,7 @@ def check_people(ground: Ground) -> None:
     """All findings of this file."""
     for chain, _ in ground.chains():
         _check_voicemail(ground, chain)
+        _check_same_phone(ground, chain)
     for chain, stage, node in ground.stages():
         ring = items(node.entries["ring"])
         if len(stage.targets) > 1 and stage.mode is not Mode.SEQUENTIAL:
@@ -33,11 +34,7 @@ def check_people(ground: Ground) -> None:
 
 def _check_voicemail(ground: Ground, chain: Chain) -> None:
     """Voicemail answers at once: who comes after it is never rung."""
-    rung = [
-        (stage, target, node)
-        for _, stage, nodes in ground.stages_of(chain)
-        for target, node in zip(stage.targets, items(nodes.entries["ring"]), strict=True)
-    ]
+    rung = _rung(ground, chain)
     for index, (stage, target, node) in enumerate(rung):
         if not is_voicemail(ground, target) or stage.after or _is_chosen(stage):
             continue
@@ -49,6 +46,40 @@ def _check_voicemail(ground: Ground, chain: Chain) -> None:
                 )
                 ground.report.warning(node, "VOICEMAIL_FIRST", message, "ring the voicemail last: it always answers")
                 break
+
+
+def _rung(ground: Ground, chain: Chain) -> list[tuple[Stage, Target, Node]]:
+    """All whom a chain rings, with the stage and where each is written."""
+    return [
+        (stage, target, node)
+        for _, stage, nodes in ground.stages_of(chain)
+        for target, node in zip(stage.targets, items(nodes.entries["ring"]), strict=True)
+    ]
+
+
+def _check_same_phone(ground: Ground, chain: Chain) -> None:
+    """One phone under two names hears the same call twice, is busy with itself, or rings on when nobody was there before."""
+    seen: dict[frozenset[tuple[str, str]], list[tuple[Stage, Target]]] = {}
+    for stage, target, node in _rung(ground, chain):
+        trunks = ground.dialplan.trunks  # a phone that registers has no address: it is its trunk
+        where = ((path.address, path.trunk if trunks[path.trunk].registered else "") for path in target.paths)
+        before = seen.setdefault(frozenset(where), [])
+        for earlier, other in before:
+            if other.endpoint != target.endpoint and _meet(ground, chain, earlier, stage):
+                again = "" if earlier is stage else f", which has had its turn before in chain {quoted(chain.name)}"
+                message = f"{quoted(target.endpoint)} is the same phone as {quoted(other.endpoint)}{again}"
+                ground.report.warning(node, "SAME_PHONE", message, "remove one of the two, or write its own number")
+                break
+        before.append((stage, target))
+
+
+def _meet(ground: Ground, chain: Chain, one: Stage, other: Stage) -> bool:
+    """Whether one call may come to both stages."""
+    if one is other:
+        return True
+    times = ground.moods_of(chain) or [{}]
+    together = any(is_time_of(one, is_open) and is_time_of(other, is_open) for is_open in times)
+    return together and not exclude(ground.dialplan, one.when, other.when)
 
 
 def _is_chosen(stage: Stage) -> bool:

@@ -10,8 +10,8 @@ from collections import Counter
 
 from controller.config.diagnostics import quoted
 from controller.config.lint.ground import Ground, items
-from controller.config.source import MapNode, Node, ScalarNode
-from controller.types import Mode, Stage, Target, Trunk, Verdict
+from controller.config.source import MapNode, ScalarNode
+from controller.types import Mode, Stage, Trunk, Verdict
 
 #: No carrier has more than a /16 of IPv4, or a /32 of IPv6 (what registries give to whole providers).
 _WIDEST = {4: 16, 6: 32}
@@ -26,8 +26,6 @@ def check_trunks(ground: Ground) -> None:
     _check_tolls(ground)
     _check_causes(ground)
     for _, stage, node in ground.stages():
-        ring = items(node.entries["ring"])
-        _check_same_phone(ground, stage, ring)
         _check_lines(ground, stage, node)
 
 
@@ -94,16 +92,6 @@ def _check_causes(ground: Ground) -> None:
             message = f"a {cause} of one trunk ends the call: nobody else is tried"
             hint = "write next-path or next-target, or remove it"
             ground.report.warning(node, "STOPS_CALLS", message, hint)
-
-
-def _check_same_phone(ground: Ground, stage: Stage, ring: list[Node]) -> None:
-    """One phone under two names hears the same call twice, or is busy with itself."""
-    seen: dict[frozenset[str], Target] = {}
-    for target, node in zip(stage.targets, ring, strict=True):
-        other = seen.setdefault(frozenset(path.address for path in target.paths), target)
-        if other is not target:
-            message = f"{quoted(target.endpoint)} is the same phone as {quoted(other.endpoint)}"
-            ground.report.warning(node, "SAME_PHONE", message, "remove one of the two from the stage")
 
 
 def _check_lines(ground: Ground, stage: Stage, node: MapNode) -> None:

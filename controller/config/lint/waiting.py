@@ -14,9 +14,8 @@ from controller.config.duration import parse_duration, show_duration
 from controller.config.figures import detection_time, ringing_time
 from controller.config.lint.chains import TIMER_C
 from controller.config.lint.ground import Ground, items
-from controller.config.lint.week import moods
 from controller.config.source import MapNode, ScalarNode
-from controller.types import Chain, Dialplan, Mode, Stage, When
+from controller.types import Chain, Mode, Stage, When
 
 PATIENCE = 60.0  # seconds: what callers wait, and what many carriers let them
 SHORTEST_RING = 5.0  # seconds: ringing comes every 4 to 6 seconds, so less may not be heard once
@@ -26,7 +25,7 @@ def check_waiting(ground: Ground) -> None:
     """All findings of this file."""
     patience = _patience(ground)
     for chain, nodes in ground.chains():
-        late = _first_late(ground.dialplan, chain, patience)
+        late = _first_late(ground, chain, patience)
         if late is not None:
             index, begins = late
             first = nodes.items[index]
@@ -47,14 +46,12 @@ def _patience(ground: Ground) -> float:
     return parse_duration(node.text) if isinstance(node, ScalarNode) else PATIENCE
 
 
-def _first_late(dialplan: Dialplan, chain: Chain, patience: float) -> tuple[int, float] | None:
+def _first_late(ground: Ground, chain: Chain, patience: float) -> tuple[int, float] | None:
     """The first live stage and when it begins at the worst, if that is too late. What comes after Timer C is no news."""
-    named = {name for stage in chain.stages if stage.when for name in (stage.when.hours, stage.when.not_hours) if name}
-    calendars = sorted(named)
     worst = None
     if sum(map(ringing_time, chain.stages)) > patience:
-        for mood in moods([dialplan.hours[name] for name in calendars]):
-            found = _first_live(chain, dict(zip(calendars, mood, strict=True)))
+        for is_open in ground.moods_of(chain) or [{}]:
+            found = _first_live(chain, is_open)
             if found is not None and patience < found[1] < TIMER_C and (worst is None or found[1] > worst[1]):
                 worst = found
     return worst
