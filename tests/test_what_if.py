@@ -216,7 +216,7 @@ routes:
 def test_json_names_every_number() -> None:
     answer = found(OUTBOUND, "--down", "carrier-a", "--at", "2026-11-24T12:00")
     assert answer["down"] == ["trunk carrier-a"]
-    assert answer["calls"]["counts"]["routes"] == 4
+    assert answer["calls"]["counts"]["routes"] == 5
     assert answer["calls"]["unreachable"] == []
     changes = {change["chain"]: change for change in answer["calls"]["changes"]}
     assert changes["outbound +1"]["before"]["first"] == ["outbound +1 via carrier-a"]
