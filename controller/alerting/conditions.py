@@ -74,10 +74,10 @@ class Finder:
         its news can be followed."""
         self._faults = {source: times for source, times in self._faults.items() if times[1] + FAULT_FOR > at}
         self._first = at if self._first is None else self._first
-        for source, yes in answers.items():
-            if yes:
-                self._seen.add(source)
-        found = [*self._daemons(at, answers)]
+        shown = {CALLS: calls, MESSAGES: messages}
+        lives = {source: bool(answers.get(source)) and shown[source] is not None for source in shown}
+        self._seen |= {source for source, yes in lives.items() if yes}
+        found = [*self._daemons(at, lives)]
         for source, (first, _) in self._faults.items():
             found.append(Condition(Kind.FAULT, source, Severity.WARNING, _FAULT, first))
         unknown: frozenset[Kind] = frozenset()
@@ -91,12 +91,12 @@ class Finder:
             found += _of_messages(messages)
         return Sight(tuple(found), unknown)
 
-    def _daemons(self, at: float, answers: Mapping[str, bool]) -> Iterator[Condition]:
-        """Those that do not answer. One that was never there has a moment to start."""
+    def _daemons(self, at: float, lives: Mapping[str, bool]) -> Iterator[Condition]:
+        """Those that do not answer: one that hangs still has its sockets. One that was never there has a moment to start."""
         assert self._first is not None
         for source, expected in self._expects.items():
             is_new = source not in self._seen and at < self._first + STARTING
-            if expected and not answers.get(source) and not is_new:
+            if expected and not lives[source] and not is_new:
                 yield Condition(Kind.DAEMON, source, Severity.CRITICAL, _DAEMON[source])
 
     def _of_calls(self, at: float, calls: Row) -> Iterator[Condition]:

@@ -176,10 +176,11 @@ class Alerts:
 
     def _show(self, incident: Incident, now: float) -> dict[str, Any]:
         waiting = [entry for entry in self.outbox.entries.values() if entry.key[0] == incident.id]
+        untold = {entry.notifier for entry in waiting if entry.what is What.TRIGGER or entry.missed}
         return {
             **make_notice(incident, What.TRIGGER),
             "told": incident.told,
-            "notified": list(incident.notified),
+            "notified": [name for name in incident.notified if name not in untold],
             "for": show_span((incident.resolved or now) - incident.opened),
             "lines": [{"at": line.at, "what": line.what} for line in incident.lines],
             "undelivered": [

@@ -8,11 +8,11 @@ it, and a picture from before it does not take it back. Pure: no I/O, and times 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.ops.bars import MINUTES, Bars
-from controller.ops.consumer import CALLS, Event, Picture
+from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 from controller.ops.figures import Figures
 
 Row = dict[str, Any]
@@ -29,6 +29,7 @@ class Board:
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
+        self.expected: tuple[str, ...] = ()  # daemons that there have to be
         self._bars = Bars()
         self._last: dict[str, float] = {}  # when the last transition of a trunk was
         self._figures = Figures()
@@ -62,7 +63,7 @@ class Board:
 
     def see(self, picture: Picture) -> dict[str, Row | None]:
         """What changes by a picture; None for a row that is gone."""
-        rows = {"head": _head(picture), "figures": self._figures.show(picture.at)}
+        rows = {"head": _head(picture, self.expected), "figures": self._figures.show(picture.at)}
         if picture.calls is not None:
             rows |= self._trunks(picture.calls, picture.at)
         else:
@@ -156,15 +157,18 @@ class Board:
         return round(value, 1)
 
 
-def _head(picture: Picture) -> Row:
+def _head(picture: Picture, expected: Sequence[str]) -> Row:
+    """``silent``: daemons that say nothing of how they are; what is shown of them is as it was, and what moves is not known."""
     calls, messages = picture.calls or {}, picture.messages or {}
+    there = {CALLS: picture.calls, MESSAGES: picture.messages}
     return {
         "kind": "head",
+        "silent": [name for name in expected if there[name] is None],
         "answers": {**picture.answers, "calls_seen": picture.calls is not None},
         "version": calls.get("version") or messages.get("version", ""),
         "listen": calls.get("listen", []),
-        "ringing": calls.get("calls", 0),
-        "up": calls.get("up", 0),
+        "ringing": calls.get("calls"),
+        "up": calls.get("up"),
         "counters": calls.get("counters", {}),
         "uplink": calls.get("uplink", ""),
         "registrations": [

@@ -19,7 +19,7 @@ from controller.api.shell import principal
 from controller.api.tokens import Principal, Tokens
 from controller.news import TEST_CALL
 from controller.ops.board import Board
-from controller.ops.consumer import Event, Picture
+from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 from controller.ops.sessions import OPERATE, READ
 from controller.ops.shown import mask_call, masked
 from controller.ops.stream import Hub
@@ -46,6 +46,8 @@ class Live:
     def begin(self, dialplan: Dialplan) -> None:
         """Go by this dialplan from now on; what was remembered is remembered still. Whoever looked comes again."""
         self._ours = frozenset(dialplan.routes)
+        expected = {CALLS: bool(dialplan.listen), MESSAGES: dialplan.messaging is not None}
+        self.board.expected = tuple(name for name, yes in expected.items() if yes)
         self.hub = Hub(self._snapshot)
 
     def hear(self, event: Event) -> None:

@@ -18,8 +18,9 @@ from controller.api.problems import Problem
 #: Messages that are kept for readers who come again; those that may wait for one; and bytes of either.
 KEPT, WAITING, BYTES = 2_000, 2_000, 8 << 20
 READERS = 64
-#: Seconds of quiet until a line says that we are still there.
-HEARTBEAT = 10.0
+#: Seconds of quiet until a message says that we are still there: a browser that hears nothing for three times as long tells its
+#: reader so, and tries anew. Of a server that hangs, or a line that is cut, it would hear nothing for many minutes.
+HEARTBEAT = 5.0
 #: Milliseconds after which a browser comes again.
 RETRY = 500
 
@@ -104,7 +105,7 @@ class Hub:
                     async with asyncio.timeout(HEARTBEAT):
                         await reader.woken.wait()
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    yield b"event: beat\ndata: {}\n\n"
         finally:
             self._readers.discard(reader)
 

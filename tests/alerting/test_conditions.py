@@ -192,3 +192,11 @@ def test_a_daemon_that_starts_is_not_one_that_is_gone() -> None:
     desk = Desk()
     desk.see()
     assert gone(0.5)
+
+
+def test_a_daemon_that_hangs_does_not_answer_though_it_has_its_sockets() -> None:
+    desk = Desk()
+    assert desk.see() == {}
+    sight = desk.finder.see(START + 3.0, None, None, UP)
+    assert [each.id for each in sight.conditions] == ["daemon:calls"]
+    assert desk.see() == {}

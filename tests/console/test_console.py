@@ -268,3 +268,33 @@ def test_the_page_comes_back_by_itself_when_the_process_was_killed(visit: Visit,
     expect(page.locator("#link")).to_have_text("Live")
     expect(page.locator('[data-name="hq-pbx"] .badge')).to_have_text("Up")
     visitor.errors.clear()  # that nobody answered, the browser says itself
+
+
+def test_a_process_for_calls_that_hangs_is_said_and_what_is_shown_is_old(visit: Visit, scene: Backstage) -> None:
+    page = visit().log_in(VIEWER)
+    pid = scene.here.testbed.daemon.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        expect(page.get_by_text("The process for calls does not answer.")).to_be_visible()
+        expect(page.locator("#link")).to_have_text("No answer: calls")
+        expect(page.locator(".group.stale")).to_have_count(1)
+        expect(page.locator(".tiles div", has_text="Calls up")).to_contain_text("–")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    expect(page.locator("#link")).to_have_text("Live")
+    expect(page.locator(".group.stale")).to_have_count(0)
+
+
+def test_a_server_that_hangs_is_not_live(visit: Visit, scene: Backstage) -> None:
+    visitor = visit()
+    visitor.page.clock.install()
+    page = visitor.log_in(VIEWER)
+    expect(page.locator("#link")).to_have_text("Live")
+    ops = ops_of(scene.here.testbed.daemon.pid)
+    os.kill(ops, signal.SIGSTOP)
+    try:
+        page.clock.fast_forward(20_000)
+        expect(page.locator("#link")).to_have_text("Reconnecting")
+    finally:
+        os.kill(ops, signal.SIGCONT)
+    expect(page.locator("#link")).to_have_text("Live")

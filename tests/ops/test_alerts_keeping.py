@@ -147,6 +147,7 @@ def test_whoever_refuses_is_not_waited_for_and_what_a_server_repeats_of_a_secret
         assert failed["next"] > 60.0  # two minutes, for somebody has to mend it
         assert "boss-secret" not in json.dumps(shown)
         assert "Cannot POST" in failed["why"]
+        assert shown["alerts"][0]["notified"] == ["chat"]  # who was not reached was not told
 
     play(tmp_path, act, "[{notify: boss, escalate: [{after: 1h, notify: chat}]}]")
 

@@ -43,6 +43,18 @@ def transition(at: float, old: str, new: str, *, was_before: bool = False) -> Ev
     return Event(CALLS, "trunk", at, data, 1, was_before)
 
 
+def test_a_daemon_that_hangs_is_silent_and_what_moves_is_not_known() -> None:
+    board = Board()
+    board.expected = (CALLS,)
+    board.see(picture(T0 + 1))
+    assert (board.rows["head"]["silent"], board.rows["trunk:carrier-a"]["state"]) == ([], "up")
+    changed = board.see(Picture(T0 + 4, None, None, {"calls": True}))  # it has its sockets still
+    assert changed["head"] is not None
+    assert changed["head"]["silent"] == [CALLS]
+    assert (changed["head"]["up"], changed["head"]["ringing"]) == (None, None)  # not 0
+    assert board.rows["trunk:carrier-a"]["state"] == "up"  # as it was
+
+
 def test_a_picture_like_the_one_before_changes_no_trunk() -> None:
     board = Board()
     assert "trunk:carrier-a" in board.see(picture(T0 + 1))

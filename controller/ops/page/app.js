@@ -45,10 +45,10 @@ function drawState() {
   const trunks = ofKind("trunk").concat(ofKind("provider"));
   const down = trunks.filter((row) => row.state === "down").length;
   const node = $("link");
-  const answers = head()?.answers;
+  const silent = head()?.silent || [];
   let [state, text] = ["live", "Live"];
   if (link.state !== "live") [state, text] = ["lost", link.state === "lost" ? "Reconnecting" : "Connecting"];
-  else if (answers && answers.calls_seen === false && answers.messages === false) [state, text] = ["lost", "No daemon answers"];
+  else if (silent.length) [state, text] = ["lost", silent.length > 1 ? "No daemon answers" : `No answer: ${silent[0]}`];
   node.className = `link ${state}`;
   put(node, text);
   const title = document.title.replace(/^\(\d+ down\) /, "");

@@ -1,5 +1,5 @@
 // What happened, in a sentence each.
-import { plural, span } from "./format.js";
+import { plural } from "./format.js";
 
 const CAUSES = {
   NO_REPLY: "no reply", NO_PROGRESS: "did not ring in time", NO_ANSWER: "nobody answered in time", TRANSPORT_ERROR: "not reached", NOT_SECURE: "no TLS there",
@@ -23,7 +23,7 @@ const SAY = {
   trunk: (data) => ({ who: data.trunk, state: data.new, text: `${data.why} (was ${data.old})` }),
   quality: (data) => ({ who: data.target, state: { open: "up", held: "down", parked: "drained" }[data.new] || "degraded",
     text: `${{ open: "All calls again", held: "Held out", parked: "Drained", canary: "Single tries", rising: "A growing share" }[data.new] || data.new}: ${data.why}` }),
-  page: (data) => ({ who: data.trunk, state: "down", text: `Down for ${span(data.at - data.since)}, somebody should know: ${data.why}` }),
+  page: (data) => ({ who: data.trunk, state: "down", text: `Somebody should know: ${data.why}` }),
   registration: (data) => ({ who: data.trunk, state: data.bound ? "up" : "down", text: `${data.bound ? "Registered" : "Not registered"}: ${data.why}` }),
   overload: (data) => ({ who: "callward", state: data.begins ? "down" : "up", text: data.begins ? "More calls come than can be dealt with; some are turned away" : `Overload is over, ${plural(data.turned_away, "call")} turned away so far` }),
   media: (data) => ({ who: data.relay, state: data.answers ? "up" : "down", text: data.why }),
@@ -34,6 +34,8 @@ const SAY = {
   placed: (data) => ({ who: "own call", state: data.cause ? "degraded" : "up", text: `${data.state}${data.cause ? `: ${cause(data.cause)}` : ""}` }),
   text: (data) => ({ who: "SIP message", state: data.cause ? "degraded" : "up", text: `${data.state}${data.cause ? `: ${cause(data.cause)}` : ""}` }),
   drill: (data) => ({ who: data.trunk, state: data.passed ? "up" : data.passed === null ? "unknown" : "down", text: `${data.passed ? "Passed" : data.passed === null ? "Called off" : "Failed"}: ${data.what}` }),
+  failover: (data) => ({ who: data.did, call: data.call, state: data.winner ? "up" : "down", word: data.winner ? "Answered" : "Missed",
+    text: `${data.path}: ${cause(data.cause)}; ${data.winner ? `answered by ${data.winner}` : "nobody answered"}` }),
   store: (data) => ({ who: "store", state: data.why ? "down" : "up", text: data.why || "It answers again" }),
 };
 
@@ -45,13 +47,14 @@ export function say(event) {
   return told ? told(event.data) : { who: event.kind, state: "unknown", text: JSON.stringify(event.data) };
 }
 
-// A call that took another way than the first: what failed, and where it went.
+// A call that took another way than the first: what failed, or was passed over for being down, and where it went.
 export function failover(event) {
   const call = event.data;
-  const failed = (call.attempts || []).filter((each) => each.path !== call.winner && each.cause && !["COMPLETED_ELSEWHERE", "HEDGE_RELEASED", "WITHDRAWN"].includes(each.cause));
-  const around = (call.skipped || []).filter((each) => / is (down|degraded)/.test(each.why));
-  if (!call.winner || (!failed.length && !around.length)) return null;
-  const first = failed[0];
-  return { who: call.chain, state: "degraded", call: call.call,
-    text: first ? `${first.path}: ${cause(first.cause)}; answered by ${call.winner}` : `${around[0].what} was passed over, ${around[0].why}; answered by ${call.winner}` };
+  const failed = (call.attempts || []).find((each) => each.path !== call.winner && each.cause && !["COMPLETED_ELSEWHERE", "HEDGE_RELEASED", "WITHDRAWN"].includes(each.cause));
+  if (!call.winner) return null;
+  const of = (path) => path.split(" via ")[0];
+  const around = (call.skipped || []).find((each) => / is (down|degraded)/.test(each.why) && of(each.what) === of(call.winner)); // others stand behind it
+  if (!failed && !around) return null;
+  return { who: call.chain, state: "up", word: "Answered", call: call.call,
+    text: failed ? `${failed.path}: ${cause(failed.cause)}; answered by ${call.winner}` : `${around.what} was passed over, ${around.why}; answered by ${call.winner}` };
 }

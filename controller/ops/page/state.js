@@ -18,10 +18,10 @@ export function badge() {
   return node;
 }
 
-export function setBadge(node, state) {
+export function setBadge(node, state, word = WORDS[state] || state) {
   node.className = `badge ${state}`;
   attr(node.path, "d", SHAPES[state] || SHAPES.unknown);
-  put(node.lastChild, WORDS[state] || state);
+  put(node.lastChild, word);
   return node;
 }
 

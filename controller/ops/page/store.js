@@ -7,7 +7,8 @@ export const events = { call: [], cascade: [], other: [] };
 export const link = { state: "connecting" }; // "live", "lost"
 const seen = new Set();
 const listeners = new Set();
-let source = null;
+let source = null, heard = 0, refused = null;
+const SILENCE = 15000; // milliseconds without a word, not even that it is still there: the server hangs, or the line is cut
 
 export const listen = (hear) => { listeners.add(hear); return () => listeners.delete(hear); };
 export const ofKind = (kind) => [...rows.values()].filter((row) => row.kind === kind);
@@ -26,7 +27,10 @@ function remember(event) {
 
 export function connect(onRefused) {
   disconnect();
+  refused = onRefused;
+  heard = Date.now();
   source = new EventSource("v1/stream");
+  for (const kind of ["all", "rows", "event", "beat", "open"]) source.addEventListener(kind, () => { heard = Date.now(); });
   source.addEventListener("all", (message) => {
     const all = JSON.parse(message.data);
     rows.clear();
@@ -53,6 +57,12 @@ export function connect(onRefused) {
     }
   };
 }
+
+setInterval(() => {
+  if (!source || Date.now() - heard < SILENCE) return;
+  setLink("lost");
+  connect(refused);
+}, 1000);
 
 export function disconnect() {
   if (source) source.close();

@@ -22,7 +22,7 @@ export function draw(root, { me, on, onClose }) {
       const found = await get("v1/alerts");
       if (closed) return;
       lost.hidden = !found.undelivered;
-      put(lost, `${plural(found.undelivered, "message was", "messages were")} not delivered yet; they are tried again.`);
+      put(lost, `${plural(found.undelivered, "message was", "messages were")} not delivered yet; ${found.undelivered === 1 ? "it is" : "they are"} tried again.`);
       const mine = found.alerts.filter((each) => !each.resolved), past = found.alerts.filter((each) => each.resolved);
       nothing.hidden = mine.length > 0;
       put(nothing, "All is well: no alert is open.");
@@ -53,7 +53,7 @@ function fill(node, alert, me, refresh) {
   swap(node,
     h("div", { class: "chain-head" }, h("h2", {}, state, " ", alert.title), h("span", { class: "muted" }, alert.resolved ? ["over since ", when(alert.resolved)] : ["for ", setSince(since(alert.opened), alert.opened)])),
     words(alert).map((line) => h("p", {}, line)),
-    h("p", { class: "muted" }, alert.told ? `Told: ${alert.notified.join(", ") || "nobody"}.` : "Held for a moment: nobody is told if it is over by then.", alert.acknowledged ? ` ${alert.acknowledged} looks after it.` : ""),
+    h("p", { class: "muted" }, alert.told ? `Told: ${alert.notified.join(", ") || "nobody yet"}.` : "Held for a moment: nobody is told if it is over by then.", alert.acknowledged ? ` ${alert.acknowledged} looks after it.` : ""),
     alert.undelivered.map((each) => h("p", { class: "bad" }, `${each.notifier} was not reached, ${plural(each.tries, "try", "tries")}: ${each.why}`)),
     alert.lines.length ? h("details", {}, h("summary", {}, "What happened"), h("ul", { class: "steps timed" }, alert.lines.map((line) => h("li", {}, h("span", { class: "muted" }, when(line.at)), line.what)))) : null,
     me.role === "operator" && !alert.resolved && !alert.acknowledged ? h("div", { class: "go" }, h("button", { type: "button", class: "main", onclick: acknowledge }, "I look after it")) : null);

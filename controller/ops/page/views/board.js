@@ -23,7 +23,8 @@ export function draw(root, { me, on }) {
     drawTiles(tiles, trunks, providers, now);
     drawAlarms(alarm, now);
     const parts = [["Trunks", TRUNK, byDomain(trunks), setTrunk], ["Providers", PROVIDER, byChannel(providers), setProvider]];
-    keyed(groups, parts.filter(([, , found]) => found.length), ([title]) => title, ([title, heads]) => makeTable(title, heads), (node, [, heads, found, set]) => {
+    keyed(groups, parts.filter(([, , found]) => found.length), ([title]) => title, ([title, heads]) => makeTable(title, heads), (node, [title, heads, found, set]) => {
+      attr(node, "class", now && now.silent.includes(title === "Trunks" ? "calls" : "messages") ? "group stale" : "group");
       keyed(node.table, found, (group) => group.key, () => makeGroup(heads.length), (body, group) => {
         put(body.heading, group.title);
         put(body.of, `${group.rows.filter((row) => row.state === "up").length} of ${group.rows.length} up`);
@@ -54,12 +55,14 @@ function group(rows, titleOf) {
   return [...found.values()].sort((a, b) => trouble(a) - trouble(b) || a.key.localeCompare(b.key));
 }
 
+const known = (value) => (value === null ? NONE : count(value));
+
 function drawTiles(node, trunks, providers, now) {
   const up = (rows) => rows.filter((row) => row.state === "up").length;
   const down = (rows) => rows.filter((row) => row.state === "down").length;
   const won = trunks.reduce((sum, row) => sum + row.won, 0);
   const tiles = [["Trunks up", `${up(trunks)} of ${trunks.length}`, down(trunks) ? "down" : ""],
-    ["Being set up", now ? count(now.ringing) : NONE, ""], ["Calls up", now ? count(now.up) : NONE, ""], ["Answered, last hour", count(won), ""]];
+    ["Being set up", now ? known(now.ringing) : NONE, ""], ["Calls up", now ? known(now.up) : NONE, ""], ["Answered, last hour", count(won), ""]];
   if (now && now.messages) tiles.push(["Providers up", `${up(providers)} of ${providers.length}`, down(providers) ? "down" : ""], ["Messages sent", count(now.sent), ""]);
   keyed(node, tiles, ([name]) => name, ([name]) => h("div", {}, h("dt", {}, name), h("dd", {})), (tile, [, value, state]) => {
     put(tile.lastChild, value);
@@ -71,7 +74,8 @@ function drawAlarms(node, now) {
   const told = [];
   if (now) {
     if (now.uplink) told.push(`All trunks fell at once, so health is ignored: ${now.uplink}`);
-    if (now.answers.calls_seen === false && now.answers.calls === false) told.push("The process for calls does not answer.");
+    if (now.silent.includes("calls")) told.push("The process for calls does not answer. Trunks are shown as they were when it last did.");
+    if (now.silent.includes("messages")) told.push("The process for messages does not answer. Providers are shown as they were when it last did.");
     if (now.store_lost) told.push(`The store of messages does not answer: ${now.store_lost}`);
     for (const row of now.registrations) if (!row.bound) told.push(`${row.trunk} is not registered: ${row.why}`);
     for (const row of now.stale_names) told.push(`${row.name} was not looked up anew, what is known stays in use: ${row.why}`);

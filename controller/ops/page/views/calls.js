@@ -44,7 +44,7 @@ export function draw(root, { me, on, onClose }) {
   onClose(() => clearInterval(timer));
   const update = () => {
     const row = head();
-    now.textContent = row ? `${plural(row.ringing, "call is", "calls are")} being set up, ${plural(row.up, "is", "are")} up.` : " ";
+    now.textContent = !row ? " " : row.ringing === null ? "What is under way is not known: the process for calls does not answer." : `${plural(row.ringing, "call is", "calls are")} being set up, ${plural(row.up, "is", "are")} up.`;
     const lately = [...events.call].reverse(), there = new Set(lately.map((event) => callId(event.data.call)));
     list.show([...lately, ...kept.filter((call) => !there.has(call.call)).map((call) => ({ id: `kept-${call.id}`, at: call.at, data: { ...call, moment: call.at } }))]);
   };

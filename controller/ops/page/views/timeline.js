@@ -13,11 +13,11 @@ export function draw(root, { me, on }) {
   const list = makeList({
     name: "timeline-list", columns: ["When", "What", "Who", "State", "Why"], choices: CHOICES, placeholder: "carrier-a, down, …", noun: "event",
     empty: "Nothing has happened since the console came up. Changes of trunks and providers show here at once.",
-    keyOf: (item) => item.id, textOf: (item) => `${item.who} ${item.state} ${item.text} ${KINDS[item.kind] || item.kind}`,
+    keyOf: (item) => item.id, textOf: (item) => `${item.who} ${item.word || item.state} ${item.text} ${KINDS[item.kind] || item.kind}`,
     fits: (item, choice) => !choice || item.kind === choice || (choice === "rest" && !["trunk", "failover", "quality"].includes(item.kind)),
     fill: (row, item) => row.append(h("td", { class: "at" }, when(item.at)), h("td", { class: "muted" }, KINDS[item.kind] || item.kind),
       h("td", { class: "strong" }, item.call ? h("a", { href: `#/call/${encodeURIComponent(callId(item.call))}` }, item.who) : item.who),
-      h("td", {}, setBadge(badge(), item.state)), h("td", { class: "why" }, item.text)),
+      h("td", {}, setBadge(badge(), item.state, item.word)), h("td", { class: "why" }, item.text)),
   });
   root.append(list.node);
   openOnEnter(root);
@@ -26,9 +26,10 @@ export function draw(root, { me, on }) {
   const update = () => {
     const there = new Set(events.other.map(same));
     const told = [...events.other, ...kept.filter((event) => !there.has(same(event)))].filter((event) => event.kind !== "cascade").map((event) => ({ id: event.id, at: event.at, kind: event.kind, ...say(event) }));
+    const known = new Set(told.map((item) => item.call && callId(item.call)));
     for (const event of events.call) {
       const found = failover(event);
-      if (found) told.push({ id: event.id, at: event.at, kind: "failover", ...found });
+      if (found && !known.has(callId(found.call))) told.push({ id: event.id, at: event.at, kind: "failover", ...found });
     }
     list.show(told.sort((a, b) => b.at - a.at));
   };
