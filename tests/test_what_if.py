@@ -17,13 +17,27 @@ from controller.config import compile_text, load, render
 from controller.exits import FINDINGS, OK, USAGE
 from controller.explain import explain
 from controller.explain.assumed import Assumed, Thing, read_things, single_failures, things_of
-from controller.explain.outlook import Outlook, Reach
+from controller.explain.outlook import Outlook, Reach, look_at
 from controller.explain.question import QuestionError
+from controller.explain.shape import Shapes
 from controller.explain.what_if import ASKED, Survey, WhatIf, subjects_of, ties_of
+from controller.health.score import Scores
 from controller.rules.match import match_route
+from controller.rules.quality import Quality, trunk_targets
 from controller.rules.tolls import why_refused
+from controller.rules.usage import Usage
 from controller.switchboard import Switchboard
-from controller.types import AttemptFailed, Dialplan, HealthView, Offer, StartAttempt, TargetState, TrunkHealth
+from controller.types import (
+    AttemptFailed,
+    Chain,
+    Dialplan,
+    HealthView,
+    Offer,
+    StartAttempt,
+    Target,
+    TargetState,
+    TrunkHealth,
+)
 from tests.config.sample import compiled
 from tests.random_dialplans import BEGIN, CALLERS, TRUNKS, write_dialplan
 
@@ -153,6 +167,81 @@ def test_what_does_not_concern_a_chain_does_not_change_its_plans() -> None:
             assert (there.order, there.worst, there.stages) == (here.order, here.worst, here.stages)
             assert well[name].wait == there.over_after
     assert untouched > 10
+
+
+def twin(dialplan: Dialplan) -> Dialplan:
+    """The same with a second chain and number beside each: other people behind the same trunks, one of whom keeps his name."""
+
+    def of(target: Target) -> Target:
+        name = f"{target.endpoint}-twin"
+        paths = [
+            replace(
+                path,
+                name=path.name.replace(target.endpoint, name, 1),
+                endpoint=name,
+                address=f"sip:9{path.address[4:]}",
+            )
+            for path in target.paths
+        ]
+        return replace(target, endpoint=name, paths=tuple(paths))
+
+    chains, routes = dict(dialplan.chains), dict(dialplan.routes)
+    for did, route in dialplan.routes.items():
+        chain, name = dialplan.chains[route.chain], f"{route.chain}-twin"
+        stages = [replace(stage, where="elsewhere", targets=tuple(map(of, stage.targets))) for stage in chain.stages]
+        chains[name] = Chain(name, tuple(stages))
+        routes[f"{did}7"] = replace(route, did=f"{did}7", chain=name)
+    return replace(dialplan, chains=chains, routes=routes)
+
+
+def test_chains_of_one_shape_are_asked_about_once_and_each_is_told_what_it_would_have_been() -> None:
+    shared = told = 0
+    for seed in range(30):
+        dice = random.Random(seed)
+        dialplan = twin(compiled(write_dialplan(dice)))
+        moment, caller = BEGIN + dice.random() * 500 * 86400, dice.choice(CALLERS)
+        survey = Survey(dialplan, moment, caller)
+        things = list(things_of(dialplan))
+        quality, usage = Quality(Scores(trunk_targets(dialplan)), 0.0), Usage(dialplan)
+        for _ in range(2):
+            assumed = Assumed(tuple(dice.sample(things, 2)), full=tuple(dice.sample(TRUNKS, dice.choice([0, 1]))))
+            view, full = assumed.view(dialplan), assumed.usage(dialplan)
+            answer = survey.compare(assumed)
+            well = dict(survey.well())
+            after = {**well, **{name: change.after for change in answer.changes for name in change.routes}}
+            for name, route, trunk in subjects_of(dialplan):
+                offer = Offer(ASKED, route.did, caller, moment, trunk)
+                assert well[name] == look_at(dialplan, route, offer, HealthView(), quality, usage), (seed, name)
+                assert after[name] == look_at(dialplan, route, offer, view, quality, full), (seed, name, assumed)
+                told += 1
+        chains = {route.chain for _, route, _ in subjects_of(dialplan)}
+        shapes = Shapes()
+        shared += len(chains) - len({shapes.number(dialplan.chains[chain]) for chain in chains})
+    assert told > 500
+    assert shared > 25, "twins are of one shape, but where `order: best` has a leader for each of them"
+
+
+def test_a_voicemail_and_somebody_who_is_rung_twice_are_no_phones_like_others() -> None:
+    plan = """\
+version: 1
+listen: [{udp: "127.0.0.1:5060"}]
+trunks: {a: {uri: "sip:192.0.2.1"}, b: {uri: "sip:192.0.2.2"}}
+endpoints: {one: {user: "100", via: [a, b]}, two: {user: "101", via: [a, b]}, voicemail: {user: "102", via: [a, b]}}
+chains:
+  phones: [{ring: [one]}, {ring: [two]}]
+  others: [{ring: [two]}, {ring: [one]}]
+  twice: [{ring: [one]}, {ring: [one]}]
+  machine: [{ring: [one]}, {ring: [voicemail]}]
+  later: [{ring: [one], for: 10s}, {ring: [two]}]
+  best: [{ring: [one], order: best}, {ring: [two]}]
+  other-best: [{ring: [two], order: best}, {ring: [one]}]
+routes: [{did: "+15557000", chain: phones}]
+"""
+    chains = compiled(plan).chains
+    shapes = Shapes()
+    numbers = {name: shapes.number(chain) for name, chain in chains.items()}
+    assert numbers["phones"] == numbers["others"]
+    assert len({*numbers.values()}) == len(numbers) - 1, numbers
 
 
 # --------------------------------------------------------------------------- what it says

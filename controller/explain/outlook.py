@@ -65,7 +65,7 @@ def sum_up(course: Course, chain: Chain) -> Outlook:
     if not rung:
         reach = Reach.NOBODY
     else:
-        reach = Reach.VOICEMAIL if all(_is_voicemail(path) for path, _ in rung) else Reach.SOMEBODY
+        reach = Reach.VOICEMAIL if all(is_voicemail(path) for path, _ in rung) else Reach.SOMEBODY
     return Outlook(
         reach=reach,
         first=tuple(step.path for step in worst if step.at == worst[0].at),
@@ -78,7 +78,8 @@ def sum_up(course: Course, chain: Chain) -> Outlook:
     )
 
 
-def _is_voicemail(path: Path) -> bool:
+def is_voicemail(path: Path) -> bool:
+    """Whether a machine seems to take the calls on this path."""
     return sounds_like_voicemail(path.endpoint, path.address.partition(":")[2].partition("@")[0])
 
 

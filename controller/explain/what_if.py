@@ -1,7 +1,7 @@
 """What if something is down: every route of a dialplan, as it is while all is well and as it would be then.
 
-Owns the comparison, and that 10,000 numbers take no longer than their chains: numbers of one chain, tenant and limit have
-one outlook, and a chain that none of the trunks concerns keeps the one it had. Must not decide anything: `outlook` asks the
+Owns the comparison, and that 10,000 numbers take no longer than the shapes of their chains: numbers of one shape (`shape`),
+tenant and limit have one outlook, and a chain that none of the trunks concerns keeps the one it had. Must not decide anything: `outlook` asks the
 functions that route, `message_outlook` those that plan cascades.
 """
 
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from controller.explain.assumed import Assumed, single_failures
 from controller.explain.message_outlook import CascadeDifference, CascadeSurvey
 from controller.explain.outlook import Outlook, Reach, look_at
+from controller.explain.shape import Shapes, say_of
 from controller.health.score import Scores
 from controller.rules.expand import common_name
 from controller.rules.gate import prepare
@@ -88,14 +89,18 @@ class Survey:
         for name, route, trunk in subjects_of(dialplan):
             kind = _Kind(route.chain, route.tenant, route.limits, route.outbound, trunk)
             self._kinds.setdefault(kind, (route, []))[1].append(name)
-        self._ties = {name: ties_of(dialplan, dialplan.chains[name]) for name in {kind.chain for kind in self._kinds}}
+        self._first = self._find_alike()  # for each kind the one that is asked about in its place
+        self._ties = {kind: ties_of(dialplan, dialplan.chains[kind.chain]) for kind in self._first.values()}
         self._room = Usage(dialplan)
         self._quality = Quality(Scores(trunk_targets(dialplan)), 0.0)  # nothing is known of any trunk
-        self._well = {kind: self._look(kind, HealthView(), self._room) for kind in self._kinds}
+        self._well = {kind: self._look(kind, HealthView(), self._room) for kind in self._ties}
 
     def well(self) -> Iterator[tuple[str, Outlook]]:
         """The outlook of each route while all is well."""
-        return ((name, self._well[kind]) for kind, (_, names) in self._kinds.items() for name in names)
+        for kind, (_, names) in self._kinds.items():
+            outlook = self._say_of(kind, self._well[self._first[kind]])
+            for name in names:
+                yield name, outlook
 
     def compare(self, assumed: Assumed) -> Difference:
         """What would be otherwise. Raises `QuestionError`."""
@@ -108,15 +113,20 @@ class Survey:
         never: list[str] = []
         total = changed = 0
         slower = 0.0
+        then = {
+            kind: self._look(kind, view, usage)
+            if assumed.full or not ties.isdisjoint(view.trunks)
+            else self._well[kind]
+            for kind, ties in self._ties.items()
+        }
         for kind, (_, names) in self._kinds.items():
-            before = after = self._well[kind]
-            if assumed.full or not self._ties[kind.chain].isdisjoint(view.trunks):
-                after = self._look(kind, view, usage)
+            before, after = self._well[self._first[kind]], then[self._first[kind]]
             total += len(names)
             if after != before:
                 changed += len(names)
                 stages = len(self.dialplan.chains[kind.chain].stages)
-                changes.append(Change(kind.chain, stages, tuple(names), before, after))
+                told = self._say_of(kind, before), self._say_of(kind, after)
+                changes.append(Change(kind.chain, stages, tuple(names), *told))
             if after.reach is Reach.NOBODY:
                 (never if before.reach is Reach.NOBODY else unreachable).extend(names)
                 continue
@@ -127,6 +137,23 @@ class Survey:
                 not_live += names
         counts = Counts(total, changed, len(unreachable), len(voicemail), len(not_live), slower)
         return Difference(counts, tuple(changes), tuple(unreachable), tuple(voicemail), tuple(not_live), tuple(never))
+
+    def _find_alike(self) -> dict[_Kind, _Kind]:
+        shapes = Shapes()
+        numbers: dict[str, int] = {}
+        first: dict[tuple[object, ...], _Kind] = {}
+        found: dict[_Kind, _Kind] = {}
+        for kind, (route, _) in self._kinds.items():
+            if kind.chain not in numbers:
+                numbers[kind.chain] = shapes.number(self.dialplan.chains[kind.chain])
+            dialled = route.did if route.outbound else ""  # what is dialled outward becomes who is rung
+            found[kind] = first.setdefault((numbers[kind.chain], dialled, *kind[1:]), kind)
+        return found
+
+    def _say_of(self, kind: _Kind, outlook: Outlook) -> Outlook:
+        """The outlook that was found for the first of its like."""
+        chains = self.dialplan.chains
+        return say_of(outlook, chains[self._first[kind].chain], chains[kind.chain])
 
     def _look(self, kind: _Kind, view: HealthView, usage: Usage) -> Outlook:
         route, _ = self._kinds[kind]

@@ -12,6 +12,7 @@ from datetime import datetime
 from math import inf
 from typing import Any, NamedTuple
 
+from controller.news import TEST_CALL
 from controller.ops.board import Board, Row
 from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 from controller.ops.shown import masked as mask_all
@@ -22,7 +23,7 @@ from controller.top.words import RANKS, Said, failover, say, time_of
 #: So many are remembered of calls, of cascades, and of all else.
 REMEMBERED = 300
 #: Nothing for people who operate.
-_SILENT = frozenset(("sip", "fault"))
+_SILENT = frozenset(("fault", TEST_CALL))
 _NOBODY: Mapping[str, Any] = {"ringing": (), "up": (), "more": {"ringing": 0, "up": 0}}
 
 
