@@ -5,7 +5,6 @@ Owns arguments and output only, and which exit code says what.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import Annotated
 
@@ -41,6 +40,8 @@ def top(
     if not is_there(state_dir):
         end(f"no daemon runs with --state-dir {state_dir}; is it another folder?", UNREACHABLE)
     if as_json:
+        import asyncio
+
         from controller.top.once import take_picture
 
         found = asyncio.run(take_picture(state_dir, whole=numbers))

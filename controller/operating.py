@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from controller import clock
 from controller.control import Answer, Command, Request
 from controller.engine import Engine
 from controller.types import Dialplan, Exercised, Trunk
+from controller.wording import which_instead
 
 #: Seconds that a drill may wait beyond `within` of its trunk: for its turn, and for the end of an INVITE before it that nobody
 #: answers (Timer B, 32 s).
@@ -77,9 +77,7 @@ class Operating:
         name, trunks = str(request.get("trunk")), self._dialplan().trunks
         if name in trunks:
             return trunks[name]
-        close = get_close_matches(name, trunks, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(trunks)}"
-        return {"ok": False, "text": f"unknown trunk {name!r}{hint}", "why": "unknown"}
+        return {"ok": False, "text": f"unknown trunk {name!r}; {which_instead(name, trunks)}", "why": "unknown"}
 
     def _act_on(self, request: Request, act: Callable[[str, float], bool]) -> Answer:
         found = self._find(request)

@@ -5,9 +5,13 @@ Must import nothing heavy: the daemon starts with it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 from controller.types import Dialplan, Trunk
 from sip.uri import bracketed
 
+_NAMED = 12  # of those that there are
 NOWHERE_YET = "where it registers"  # a trunk that has no address of its own
 
 
@@ -49,6 +53,16 @@ def show_span(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def which_instead(name: str, known: Iterable[str]) -> str:
+    """What to do about a name that nobody has: the one that is meant, else those that there are."""
+    names = list(dict.fromkeys(known))
+    close = get_close_matches(name, names, 1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED + 1 else ""
+    return f"there are {', '.join(names[:_NAMED] if more else names) or 'none'}{more}"
 
 
 def uri_of(trunk: Trunk, user: str = "") -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from controller.explain.question import QuestionError, assume_down, assume_full
 from controller.rules.expand import common_name
 from controller.rules.usage import Usage
 from controller.types import Dialplan, HealthView
 from controller.types.messages import ByTrunks
+from controller.wording import which_instead
 
 KINDS = ("carrier", "site", "trunk", "provider", "upstream")
 
@@ -114,10 +114,8 @@ def _read(known: list[Thing], word: str) -> Thing:
     found = [thing for thing in known if thing.name == name and kind in ("", thing.kind)]
     if not found:
         names = dict.fromkeys(thing.name for thing in known if kind in ("", thing.kind))
-        close = get_close_matches(name, names, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names) or 'none'}"
         what = f"no {kind}" if kind else "neither a trunk, a site, a carrier, a provider nor an upstream"
-        raise QuestionError(f"{name!r} is {what}; {hint}")
+        raise QuestionError(f"{name!r} is {what}; {which_instead(name, names)}")
     if len({(thing.trunks, thing.providers) for thing in found}) > 1:
         which = " or ".join(f"{thing.kind}:{name}" for thing in found)
         raise QuestionError(f"{name!r} is more than one thing; write {which}")

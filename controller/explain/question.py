@@ -19,6 +19,7 @@ from controller.types import (
     TargetState,
     TrunkHealth,
 )
+from controller.wording import which_instead
 
 
 class QuestionError(ValueError):
@@ -49,8 +50,9 @@ def _trunks_of(dialplan: Dialplan, names: Iterable[str]) -> set[str]:
             trunks_now = dialplan.trunks.values()
             found = [trunk.name for trunk in trunks_now if name and name in (trunk.group, trunk.carrier)]
             if not found:
-                known = ", ".join([*dialplan.trunks, *dialplan.sites])
-                raise QuestionError(f"{name!r} is neither a trunk nor a site nor a carrier; there are {known}")
+                carriers = [trunk.carrier for trunk in trunks_now if trunk.carrier]
+                hint = which_instead(name, [*dialplan.trunks, *dialplan.sites, *carriers])
+                raise QuestionError(f"{name!r} is neither a trunk nor a site nor a carrier; {hint}")
         trunks.update(found)
     return trunks
 
@@ -64,8 +66,8 @@ def assume_full(dialplan: Dialplan, names: Iterable[str]) -> Usage:
     for word in words:
         trunks = dict.fromkeys(common_name(name) for name in dialplan.trunks)
         if word not in trunks and word not in (THE_NUMBER, THE_TENANT):
-            known = ", ".join([*trunks, THE_NUMBER, THE_TENANT])
-            raise QuestionError(f"{word!r} is nothing that can be full; there are {known}")
+            hint = which_instead(word, [*trunks, THE_NUMBER, THE_TENANT])
+            raise QuestionError(f"{word!r} is nothing that can be full; {hint}")
     usage.assume(words)
     return usage
 
@@ -77,7 +79,7 @@ def check_trunk(dialplan: Dialplan, name: str) -> str:
     """
     found = next((trunk.name for trunk in dialplan.trunks.values() if name in (trunk.name, trunk.group)), "")
     if name and not found:
-        raise QuestionError(f"{name!r} is no trunk; there are {', '.join(dialplan.trunks)}")
+        raise QuestionError(f"{name!r} is no trunk; {which_instead(name, dialplan.trunks)}")
     return found if name else ""
 
 

@@ -26,7 +26,7 @@ from controller.ops.consumers import Tools
 from controller.ops.notify.base import PATIENCE, Way
 from controller.ops.notify.ways import LIVE, make_way
 from controller.supervise import Supervisor, run_aside
-from controller.wording import show_span
+from controller.wording import show_span, which_instead
 
 FILE = "alerts.json"
 #: Seconds until what could not be written down is tried again; a clock that jumps so far was set.
@@ -214,8 +214,7 @@ class Alerts:
         """Tell by one notifier that nothing is wrong."""
         name = str(request.get("notifier", ""))
         if name not in self._ways:
-            known = ", ".join(self._ways)
-            return {"ok": False, "text": f"no notifier {name!r}; there are {known}"}
+            return {"ok": False, "text": f"no notifier {name!r}; {which_instead(name, self._ways)}"}
         now = clock.epoch()
         notice = test_notice(now)
         for what in (What.TRIGGER, What.RESOLVE):
