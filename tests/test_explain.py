@@ -120,7 +120,7 @@ def test_what_is_put_behind_is_explained() -> None:
 def test_wrong_questions_are_usage_errors(tmp_path: Path) -> None:
     for wrong, words in (
         (("--down", "hqq"), "'hqq' is neither a trunk nor a site nor a carrier"),
-        (("--full", "carrier-x"), "'carrier-x' is nothing that can be full; there are"),
+        (("--full", "fax"), "'fax' is nothing that can be full; there are"),
         (("--at", "noon"), "'noon' is not a time: write 2026-12-24T18:30"),
     ):
         result = CliRunner().invoke(cli, ["explain", TWO_OFFICES, "100", *wrong])
