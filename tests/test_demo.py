@@ -14,6 +14,7 @@ from random import Random
 import pytest
 from rich.console import Console
 
+from bench.newcomer import README, missing, read_steps
 from controller.demo import WHOLE, DemoError
 from controller.demo.boxes import Condition
 from controller.demo.daemon import Daemon
@@ -43,6 +44,8 @@ def test_the_story_is_told_once_and_ends_well() -> None:
     assert "5 of 5 calls answered where they should be" in ran.stdout
     assert "2 of 2 codes arrived, each of them once" in ran.stdout
     assert not ran.stderr
+    story = next(step for step in read_steps(README.read_text(encoding="utf-8")) if step.command.endswith("--once"))
+    assert not missing(story, ran.stdout)  # it is the README's
     assert "\x1b" not in ran.stdout
     assert max(map(len, ran.stdout.splitlines())) <= 100
 

@@ -17,6 +17,7 @@ from controller.demo.testbed import Testbed
 
 #: What a condition is of a provider, in other words than of a trunk.
 _OF_PROVIDERS = {Condition.SILENT: "lost", Condition.FAILING: "answers 503"}
+_CHANNELS = {"whatsapp": "WhatsApp", "sms": "SMS", "email": "mail"}
 _OF_TRUNKS = {Condition.SILENT: "no power", Condition.FAILING: "answers 503"}
 
 
@@ -55,7 +56,14 @@ class Controls:
             leads = ", ".join(self._testbed.reaches(name))
             yield _show("trunk", name, f"udp :{box.hop.port}", leads, box, now)
         for name, provider in self._providers.all.items():
-            yield _show("provider", name, f"tcp :{provider.port}", provider.channel, provider, now)
+            yield _show(
+                "provider",
+                name,
+                f"tcp :{provider.port}",
+                f"Anna by {_CHANNELS.get(provider.channel, provider.channel)}",
+                provider,
+                now,
+            )
 
 
 def word_for(part: Box | Provider) -> str:

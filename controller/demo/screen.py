@@ -66,12 +66,7 @@ class Screen:
         parts = grid((3, 11, 11, 0))
         parts.add_row("", "callward", f"udp :{testbed.listen.port}", f"the daemon itself, pid {testbed.daemon.pid}")
         for part in show.controls.show():
-            what = (
-                f"simulated; leads to {part['leads_to']}"
-                if part["kind"] == "trunk"
-                else f"simulated; {part['leads_to']}"
-            )
-            parts.add_row("", part["name"], part["where"], what)
+            parts.add_row("", part["name"], part["where"], f"simulated; leads to {part['leads_to']}")
         self.console.print(parts)
         self.console.print()
         for route in testbed.dialplan.routes.values():
