@@ -21,6 +21,7 @@ from controller import clock
 from controller.broker.circumstances import NOTHING_ELSE, Outlook
 from controller.broker.insisting import FIRST_RETRY, LAST_RETRY, Insisting
 from controller.broker.lane import Job, Lane, Spawn
+from controller.broker.limit import Limit
 from controller.broker.outcomes import Evidence
 from controller.broker.sending import Composer
 from controller.channels.base import (
@@ -175,30 +176,45 @@ class Broker:
 
         Raises `StoreError`: whoever brought it must keep it, and bring it again.
         """
-        if len(news) == 1:
-            await self._take_one(news[0])
-        else:
-            await asyncio.gather(*(self._take_one(one) for one in news))
+        lost: StoreError | None = None
+        if reports := [one for one in news if isinstance(one, Report)]:
+            lost = await self._take_reports(reports)
+        if len(reports) < len(news):
+            await asyncio.gather(*(self._take_other(one) for one in news if not isinstance(one, Report)))
+        if lost is not None:
+            raise lost
 
-    async def _take_one(self, news: News) -> None:
+    async def _take_reports(self, reports: Sequence[Report]) -> StoreError | None:
+        """Take all that arrived together. A fault of ours with one, which brought again for ever would hold up all others, is
+        only told; where the store is lost, that is what comes back."""
+        now, lost = clock.epoch(), None
+        self.counters["reports"] += len(reports)
+        given = [(report, self._circumstances_of(report, now)) for report in reports]
+        for applied in await self._store.take_reports(given, now):
+            try:
+                if isinstance(applied, Applied):
+                    self.carry_out(applied.cascade, applied.facts, applied.commands)
+                elif applied is not None:
+                    raise applied
+            except StoreError as error:
+                lost = error
+            except Exception as error:  # noqa: BLE001
+                self._on_fault(error)
+        return lost
+
+    async def _take_other(self, news: News) -> None:
         try:
-            await self._take_now(news, clock.epoch())
+            match news:
+                case Inbound():
+                    await self._take_inbound(news, clock.epoch())
+                case Liveness():
+                    self._evidence.see(news, clock.epoch())
+                case Report():
+                    pass  # above
         except StoreError:
             raise
-        except Exception as error:  # noqa: BLE001  # a fault of ours with one: brought again for ever it would hold up all others
+        except Exception as error:  # noqa: BLE001  # as above
             self._on_fault(error)
-
-    async def _take_now(self, news: News, now: float) -> None:
-        match news:
-            case Report():
-                self.counters["reports"] += 1
-                applied = await self._store.take_report(news, now, self._circumstances_of(news, now))
-                if applied is not None:
-                    self.carry_out(applied.cascade, applied.facts, applied.commands)
-            case Inbound():
-                await self._take_inbound(news, now)
-            case Liveness():
-                self._evidence.see(news, now)
 
     def _circumstances_of(self, report: Report, now: float) -> Circumstances:
         """A report names a message, not a cascade: what is remembered of it must do, else providers as a whole."""
@@ -299,7 +315,7 @@ class Broker:
         if now >= job.latest:
             return self._not_sent(job, LIMITED)
         try:
-            async with asyncio.timeout(job.latest - now):
+            with Limit(job.latest - now):
                 if isinstance(command, LookUpSend):
                     return self._event(command.attempt, await adapter.look_up(command.send_key))
                 return await self._send(job, command, adapter)

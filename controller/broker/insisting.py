@@ -27,15 +27,20 @@ class Insisting:
 
     async def surely(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do it, however long the store is lost."""
+        try:
+            return await act()  # as nearly always
+        except StoreError as error:
+            why = str(error)
         pause = FIRST_RETRY
         try:
             while True:
+                self.note(act, why)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LAST_RETRY)
                 try:
                     return await act()
                 except StoreError as error:
-                    self.note(act, str(error))
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, LAST_RETRY)
+                    why = str(error)
         finally:
             self.note(act, "")
 

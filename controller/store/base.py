@@ -147,6 +147,11 @@ class Store(Protocol):
         """Find the send that a report is about and apply it; a report that comes before the name of its message is
         kept, and applied once `SendAccepted` brings it. The same report twice changes nothing."""
 
+    async def take_reports(
+        self, reports: Sequence[tuple[Report, Circumstances]], now: float
+    ) -> list[Applied | Exception | None]:
+        """The same with reports that arrived together: what each came to, or why it could not be taken. Raises nothing."""
+
     async def due(self, now: float, limit: int) -> list[tuple[str, bool]]:
         """Ids whose `due` has come, oldest first, taken for this daemon; True: a send of a daemon that is gone."""
 

@@ -153,12 +153,12 @@ class PostgresStore(Tables):
 
     # -- ways to run a body
 
-    async def _do(self, job: Job) -> Result:
+    def _put(self, job: Job) -> asyncio.Future[Any]:
         if self._pool is None or self._failure is not None:
             raise StoreError("postgresql: the store is closed") from self._failure
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._lanes[hash(_place(job)) % LANES].put(_Waiting(job, future))
-        return await future
+        return future
 
     async def _settle(self, jobs: list[_Waiting]) -> None:
         """A lane's batch. One job that is at fault does not take the others with it."""

@@ -21,7 +21,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, cast
 
 from controller.store.base import Hear, StoreError, UnfitStoreError
-from controller.store.batch import Accept, Apply, Job, Result, Settled, TakeReport, settle
+from controller.store.batch import Accept, Apply, Job, Settled, TakeReport, settle
 from controller.store.ops import Body
 from controller.store.rows import Reduce
 from controller.store.schema import VERSION, describe
@@ -148,9 +148,8 @@ class SqliteStore(Tables):
 
     # -- ways to run a body
 
-    async def _do(self, job: Job) -> Result:
-        result: Result = await self._enqueue(job)
-        return result
+    def _put(self, job: Job) -> asyncio.Future[Any]:
+        return self._enqueue(job)
 
     async def _write(self, body: Callable[[], Body[T]]) -> T:
         result: T = await self._enqueue(body)

@@ -5,9 +5,10 @@ Owns the methods of `base.Store`. Must not know a driver: a database gives three
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,7 +16,19 @@ from controller.channels.base import Inbound, Report
 from controller.messages.cascade import Cascade
 from controller.privacy import Cipher
 from controller.store import resealing, retention, turns
-from controller.store.base import CALM, Admission, Applied, Facts, Hear, History, Kept, NewCascade, OptWish, Received
+from controller.store.base import (
+    CALM,
+    Admission,
+    Applied,
+    Facts,
+    Hear,
+    History,
+    Kept,
+    NewCascade,
+    OptWish,
+    Received,
+    StoreError,
+)
 from controller.store.batch import Apply, Job, Later, Result, TakeReport, cleaned, prepare
 from controller.store.ops import Ask, Body, Change, Fetch, Insert, Remove, fetch
 from controller.store.optouts import OptOuts
@@ -62,8 +75,9 @@ class Tables(ABC):
     # -- what a database gives
 
     @abstractmethod
-    async def _do(self, job: Job) -> Result:
-        """A job in the next batch (`batch.settle`). Durable on return. Raises `StoreError`."""
+    def _put(self, job: Job) -> asyncio.Future[Any]:
+        """Have a job done in the next batch (`batch.settle`); its `Result` is durable. Raises `StoreError`, as what it gives
+        may."""
 
     @abstractmethod
     async def _write(self, body: Callable[[], Body[T]]) -> T:
@@ -77,7 +91,7 @@ class Tables(ABC):
 
     async def accept(self, new: NewCascade, now: float, circumstances: Circumstances = CALM) -> Admission:
         """See `base.Store`."""
-        result = await self._do(prepare(self.books, new, now, circumstances))
+        result: Result = await self._put(prepare(self.books, new, now, circumstances))
         if self.alone and isinstance(result, Kept):
             self.books.people.put(new.cascade.id, (new.recipient, new.payload))
         assert result is not None
@@ -88,18 +102,38 @@ class Tables(ABC):
         self, cascade_id: str, event: CascadeEvent, now: float, circumstances: Circumstances
     ) -> Applied | None:
         """See `base.Store`."""
-        result = await self._do(Apply(cascade_id, _cleaned(event), now, circumstances))
+        result: Result = await self._put(Apply(cascade_id, _cleaned(event), now, circumstances))
         assert result is None or isinstance(result, Applied)
         return result
 
     async def take_report(self, report: Report, now: float, circumstances: Circumstances) -> Applied | None:
         """See `base.Store`."""
-        job = TakeReport(cleaned(report), now, circumstances)
-        result = await self._do(job)
-        while isinstance(result, Later):
-            result = await self._do(job)
-        assert result is None or isinstance(result, Applied)
+        (result,) = await self.take_reports([(report, circumstances)], now)
+        if isinstance(result, Exception):
+            raise result
         return result
+
+    async def take_reports(
+        self, reports: Sequence[tuple[Report, Circumstances]], now: float
+    ) -> list[Applied | Exception | None]:
+        """See `base.Store`. No task for each: the first that is waited for is of the same batch as the others."""
+        jobs = [TakeReport(cleaned(report), now, circumstances) for report, circumstances in reports]
+        try:
+            waiting = [self._put(job) for job in jobs]
+        except StoreError as error:
+            return [error for _ in jobs]
+        results: list[Applied | Exception | None] = []
+        for job, future in zip(jobs, waiting, strict=True):
+            try:
+                result: Result = await future
+                while isinstance(result, Later):
+                    result = await self._put(job)
+            except Exception as error:  # noqa: BLE001  # it goes to whoever brought the report
+                results.append(error)
+            else:
+                assert result is None or isinstance(result, Applied)
+                results.append(result)
+        return results
 
     async def due(self, now: float, limit: int) -> list[tuple[str, bool]]:
         """See `base.Store`. Another daemon's send is taken `courtesy` later, and counts as one of a daemon that is gone."""

@@ -288,7 +288,7 @@ def test_a_send_that_nobody_here_has_is_looked_after_once_its_lease_is_over(
     here.carriers["one"].reports = False
 
     async def act(life: Life) -> None:
-        take = life.store.take_report
+        take = life.store.take_reports
 
         async def cut_off(*args: Any) -> Any:
             await take(*args)
@@ -296,10 +296,10 @@ def test_a_send_that_nobody_here_has_is_looked_after_once_its_lease_is_over(
 
         await life.accept("c1")
         await life.until(lambda: life.broker.counters["accepted"] == 1)
-        monkeypatch.setattr(life.store, "take_report", cut_off)
+        monkeypatch.setattr(life.store, "take_reports", cut_off)
         with pytest.raises(asyncio.CancelledError):
             await life.broker.take([Report("one", "one/c1:1:1", None, "undelivered")])
-        monkeypatch.setattr(life.store, "take_report", take)
+        monkeypatch.setattr(life.store, "take_reports", take)
         (cascade,) = await life.over(["c1"])
         assert (cascade.status, cascade.winner) == (COMPLETED, 2)
         assert life.broker.counters["recovered"] == 1
@@ -313,14 +313,12 @@ def test_news_that_we_stumble_over_hold_up_no_others(tmp_path: Path, monkeypatch
     here.carriers["one"].reports = False
 
     async def act(life: Life) -> None:
-        take = life.store.take_report
+        take = life.store.take_reports
 
-        async def stumble(report: Report, *more: Any) -> Any:
-            if report.ref == "bad":
-                raise ZeroDivisionError
-            return await take(report, *more)
+        async def stumble(reports: Any, now: float) -> Any:
+            return [ZeroDivisionError() if each[0].ref == "bad" else (await take([each], now))[0] for each in reports]
 
-        monkeypatch.setattr(life.store, "take_report", stumble)
+        monkeypatch.setattr(life.store, "take_reports", stumble)
         await life.accept("c1")
         await life.until(lambda: life.broker.counters["accepted"] == 1)
         await life.broker.take(
