@@ -6,7 +6,6 @@ the one that has the store (`front`), so it must not count, plan or ask anybody.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -20,7 +19,7 @@ from controller.messages.request import Request
 from controller.privacy import BlindIndex, Chance, Cipher, Place
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """A request but for what becomes of it."""
 
@@ -61,8 +60,7 @@ class Preparer:
             if value:
                 recipient[kind] = self._cipher.seal(value, Place(tenant, "recipient", kind, cascade_id))
                 indexes[kind] = self._index.of(kind, value)
-        content = json.dumps(content_of(request).dump(), ensure_ascii=False)
-        payload = self._cipher.seal(content, Place(tenant, "payload", "body", cascade_id))
+        payload = self._cipher.seal(content_of(request).write(), Place(tenant, "payload", "body", cascade_id))
         body_hash = self._index.digest(raw) if key else ""
         named = "" if body.template else request.cascade
         name = self._index.digest(b"key:" + key.encode()) if key else ""

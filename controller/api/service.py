@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from controller import clock
 from controller.api.admission import Admission
 from controller.api.events import Announcer
@@ -20,13 +22,14 @@ from controller.api.preparing import Prepared, Preparer, content_of, read_number
 from controller.api.problems import Problem, no_such, wrong
 from controller.api.taken import Accepted
 from controller.api.tokens import Principal
-from controller.api.views import show_cascade, show_explanation, show_receipt, stamp
+from controller.api.views import show_cascade, show_explanation, show_receipt
 from controller.channels.base import Adapter, News
 from controller.messages.cascade import Cascade, Terms
 from controller.messages.content import Content, lacking
 from controller.messages.ids import PATTERN
 from controller.messages.region import Number
 from controller.messages.request import Request
+from controller.messages.stamps import stamp
 from controller.privacy import BlindIndex, Cipher, Place, Unsealable
 from controller.rules.run import Run
 from controller.store.base import (
@@ -59,6 +62,8 @@ from controller.types.messages import Messaging
 STORE_RETRY = 2.0
 #: What it means that there is more to do than can be done.
 BUSY_RETRY = 1.0
+_encode = msgspec.json.Encoder().encode
+
 #: Policy forbids it; anything else that nothing can be sent for is the request's own fault.
 FORBIDDEN = frozenset(("OPTED_OUT", "FRAUD", "NOT_ALLOWED"))
 
@@ -215,7 +220,7 @@ class Service:
             cascade.status, cascade.reason, cascade.ended = CascadeStatus.REFUSED, refusal, now
             recipient, payload = {}, b""  # nobody needs to be reached; the index stays, so that it can be erased
             audit = (*audit, Audit("refused", "", CascadeStatus.REFUSED.value, refusal))
-        receipt = json.dumps(show_receipt(cascade))
+        receipt = _encode(show_receipt(cascade)).decode()
         key, body_hash = prepared.key, prepared.body_hash
         new = NewCascade(cascade, plan, key, body_hash, receipt, planned.facts, recipient, indexes, payload, audit)
         try:

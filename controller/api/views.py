@@ -6,12 +6,12 @@ Owns the words of answers. Must not look anything up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from controller.messages.cascade import Cascade, Send, step_number
+from controller.messages.stamps import stamp
 from controller.store.base import Facts, History
 from controller.types.cascades import CascadeStatus, SendPhase
 from controller.types.messages import Channel
@@ -112,11 +112,6 @@ class Foresight(BaseModel):
 
 #: Milestones in the words of messages.
 _REACHED = ("none", "accepted", "sent", "delivered", "read")
-
-
-def stamp(moment: float) -> str:
-    """Seconds since the epoch as RFC 3339, to the millisecond, in UTC."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def links_of(cascade_id: str) -> dict[str, str]:

@@ -153,7 +153,7 @@ class Broker:
 
     def at_first(self, cascade: Cascade, now: float) -> Circumstances:
         """Circumstances of a cascade that begins: who has no room now. Whom to avoid its plan knows, canaries included."""
-        barred = self.outlook.circumstances(cascade.terms.channels, cascade.terms.region, now).barred
+        barred = self.outlook.circumstances(tuple(cascade.terms.channels), cascade.terms.region, now).barred
         return Circumstances(barred=barred) if barred else NOTHING_ELSE
 
     async def apply(self, cascade_id: str, event: CascadeEvent) -> Applied | None:

@@ -5,7 +5,7 @@ Owns the way from scores and queues to `Circumstances`. Must not decide: the red
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from controller.broker.lane import Lane
 from controller.health.score import Scores
@@ -23,8 +23,10 @@ class Outlook:
         self._lanes = lanes
         self.patience = patience
 
-    def circumstances(self, providers: Iterable[str], region: tuple[str, ...], now: float) -> Circumstances:
+    def circumstances(self, providers: tuple[str, ...], region: tuple[str, ...], now: float) -> Circumstances:
         """As they are for these providers and a recipient in this region. ``now``: seconds since the epoch."""
+        if not self._anybody_waits() and self.scores.nodes.all_open(providers, region, now):
+            return NOTHING_ELSE
         avoid: dict[str, str] = {}
         barred: dict[str, str] = {}
         for name in providers:
@@ -37,3 +39,6 @@ class Outlook:
             if lane is not None and lane.is_full(now, self.patience):
                 barred[name] = LIMITED
         return Circumstances(avoid, barred) if avoid or barred else NOTHING_ELSE
+
+    def _anybody_waits(self) -> bool:
+        return any(lane.waits for lane in self._lanes.values())

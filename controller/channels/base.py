@@ -13,7 +13,7 @@ from controller.types.messages import Channel, Dedup
 from controller.types.words import Milestone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """What is to be sent. It holds what nobody may log: `repr` shows none of it."""
 

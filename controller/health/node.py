@@ -37,6 +37,8 @@ def share_of(good: float, bad: float) -> float:
 
 Key = tuple[str, ...]
 
+_OPEN = Stage.OPEN
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -135,6 +137,7 @@ class Nodes:
         self.prior = prior
         self.all: dict[Key, Node] = {}
         self.paths: dict[tuple[str, Region], tuple[Node, ...]] = {}  # narrow to broad
+        self._gates: dict[tuple[tuple[str, ...], Region], list[Gate]] = {}  # of several targets' nodes
         self.domains: dict[Key, Gate] = {}  # (domain, country)
         self.patterns: dict[Key, Patterns] = {}  # (target, country)
 
@@ -235,6 +238,23 @@ class Nodes:
         if self.domains:
             gates += self.domain_gates(target, region)
         return gates
+
+    def forget_paths(self) -> None:
+        """Nodes came or went."""
+        self.paths.clear()
+        self._gates.clear()
+
+    def all_open(self, targets: tuple[str, ...], region: Region, now: float) -> bool:
+        """Whether every gate that may be in the way of these targets is open, which it nearly always is. False: ask for each."""
+        gates = self._gates.get((targets, region))
+        if gates is None:
+            known = [name for name in targets if name in self.targets]
+            gates = [node.gate for name in known for node in self.path(name, region, now)]
+            self._gates[targets, region] = gates
+        for gate in gates:
+            if gate.stage is not _OPEN:
+                return False
+        return not self.domains
 
     def closing(self, target: str, region: Region, now: float) -> Gate | None:
         """The first gate of those that is not open, nor rising, once time has done what it does; None, and cheap, as a rule."""

@@ -271,7 +271,7 @@ class Scores(Weighing):
                 del self.nodes.all[key]
                 self.nodes.patterns.pop(key, None)
         self._primary = {key: row for key, row in self._primary.items() if (row[0], *key[1]) in self.nodes.all}
-        self.nodes.paths.clear()
+        self.nodes.forget_paths()
         return len(faded)
 
     def dump(self) -> dict[str, Any]:

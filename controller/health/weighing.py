@@ -64,7 +64,7 @@ class Weighing:
         self.nodes.patterns = {key: each for key, each in self.nodes.patterns.items() if key[0] in self.targets}
         self._rooms = {name: room for name, room in self._rooms.items() if name in self.targets}
         self._ours = {name: count for name, count in self._ours.items() if name in self.targets}
-        self.nodes.paths.clear()
+        self.nodes.forget_paths()
 
     def observe(self, outcome: Outcome, now: float) -> list[Change]:
         """Take in one outcome. Returns the gates that it moved."""

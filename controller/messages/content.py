@@ -6,11 +6,11 @@ parameters. Must not know who it is for. Nothing here may be logged: `repr` show
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+import msgspec
 
 from controller.types.messages import Channel, Templates
 
@@ -31,29 +31,23 @@ class Content:
     language: str = ""  # BCP 47, "de-AT"; "": any
     params: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def dump(self) -> dict[str, Any]:
-        """Plain data, to be sealed; `load` takes it."""
-        return {
-            "text": self.text,
-            "subject": self.subject,
-            "template": self.template,
-            "language": self.language,
-            "params": dict(self.params),
-        }
-
-    @classmethod
-    def load(cls, data: Mapping[str, Any]) -> Content:
-        """What `dump` gave; other keys that were sealed beside it are passed over."""
-        return cls(data["text"], data["subject"], data["template"], data["language"], data["params"])
+    def write(self) -> bytes:
+        """Its JSON, to be sealed; `read` takes it."""
+        return _encode(self)
 
     @classmethod
     def read(cls, sealed: bytes) -> Content:
-        """The same from the bytes of its JSON."""
-        return cls.load(json.loads(sealed))
+        """What `write` gave; other keys that were sealed beside it are passed over."""
+        return _decode(sealed)
+
+
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder(Content).decode
 
 
 def choose_language(texts: Mapping[str, str], wanted: str) -> str:
     """The language of a template that fits best: as asked, without its region, the one for any, else the first."""
+    if wanted in texts:
+        return wanted
     for language in (wanted, wanted.split("-", 1)[0], ""):
         if language in texts:
             return language
@@ -62,7 +56,7 @@ def choose_language(texts: Mapping[str, str], wanted: str) -> str:
 
 def fill_in(text: str, params: Mapping[str, str]) -> str:
     """Put parameters in place of their names in braces; what is not given stays as it is written."""
-    return _PLACE.sub(lambda found: params.get(found[1], found[0]), text)
+    return text if "{" not in text else _PLACE.sub(lambda found: params.get(found[1], found[0]), text)
 
 
 def wording(content: Content, templates: Mapping[str, Templates]) -> tuple[str, str]:

@@ -25,7 +25,7 @@ MOST = 50_000
 _Key = tuple[str, int]  # cascade, attempt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Awaited:
     """A send that its provider took and has not reported on."""
 

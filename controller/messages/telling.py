@@ -5,11 +5,12 @@ Owns the words of callbacks (docs/messages.md). Must not send, and must hold no 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+
+import msgspec
 
 from controller.messages.cascade import Cascade
+from controller.messages.stamps import stamp
 from controller.types.cascades import TellClient
 from controller.types.messages import Client
 
@@ -39,5 +40,7 @@ def show(cascade: Cascade, command: TellClient, now: float) -> str:
         "verified": cascade.verified,
         **command.details,
     }
-    stamp = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps({"type": f"cascade.{command.event}", "timestamp": stamp, "data": data}, separators=(",", ":"))
+    return _encode({"type": f"cascade.{command.event}", "timestamp": stamp(now), "data": data}).decode()
+
+
+_encode = msgspec.json.Encoder().encode

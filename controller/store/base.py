@@ -48,7 +48,7 @@ class OptWish:
     out: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewCascade:
     """A request that is to be written down. Sealed fields are ciphertext already (controller.privacy)."""
 
@@ -64,7 +64,7 @@ class NewCascade:
     audit: Sequence[Audit] = ()  # decisions of the plan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Kept:
     """It is new, and durable."""
 
@@ -86,7 +86,7 @@ class Conflict:
 Admission = Kept | Again | Conflict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Applied:
     """What an event came to, once it is durable."""
 

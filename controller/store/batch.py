@@ -353,7 +353,7 @@ class _Batch:
                 yield Insert(PLAN, plans, "used = excluded.used")
             writes += self._write_accepted()
         if self.facts:
-            rows = [(key, dump_json(dump_facts(facts))) for key, facts in sorted_items(self.facts)]
+            rows = [(key, dump_facts(facts)) for key, facts in sorted_items(self.facts)]
             writes.append(Change(REQUEST, ("id",), ("facts",), rows))
             for key in self.facts:
                 books.known.forget(key)

@@ -11,9 +11,8 @@ from controller.broker.limit import Limit
 
 def test_what_takes_too_long_ends() -> None:
     async def act() -> None:
-        with pytest.raises(TimeoutError):
-            with Limit(0.0):
-                await asyncio.Future()
+        with pytest.raises(TimeoutError), Limit(0.0):
+            await asyncio.Future()
         task = asyncio.current_task()
         assert task is not None
         assert task.cancelling() == 0  # nothing of it is left for later awaits
@@ -38,7 +37,7 @@ def test_whoever_cancels_the_task_is_not_the_clock() -> None:
             with Limit(60.0):
                 await asyncio.Future()
 
-        task = asyncio.ensure_future(wait())
+        task = asyncio.get_running_loop().create_task(wait())
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -56,7 +55,7 @@ def test_both_at_once_is_a_cancelled_task() -> None:
                 asyncio.get_running_loop().call_soon(own.cancel)
                 await asyncio.Future()
 
-        task = asyncio.ensure_future(wait())
+        task = asyncio.get_running_loop().create_task(wait())
         await asyncio.wait([task])
         assert task.cancelled()
 
@@ -65,8 +64,7 @@ def test_both_at_once_is_a_cancelled_task() -> None:
 
 def test_what_fails_by_itself_keeps_its_error() -> None:
     async def act() -> None:
-        with pytest.raises(ZeroDivisionError):
-            with Limit(60.0):
-                raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError), Limit(60.0):
+            raise ZeroDivisionError
 
     asyncio.run(act())

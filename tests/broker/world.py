@@ -7,7 +7,6 @@ step; a step is each call of the store or of a provider, and each return from on
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -165,7 +164,7 @@ class World:
             region=("DE",),
         )
         cascade = Cascade(name, "acme", "", Run(plan), replace(terms, **self.terms), created=clock.epoch())
-        content = json.dumps(self.content.dump())
+        content = self.content.write()
         return NewCascade(
             cascade,
             plan,
