@@ -66,7 +66,7 @@ class Admission:
         """Something became of it."""
         if cascade.verified:
             self._pumping.verified(cascade.id)
-        elif any(has_arrived(send) for send in cascade.sends):
+        elif [True for send in cascade.sends if send.judged and has_arrived(send)]:  # with each event: no generator
             self._pumping.delivered(cascade.id)
 
     def learn(self, cascade_id: str, facts: Facts, now: float) -> None:

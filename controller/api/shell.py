@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from controller import clock
 from controller.api.problems import MEDIA_TYPE, Problem
 from controller.api.tokens import Principal, Tokens, unauthorized
+from controller.limit import Limit
 
 #: Largest bodies, in bytes: a request for a cascade is some hundred; a provider may send reports in batches.
 MOST_BODY, MOST_HOOK = 64 * 1024, 1024 * 1024
@@ -108,11 +109,12 @@ class Shell:
                     await self._app(scope, request.receive, request.send)
                     return
                 self._admit(scope, request, is_open=is_open)
-                async with asyncio.timeout(self._patience) as request.timer:
-                    if answer is None:
-                        await self._app(scope, request.receive, request.send)
-                    else:
+                if answer is not None:
+                    with Limit(self._patience):
                         await request.reply(await answer(scope, request.receive))
+                else:
+                    async with asyncio.timeout(self._patience) as request.timer:
+                        await self._app(scope, request.receive, request.send)
             except Problem as problem:
                 code = problem.code
                 await request.answer(problem)

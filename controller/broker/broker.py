@@ -21,7 +21,6 @@ from controller import clock
 from controller.broker.circumstances import NOTHING_ELSE, Outlook
 from controller.broker.insisting import FIRST_RETRY, LAST_RETRY, Insisting
 from controller.broker.lane import Job, Lane, Spawn
-from controller.broker.limit import Limit
 from controller.broker.outcomes import Evidence
 from controller.broker.sending import Composer
 from controller.channels.base import (
@@ -36,6 +35,7 @@ from controller.channels.base import (
     Unclear,
     Withdrawing,
 )
+from controller.limit import Limit
 from controller.messages.cascade import Cascade
 from controller.messages.limits import SenderTurns
 from controller.store.base import Applied, Facts, Store, StoreError
@@ -227,14 +227,14 @@ class Broker:
         return None if found is None else self._remember(found[0])
 
     def _remember(self, cascade: Cascade) -> _Known:
-        known = self._known.get(cascade.id) or _Known(tuple(cascade.terms.channels), cascade.terms.region)
-        if cascade.status is CascadeStatus.ACTIVE:
-            self._known[cascade.id] = known
+        known = self._known.get(cascade.id)
+        if cascade.status is not CascadeStatus.ACTIVE:
+            self._known.pop(cascade.id, None)
+        elif known is None:
+            known = self._known[cascade.id] = _Known(tuple(cascade.terms.channels), cascade.terms.region)
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
-        else:
-            self._known.pop(cascade.id, None)
-        return known
+        return known or _Known(tuple(cascade.terms.channels), cascade.terms.region)
 
     # -- commands
 

@@ -25,20 +25,10 @@ class Outlook:
 
     def circumstances(self, providers: tuple[str, ...], region: tuple[str, ...], now: float) -> Circumstances:
         """As they are for these providers and a recipient in this region. ``now``: seconds since the epoch."""
-        if not self._anybody_waits() and self.scores.nodes.all_open(providers, region, now):
-            return NOTHING_ELSE
-        avoid: dict[str, str] = {}
-        barred: dict[str, str] = {}
-        for name in providers:
-            if name not in self.scores.targets:
-                continue
-            gate = self.scores.nodes.closing(name, region, now)
-            if gate is not None:
-                avoid[name] = gate.why
-            lane = self._lanes.get(name)
-            if lane is not None and lane.is_full(now, self.patience):
-                barred[name] = LIMITED
+        avoid = self.scores.nodes.closings(providers, region, now)
+        barred = {
+            name: LIMITED
+            for name in providers
+            if (lane := self._lanes.get(name)) is not None and lane.is_full(now, self.patience)
+        }
         return Circumstances(avoid, barred) if avoid or barred else NOTHING_ELSE
-
-    def _anybody_waits(self) -> bool:
-        return any(lane.waits for lane in self._lanes.values())

@@ -68,11 +68,6 @@ class Lane:
     def __len__(self) -> int:
         return len(self._jobs) + self._under_way
 
-    @property
-    def waits(self) -> bool:
-        """Whether anything waits for its turn."""
-        return bool(self._jobs)
-
     def put(self, job: Job) -> bool:
         """Queue a job; False if too many wait already."""
         if len(self._jobs) >= MOST_WAITING:

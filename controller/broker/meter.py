@@ -29,6 +29,8 @@ from controller.types.cascades import CascadeCommand, ObserveOutcome, SendMessag
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+#: So many times are kept at most until the library has them.
+MOST_TOOK = 2_000
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.03, 0.1, 0.5, 2.5)
 
 
@@ -41,6 +43,8 @@ class Meter:
         self.registry = CollectorRegistry()
         add = self.registry
         self._children: dict[tuple[Any, ...], Any] = {}
+        self._new: dict[tuple[Any, ...], float] = {}  # by metric and labels: counted since somebody looked
+        self._took: list[tuple[tuple[Any, ...], float]] = []  # the same for histograms
         self._sends = Counter(
             "callward_message_sends", "handed to a provider", ("provider", "channel", "country"), registry=add
         )
@@ -70,12 +74,30 @@ class Meter:
         )
         add.register(_Now(status))
 
-    def _of(self, metric: Any, *labels: str) -> Any:
-        """What counts for these labels; looked up anew it would take longer than all else here."""
+    def _count(self, metric: Any, *labels: str, by: float = 1.0) -> None:
+        """Count it: here first, for what the library takes for it would be more than all else."""
         key = (metric, *labels)
+        self._new[key] = self._new.get(key, 0.0) + by
+
+    def _observe(self, seconds: float, metric: Any, *labels: str) -> None:
+        self._took.append(((metric, *labels), seconds))
+        if len(self._took) >= MOST_TOOK:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Have the registry know what was counted."""
+        new, took = self._new, self._took
+        self._new, self._took = {}, []
+        for key, by in new.items():
+            self._of(key).inc(by)
+        for key, seconds in took:
+            self._of(key).observe(seconds)
+
+    def _of(self, key: tuple[Any, ...]) -> Any:
         child = self._children.get(key)
         if child is None:
-            child = self._children[key] = metric.labels(*labels)
+            metric, *labels = key
+            child = self._children[key] = metric.labels(*labels) if labels else metric
         return child
 
     def see(self, cascade: Cascade, facts: Facts, commands: Sequence[CascadeCommand]) -> None:
@@ -84,39 +106,40 @@ class Meter:
         for command in commands:
             match command:
                 case SendMessage(provider=provider, channel=channel):
-                    self._of(self._sends, provider, channel._value_, country).inc()
+                    self._count(self._sends, provider, channel._value_, country)
                 case ObserveOutcome(provider=provider, code=code, age=age, retry_after=retry_after):
                     kind = classify(MESSAGE, code, retry_after)
                     if kind is not None:
-                        self._of(self._outcomes, provider, country, kind._value_).inc()
+                        self._count(self._outcomes, provider, country, kind._value_)
                     if code == "delivered":
-                        self._of(self._seconds, provider).observe(age)
+                        self._observe(age, self._seconds, provider)
                 case TellClient(event=event, final=final):
                     if event == "verified" or (final and cascade.verified):
-                        self._of(self._verified, country).inc()
+                        self._count(self._verified, country)
                     if final:
                         self._end(cascade, country)
                 case _:  # asking is no send
                     pass
 
     def _end(self, cascade: Cascade, country: str) -> None:
-        self._of(self._cascades, cascade.status._value_, country).inc()
+        self._count(self._cascades, cascade.status._value_, country)
         if len(cascade.sends) > 1:
-            self._of(self._fallbacks, country).inc()
+            self._count(self._fallbacks, country)
         if cascade.status._value_ == "completed":
-            self._cascade_seconds.observe(max(cascade.ended - cascade.created, 0.0))
+            self._observe(max(cascade.ended - cascade.created, 0.0), self._cascade_seconds)
         for send in cascade.sends:
             if send.spent and send.cost > 0:
-                self._of(self._cost, send.provider).inc(send.cost)
+                self._count(self._cost, send.provider, by=send.cost)
 
     def see_request(self, seen: Seen) -> None:
         """What the API answered."""
         route = seen.route or "(none)"
-        self._of(self._requests, route, f"{seen.status // 100}xx").inc()
-        self._of(self._request_seconds, route).observe(seen.seconds)
+        self._count(self._requests, route, f"{seen.status // 100}xx")
+        self._observe(seen.seconds, self._request_seconds, route)
 
     def show(self, *, openmetrics: bool = False) -> bytes:
         """All of it, in Prometheus' text form, or in that of OpenMetrics."""
+        self._flush()
         if not openmetrics:
             return generate_latest(self.registry)
         shown: bytes = generate_openmetrics(self.registry)  # type: ignore[no-untyped-call]

@@ -137,7 +137,7 @@ class Nodes:
         self.prior = prior
         self.all: dict[Key, Node] = {}
         self.paths: dict[tuple[str, Region], tuple[Node, ...]] = {}  # narrow to broad
-        self._gates: dict[tuple[tuple[str, ...], Region], list[Gate]] = {}  # of several targets' nodes
+        self._gates: dict[tuple[tuple[str, ...], Region], list[tuple[str, Gate]]] = {}  # of several targets' nodes
         self.domains: dict[Key, Gate] = {}  # (domain, country)
         self.patterns: dict[Key, Patterns] = {}  # (target, country)
 
@@ -244,29 +244,30 @@ class Nodes:
         self.paths.clear()
         self._gates.clear()
 
-    def all_open(self, targets: tuple[str, ...], region: Region, now: float) -> bool:
-        """Whether every gate that may be in the way of these targets is open, which it nearly always is. False: ask for each."""
+    def stand_open(self, target: str, region: Region, now: float) -> bool:
+        """Whether all gates of a target are open there, once time has done what it does."""
+        for node in self.paths.get((target, region)) or self.path(target, region, now):
+            if node.gate.stage is not _OPEN and node.gate.settle(now) is not _OPEN:
+                return False
+        return not self.domains or all(gate.settle(now) is _OPEN for gate in self.domain_gates(target, region))
+
+    def closings(self, targets: tuple[str, ...], region: Region, now: float) -> dict[str, str]:
+        """Those of these targets of whom a gate is not open, nor rising, once time has done what it does, and why; cheap."""
         gates = self._gates.get((targets, region))
         if gates is None:
             known = [name for name in targets if name in self.targets]
-            gates = [node.gate for name in known for node in self.path(name, region, now)]
+            gates = [(name, node.gate) for name in known for node in self.path(name, region, now)]
             self._gates[targets, region] = gates
-        for gate in gates:
-            if gate.stage is not _OPEN:
-                return False
-        return not self.domains
-
-    def closing(self, target: str, region: Region, now: float) -> Gate | None:
-        """The first gate of those that is not open, nor rising, once time has done what it does; None, and cheap, as a rule."""
-        for node in self.paths.get((target, region)) or self.path(target, region, now):
-            gate = node.gate
-            if gate.stage is not Stage.OPEN and gate.settle(now) in CLOSED:
-                return gate
+        found: dict[str, str] = {}
+        for name, gate in gates:
+            if gate.stage is not _OPEN and name not in found and gate.settle(now) in CLOSED:
+                found[name] = gate.why
         if self.domains:
-            for gate in self.domain_gates(target, region):
-                if gate.settle(now) in CLOSED:
-                    return gate
-        return None
+            for name in targets:
+                closed = [gate for gate in self.domain_gates(name, region) if gate.settle(now) in CLOSED]
+                if closed and name not in found:
+                    found[name] = closed[0].why
+        return found
 
     def domain_gates(self, target: str, region: Region) -> list[Gate]:
         if not self.domains or not region or target not in self.targets:

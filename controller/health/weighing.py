@@ -127,7 +127,7 @@ class Weighing:
             room = self._rooms.get(name)
             if room is not None and room.now(now) < 1.0:
                 return False
-            if any(gate.settle(now) is not Stage.OPEN for gate in self.nodes.gates(name, region, now)):
+            if not self.nodes.stand_open(name, region, now):
                 return False
         return True
 
@@ -233,9 +233,7 @@ class Weighing:
     def overdue_after(self, target: str, region: Region, now: float) -> float:
         """Seconds after which an unanswered attempt is worth an `OVERDUE`: nearly all successes come sooner. Infinite
         while too few were seen, and while a gate is closed: then only outcomes move it."""
-        if target not in self.targets or any(
-            gate.settle(now) is not Stage.OPEN for gate in self.nodes.gates(target, region, now)
-        ):
+        if target not in self.targets or not self.nodes.stand_open(target, region, now):
             return inf
         return self.nodes.path(target, region, now)[-1].times.late()
 

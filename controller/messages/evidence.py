@@ -47,9 +47,9 @@ def has_arrived(send: Send) -> bool:
 def failed_upstreams(cascade: Cascade) -> set[str]:
     """Who really carried what did not arrive, where that is the carrier's doing or nobody can say."""
     upstreams = cascade.terms.upstreams
-    if not upstreams:
-        return set()
-    return {upstreams.get(send.provider, "") for send in cascade.sends if _has_failed(send)} - {""}
+    failed = {upstreams.get(send.provider, "") for send in cascade.sends if send.outcome and _has_failed(send)}
+    failed.discard("")
+    return failed
 
 
 def _has_failed(send: Send) -> bool:

@@ -72,8 +72,7 @@ def keep_waiting(dead: Collection[str] = ()) -> Answer:
 
 def out_now(scores: Scores, providers: Iterable[str], region: tuple[str, ...], now: float) -> Circumstances:
     """The providers that others come before, as the broker has it."""
-    gates = {name: scores.nodes.closing(name, region, now) for name in providers if name in scores.targets}
-    return Circumstances({name: gate.why for name, gate in gates.items() if gate is not None})
+    return Circumstances(scores.nodes.closings(tuple(providers), region, now))
 
 
 def play(planned: Planned, now: float, circumstances: Circumstances, answer: Answer) -> Played:

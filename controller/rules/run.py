@@ -272,14 +272,16 @@ class Run:
         """While nothing gives hope, start what comes next; finish when nothing is left."""
         # Lists here and above, no generators: this is asked with every event.
         while not [True for one in self.attempts.values() if one.state is _OPEN and not one.doubted]:
-            if self.hunting:
-                open_ones = (a.id for a in reversed(self.attempts.values()) if a.state is AttemptState.OPEN)
-                doubted = next(open_ones, 0)
-                if any(self._start_targets(index, doubted, now, commands) for index in range(len(self.plan.stages))):
-                    continue
-            if not any(attempt.state is _OPEN for attempt in self.attempts.values()):
+            doubted = [one.id for one in self.attempts.values() if one.state is _OPEN]
+            if self.hunting and self._start_next(doubted[-1] if doubted else 0, now, commands):
+                continue
+            if not [True for one in self.attempts.values() if one.state is _OPEN]:
                 self._finish(None, self._why_over(), commands)
             return
+
+    def _start_next(self, stands_in_for: int, now: float, commands: list[RunCommand]) -> bool:
+        """Start what comes next; False if nothing does."""
+        return any(self._start_targets(index, stands_in_for, now, commands) for index in range(len(self.plan.stages)))
 
     def _why_over(self) -> str:
         if not self.hunting:
@@ -354,7 +356,7 @@ class Run:
 
     def _is_open(self, stage: int, target: int) -> bool:
         attempts = self.attempts.values()
-        return any(a.state is AttemptState.OPEN and (a.stage, a.target) == (stage, target) for a in attempts)
+        return bool([True for one in attempts if one.state is _OPEN and one.stage == stage and one.target == target])
 
     def _start(
         self, stage_index: int, target_index: int, stands_in_for: int, now: float, commands: list[RunCommand]
@@ -367,9 +369,10 @@ class Run:
             self.orders[place] = bring_forward(target.paths, self.orders.get(place), cursor, self.behind)
             path_index, turn = self.orders[place][cursor], cursor
         else:
-            stuck = {self._path(a).group for a in self.attempts.values() if a.cause == NO_PROGRESS}
+            stuck = {self._path(one).group for one in self.attempts.values() if one.cause == NO_PROGRESS}
             path_index = turn = choose_path(target.paths, cursor, self.lost, stuck)
         path = target.paths[path_index]
+        before = [True for one in self.attempts.values() if self._path(one).name == path.name]
         self.cursors[stage_index][target_index] = turn + 1
         attempt = Attempt(
             id=len(self.attempts) + 1,
@@ -378,7 +381,7 @@ class Run:
             path=path_index,
             cursor=cursor,
             # By name: the same endpoint may stand in several stages, and two tries must not look like one on the wire.
-            trial=1 + sum(1 for a in self.attempts.values() if self._path(a).name == path.name),
+            trial=1 + len(before),
             stands_in_for=stands_in_for,
             started=now,
             hedge_at=now + self._hedge_delay(stage, path),

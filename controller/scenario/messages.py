@@ -160,12 +160,9 @@ class _Play:
                 self._scores.lost(provider, self._now, "the test says so")
 
     def _circumstances(self, cascade: Cascade) -> Circumstances:
-        avoid: dict[str, str] = {}
+        avoid = self._scores.nodes.closings(tuple(cascade.terms.channels), cascade.terms.region, self._now)
         barred: dict[str, str] = {}
         for provider in cascade.terms.channels:
-            gate = self._scores.nodes.closing(provider, cascade.terms.region, self._now)
-            if gate is not None:
-                avoid[provider] = gate.why
             if provider in self._states and self._states[provider].word == "full":
                 barred[provider] = LIMITED
         return Circumstances(avoid, barred)

@@ -220,7 +220,7 @@ def _keys(cascade: Cascade, command: SendMessage) -> set[str]:
 
 def _circumstances(planned: Planned, scores: Scores) -> Circumstances:
     """As the broker makes them."""
-    return Outlook(scores, {}, 1.0).circumstances(planned.terms.channels, planned.terms.region, NOW)
+    return Outlook(scores, {}, 1.0).circumstances(tuple(planned.terms.channels), planned.terms.region, NOW)
 
 
 def hold(dialplans: int, each: int, worlds: int) -> Counter[str]:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from controller.broker.limit import Limit
+from controller.limit import Limit
 
 
 def test_what_takes_too_long_ends() -> None:
