@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import textwrap
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +21,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
 from controller import clock
+from controller.exits import UNREACHABLE
 from controller.ops.consumer import Event, Picture
 from controller.top import rows
 from controller.top.behind import Behind
@@ -30,6 +31,7 @@ from controller.top.seen import Seen
 from controller.top.views import View, explain, show
 from controller.top.windows import Help, Question, Sheet
 from controller.top.words import time_of
+from sip.text import clean
 
 #: Seconds from something that happens until it is drawn, together with what else happens by then.
 SOON = 0.05
@@ -163,7 +165,7 @@ class Top(App[None]):
         where = f"{place}/{count}" if count else ""
         said = self._said or explain(listing.key, self.seen) or ("" if count else self._nothing())
         room = width - len(where) - 1
-        first, second, *_ = *textwrap.wrap(said, room, max_lines=2, placeholder=" …"), "", ""
+        first, second, *_ = *textwrap.wrap(clean(said), room, max_lines=2, placeholder=" …"), "", ""
         return Text(f"{first}\n{rows.fit(second, room)} {where}", "bold" if self._said else "", no_wrap=True)
 
     def _nothing(self) -> str:
@@ -174,12 +176,25 @@ class Top(App[None]):
     # -- what is heard
 
     def _hear(self, event: Event) -> None:
-        self.seen.hear(event)
+        with self._other_words():
+            self.seen.hear(event)
         self._draw_soon()
 
     def _see(self, picture: Picture) -> None:
-        self.seen.see(picture)
+        with self._other_words():
+            self.seen.see(picture)
         self._draw_soon()
+
+    @contextmanager
+    def _other_words(self) -> Iterator[None]:
+        """A daemon that was started before an upgrade may say things otherwise."""
+        try:
+            yield
+        except (LookupError, TypeError) as error:
+            why = f"{type(error).__name__}: {error}"
+            self.exit(
+                return_code=UNREACHABLE, message=f"the daemon is of another version of callward ({why}); restart it"
+            )
 
     async def _ask(self) -> None:
         """What no news tell: calls and cascades under way only while somebody looks at them."""

@@ -26,6 +26,7 @@ from controller.top.words import (
     percent,
     seconds,
 )
+from sip.text import clean
 
 #: From so many columns on, the last hour stands in the row of its trunk.
 WIDE = 138
@@ -41,12 +42,13 @@ def line(*cells: Cell, width: int) -> Text:
         text.append(fit(said, room, right=columns < 0), style)
         if number < len(cells) - 1:
             text.append(" ")
+    text.truncate(width)
     return text
 
 
 def fit(said: str, room: int, *, right: bool = False) -> str:
-    """Exactly so many columns, and a sign where something is missing."""
-    said = " ".join(said.split())
+    """Exactly so many columns, and a sign where something is missing; nothing that a terminal obeys."""
+    said = " ".join(clean(said).split())
     missing = room - cell_len(said)
     if missing < 0:
         return set_cell_size(said, room - 1) + "…" if room > 0 else ""

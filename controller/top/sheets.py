@@ -21,6 +21,7 @@ from controller.records.ladder import cause_in_words
 from controller.top.rows import bars, reason
 from controller.top.seen import Entry, Seen, Told
 from controller.top.words import NONE, STYLES, ago, ended, failover, moment_of, percent, seconds, time_of
+from sip.text import clean
 
 _TERM = 14  # columns of what a fact is called
 #: Lines of what happened to a trunk lately.
@@ -39,7 +40,7 @@ def facts(rows: Sequence[tuple[str, str]], width: int) -> Text:
 
 def _hanging(said: str, indent: int, width: int) -> str:
     """From a column on, whatever does not fit in one line."""
-    lines = textwrap.wrap(said, max(10, width - indent), break_on_hyphens=False)
+    lines = textwrap.wrap(clean(said), max(10, width - indent), break_on_hyphens=False)
     return f"\n{' ' * indent}".join(lines)
 
 

@@ -5,6 +5,7 @@ Owns these windows and their keys. Must not know what they are about.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
@@ -76,16 +77,17 @@ class Sheet(ModalScreen[None]):
                 yield Static(Text("looking ..."), id="page")
             yield Static(Text(self._keys), id="foot")
 
-    async def on_mount(self) -> None:
-        """Look at once, and again and again."""
+    def on_mount(self) -> None:
+        """Look at once, and again and again; a daemon that takes its time does not hold up the keys."""
         self.query_one(ScrollableContainer).focus()
-        await self._renew()
-        self.set_interval(EVERY, self._renew)
+        self.run_worker(self._keep_looking())
 
-    async def _renew(self) -> None:
-        page = await self._look(max(20, self.size.width))
-        self.query_one(ScrollableContainer).set_class(not page.no_wrap, "wraps")
-        self.query_one("#page", Static).update(page)
+    async def _keep_looking(self) -> None:
+        while True:
+            page = await self._look(max(20, self.size.width))
+            self.query_one(ScrollableContainer).set_class(not page.no_wrap, "wraps")
+            self.query_one("#page", Static).update(page)
+            await asyncio.sleep(EVERY)
 
     def action_scroll(self, by: int) -> None:
         """A line on."""

@@ -72,6 +72,11 @@ def _overload(data: Mapping[str, Any]) -> Said:
     return Said("callward", "up", f"overload is over, {data['turned_away']} turned away so far")
 
 
+def _drill(data: Mapping[str, Any]) -> Said:
+    state, word = {True: ("up", "passed"), False: ("down", "failed")}.get(data["passed"], ("unknown", "called off"))
+    return Said(data["trunk"], state, f"{word}: {data['what']}")
+
+
 def _own(who: str) -> Callable[[Mapping[str, Any]], Said]:
     def told(data: Mapping[str, Any]) -> Said:
         why = f": {cause_in_words(data['cause'])}" if data["cause"] else ""
@@ -83,9 +88,8 @@ def _own(who: str) -> Callable[[Mapping[str, Any]], Said]:
 _SAY: Mapping[str, Callable[[Mapping[str, Any]], Said]] = {
     "trunk": lambda data: Said(data["trunk"], data["new"], f"{data['why']} (was {data['old']})"),
     "quality": _quality,
-    "page": lambda data: Said(
-        data["trunk"], "down", f"down for {show_span(data['at'] - data['since'])}, somebody should know: {data['why']}"
-    ),
+    "page": lambda data: Said(data["trunk"], "down", f"somebody should know: {data['why']}"),
+    "drill": _drill,
     "registration": lambda data: Said(
         data["trunk"],
         "up" if data["bound"] else "down",

@@ -30,7 +30,7 @@ class Terminal:
         root = Path(__file__).parents[2]
         self._run(
             "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "-c", str(root), "-e", f"PYTHONPATH={root}",
-            f"stty -a > {folder}/before; env {environ} {command}; echo ended with $?; stty -a > {folder}/after; exec cat",
+            f"stty -a > {folder}/before; env {environ} {command}; code=$?; stty -a > {folder}/after; echo ended with $code; exec cat",
         )  # fmt: skip
 
     def _run(self, *words: str) -> str:
