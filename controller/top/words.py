@@ -104,9 +104,6 @@ _SAY: Mapping[str, Callable[[Mapping[str, Any]], Said]] = {
         data["name"], "degraded" if data["lost"] else "up", data["why"] or f"now {', '.join(map(str, data['new']))}"
     ),
     "placed": _own("own call"),
-    "drill": lambda data: Said(
-        data["trunk"], {True: "up", False: "down"}.get(data["passed"], "unknown"), f"drill: {data['what']}"
-    ),
     "text": _own("SIP message"),
     "store": lambda data: Said("store", "down" if data["why"] else "up", data["why"] or "it answers again"),
 }
