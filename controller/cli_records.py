@@ -117,10 +117,10 @@ def ladder(
 
 def _list(reader: Reader, wanted: Wanted, *, numbers: bool, as_json: bool) -> None:
     from controller.calls_table import print_calls
-    from controller.records.reading import masked
+    from controller.masking import mask_shown
 
     found = _or_end(lambda: reader.calls(wanted))
-    rows = found if numbers else [masked(row) for row in found]
+    rows = found if numbers else [mask_shown(row) for row in found]
     if as_json:
         print_json({"calls": rows})
         return
@@ -131,14 +131,14 @@ def _list(reader: Reader, wanted: Wanted, *, numbers: bool, as_json: bool) -> No
 
 def _show_live(state_dir: Path, *, numbers: bool, as_json: bool) -> None:
     from controller.calls_table import print_live
-    from controller.records.reading import masked
+    from controller.masking import mask_shown
 
     answer = ask_daemon(state_dir, "calls")
     if not answer["ok"]:
         end(answer["text"], UNREACHABLE)
     found = answer["calls"]
     if not numbers:
-        found["ringing"] = [masked(row) for row in found["ringing"]]
+        found["ringing"] = [mask_shown(row) for row in found["ringing"]]
     if as_json:
         print_json(found)
     else:

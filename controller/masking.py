@@ -1,13 +1,16 @@
 """Numbers of people and secrets, kept out of whatever is written down.
 
 Owns what counts as one and what stands in its place: the last two digits of a number, nothing of a secret. Names that
-an operator gives (endpoints, trunks, chains) stay: they are what a log is read by.
+an operator gives (endpoints, trunks, chains) stay: they are what a log is read by. And who may see what of calls
+(`mask_shown`): an operator all, a viewer our own numbers and nobody else's.
 """
 
 from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Container, Mapping
+from typing import Any
 
 from sip.text import clean
 
@@ -62,6 +65,39 @@ def mask_within(text: str, *numbers: str) -> str:
             if len(form) > 4 and form in text:
                 text = text.replace(form, mask_number(form))
     return mask_numbers(text)
+
+
+#: Fields whose values are names and codes of the operator's and of ours.
+_NAMES = frozenset(
+    ("path", "winner", "chain", "from_trunk", "cause", "version", "milestone", "kind", "source", "trunk", "target")
+)
+_CALLED, _PEOPLE = "did", ("did", "caller")
+
+
+def mask_shown(found: Any, ours: Container[str] = (), *numbers: str) -> Any:
+    """What is shown of calls and of whatever else happens, for who only looks: plain data, masked wherever a number stands.
+
+    A number that was called stays whole where it is one of ``ours``: the dialplan's own, written there one by one, belong to
+    no person. Callers, and whoever is called from here, keep their last two digits, in texts and names of calls too.
+    ``numbers``: such as stand around it.
+    """
+    if isinstance(found, str):
+        return mask_secrets(mask_within(found, *numbers))
+    if isinstance(found, Mapping):
+        numbers = (*numbers, *(str(found[key]) for key in _PEOPLE if found.get(key)))
+        return {key: _mask_field(key, value, ours, numbers) for key, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [mask_shown(each, ours, *numbers) for each in found]
+    return found
+
+
+def _mask_field(key: str, value: Any, ours: Container[str], numbers: tuple[str, ...]) -> Any:
+    if isinstance(value, str):
+        if key in _PEOPLE:
+            return value if not value or (key == _CALLED and value in ours) else mask_number(value)
+        if key in _NAMES:
+            return value
+    return mask_shown(value, ours, *numbers)
 
 
 def _last_two(match: re.Match[str]) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from typing import Any
 
-from controller.masking import mask_number, mask_numbers, mask_secrets, mask_within, trace_of
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.masking import mask_number, mask_numbers, mask_secrets, mask_shown, mask_within, trace_of
 
 
 @pytest.mark.parametrize(
@@ -70,3 +75,57 @@ def test_a_trace_has_places_and_nothing_that_was_said() -> None:
     assert said.endswith("ValueError")
     assert "KeyError" in said
     assert "invalid literal" not in said
+
+
+# --------------------------------------------------------------------------- who is shown what of calls
+
+DID, CALLER, MOBILE = "+15557000", "+15550001", "+12125550147"
+OURS = frozenset((DID,))
+
+
+def test_who_only_looks_sees_our_numbers_and_nobody_elses() -> None:
+    call = {
+        "call": f"x-{CALLER}@host;z9hG4bK1;192.0.2.1",
+        "did": DID,
+        "caller": CALLER,
+        "chain": "sales-5557000",
+        "attempts": [
+            {"path": "anna-5550100 via a", "cause": "NO_REPLY", "why": f"forwarded for {CALLER[1:]} to {MOBILE}"}
+        ],
+        "decisions": [{"record": {"offer_key": f"x-{CALLER}@host", "seed": 4155550100}}],
+        "status": 200,
+        "winner": None,
+    }
+    shown = mask_shown(call, OURS)
+    assert (shown["did"], shown["caller"], shown["chain"]) == (DID, "…01", "sales-5557000")
+    assert shown["attempts"] == [{"path": "anna-5550100 via a", "cause": "NO_REPLY", "why": "forwarded for …01 to …47"}]
+    assert (shown["call"], shown["status"], shown["winner"]) == ("x-…01@host;z9hG4bK1;192.0.2.1", 200, None)
+    assert CALLER[1:] not in json.dumps(shown)
+    outward = {"did": MOBILE, "caller": DID, "call": f"{MOBILE[1:]}@host"}
+    assert mask_shown(outward, OURS) == {"did": "…47", "caller": "…00", "call": "…47@host"}, "who is called from here"
+    assert mask_shown(call)["did"] == "…00", "whose it is, is not known"
+    assert mask_shown({"data": {"did": DID, "why": f"{CALLER} hung up"}}, OURS)["data"] == {
+        "did": DID,
+        "why": "…01 hung up",
+    }
+    assert mask_shown([{"caller": "", "did": "", "why": ""}, 3, None]) == [
+        {"caller": "", "did": "", "why": ""},
+        3,
+        None,
+    ]
+
+
+@given(
+    st.recursive(
+        st.sampled_from([CALLER, MOBILE, f"from {CALLER[1:]} to {MOBILE}", f"sip:{MOBILE}@h", "plain", 7, None, ""]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["did", "why", "call", "data", "attempts"]), inner, max_size=3)
+        ),
+        max_leaves=12,
+    )
+)
+def test_no_number_of_anybody_else_is_left_wherever_it_stands(data: Any) -> None:
+    said = json.dumps(mask_shown({"caller": CALLER, "did": MOBILE, "more": data}, OURS))
+    assert CALLER[1:] not in said
+    assert MOBILE[1:] not in said

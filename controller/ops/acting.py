@@ -16,8 +16,8 @@ from controller.api.problems import Problem
 from controller.api.shell import principal
 from controller.control import ControlError, ask_soon
 from controller.log import Log
+from controller.masking import mask_shown
 from controller.ops.sessions import OPERATE, READ
-from controller.ops.shown import mask_call
 
 PATIENCE = 5.0  # seconds
 DRILL, LONGEST_DRILL = "drill", 600.0  # a test call has its own `within`, and its turn
@@ -37,7 +37,7 @@ def acting_router(state_dir: Path, log: Log, ours: frozenset[str]) -> APIRouter:
         except ControlError as error:
             raise Problem(503, "no-daemon", "the process for calls does not answer", retry_after=1) from error
         if OPERATE not in who.scopes:
-            found = {**found, "ringing": [mask_call(call, ours) for call in found["ringing"]]}
+            found = {**found, "ringing": [mask_shown(call, ours) for call in found["ringing"]]}
         return JSONResponse(found)
 
     @router.post("/v1/trunks/{name}/{act}")

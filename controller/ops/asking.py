@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from controller.api.problems import Problem, from_validation
 from controller.api.shell import principal
 from controller.explain import QuestionError
+from controller.masking import mask_shown
 from controller.ops.consumer import Picture
 from controller.ops.foresight import Foresight
 from controller.ops.sessions import OPERATE, READ
-from controller.ops.shown import masked
 from controller.supervise import run_aside
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -69,7 +69,7 @@ def asking_router(foresight: Foresight, picture: Callable[[], Picture]) -> APIRo
             found = await run_aside(lambda: foresight.explain(asked.model_dump(), now), "explain")
         except QuestionError as error:
             raise Problem(422, "question", str(error)) from error
-        return JSONResponse(found if OPERATE in who.scopes else masked(found))
+        return JSONResponse(found if OPERATE in who.scopes else mask_shown(found, foresight.ours))
 
     @router.post("/v1/what-if")
     async def what_if(request: Request) -> Response:

@@ -35,6 +35,7 @@ class Foresight:
 
     def __init__(self, dialplan: Dialplan, state_dir: Path) -> None:
         self._dialplan, self._state_dir = dialplan, state_dir
+        self.ours = frozenset(dialplan.routes)  # numbers
         self._kept: tuple[object, list[dict[str, Any]]] | None = None
 
     def chains(self, picture: Picture) -> list[dict[str, Any]]:

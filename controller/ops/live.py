@@ -17,11 +17,11 @@ from controller import clock
 from controller.api.events import Stream
 from controller.api.shell import principal
 from controller.api.tokens import Principal, Tokens
+from controller.masking import mask_shown
 from controller.news import TEST_CALL
 from controller.ops.board import Board
 from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 from controller.ops.sessions import OPERATE, READ
-from controller.ops.shown import mask_call, masked
 from controller.ops.stream import Hub
 from controller.types import Dialplan
 
@@ -83,7 +83,7 @@ class Live:
         if sees_all:
             return told
         data = told["data"]
-        return {**told, "data": mask_call(data, self._ours) if told["kind"] == "call" else masked(data)}
+        return {**told, "data": mask_shown(data, self._ours)}
 
 
 def live_router(live: Live, tokens: Tokens) -> APIRouter:

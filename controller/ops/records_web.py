@@ -1,6 +1,6 @@
 """Calls, their ladders and what else happened, over HTTP: for the console, and for programs.
 
-Owns the routes. Who may only look sees numbers masked, an operator sees them as they are. Reading a file blocks, and is done
+Owns the routes. Who may only look sees no numbers but our own, an operator sees them as they are. Reading a file blocks, and is done
 aside.
 """
 
@@ -16,7 +16,8 @@ from fastapi.responses import JSONResponse
 
 from controller.api.problems import Problem
 from controller.api.shell import principal
-from controller.records.reading import MOST, NotKeptError, Reader, Wanted, masked
+from controller.masking import mask_shown
+from controller.records.reading import MOST, NotKeptError, Reader, Wanted
 from controller.records.showing import show_call
 from controller.supervise import run_aside
 
@@ -24,8 +25,8 @@ T = TypeVar("T")
 _OPERATE = "operate"
 
 
-def records_router(state_dir: Path) -> APIRouter:
-    """What is kept in this folder."""
+def records_router(state_dir: Path, ours: frozenset[str]) -> APIRouter:
+    """What is kept in this folder. ``ours``: the numbers of the dialplan."""
     router = APIRouter()
     reader = Reader(state_dir)
 
@@ -44,7 +45,7 @@ def records_router(state_dir: Path) -> APIRouter:
         """The newest first; ``since`` in seconds since the epoch, ``before`` the number of a call."""
         wanted = Wanted(did, caller, trunk, status, since, failed, before, limit)
         found = await _ask(partial(reader.calls, wanted))
-        rows = found if _sees_all(request) else [masked(row) for row in found]
+        rows = found if _sees_all(request) else [mask_shown(row, ours) for row in found]
         return JSONResponse({"calls": rows, "next": rows[-1]["id"] if len(rows) == limit else None})
 
     @router.get("/v1/calls/{call:path}")
@@ -53,7 +54,7 @@ def records_router(state_dir: Path) -> APIRouter:
         found = await _ask(partial(reader.call, call))
         if found is None:
             raise Problem(404, "not-found", "no such call is kept")
-        return JSONResponse(show_call(found, whole=_sees_all(request)))
+        return JSONResponse(show_call(found, ours, whole=_sees_all(request)))
 
     @router.get("/v1/timeline")
     async def timeline(
@@ -66,7 +67,7 @@ def records_router(state_dir: Path) -> APIRouter:
     ) -> JSONResponse:
         """What else happened, the newest first: trunks, providers, failovers, and all that the daemons tell."""
         found = await _ask(partial(reader.times, since, before, limit, kind, what))
-        rows = found if _sees_all(request) else [{**row, "data": masked(row["data"])} for row in found]
+        rows = found if _sees_all(request) else [{**row, "data": mask_shown(row["data"], ours)} for row in found]
         return JSONResponse({"events": rows, "next": rows[-1]["id"] if len(rows) == limit else None})
 
     return router

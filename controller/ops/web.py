@@ -74,7 +74,7 @@ class Web:
             asking_router(Foresight(self._tools.dialplan, self._tools.state_dir), lambda: self.picture),
             drills_router(self._tools.dialplan, self._tools.state_dir),
             *([alerts_router(self._tools)] if self._tools.ops.alerts is not None else []),
-            records_router(self._tools.state_dir),
+            records_router(self._tools.state_dir, frozenset(self._tools.dialplan.routes)),
             *([staged_router(self._tools.state_dir)] if is_staged() else []),
         ]
 

@@ -1,20 +1,19 @@
 """Looking at what is kept: calls by what people ask for, one call with its messages, what else happened.
 
 Owns the questions. A connection lives for one of them and writes nothing; a daemon may run beside it or not. Numbers come as
-they are: `masked` has them shown to whoever may not see them.
+they are: `masking.mask_shown` has them shown to whoever may not see them.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.masking import mask_number, mask_numbers, mask_secrets, mask_within
 from controller.records.rows import NOT_LOST, ExercisedRow, WireRow
 from controller.records.store import FILE, both_forms
 
@@ -189,32 +188,3 @@ def _shown(row: sqlite3.Row) -> dict[str, Any]:
     shown = dict(row)
     shown["trunks"] = [name for name in row["trunks"].split(",") if name]
     return shown
-
-
-def masked(shown: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for who may not see numbers: a call of a list, or the record of one."""
-    numbers = [str(shown.get(key) or "") for key in ("did", "caller")]
-    return {key: _mask(key, value, numbers) for key, value in shown.items()}
-
-
-def _mask(key: str, value: Any, numbers: list[str]) -> Any:
-    if key in ("did", "caller"):
-        return mask_number(str(value)) if value else value
-    if isinstance(value, str):
-        return mask_secrets(mask_within(value, *numbers)) if key not in _NAMES else value
-    if isinstance(value, Mapping):
-        return {name: _mask(name, each, numbers) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_mask("", each, numbers) for each in value]
-    return value
-
-
-def mask_message(text: str, *numbers: str) -> str:
-    """A SIP message for who may not see numbers."""
-    return mask_numbers(mask_within(text, *numbers))
-
-
-#: Fields whose values are names and codes of the operator's.
-_NAMES = frozenset(
-    ("path", "winner", "chain", "from_trunk", "cause", "version", "milestone", "kind", "source", "trunk")
-)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
+from controller.masking import mask_shown, mask_within
 from controller.records.ladder import draw
-from controller.records.reading import mask_message, masked
 
 
-def show_call(found: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    """What `Reader.call` found, with its ladder, as plain data; ``whole``: numbers as they are."""
+def show_call(found: Mapping[str, Any], ours: Container[str] = (), *, whole: bool) -> dict[str, Any]:
+    """What `Reader.call` found, with its ladder, as plain data; ``whole``: numbers as they are, else as `mask_shown` has them."""
     record, messages = found["record"], found["messages"]
     ladder = draw(record, messages)
     numbers = [record["did"], record["caller"]] if record is not None else []
     texts = [row.data.decode("utf-8", "replace") for row in messages]
     if not whole:
-        texts = [mask_message(text, *numbers) for text in texts]
+        texts = [mask_within(text, *numbers) for text in texts]
         for line in ladder["lines"]:
-            line["text"] = mask_message(line["text"], *numbers)
-    call = found["call"] if whole else mask_message(found["call"], *numbers)
-    shown = record if whole or record is None else masked(record)
+            line["text"] = mask_within(line["text"], *numbers)
+    call = found["call"] if whole else mask_within(found["call"], *numbers)
+    shown = record if whole or record is None else mask_shown(record, ours)
     return {
         "id": found["id"],
         "call": call,

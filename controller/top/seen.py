@@ -12,11 +12,10 @@ from datetime import datetime
 from math import inf
 from typing import Any, NamedTuple
 
+from controller.masking import mask_shown
 from controller.news import TEST_CALL
 from controller.ops.board import Board, Row
 from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
-from controller.ops.shown import masked as mask_all
-from controller.records.reading import masked as mask_call
 from controller.records.rows import call_id_in
 from controller.top.words import RANKS, Said, failover, say, time_of
 
@@ -77,7 +76,7 @@ class Seen:
     def _masked(self, event: Event) -> Mapping[str, Any]:
         if self.whole:
             return event.data
-        found: Mapping[str, Any] = mask_call(event.data) if event.kind == "call" else mask_all(event.data)
+        found: Mapping[str, Any] = mask_shown(event.data)
         return found
 
     def see(self, picture: Picture) -> None:
@@ -103,7 +102,7 @@ class Seen:
     def take_live(self, found: Mapping[str, Any]) -> None:
         """The calls of this moment."""
         ringing = [
-            {**(row if self.whole else mask_call(row)), "id": call_id_in(str(row["call"]))} for row in found["ringing"]
+            {**(row if self.whole else mask_shown(row)), "id": call_id_in(str(row["call"]))} for row in found["ringing"]
         ]
         self.live = {**found, "ringing": ringing}
 

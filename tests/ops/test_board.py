@@ -15,7 +15,6 @@ from controller.ops.board import Board
 from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 from controller.ops.figures import Figures
 from controller.ops.live import Live
-from controller.ops.shown import mask_call, masked
 from controller.ops.stream import BYTES, READERS, WAITING, Hub
 from tests.playbook import stage
 from tests.sim.world import World
@@ -141,23 +140,6 @@ def test_figures_of_the_last_hour() -> None:
     assert shown["calls"][-1] == [0, 1, 0]
     assert shown["providers"] == [["a", 102, 100], ["b", 1, 1]]
     assert figures.show(T0 + 7200)["ended"] == 0
-
-
-def test_who_only_looks_sees_no_number_of_a_caller() -> None:
-    call = {
-        "call": "x-+15550001@host",
-        "did": "+15557000",
-        "caller": "+15550001",
-        "decisions": [{"record": 1}],
-        "status": 200,
-    }
-    shown = mask_call(call, frozenset(("+15557000",)))
-    assert (shown["did"], shown["caller"]) == ("+15557000", "…01")
-    assert "5550001" not in json.dumps(shown)
-    assert mask_call(call, frozenset())["did"] == "…00"  # somebody who was called from here
-
-    text = {"kind": "text", "data": [{"why": "sent to +15550001"}, 3, None]}
-    assert masked(text) == {"kind": "text", "data": [{"why": "sent to …01"}, 3, None]}
 
 
 # -- the stream

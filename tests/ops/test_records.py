@@ -22,7 +22,7 @@ from sip.agent import Script
 from tests.ops.stage import CONSOLE, OPERATOR, PATIENCE, Stage, ops_of, play
 from tests.records.captures import read_hep, read_pcap
 
-DID = "+15557000"
+DID, CALLER = "+15557000", "+15550001"
 SERVER = "127.0.0.2"  # a capture server: the testbed may move what is at 127.0.0.1
 
 
@@ -134,21 +134,23 @@ async def _look_at_ladder(here: Stage, number: int) -> None:
 async def _look_at_api(here: Stage, call_id: str, number: int) -> None:
     status, found = await here.get("/v1/calls?failed=true")
     assert (status, [row["id"] for row in found["calls"]], found["next"]) == (200, [number], None)
-    assert found["calls"][0]["did"] == "…00"
+    assert (found["calls"][0]["did"], found["calls"][0]["caller"]) == (DID, "…01"), "our own number, and nobody else's"
     status, found = await here.get("/v1/calls", OPERATOR)
     assert found["calls"][0]["did"] == DID
     status, found = await here.get(f"/v1/calls/{number}")
-    assert (status, found["record"]["did"], found["call"]) == (200, "…00", call_id)
-    assert DID not in json.dumps(found)
+    assert (status, found["record"]["did"], found["call"]) == (200, DID, call_id)
+    assert CALLER not in json.dumps(found)
+    assert found["record"]["caller"] == "…01"
     assert {line["kind"] for line in found["ladder"]["lines"]} == {"note", "message"}
     status, found = await here.get(f"/v1/calls/{call_id}", OPERATOR)
     assert DID in found["messages"][0]["text"]
+    assert CALLER in json.dumps(found)
     assert [column["name"] for column in found["ladder"]["columns"]] == ["caller", "callward", "hq-pbx", "carrier-a"]
     status, problem = await here.get("/v1/calls/nope")
     assert (status, problem["code"]) == (404, "not-found")
     found = await here.until("/v1/timeline", lambda found: any(each["kind"] == "failover" for each in found["events"]))
     failover = next(each for each in found["events"] if each["kind"] == "failover")
-    assert (failover["what"], failover["data"]["did"]) == ("hq-pbx", "…00")
+    assert (failover["what"], failover["data"]["did"]) == ("hq-pbx", DID)
     found = await here.until(
         "/v1/timeline?kind=trunk&what=hq-pbx", lambda found: found["events"][0]["data"]["new"] == "down"
     )
