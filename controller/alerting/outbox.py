@@ -29,6 +29,8 @@ Key = tuple[str, str]  # incident, notifier
 class Done:
     """It was taken."""
 
+    but: str = ""  # not by all of them: who did not, and why
+
 
 @dataclass(frozen=True, slots=True)
 class Again:

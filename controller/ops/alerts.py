@@ -17,7 +17,7 @@ from controller import clock
 from controller.alerting.conditions import Finder
 from controller.alerting.incidents import Alerting
 from controller.alerting.notices import make_notice, test_notice
-from controller.alerting.outbox import Again, Entry, Outbox, Result
+from controller.alerting.outbox import Again, Done, Entry, Outbox, Result
 from controller.alerting.words import Incident, Tell, What
 from controller.control import Answer, Request
 from controller.files import write_whole
@@ -142,6 +142,9 @@ class Alerts:
         if not why:
             if entry.what is not What.UPDATE:
                 self.alerting.note(incident, f"{notifier} was told: {entry.what.value}", now)
+            if isinstance(result, Done) and result.but:
+                self._tools.log.error("alert not delivered to all", id=incident, to=notifier, why=result.but)
+                self.alerting.note(incident, f"{notifier} was not told, but for others there: {result.but}", now)
         elif entry.tries == 1 or entry.tries % 10 == 0 or entry.key not in self.outbox.entries:
             self._tools.log.error("alert not delivered", id=incident, to=notifier, why=why, tries=entry.tries)
             self.alerting.note(incident, f"{notifier} was not told, try {entry.tries}: {why}", now)

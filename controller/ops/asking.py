@@ -22,6 +22,8 @@ from controller.ops.foresight import Foresight
 from controller.ops.sessions import OPERATE, READ
 from controller.supervise import run_aside
 
+#: Questions that are answered at once; others wait: all of them share one core with all that operators see.
+AT_ONCE = 4
 Model = TypeVar("Model", bound=BaseModel)
 Word = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)]
 
@@ -53,12 +55,15 @@ def asking_router(foresight: Foresight, picture: Callable[[], Picture]) -> APIRo
     """`/v1/chains`, `/v1/explain` and `/v1/what-if`."""
     router = APIRouter()
     one_at_a_time = asyncio.Lock()  # a large dialplan takes a second or two of one core
+    few = asyncio.Semaphore(AT_ONCE)
 
     @router.get("/v1/chains")
     async def chains(request: Request) -> Response:
         principal(request.scope).need(READ)
         now = picture()
-        return JSONResponse({"at": now.at, "chains": await run_aside(lambda: foresight.chains(now), "chains")})
+        async with few:
+            found = await run_aside(lambda: foresight.chains(now), "chains")
+        return JSONResponse({"at": now.at, "chains": found})
 
     @router.post("/v1/explain")
     async def explain(request: Request) -> Response:
@@ -66,7 +71,8 @@ def asking_router(foresight: Foresight, picture: Callable[[], Picture]) -> APIRo
         who.need(READ)
         asked, now = await read(Question, request), picture()
         try:
-            found = await run_aside(lambda: foresight.explain(asked.model_dump(), now), "explain")
+            async with few:
+                found = await run_aside(lambda: foresight.explain(asked.model_dump(), now), "explain")
         except QuestionError as error:
             raise Problem(422, "question", str(error)) from error
         return JSONResponse(found if OPERATE in who.scopes else mask_shown(found, foresight.ours))

@@ -21,7 +21,7 @@ from controller.masking import trace_of
 from controller.ops.consumer import Consumer, Event, Picture
 from controller.ops.consumers import Tools, make_consumers
 from controller.ops.watching import Watching
-from controller.process import raise_file_limit, tune_garbage_collector
+from controller.process import give_way, raise_file_limit, tune_garbage_collector
 from controller.starting import StartError
 from controller.supervise import Supervisor, run_aside
 from controller.systemd import Notifier
@@ -101,6 +101,7 @@ class Daemon:
     async def serve(self) -> None:
         """Show what is until SIGTERM or SIGINT."""
         raise_file_limit()
+        give_way()
         follow_system(
             asyncio.get_running_loop(),
             on_end=self._on_end,

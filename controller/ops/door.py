@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from controller import clock
 from controller.api.problems import MEDIA_TYPE, Problem
 from controller.ops.pages import Pages
-from controller.ops.sessions import SCHEME, Throttle
+from controller.ops.sessions import SCHEME
+from controller.ops.throttle import Throttle
 
 #: A page that changes something sends this header: another site cannot without asking us first (CORS), and we say no.
 OURS = b"x-callward"

@@ -17,8 +17,9 @@ from starlette.responses import JSONResponse, Response
 from controller import clock
 from controller.api.problems import Problem, from_validation
 from controller.ops.door import OURS, address_of, read_cookie
-from controller.ops.sessions import LASTS, Session, Sessions, Throttle
+from controller.ops.sessions import LASTS, Session, Sessions
 from controller.ops.staging import PART
+from controller.ops.throttle import Throttle
 
 PATH = "/v1/session"
 

@@ -1,6 +1,6 @@
 """Who is logged in at the console: a cookie that we have signed, so that a restart logs nobody out.
 
-Owns the key in the state folder, what a cookie holds, when it ends, and how many wrong tokens an address may bring. A token is
+Owns the key in the state folder, what a cookie holds, and when it ends. A token is
 never kept: a cookie names it, and is worth nothing once that token is gone from the dialplan. Must not know HTTP.
 """
 
@@ -9,10 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
 import secrets
-from collections import OrderedDict, deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,8 +25,6 @@ FILE = "console.json"
 READ, OPERATE = "read", "operate"
 #: Seconds that a login lasts: a working day.
 LASTS = 12 * 3600.0
-#: So many wrong tokens an address may bring within so many seconds; so many addresses are remembered.
-WRONG, WITHIN, ADDRESSES = 10, 60.0, 10_000
 #: By this word in an Authorization header the door hands on what a cookie held.
 SCHEME = b"Session"
 _KEY_BYTES = 32
@@ -122,57 +118,3 @@ class Known(Tokens):
         if session is None:
             return None
         return Principal(session.name, "", frozenset((READ, OPERATE) if session.operator else (READ,)))
-
-
-class Throttle:
-    """How many wrong tokens came from where: whoever guesses is told to come again later, before anything is looked at.
-
-    A token that was right before, from the same place, is never made to wait: behind one proxy or on one machine there are many,
-    and one script with a wrong token must not keep metrics from whoever watches them.
-    """
-
-    def __init__(self) -> None:
-        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
-        self._right: OrderedDict[bytes, None] = OrderedDict()
-
-    def wait(self, address: str, now: float) -> float:
-        """Seconds until this address may try again; 0: now."""
-        times = self._wrong.get(_place_of(address))
-        if times is None or len(times) < WRONG:
-            return 0.0
-        return max(0.0, times[0] + WITHIN - now)
-
-    def note(self, address: str, now: float) -> None:
-        """A wrong token came from there."""
-        place = _place_of(address)
-        times = self._wrong.setdefault(place, deque(maxlen=WRONG))
-        self._wrong.move_to_end(place)
-        times.append(now)
-        while len(self._wrong) > ADDRESSES:
-            self._wrong.popitem(last=False)
-
-    def welcome(self, address: str, authorization: bytes) -> None:
-        """What came from there was right."""
-        mark = _mark_of(address, authorization)
-        self._right[mark] = None
-        self._right.move_to_end(mark)
-        while len(self._right) > ADDRESSES:
-            self._right.popitem(last=False)
-
-    def knows(self, address: str, authorization: bytes) -> bool:
-        """Whether this was right before, from there."""
-        return _mark_of(address, authorization) in self._right
-
-
-def _place_of(address: str) -> str:
-    """Whoever has one IPv6 address has all of its /64."""
-    if ":" not in address:
-        return address
-    try:
-        return str(ipaddress.IPv6Network((address.partition("%")[0], 64), strict=False))
-    except ValueError:
-        return address
-
-
-def _mark_of(address: str, authorization: bytes) -> bytes:
-    return hashlib.sha256(_place_of(address).encode() + b"\0" + authorization).digest()

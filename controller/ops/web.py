@@ -29,8 +29,9 @@ from controller.ops.logins import login_router
 from controller.ops.metrics.routes import metrics_router
 from controller.ops.pages import Pages
 from controller.ops.records_web import records_router
-from controller.ops.sessions import OPERATE, READ, Known, Sessions, Throttle
+from controller.ops.sessions import OPERATE, READ, Known, Sessions
 from controller.ops.staged import is_staged, staged_router
+from controller.ops.throttle import Throttle
 from controller.types import Fault
 from controller.types.messages import ApiToken
 from controller.types.ops import OpsToken

@@ -70,6 +70,7 @@ class People:
         self.url = ""
         self.mail_port = 0
         self.mail_says = "250 OK"
+        self.unknown: set[str] = set()  # recipients that the mail server does not know
 
     def at(self, path: str) -> list[Heard]:
         """What came to one path."""
@@ -98,6 +99,15 @@ class People:
         if isinstance(body, str):
             return web.Response(status=status, text=body, headers=headers)
         return web.json_response(body, status=status, headers=headers)
+
+    async def handle_RCPT(  # noqa: N802  # the same
+        self, _server: Any, _session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if address in self.unknown:
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 OK"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
         self.mails.append(message_from_bytes(envelope.content, policy=default))

@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+from controller.process import NICE
 from tests.ops.stage import OPERATOR, PATIENCE, Stage, ops_of, play, trunk
 
 
@@ -29,6 +30,10 @@ def test_calls_go_on_without_it_and_it_comes_back(tmp_path: Path) -> None:
         ready = [line for line in here.lines if line.get("role") == "ops" and line["event"] == "ready"]
         assert len(ready) == 1
         pid = ops_of(here.testbed.daemon.pid)
+        daemon = here.testbed.daemon.pid
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, os.getpriority(os.PRIO_PROCESS, daemon) + NICE)
+        os.kill(pid, signal.SIGSTOP)  # it hangs, with everything that it has open
+        await here.call()
         os.kill(pid, signal.SIGKILL)
         await here.call()
 

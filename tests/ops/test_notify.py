@@ -152,6 +152,16 @@ def test_a_mail_server_that_refuses(said: str, refused: bool) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # which apprise imports
+def test_one_of_several_whom_a_mail_server_does_not_know_is_said() -> None:
+    def script(here: People) -> None:
+        here.unknown.add("ben@example.com")
+
+    (result,), here = told(mail, entry(), setup=script)
+    assert result == Done("ben@example.com: 550 5.1.1 no such user")
+    assert len(here.mails) == 1
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # the library's own
 def test_apprise_tells_and_knows_what_it_does_not_know() -> None:
     results, here = told(
         lambda here: Apprise((f"json://{here.url.removeprefix('http://')}/a",)), entry(), entry(What.UPDATE)

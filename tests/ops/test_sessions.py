@@ -13,7 +13,8 @@ from starlette.types import Message
 
 from controller.ops.door import Door
 from controller.ops.pages import Pages
-from controller.ops.sessions import FILE, LASTS, OPERATE, READ, WITHIN, WRONG, Known, Sessions, Throttle
+from controller.ops.sessions import FILE, LASTS, OPERATE, READ, Known, Sessions
+from controller.ops.throttle import WITHIN, WRONG, Throttle
 from controller.types.messages import ApiToken
 
 NOW = 1_800_000_000.0

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.ops.mqtt.topics import Topics
+from controller.ops.throttle import Throttle
 from controller.types.ops import OpsToken
 
 DRILL = "drill"  # takes as long as its test call
@@ -50,9 +51,10 @@ class Order:
 class RefusedError(Exception):
     """A command is not carried out; the message says why and what to do."""
 
-    def __init__(self, why: str, id: str = "") -> None:  # noqa: A002  # as it is called on the wire
+    def __init__(self, why: str, id: str = "", *, quiet: bool = False) -> None:  # noqa: A002  # as it is called on the wire
         super().__init__(why)
         self.id = id
+        self.quiet = quiet  # neither answered nor logged: whoever floods us must not have us flood others
 
 
 class Office:
@@ -61,23 +63,19 @@ class Office:
     def __init__(self, topics: Topics, tokens: Iterable[OpsToken]) -> None:
         self._topics = topics
         self._operators = [token for token in tokens if token.operator]
+        self._throttle = Throttle()  # a broker does not say who sends: all of it is one place
 
-    def read(self, letter: Letter) -> Order:
-        """What is wanted, and by whom.
+    def read(self, letter: Letter, now: float) -> Order:
+        """What is wanted, and by whom. ``now`` is monotonic seconds.
 
         Raises `RefusedError`.
         """
-        command = self._topics.command_of(letter.topic)
-        if letter.retained:
-            raise RefusedError("a command must not be retained: it would be given again with each connection")
-        if len(letter.payload) > MAX_BYTES:
-            raise RefusedError(f"a command has at most {MAX_BYTES} bytes")
-        asked = _read_object(letter.payload)
-        ident = asked.get("id", "")
-        ident = ident[:_LONGEST] if isinstance(ident, str) else ""
-        operator = self._operator(letter.token or asked.get("token"))
-        if operator is None:
-            raise RefusedError("give the token of an operator of the console as 'token'", ident)
+        try:
+            operator, asked = self._admit(letter, now)
+        except RefusedError:
+            self._throttle.note("", now)
+            raise
+        command, ident = self._topics.command_of(letter.topic), _ident_of(asked)
         if command not in KNOWN:
             raise RefusedError(f"unknown command '{command[:_LONGEST]}'; there are {', '.join(KNOWN)}", ident)
         more: dict[str, str] = {}
@@ -87,6 +85,28 @@ class Office:
                 raise RefusedError(f"{command} needs '{key}', a text", ident)
             more[key] = value
         return Order(command, operator, more, ident)
+
+    def _admit(self, letter: Letter, now: float) -> tuple[str, Mapping[str, Any]]:
+        """The operator, and what is asked."""
+        is_waiting = self._throttle.wait("", now) > 0.0
+        if letter.retained:
+            raise RefusedError(
+                "a command must not be retained: it would be given again with each connection", quiet=is_waiting
+            )
+        if len(letter.payload) > MAX_BYTES:
+            raise RefusedError(f"a command has at most {MAX_BYTES} bytes", quiet=is_waiting)
+        asked = _read_object(letter.payload)
+        if asked is None:
+            raise RefusedError('a command is JSON, such as {"trunk": "carrier-a", "token": "..."}', quiet=is_waiting)
+        token = letter.token or asked.get("token")
+        mark = token.encode("utf-8", "surrogatepass") if isinstance(token, str) else b""
+        if is_waiting and not self._throttle.knows("", mark):
+            raise RefusedError("too many wrong tokens", _ident_of(asked), quiet=True)
+        operator = self._operator(token)
+        if operator is None:
+            raise RefusedError("give the token of an operator of the console as 'token'", _ident_of(asked))
+        self._throttle.welcome("", mark)
+        return operator, asked
 
     def answer_topic(self, letter: Letter) -> str:
         """Where the answer goes: below our answers, whatever is asked for."""
@@ -105,11 +125,14 @@ class Office:
         return found
 
 
-def _read_object(payload: bytes) -> Mapping[str, Any]:
+def _read_object(payload: bytes) -> Mapping[str, Any] | None:
     try:
         asked = json.loads(payload)
     except (ValueError, RecursionError):
-        asked = None
-    if not isinstance(asked, dict):
-        raise RefusedError('a command is JSON, such as {"trunk": "carrier-a", "token": "..."}')
-    return asked
+        return None
+    return asked if isinstance(asked, dict) else None
+
+
+def _ident_of(asked: Mapping[str, Any]) -> str:
+    ident = asked.get("id", "")
+    return ident[:_LONGEST] if isinstance(ident, str) else ""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from controller import clock
 from controller.control import Answer, ControlError, Request, ask_soon
 from controller.masking import mask_numbers, mask_secrets
 from controller.ops.consumer import Event, Picture
@@ -59,6 +60,7 @@ class Mqtt:
             filters.append(filter_of(settings.discovery, self._topics))
         console = tools.ops.console
         self._office = Office(self._topics, console.tokens if console is not None else ())
+        self._hushed = False  # refusals are not answered now
         self._letters: asyncio.Queue[Letter] = asyncio.Queue(WAITING)
         self._link = Link(settings, self._topics, self._outbox, tools.log, self._on_letter, tools.on_fault, filters)
         self._picture: Picture | None = None
@@ -175,8 +177,16 @@ class Mqtt:
         while True:
             letter = await self._letters.get()
             try:
-                order = self._office.read(letter)
+                order = self._office.read(letter, clock.monotonic())
             except RefusedError as error:
+                if error.quiet:
+                    if not self._hushed:
+                        self._tools.log.warning(
+                            "mqtt commands refused without a word", why="too many of them have no right token"
+                        )
+                    self._hushed = True
+                    continue
+                self._hushed = False
                 self._tools.log.warning("mqtt command refused", topic=letter.topic, why=str(error))
                 self._answer(letter, {"id": error.id, "ok": False, "text": str(error)})
                 continue

@@ -33,7 +33,7 @@ class MailWay:
             return Done()
         smtp = self._target.smtp
         try:
-            await aiosmtplib.send(
+            refused, _ = await aiosmtplib.send(
                 mail_of(entry, self._target, clock.epoch()),
                 sender=smtp.sender,
                 recipients=list(self._target.to),
@@ -51,7 +51,8 @@ class MailWay:
             return Again(f"{error.code}: {clean(error.message)}"[:200], refused=error.code >= 500)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             return Again(f"{type(error).__name__}: {clean(str(error))}"[:200])
-        return Done()
+        # those who took it are not told again for the others' sake
+        return Done(", ".join(f"{who}: {answer.code} {clean(answer.message)}"[:200] for who, answer in refused.items()))
 
     async def close(self) -> None:
         """There is nothing to let go of."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from controller.ops.mqtt.commands import KNOWN, MAX_BYTES, Letter, Office, Order, RefusedError
 from controller.ops.mqtt.topics import topics_of
+from controller.ops.throttle import WITHIN, WRONG
 from controller.types.ops import Mqtt, OpsToken
 
 TOPICS = topics_of(Mqtt("localhost", 1883, name="office"))
@@ -21,7 +22,12 @@ def token(name: str, *, operator: bool) -> OpsToken:
     return OpsToken(name, hashlib.sha256(f"token of {name}".encode()).hexdigest(), operator)
 
 
-OFFICE = Office(TOPICS, [token("anna", operator=True), token("ben", operator=False)])
+TOKENS = [token("anna", operator=True), token("ben", operator=False)]
+
+
+def read(one: Letter) -> Order:
+    """By an office that nobody has asked before."""
+    return Office(TOPICS, TOKENS).read(one, 0.0)
 
 
 def letter(data: Any, command: str = "drain", **more: Any) -> Letter:
@@ -31,9 +37,9 @@ def letter(data: Any, command: str = "drain", **more: Any) -> Letter:
 
 def test_an_operator_is_known_by_payload_or_property() -> None:
     expected = Order("drain", "anna", {"trunk": "a"}, "7")
-    assert OFFICE.read(letter({"trunk": "a", "token": "token of anna", "id": "7"})) == expected
-    assert OFFICE.read(letter({"trunk": "a", "id": "7"}, token="token of anna")) == expected
-    drill = OFFICE.read(letter({"trunk": "a"}, "drill", token="token of anna"))
+    assert read(letter({"trunk": "a", "token": "token of anna", "id": "7"})) == expected
+    assert read(letter({"trunk": "a", "id": "7"}, token="token of anna")) == expected
+    drill = read(letter({"trunk": "a"}, "drill", token="token of anna"))
     assert (drill.command, drill.more) == ("drill", {"trunk": "a"})
 
 
@@ -57,13 +63,13 @@ def test_an_operator_is_known_by_payload_or_property() -> None:
 )
 def test_refused_with_a_reason(one: Letter, why: str) -> None:
     with pytest.raises(RefusedError, match=why):
-        OFFICE.read(one)
+        read(one)
 
 
 @given(payload=st.binary(max_size=300), command=st.text(max_size=20))
 def test_nothing_gets_through_without_a_token(payload: bytes, command: str) -> None:
     with pytest.raises(RefusedError):
-        OFFICE.read(letter(payload, command))
+        read(letter(payload, command))
 
 
 @given(
@@ -75,7 +81,7 @@ def test_nothing_gets_through_without_a_token(payload: bytes, command: str) -> N
 )
 def test_no_json_gets_through_without_a_token(data: dict[str, Any], command: str) -> None:
     with pytest.raises(RefusedError):
-        OFFICE.read(letter(data, command))
+        read(letter(data, command))
 
 
 @pytest.mark.parametrize(
@@ -91,9 +97,25 @@ def test_no_json_gets_through_without_a_token(data: dict[str, Any], command: str
     ],
 )
 def test_answers_stay_below_our_own(asked: str, goes: str) -> None:
-    assert OFFICE.answer_topic(letter({}, response_topic=asked)) == goes
+    assert Office(TOPICS, TOKENS).answer_topic(letter({}, response_topic=asked)) == goes
 
 
 def test_no_token_is_in_what_may_be_logged() -> None:
     one = letter({"token": "token of anna"}, token="token of anna")
     assert "token of" not in repr(one)
+
+
+def test_guessing_is_slow_and_floods_nobody_and_who_was_right_before_is_heard() -> None:
+    office = Office(TOPICS, [*TOKENS, token("eve", operator=True)])
+    right = letter({"trunk": "a", "token": "token of anna"})
+    assert office.read(right, 0.0).operator == "anna"
+    quiet = []
+    for number in range(WRONG + 5):
+        with pytest.raises(RefusedError) as caught:
+            office.read(letter({"trunk": "a", "token": f"guess {number}"} if number % 2 else b"junk"), 1.0)
+        quiet.append(caught.value.quiet)
+    assert quiet == [False] * WRONG + [True] * 5
+    assert office.read(right, 2.0).operator == "anna"
+    with pytest.raises(RefusedError):
+        office.read(letter({"trunk": "a", "token": "token of eve"}), 2.0)  # a guess that is right is not told so
+    assert office.read(letter({"trunk": "a", "token": "token of eve"}), 2.0 + WITHIN + 0.1).operator == "eve"
