@@ -37,6 +37,7 @@ class Seen:
     cost: float = 0.0
     channel: str = ""
     step: int = 0
+    faults: list[str] = field(default_factory=list)  # of callward itself
     ladder: list[tuple[float, str, str]] = field(default_factory=list)  # when, who, what
 
 
@@ -104,12 +105,14 @@ def _look(case: Case, cast: Cast, call: AgentCall, begun: float, news: list[obje
                 seen.shows[trunk] = _shown(each)
                 path = cast.path_of(trunk, each.user) or f"{each.user} via {trunk}"
                 rang += _tell(each, path, begun, ladder, heard=cast.hears(trunk))
-    seen.rang = list(dict.fromkeys(path for _, path in sorted(rang)))
+    turns = {path: turn for turn, path in enumerate(seen.tried)}  # who ring at one moment stand as they were called
+    seen.rang = list(dict.fromkeys(path for _, path in sorted(rang, key=lambda each: (each[0], turns.get(each[1], 0)))))
     for item in news:
         if isinstance(item, Transition) and item.old is not TargetState.UNKNOWN:
             ladder.append((item.at - begun, item.trunk, f"{item.new}: {item.why}"))
         elif isinstance(item, Fault):
-            ladder.append((cast.network.now - begun, "callward", f"is at fault: {item.what.strip().splitlines()[-1]}"))
+            seen.faults.append(item.what.strip().splitlines()[-1])
+            ladder.append((cast.network.now - begun, "callward", f"is at fault: {seen.faults[-1]}"))
     for change in case.timeline:
         if seen.over is None or change.at <= seen.over:
             ladder.append((change.at, change.name, f"becomes {change.state.word}"))

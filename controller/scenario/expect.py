@@ -14,9 +14,12 @@ from controller.scenario.calls import Seen
 from controller.scenario.model import NOBODY
 from controller.scenario.names import Names
 from controller.scenario.read import Case
+from controller.types import NO_ROUTE
 
 #: A packet takes a millisecond, and nobody counts these, seconds.
 SLACK = 0.05
+#: Whoever writes one of these knows that nobody is called; `winner: nobody` and `never` hold for a number that is mistyped.
+_OF_NO_ROUTE = {"refused", "status", "tried", "rang"}
 _DUST = 1e-6  # sums of costs are floats
 
 
@@ -58,8 +61,26 @@ def _same(expected: tuple[str, ...], got: str) -> str:
 def compare(case: Case, seen: Seen, names: Names) -> list[Difference]:
     """All that is not as expected, in the order of the file."""
     means = names.means if case.call is not None else _is_same
-    found = [*_compare_ends(case, seen, means), *_compare_lists(case, seen, means)]
+    found = [*_compare_course(case, seen), *_compare_ends(case, seen, means), *_compare_lists(case, seen, means)]
     return sorted(found, key=lambda difference: (difference.at.line, difference.at.col))
+
+
+def _compare_course(case: Case, seen: Seen) -> Iterator[Difference]:
+    """Whether there was at all what the test is about: else it would hold for as long as nobody looks."""
+    over = f"a {'call' if case.call is not None else 'message'} that was over after {seen.over or 0.0:.2f} s"
+    whole = case.place(())
+    if seen.over is None:
+        yield Difference("over", whole, ("an end",), ("none",))
+    if seen.faults:
+        yield Difference("fault", whole, (NOBODY,), tuple(seen.faults))
+    if seen.reason == NO_ROUTE and case.call is not None and not case.expect.model_fields_set & _OF_NO_ROUTE:
+        yield Difference("route", case.place(("call", "did")), (f"for {case.call.did}",), ("none",))
+    for each in case.timeline:
+        if seen.over is not None and each.at > seen.over + SLACK:
+            yield Difference("timeline", each.where, (f"{each.name} {each.state.word} at {each.at:g} s",), (over,))
+    gives_up = case.call.gives_up if case.call is not None else None
+    if gives_up is not None and seen.over is not None and gives_up > seen.over + SLACK:
+        yield Difference("gives_up", case.place(("call", "gives_up")), (f"{gives_up:g} s",), (over,))
 
 
 def _compare_ends(case: Case, seen: Seen, means: Callable[[str, str], bool]) -> Iterator[Difference]:

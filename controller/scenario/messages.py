@@ -220,7 +220,7 @@ class _Play:
     def _look(self, cascade: Cascade) -> Seen:
         seen = self._seen
         seen.status, seen.reason, seen.cost = cascade.status.value, cascade.reason, cascade.cost
-        seen.over = cascade.ended - self._begun
+        seen.over = cascade.ended - self._begun if cascade.status is not CascadeStatus.ACTIVE else None
         send = cascade.send_of(cascade.winner)
         if send is not None:
             seen.winner, seen.step = send.provider, cascade.step_of(send.attempt)

@@ -50,6 +50,7 @@ class Change:
     kind: Kind
     members: tuple[str, ...]
     state: State
+    where: Node  # in the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +292,7 @@ class _Reader:
                 message = f"{quoted(name)} cannot be {quoted(state.word)}"
                 self._error(place((*loc, name)), "BAD_STATE", message, f"write {self._names.may_be(name)}")
                 continue
-            yield Change(at, name, kind, self._names.kinds[name][kind], state)
+            yield Change(at, name, kind, self._names.kinds[name][kind], state, _key(place, name, loc))
 
     # -- expect
 

@@ -182,6 +182,50 @@ def test_people_change_their_minds_while_it_rings(tmp_path: Path) -> None:
     assert not gives.differences, gives.seen.ladder
 
 
+@pytest.mark.parametrize(
+    ("test", "key"),
+    [
+        (f"given: {{desk: answers}}, {CALL}, timeline: [{{at: 9s, becomes: {{a: down}}}}], expect: {{winner: desk}}", "timeline"),
+        (f"{CALL}, timeline: [{{at: 1h, becomes: {{hq: down}}}}], expect: {{winner: mobile}}", "timeline"),
+        ('given: {desk: answers}, call: {did: "+15557000", gives_up: 9s}, expect: {winner: desk}', "gives_up"),
+        ('call: {did: "+15557009"}, expect: {winner: nobody, never: [desk]}', "route"),
+        ('message: {to: "+14155550100"}, timeline: [{at: 5s, becomes: {sms-1: down}}], expect: {status: completed}', "timeline"),
+    ],
+)  # fmt: skip
+def test_what_never_came_to_pass_proves_nothing(test: str, key: str, tmp_path: Path) -> None:
+    """It would hold whatever somebody does to the dialplan."""
+    assert differences(tmp_path, test) == [key]
+
+
+@pytest.mark.parametrize("expect", ["status: 404", "refused: true", "tried: nobody"])
+def test_whoever_expects_that_nobody_has_a_number_says_so(expect: str, tmp_path: Path) -> None:
+    assert differences(tmp_path, f'call: {{did: "+15557009"}}, expect: {{{expect}}}') == []
+
+
+def test_a_fault_of_callward_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is expected may come to pass all the same."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr("controller.planes.calls.make_record", fail)
+    (result,) = play(tmp_path, f"given: {{desk: answers}}, {CALL}, expect: {{status: 200}}")
+    assert [each.key for each in result.differences] == ["fault"]
+    assert "on purpose" in result.differences[0].got[0]
+
+
+def test_who_ring_at_once_stand_as_the_stage_has_them(tmp_path: Path) -> None:
+    text = PLAN.replace("[{ring: [desk], for: 10s}", "[{ring: [mobile, desk], mode: parallel, for: 10s}")
+    text = text.replace("  desk: ", "  zoe: {user: '7', via: [hq-pbx]}\n  desk: ").replace(
+        "[mobile, desk]", "[zoe, desk]"
+    )
+    (tmp_path / "plan.yaml").write_text(text, encoding="utf-8")
+    test = f"{{name: x, given: {{desk: answers}}, {CALL}, expect: {{rang: [zoe, desk]}}}}"
+    (tmp_path / "plan.test.yaml").write_text(f"version: 1\ntests: [{test}]\n", encoding="utf-8")
+    (result,) = run_tests([tmp_path / "plan.test.yaml"]).tests
+    assert not result.differences, result.seen
+
+
 def test_a_drained_trunk_is_used_where_nothing_else_leads(tmp_path: Path) -> None:
     plan = PLAN.replace("via: [carrier-a]", "via: [carrier-a, carrier-b]").replace(
         "endpoints:", '  carrier-b: {uri: "sip:192.0.2.20", carrier: b}\nendpoints:'
