@@ -84,6 +84,14 @@ def test_what_no_number_shows_is_named_by_its_section() -> None:
     assert diff(compiled(bend()), compiled(unused)).other == ("chains that no number has: new spare",)
 
 
+def test_what_operators_are_shown_by_is_told_by_its_section() -> None:
+    old = bend() + 'records: {calls: 90d}\nconsole: {listen: "127.0.0.1:8090"}\n'
+    new = bend() + 'records: {calls: 30d}\notel: {endpoint: "http://127.0.0.1:4318"}\n'
+    found = diff(compiled(old), compiled(new))
+    assert found.other == ("console: gone", "records: calls 720h, was 2160h", "otel: new")
+    assert not found.changed
+
+
 def test_secrets_are_never_shown() -> None:
     password = "auth: {user: u, password: %s}"
     old = bend(("carrier: a, probe: fast", f"carrier: a, probe: fast, {password % 'first-secret'}"))

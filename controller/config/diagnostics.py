@@ -16,22 +16,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from controller.config.hidden import mask_line, mask_urls
 from controller.inputs import Inputs
 
 Severity = Literal["error", "warning"]
 
 #: Line breaks as YAML 1.1 counts them; ``str.splitlines`` knows more and would shift every later line.
 BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-#: A snippet goes to terminals and logs: what a key of such a name holds is masked, character by character.
-_SECRET = re.compile(
-    r"""(?<=\b)((?:pass?word|passwd|secret|token|routing_key|hook|sha256|urls|bearer|authorization|auth(?=["']?\s*:\s*[^\s{]))["']?\s*:\s*)"""
-    r"""("[^"]*"?|'[^']*'?|(?:(?!,\s+[\w-]+["']?\s*:|[}\]]+\s*(?:,|\#|$)).)+)""",
-    re.IGNORECASE,
-)
-#: What stands for a secret is none: whoever reads has to know which variable, or which file.
-_REFERENCE = re.compile(r"""["']?\$\{(?:env|file):[^{}"']*\}?["']?""")
-#: The password in a URL, as that of a database.
-_IN_URL = re.compile(r"(://[^\s/:@]*:)([^\s/@]+)(?=@)")
 #: Findings about secrets, which never repeat any of them.
 _SAYS_NOTHING = frozenset(("BAD_CREDENTIAL",))
 _WINDOW = 160  # characters of a long line that are shown
@@ -133,7 +124,7 @@ def quoted(text: str) -> str:
     """Quote a piece of the operator's text: cut when long, and unable to steer a terminal."""
     if len(text) > _QUOTED:
         text = text[: _QUOTED - 3] + "..."
-    return f"'{printable(text)}'"
+    return f"'{printable(mask_urls(text))}'"
 
 
 def printable(text: str) -> str:
@@ -160,9 +151,7 @@ def _render_one(found: Diagnostic, lines: list[str] | tuple[()]) -> str:
     head = f"{found.file}:{found.line}:{found.col}: {label}{found.message}\n"
     if found.line > len(lines):
         return head + (f"      | {found.hint}\n" if found.hint else "")
-    text = lines[found.line - 1]
-    for secret in (_SECRET, _IN_URL):
-        text = secret.sub(_mask, text)
+    text = mask_line(lines[found.line - 1])
     start = found.col - 1
     end = max(found.end_col - 1, start + 1)
     first = max(0, start - _LEAD) if len(text) > _WINDOW else 0
@@ -171,10 +160,6 @@ def _render_one(found: Diagnostic, lines: list[str] | tuple[()]) -> str:
     carets = "^" * max(1, _width(text[start - first : end - first]))
     shown = "".join(c if c.isprintable() else " " for c in text).rstrip()
     return f"{head}{found.line:>5} | {shown}\n      | {pad}{carets} {found.hint}".rstrip() + "\n"
-
-
-def _mask(match: re.Match[str]) -> str:
-    return match[0] if _REFERENCE.fullmatch(match[2].rstrip()) else match[1] + "*" * len(match[2])
 
 
 def _width(text: str) -> int:

@@ -12,12 +12,13 @@ from typing import Any
 import yaml
 
 from controller.config.diagnostics import Report, printable, render
+from controller.config.hidden import is_secret, mask_urls
 from controller.config.include import join_includes
 from controller.config.source import ListNode, MapNode, Node, ScalarNode, compose, read_text
 from controller.masking import GONE, mask_numbers
 
-_SECRET = re.compile(r"password|passwd|secret|token|sha256|routing_key|^hook$|^urls$", re.IGNORECASE)
-_IN_URL = re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)")  # the password of a database
+#: Where a webhook goes may be all that it asks for: whoever knows the path may post there.
+_PATH = re.compile(r"(?<=//)([^/\s]*/)\S+")
 _REFERENCE = re.compile(r"\$\{[^{}]*\}")
 
 
@@ -35,19 +36,22 @@ def show_file(path: Path, *, numbers: bool = False) -> tuple[str, bool]:
     return yaml.dump(_shown(root, numbers), sort_keys=False, allow_unicode=True, width=120), True
 
 
-def _shown(node: Node, numbers: bool, key: str = "") -> Any:
+def _shown(node: Node, numbers: bool, key: str = "", above: str = "") -> Any:
     if isinstance(node, MapNode):
         return {
-            _masked(name, numbers): _shown(value, numbers, name)
+            _masked(name, numbers): _shown(value, numbers, name, key)
             for name, value in node.entries.items()
             if name != "include"
         }
     if isinstance(node, ListNode):
-        return [_shown(item, numbers, key) for item in node.items]
+        return [_shown(item, numbers, key, above) for item in node.items]
     assert isinstance(node, ScalarNode)
-    if _SECRET.search(key):
+    if is_secret(key) or key == "sha256":
         return node.text if _REFERENCE.fullmatch(node.text) else GONE
-    return _masked(_IN_URL.sub(rf"\1{GONE}", node.text), numbers)
+    text = mask_urls(node.text)
+    if (above, key) == ("webhook", "url"):
+        text = _PATH.sub(rf"\1{GONE}", text)
+    return _masked(text, numbers)
 
 
 def _masked(text: str, numbers: bool) -> str:

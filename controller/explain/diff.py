@@ -16,6 +16,7 @@ from controller.explain.differences import differences, names_of, same, show
 from controller.explain.message_diff import CascadesDiff, diff_cascades
 from controller.rules.expand import common_name
 from controller.types import Chain, Dialplan, Mode, Path, Route, Stage, Target, When
+from controller.types.ops import Ops
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +261,9 @@ def _other(old: Dialplan, new: Dialplan) -> Iterator[str]:
         before, after = getattr(old, each.name), getattr(new, each.name)
         if same(before, after):
             continue
+        if each.name == "ops":
+            yield from _ops(before or Ops(), after or Ops())
+            continue
         named = names_of(before, after) if hasattr(before, "keys") and hasattr(after, "keys") else "changed"
         yield f"{each.name}: {named}"
     unused = [
@@ -268,6 +272,16 @@ def _other(old: Dialplan, new: Dialplan) -> Iterator[str]:
     ]
     if named := names_of(*unused):
         yield f"chains that no number has: {named}"
+
+
+def _ops(old: Ops, new: Ops) -> Iterator[str]:
+    """The sections that operators are shown by, each with what differs in it."""
+    for each in fields(Ops):
+        before, after = getattr(old, each.name), getattr(new, each.name)
+        if before is None or after is None:
+            yield from [f"{each.name}: new"] * (after is not None) + [f"{each.name}: gone"] * (before is not None)
+        else:
+            yield from (f"{each.name}: {change}" for change in differences(before, after))
 
 
 def _used(dialplan: Dialplan) -> set[str]:

@@ -20,7 +20,7 @@ OPAQUE = frozenset(("settings",))
 #: Fields in seconds.
 SECONDS = frozenset(
     """wait window patience floor keep lease grace retry_after count_for every burst timeout within expires least most
-    hold hedge""".split()
+    hold hedge calls wire""".split()
 )
 
 

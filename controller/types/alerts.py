@@ -65,7 +65,7 @@ class PagerDuty:
 class Webhook:
     """Any URL; what is posted is signed as the callbacks of messages are."""
 
-    url: str
+    url: str = field(repr=False)  # may be all that it asks for
     secret: str = field(repr=False)
 
 

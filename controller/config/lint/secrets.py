@@ -9,14 +9,12 @@ import re
 from collections.abc import Iterator
 
 from controller.config.diagnostics import quoted
+from controller.config.hidden import is_secret
 from controller.config.lint.ground import Ground
 from controller.config.source import ListNode, MapNode, Node, ScalarNode
 
-#: Keys whose values are secrets, wherever they stand, and what each is.
-_KEYS = {
-    "password": "password",
-    "secret": "secret",
-    "token": "token",
+#: What secrets are called, by their keys: as their keys, if nothing else is said.
+_WORDS = {
     "bearer": "token",
     "routing_key": "routing key",
     "hook": "URL, which is a secret,",
@@ -25,7 +23,7 @@ _KEYS = {
 #: Sections without secrets, which may be long.
 _WITHOUT = frozenset(("routes", "chains", "endpoints", "hours", "sites", "probes", "templates", "policies", "cascades"))
 _IN_URL = re.compile(r"://[^\s/:@]*:([^\s/@{}]+)@")
-_SLOT = re.compile(r"\{\w+\}")  # filled in later: "{token}"
+_SLOT = re.compile(r"\{\w+\}")  # filled in later: "Bearer {token}"
 _SHORTEST = 8  # characters; NIST SP 800-63B §5.1.1.2
 _COMMON = frozenset(
     "password passw0rd changeme letmein12 12345678 123456789 1234567890 qwertyui asterisk callward".split()
@@ -61,10 +59,10 @@ def _scalars(root: Node) -> Iterator[tuple[str, ScalarNode]]:
 
 def _check_plain(ground: Ground, key: str, value: ScalarNode) -> None:
     """A dialplan is read by many, copied, and kept in version control."""
-    if value.origin or _SLOT.fullmatch(value.text):
+    if value.origin or _SLOT.search(value.text):
         return
-    if key in _KEYS:
-        message = f"the {_KEYS[key]} stands in the file for everybody to read"
+    if is_secret(key):
+        message = f"the {_WORDS.get(key, key)} stands in the file for everybody to read"
         hint = f'write "${{file:NAME.{key}}}" or "${{env:NAME}}", and change it: it has been read'
         ground.report.warning(value, "PLAIN_SECRET", message, hint)
     elif _IN_URL.search(value.text):
