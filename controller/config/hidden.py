@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from controller.masking import GONE
+
 #: Names that say so wherever they stand in a key, and whole keys.
 _WITHIN = r"pass?word|passwd|secret|token|api[-_]?key|authorization|cookie"
 _WHOLE = r"routing_key|bearer|hook|urls"
@@ -31,14 +33,16 @@ def is_secret(key: str) -> bool:
 
 def mask_line(line: str) -> str:
     """A line of a file without its secrets; what is left stands where it stood."""
-    return mask_urls(_IN_LINE.sub(_mask, line))
+    for secret in (_IN_LINE, *_IN_URL):
+        line = secret.sub(_mask, line)
+    return line
 
 
 def mask_urls(text: str) -> str:
     """A text without the secrets in its URLs."""
     if "://" in text:
         for secret in _IN_URL:
-            text = secret.sub(_mask, text)
+            text = secret.sub(rf"\1{GONE}", text)
     return text
 
 
