@@ -41,7 +41,7 @@ from controller.messages.planning import Planner
 from controller.messages.reducer import reduce
 from controller.messages.region import warm
 from controller.privacy import BlindIndex, Cipher, load_keyring
-from controller.process import run_quick
+from controller.process import run_quick, share_interpreter
 from controller.store.base import Applied, Facts
 from controller.store.opening import open_store
 from controller.types.cascades import CascadeCommand, CascadeEvent, Circumstances
@@ -106,6 +106,7 @@ class IdleHands:
 
 async def serve(url: str, folder: Path, workers: int | None) -> None:
     """The API until standard input ends."""
+    share_interpreter()
     rules = replace(messaging(url), workers=workers)
     store = open_store(url, folder, reduce)
     await store.open()

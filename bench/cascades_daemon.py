@@ -37,7 +37,7 @@ from controller.messages.reducer import reduce
 from controller.messages.region import warm
 from controller.messages.telling import show
 from controller.privacy import BlindIndex, Cipher, load_keyring
-from controller.process import run_quick
+from controller.process import run_quick, share_interpreter
 from controller.store.opening import open_store
 from controller.supervise import Supervisor
 from controller.types import Milestone
@@ -87,6 +87,7 @@ REPORTING = Supervisor(lambda error: print(repr(error), file=sys.stderr))
 
 async def serve(store_url: str, folder: Path) -> None:
     """Until standard input ends."""
+    share_interpreter()
     file = folder / "dialplan.yaml"
     file.write_text(DIALPLAN)
     loaded = load(file)

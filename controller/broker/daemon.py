@@ -52,7 +52,7 @@ from controller.messages.reducer import reduce
 from controller.messages.region import warm
 from controller.messages.telling import Telling
 from controller.privacy import BlindIndex, Cipher, load_keyring
-from controller.process import raise_file_limit, show_process, tune_garbage_collector
+from controller.process import raise_file_limit, share_interpreter, show_process, tune_garbage_collector
 from controller.starting import StartError
 from controller.store.base import Facts, Store, StoreError, UnfitStoreError
 from controller.store.opening import open_store
@@ -193,6 +193,7 @@ class Daemon:
         Raises `StartError`.
         """
         raise_file_limit()
+        share_interpreter()
         loop = asyncio.get_running_loop()
         follow_system(
             loop,

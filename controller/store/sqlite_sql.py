@@ -52,6 +52,10 @@ def _perform(connection: sqlite3.Connection, op: Op) -> list[Row]:
             for some in _chunks(rows):
                 told += connection.execute(_insert(table, merge, returning, len(some)), _flat(some)).fetchall()
             return told
+        case Change(table=table, by=by, columns=columns, rows=rows) if _is_whole(table, by, columns):
+            merge = _all_of(columns)
+            for some in _chunks(rows):  # whole rows that are there: an insertion that always finds its row
+                connection.execute(_insert(table, merge, (), len(some)), _flat(some))
         case Change(table=table, by=by, columns=columns, rows=rows):
             connection.executemany(_update(table, by, columns), rows)  # from a list of values it takes longer
         case Remove(table=table, by=by, keys=keys):
@@ -101,6 +105,16 @@ def _insert(table: Table, merge: str, returning: tuple[str, ...], rows: int) -> 
     if merge:
         sql += f" ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {merge}"
     return sql + (f" RETURNING {', '.join(returning)}" if returning else "")
+
+
+@cache
+def _is_whole(table: Table, by: tuple[str, ...], columns: tuple[str, ...]) -> bool:
+    return table.key == by and table.given == by + columns
+
+
+@cache
+def _all_of(columns: tuple[str, ...]) -> str:
+    return ", ".join(f"{column} = excluded.{column}" for column in columns)
 
 
 @cache
