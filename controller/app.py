@@ -126,7 +126,7 @@ class App:
         self._log, self._writer = open_log()
         self._undo.append(self._writer.close)
         self._child = Child(self._messages, self._state_dir, self._log)
-        self._watcher = Child(self._ops, self._state_dir, self._log, "ops", OPS)
+        self._watcher = Child(self._ops, self._state_dir, self._log, "ops", OPS, may_hang=False)
         try:
             self._build()
         except StartError:

@@ -18,6 +18,7 @@ from typing import Any
 from controller import clock
 from controller.control import MESSAGES, PATIENCE, Answer, ControlError, ask_soon
 from controller.log import Log
+from controller.supervise import Supervisor
 
 #: Seconds until it is started again: the first time, and twice as long each time up to the last.
 FIRST_PAUSE, LAST_PAUSE = 0.2, 10.0
@@ -30,6 +31,9 @@ STATUS_PATIENCE = 2.0
 
 #: So long may it take to end once its own time for that is over, in seconds.
 PARTING = 2.0
+
+#: Seconds between two looks whether one that must not hang does; so many looks in a row without an answer, and it is killed.
+LOOK, SILENT = 10.0, 3
 
 #: What is meant for us alone, by systemd.
 _OURS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
@@ -51,11 +55,19 @@ class Child:
     """One such process. Nothing is started before `keep`, or while it is not wanted."""
 
     def __init__(
-        self, command: Sequence[str], state_dir: Path, log: Log, role: str = "messages", file: str = MESSAGES
+        self,
+        command: Sequence[str],
+        state_dir: Path,
+        log: Log,
+        role: str = "messages",
+        file: str = MESSAGES,
+        *,
+        may_hang: bool = True,
     ) -> None:
-        """``file``: its control socket. Without a command it is not ours to run; one that somebody else runs in the same
+        """``file``: its control socket. ``may_hang``: else one that answers nothing for `LOOK` x `SILENT` seconds is killed, and
+        started again. Without a command it is not ours to run; one that somebody else runs in the same
         folder is asked all the same, so that `callward status` and `reload` are about both."""
-        self._role, self._file = role, file
+        self._role, self._file, self._may_hang = role, file, may_hang
         self._command = command
         self._state_dir = state_dir
         self._log = log
@@ -100,10 +112,22 @@ class Child:
         except OSError as error:
             self._log.error(f"{self._role} process not started", why=error.strerror)
             return
+        watch = Supervisor(lambda error: self._log.error(f"{self._role} process not watched", why=repr(error)))
+        if not self._may_hang:
+            watch.spawn(self._watch(), f"watch {self._role}")
         try:
             await self._process.wait()
         finally:
             self._let_go()
+            await watch.close()
+
+    async def _watch(self) -> None:
+        silent = 0
+        while silent < SILENT:
+            await asyncio.sleep(LOOK)
+            silent = silent + 1 if await self._ask("status", STATUS_PATIENCE) is None else 0
+        self._log.error(f"{self._role} process hangs", seconds=LOOK * SILENT, advice="it is killed, and started again")
+        self._signal(signal.SIGKILL)
 
     def _let_go(self) -> None:
         process, self._process = self._process, None

@@ -12,7 +12,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+import controller.child as child_module
 from controller.child import Child, messages_command
+from controller.control import MESSAGES, Answer, ControlServer, Request, open_control
 from controller.log import open_log
 from controller.supervise import Supervisor
 
@@ -53,14 +57,14 @@ def is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def run(folder: Path, code: str, act: Callable[[Child], Awaitable[None]]) -> str:
+def run(folder: Path, code: str, act: Callable[[Child], Awaitable[None]], *, may_hang: bool = True) -> str:
     """Keep a child that runs ``code`` while ``act(child)`` goes on; what was logged."""
     log, writer = open_log(lines := io.StringIO())
 
     async def main() -> None:
         faults: list[BaseException] = []
         supervisor = Supervisor(faults.append)
-        child = Child(command(folder, code), folder, log)
+        child = Child(command(folder, code), folder, log, may_hang=may_hang)
         supervisor.spawn(child.keep(), "messages")
         await act(child)
         child.end()
@@ -103,6 +107,38 @@ def test_one_that_dies_is_started_again(tmp_path: Path) -> None:
         assert child.known() is None
 
     assert "messages process ended" in run(tmp_path, STAY, act)
+
+
+def test_one_that_must_not_hang_is_killed_where_it_does_and_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_module, "LOOK", 0.02)
+    answers = True
+
+    async def act(child: Child) -> None:
+        async def status(_: Request) -> Answer:
+            if not answers:
+                await asyncio.sleep(1000.0)
+            return {"ok": True, "status": {}}
+
+        def fail(error: BaseException) -> None:
+            raise AssertionError from error
+
+        server = ControlServer(open_control(tmp_path, MESSAGES), {"status": status}, fail)
+        await server.start()
+        child.want(True)
+        (first,) = await wait_for(tmp_path, 1)
+        await asyncio.sleep(0.3)
+        assert is_alive(first)  # it was asked many times, and answered
+        nonlocal answers
+        answers = False
+        monkeypatch.setattr(child_module, "STATUS_PATIENCE", 0.02)
+        await wait_for(tmp_path, 2)
+        assert not is_alive(first)
+        answers = True
+        server.close()
+
+    assert "messages process hangs" in run(tmp_path, STAY, act, may_hang=False)
 
 
 def test_one_that_cannot_be_started_costs_nothing_but_a_line(tmp_path: Path) -> None:
