@@ -8,10 +8,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from controller.records.ladder import cause_in_words
 from controller.records.rows import trunk_of
-from controller.terminal import make_table
+from controller.terminal import is_too_wide, make_table, print_line
 from controller.wording import show_seconds, show_span
 
 
@@ -20,24 +21,37 @@ def print_calls(calls: Sequence[Mapping[str, Any]], console: Console) -> None:
     if not calls:
         console.print("no calls")
         return
+    table = _table_of_calls(calls)
+    if is_too_wide(table, console):
+        table = _table_of_calls(calls, narrow=True)
+    console.print(table)
+
+
+def _table_of_calls(calls: Sequence[Mapping[str, Any]], *, narrow: bool = False) -> Table:
+    """Where it is narrow a call has one line all the same: chains make room, and the day of those that are of the newest's."""
+    chain = () if narrow else ("chain",)
     table = make_table(
-        "call", "came", "from", "to", "chain", "status", "tries", "after", "by, or why nobody",
-        right=("call", "tries", "after"), whole=("call", "came", "from", "to", "status", "tries", "after"),
+        "call", "came", "from", "to", *chain, "status", "tries", "after", "by, or why nobody",
+        right=("call", "came", "tries", "after"), whole=("call", "came", "from", "to", "status", "tries", "after"),
     )  # fmt: skip
+    newest = moment_of(calls[0]["at"])
     for row in calls:
+        came = moment_of(row["at"])
+        if narrow:
+            came = came[11:] if came[:10] == newest[:10] else came[5:16]
         caller = f"{row['caller'] or 'unknown'}{' via ' + row['from_trunk'] if row['from_trunk'] else ''}"
         table.add_row(
             str(row["id"]),
-            moment_of(row["at"]),
+            came,
             escape(caller),
             escape(row["did"]),
-            escape(row["chain"] or "-"),
+            *(escape(row["chain"] or "-") for _ in chain),
             _status(row["status"]),
             str(row["tried"]),
             show_seconds(row["seconds"]),
             escape(row["winner"] or cause_in_words(row["cause"]) or "-"),
         )
-    console.print(table)
+    return table
 
 
 def print_live(found: Mapping[str, Any], console: Console) -> None:
@@ -67,21 +81,19 @@ def print_head(found: Mapping[str, Any], console: Console) -> None:
     """One call, above its ladder."""
     record = found["record"]
     if record is None:
-        console.print(f"call {escape(found['call'])}: under way, or its record is not kept", soft_wrap=True)
+        print_line(console, f"call {escape(found['call'])}: under way, or its record is not kept")
         return
     caller = record["caller"] or "unknown"
     way = f" via {record['from_trunk']}" if record["from_trunk"] else ""
     number = f" {found['id']}" if found["id"] is not None else ""  # None: it is not kept
-    console.print(
-        escape(f"call{number}: {caller}{way} to {record['did']}, {moment_of(record['moment'])}"), soft_wrap=True
-    )
+    print_line(console, escape(f"call{number}: {caller}{way} to {record['did']}, {moment_of(record['moment'])}"))
     end = (
         f"answered by {record['winner']}" if record["winner"] else f"nobody answered: {cause_in_words(record['cause'])}"
     )
     after = show_seconds(record["seconds"])
     tried = ", ".join(dict.fromkeys(trunk_of(each["path"]) for each in record["attempts"])) or "nobody"
-    console.print(f"{_status(record['status'])} after {after}, {escape(end)}; tried {escape(tried)}", soft_wrap=True)
-    console.print(f"[dim]Call-ID {escape(found['call'])}, dialplan {escape(record['version'])}[/]", soft_wrap=True)
+    print_line(console, f"{_status(record['status'])} after {after}, {escape(end)}; tried {escape(tried)}")
+    print_line(console, f"[dim]Call-ID {escape(found['call'])}, dialplan {escape(record['version'])}[/]")
     console.print()
 
 

@@ -121,6 +121,8 @@ def _ask(state_dir: Path, command: str, **more: str) -> dict[str, Any]:
 def _print(shown: list[dict[str, Any]]) -> None:
     from rich.markup import escape
 
+    from controller.terminal import print_line
+
     console = make_console()
     if not shown:
         console.print("nothing is wrong, and nothing was")
@@ -128,16 +130,18 @@ def _print(shown: list[dict[str, Any]]) -> None:
         style = {"critical": "bold red", "warning": "yellow"}[each["severity"]]
         head = f"[{style}]{each['severity']}[/]" if each["resolved"] is None else "[dim]over[/]"
         since = datetime.fromtimestamp(each["opened"], UTC)
-        console.print(
-            f"[bold]{each['id']}[/] {head} {escape(each['title'])}, {since:%Y-%m-%d %H:%M:%S} UTC, {each['for']}"
+        print_line(
+            console,
+            f"[bold]{each['id']}[/] {head} {escape(each['title'])}, {since:%Y-%m-%d %H:%M:%S} UTC, {each['for']}",
         )
         if each["resolved"] is None:
             told = ", ".join(each["notified"]) or "nobody yet"
             by = f"; {each['acknowledged']} looks after it" if each["acknowledged"] else ""
-            console.print(f"  told: {escape(told + by)}")
+            print_line(console, f"  told: {escape(told + by)}")
         for entry in each["undelivered"]:
             again = f", again in {entry['next']:.0f} s"
-            console.print(
+            print_line(
+                console,
                 f"  [bold red]not delivered[/] to {escape(entry['notifier'])}: {escape(entry['why'])}"
-                f" ({entry['tries']} tries{again})"
+                f" ({entry['tries']} tries{again})",
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -20,7 +21,8 @@ def print_ladder(ladder: Mapping[str, Any], console: Console) -> None:
     width = max(_LEAST, min(_MOST, room // max(1, len(columns) - 1)))
     places = [_TIME + 2 + index * width for index in range(len(columns))]
     for key in ("name", "address"):
-        _print(_heads([column[key] for column in columns], width), "bold" if key == "name" else "dim", console)
+        room = console.width if console.is_terminal else 0
+        _print(_heads([column[key] for column in columns], width, room), "bold" if key == "name" else "dim", console)
     for line in ladder["lines"]:
         time = f"{max(0.0, line['at']):{_TIME - 1}.3f}   "
         if line["kind"] == "note":
@@ -32,10 +34,15 @@ def print_ladder(ladder: Mapping[str, Any], console: Console) -> None:
         console.print("[dim]no SIP messages of it are kept: drawn from the record of the call[/]")
 
 
-def _heads(names: list[str], width: int) -> str:
-    line = " " * (_TIME + 2)
+def _heads(names: list[str], width: int, room: int) -> str:
+    """``room``: columns of a terminal. There the last name ends at its edge where it would not fit behind its line."""
+    line = ""
     for index, name in enumerate(names):
-        line = f"{line[: _TIME + 2 + index * width]:<{_TIME + 2 + index * width}}{name[: width - 1]}"
+        place = _TIME + 2 + index * width
+        shown = name[: width - 1]
+        if room and index == len(names) - 1:
+            place = max(len(line.rstrip()) + 1, min(place, room - len(shown)))
+        line = f"{line[:place]:<{place}}{shown}"
     return line.rstrip()
 
 
@@ -71,15 +78,16 @@ def _style_of(line: Mapping[str, Any]) -> str:
 
 
 def _print_note(time: str, line: Mapping[str, Any], places: list[int], console: Console) -> None:
-    """Under its column, over whatever stands to the right of it; to the left where it would not fit."""
+    """Under its column, over whatever stands to the right of it; to the left where it would not fit, and in several lines."""
     drawn = _life(places)
     start = places[line["column"]]
     room = max(console.width, 80) if console.is_terminal else 10_000
     if start + 2 + len(line["text"]) > room:
         start = max(_TIME + 1, min(start, room - len(line["text"]) - 3))
-    text = "".join(drawn[:start])[len(time) :]
-    text = f"{time}{text}{'|' if start in places else ' '} {line['text']}"
-    _print(text, _STYLES.get(line.get("event", ""), "dim"), console)
+    before = "".join(drawn[:start])[len(time) :] + ("|" if start in places else " ")
+    style = _STYLES.get(line.get("event", ""), "dim")
+    for number, part in enumerate(wrap(line["text"], max(20, room - len(time) - len(before) - 1)) or [""]):
+        _print(f"{' ' * len(time) if number else time}{before} {part}", style, console)
 
 
 def _print(text: str, style: str, console: Console) -> None:

@@ -10,11 +10,10 @@ from rich.table import Table
 
 from controller.status import Status
 from controller.status_messages import messages_are_bad, print_messages
-from controller.terminal import make_table
+from controller.terminal import is_too_wide, make_table, print_line
 from controller.wording import show_seconds, show_span
 
 _STYLES = {"up": "green", "degraded": "yellow", "suspect": "yellow", "down": "bold red", "unknown": "dim"}
-_WIDE = 1000  # columns: more than any row of ours
 
 
 def is_bad(status: Status) -> bool:
@@ -64,7 +63,7 @@ def _print_calls(status: Status, console: Console) -> None:
         f" set up, version {status['version']}, on {', '.join(status['listen'])}"
     )
     table = _table_of_trunks(trunks)
-    if console.measure(table, options=console.options.update(max_width=_WIDE)).maximum > console.width:
+    if is_too_wide(table, console):
         table = _table_of_trunks(trunks, narrow=True)
     console.print()
     console.print(table)
@@ -78,7 +77,7 @@ def _print_calls(status: Status, console: Console) -> None:
         console.print(f"\n[bold red]{status['uplink']}[/]: trunks are used as written, whatever their state")
     if any(trunk["calls"] for trunk in trunks):
         console.print()
-        console.print(_table_of_calls(trunks))
+        _print_quality(trunks, console)
     if status["limits"]:
         console.print()
         console.print(_table_of_limits(status["limits"]))
@@ -160,9 +159,22 @@ def _table_of_names(names: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _table_of_calls(trunks: list[dict[str, Any]]) -> Table:
+def _print_quality(trunks: list[dict[str, Any]], console: Console) -> None:
+    """Where it is narrow the reasons of what is held back stand below, each in a line of its own."""
+    table = _table_of_calls(trunks)
+    if not is_too_wide(table, console):
+        console.print(table)
+        return
+    console.print(_table_of_calls(trunks, narrow=True))
+    for trunk in trunks:
+        if trunk["calls"] and trunk["calls"]["gate"] != "open":
+            print_line(console, f"{escape(trunk['name'])}: {escape(trunk['calls']['why'])}")
+
+
+def _table_of_calls(trunks: list[dict[str, Any]], *, narrow: bool = False) -> Table:
     figures = ("come through", "answered", "ring after", "short")
-    table = make_table("trunk", "calls", *figures, "why", right=figures, whole=("calls", *figures))
+    why = () if narrow else ("why",)
+    table = make_table("trunk", "calls", *figures, *why, right=figures, whole=("calls", *figures))
     for trunk in trunks:
         calls = trunk["calls"]
         if not calls:
@@ -175,7 +187,7 @@ def _table_of_calls(trunks: list[dict[str, Any]]) -> Table:
             _percent(calls["answered"]),
             "-" if after is None else show_seconds(after),
             _percent(calls["short"]),
-            calls["why"],
+            *(calls["why"] for _ in why),
         )
     return table
 

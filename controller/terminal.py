@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+WIDE = 1000  # columns: more than any row of ours
+_HANGS = 4  # columns
 
 
 class _Console(Console):
@@ -18,8 +23,32 @@ class _Console(Console):
 
 
 def make_console() -> Console:
-    """What all commands print on: no colours of its own guess, no pictures out of `:b:` in an address."""
-    return _Console(highlight=False, emoji=False)
+    """What all commands print on: no colours of its own guess, no pictures out of `:b:` in an address.
+
+    Where nobody looks a row stays one line, for `grep` and its like.
+    """
+    console = _Console(highlight=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDE
+    return console
+
+
+def is_too_wide(table: Table, console: Console) -> bool:
+    """Whether something in it would have to be broken."""
+    return console.measure(table, options=console.options.update(max_width=WIDE)).maximum > console.width
+
+
+def print_line(console: Console, text: str) -> None:
+    """A line, which may have markup: on a terminal what is too long goes on below, a bit further in; elsewhere it stays one."""
+    line = Text.from_markup(text)
+    if not console.is_terminal or line.cell_len <= console.width:
+        console.print(line, soft_wrap=True)
+        return
+    indent = len(line.plain) - len(line.plain.lstrip())
+    parts = line[indent:].wrap(console, max(20, console.width - indent - _HANGS))
+    for number, part in enumerate(parts):
+        part.rstrip()
+        console.print(Text(" " * (indent + (_HANGS if number else 0))) + part, soft_wrap=True)
 
 
 def make_table(*columns: str, right: Collection[str] = (), whole: Collection[str] = ()) -> Table:

@@ -24,8 +24,9 @@ This page is drawn from the commands by [`draw_cli.py`](draw_cli.py): do not edi
 options of each.
 
 **All commands alike.** What was asked for goes to standard output, what is wrong to standard error: what, where, what to do.
-`--json` prints one document (or one a line, where things happen one after the other) and changes no exit code. Colours are left
-out where the output is no terminal, or `NO_COLOR` is set. Who ends a command by Ctrl-C, or stops to read its output as `head`
+`--json` prints one document (or one a line, where things happen one after the other) and changes no exit code. On a
+terminal of 80 columns a table leaves out what would break its rows; elsewhere a row is one line, for `grep`. Colours are left out
+where the output is no terminal, or `NO_COLOR` is set. Who ends a command by Ctrl-C, or stops to read its output as `head`
 does, sees nothing of it but the prompt.
 
 | exit code | means |

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from rich.console import Console
+from rich.markup import escape
 
 from controller.config.duration import show_duration
 from controller.explain.answer import Explanation, Turn
 from controller.explain.question import zone_of
 from controller.rules.match import match_route
+from controller.terminal import print_line
 from controller.types import (
     ANYTHING,
     BUSY,
@@ -29,7 +31,7 @@ def print_explanation(found: Explanation, dialplan: Dialplan, console: Console) 
     """The same for people."""
 
     def say(text: str = "") -> None:
-        console.print(text, markup=False, soft_wrap=True)
+        print_line(console, escape(text))
 
     local = datetime.fromtimestamp(found.moment, zone_of(dialplan))
     caller = (found.caller or "anybody") + (f" by {found.trunk}" if found.trunk else "")

@@ -151,7 +151,7 @@ alerts:
         found = await here.until("/v1/alerts", is_undelivered)
         (alert,) = found["alerts"]
         assert (alert["title"], alert["severity"]) == ("trunk carrier-a is down", "critical")
-        assert "ClientConnector" in alert["undelivered"][0]["why"]
+        assert alert["undelivered"][0]["why"] == "connection refused"
         path = f"/v1/alerts/{alert['id']}/acknowledge"
         assert (await here.ask("POST", path))[0] == 403  # who may only look
         assert (await here.ask("POST", "/v1/alerts/none/acknowledge", token=OPERATOR))[0] == 404
@@ -159,7 +159,7 @@ alerts:
         shown = await _run(here, "alerts")
         assert shown[0] == 1
         assert f"{alert['id']} critical trunk carrier-a is down" in shown[1]
-        assert "not delivered to gone: ClientConnector" in shown[1]
+        assert "not delivered to gone: connection refused" in shown[1]
         status = await _run(here, "status")
         assert "alert: trunk carrier-a is down" in status[1]
         assert "1 not delivered: callward alerts says why" in status[1]

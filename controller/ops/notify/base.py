@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
@@ -103,6 +104,8 @@ def _name(error: Exception) -> str:
     """What went wrong, without the URL that aiohttp would repeat."""
     if isinstance(error, TimeoutError):
         return f"no answer within {PATIENCE:.0f} s"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()  # connection refused: what libraries write beside it says no more
     if isinstance(error, OSError) and error.strerror:
         return f"{type(error).__name__}: {error.strerror}"
     return type(error).__name__
