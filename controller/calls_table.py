@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from controller.records.ladder import cause_in_words
 from controller.records.rows import trunk_of
 from controller.terminal import is_too_wide, make_table, print_line
-from controller.wording import show_seconds, show_span
+from controller.wording import cause_in_words, show_seconds, show_span
 
 
 def print_calls(calls: Sequence[Mapping[str, Any]], console: Console) -> None:

@@ -1,4 +1,4 @@
-"""Small things in words that both the daemon and its commands say: an address, a span of time, how many routes.
+"""Small things in words that both the daemon and its commands say: an address, a span of time, a cause, how many routes.
 
 Must import nothing heavy: the daemon starts with it.
 """
@@ -8,11 +8,47 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from controller.types import Dialplan, Trunk
+from controller.types import (
+    COMPLETED_ELSEWHERE,
+    EXHAUSTED,
+    FORBIDDEN,
+    FULL,
+    HEDGE_RELEASED,
+    NO_ANSWER,
+    NO_PROGRESS,
+    NO_REPLY,
+    NO_ROUTE,
+    NOT_SECURE,
+    STOPPED,
+    TARGET_REFUSED,
+    TRANSPORT_ERROR,
+    TRUNK_DOWN,
+    WITHDRAWN,
+    Dialplan,
+    Trunk,
+)
+from sip.builder import REASONS
 from sip.uri import bracketed
 
 _NAMED = 12  # of those that there are
 NOWHERE_YET = "where it registers"  # a trunk that has no address of its own
+_CAUSES = {
+    NO_REPLY: "no sign of life in time",
+    NO_PROGRESS: "it did not ring in time",
+    NO_ANSWER: "nobody answered in time",
+    TRANSPORT_ERROR: "it could not be reached",
+    NOT_SECURE: "the caller wants TLS all the way, and its trunk has none",
+    TRUNK_DOWN: "its trunk went down",
+    TARGET_REFUSED: "the same one had refused by another way",
+    HEDGE_RELEASED: "not needed: whom it stood in for came to life",
+    COMPLETED_ELSEWHERE: "somebody else answered",
+    WITHDRAWN: "the caller hung up",
+    EXHAUSTED: "nobody was left to try",
+    NO_ROUTE: "nobody here has that number",
+    STOPPED: "an answer that ends the search",
+    FULL: "no line was free",
+    FORBIDDEN: "that number may not be called",
+}
 
 
 def count_routes(dialplan: Dialplan) -> int:
@@ -35,6 +71,13 @@ def called_as(address: str, trunk: Trunk) -> str:
     if not trunk.registered:
         return address
     return f"{address.partition('@')[0]} {NOWHERE_YET}"
+
+
+def cause_in_words(cause: str) -> str:
+    """Why an attempt ended, or nobody answered."""
+    if cause.isdigit():
+        return f"{cause} {REASONS.get(int(cause), '')}".rstrip()
+    return _CAUSES.get(cause) or cause.lower().replace("_", " ")
 
 
 def show_seconds(value: float) -> str:

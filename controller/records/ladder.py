@@ -16,24 +16,8 @@ from typing import Any
 
 from controller.records.rows import WireRow, trunk_of
 from controller.rules.expand import common_name
-from controller.types import (
-    COMPLETED_ELSEWHERE,
-    EXHAUSTED,
-    FORBIDDEN,
-    FULL,
-    HEDGE_RELEASED,
-    NO_ANSWER,
-    NO_PROGRESS,
-    NO_REPLY,
-    NO_ROUTE,
-    NOT_SECURE,
-    STOPPED,
-    TARGET_REFUSED,
-    TRANSPORT_ERROR,
-    TRUNK_DOWN,
-    WITHDRAWN,
-)
-from sip.builder import REASONS
+from controller.types import FULL
+from controller.wording import cause_in_words
 from sip.text import clean
 from sip.uri import bracketed
 
@@ -51,31 +35,6 @@ _LATER = 0.1
 
 #: What is said of a milestone in place of a response that was not kept.
 _HEARD = {"accepted": "100 Trying", "alerting": "180 Ringing", "answered": "200 OK", "confirmed": "200 OK"}
-
-_CAUSES = {
-    NO_REPLY: "no sign of life in time",
-    NO_PROGRESS: "it did not ring in time",
-    NO_ANSWER: "nobody answered in time",
-    TRANSPORT_ERROR: "it could not be reached",
-    NOT_SECURE: "the caller wants TLS all the way, and its trunk has none",
-    TRUNK_DOWN: "its trunk went down",
-    TARGET_REFUSED: "the same one had refused by another way",
-    HEDGE_RELEASED: "not needed: whom it stood in for came to life",
-    COMPLETED_ELSEWHERE: "somebody else answered",
-    WITHDRAWN: "the caller hung up",
-    EXHAUSTED: "nobody was left to try",
-    NO_ROUTE: "nobody here has that number",
-    STOPPED: "an answer that ends the search",
-    FULL: "no line was free",
-    FORBIDDEN: "that number may not be called",
-}
-
-
-def cause_in_words(cause: str) -> str:
-    """Why an attempt ended, or nobody answered."""
-    if cause.isdigit():
-        return f"{cause} {REASONS.get(int(cause), '')}".rstrip()
-    return _CAUSES.get(cause) or cause.lower().replace("_", " ")
 
 
 def draw(record: Mapping[str, Any] | None, messages: Sequence[WireRow]) -> dict[str, Any]:

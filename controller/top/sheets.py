@@ -17,10 +17,10 @@ from controller.calls_table import print_head
 from controller.ladder_table import print_ladder
 from controller.ops.board import Row
 from controller.records.cascade_ladder import draw_cascade
-from controller.records.ladder import cause_in_words
 from controller.top.rows import bars, reason
 from controller.top.seen import Entry, Seen, Told
 from controller.top.words import NONE, STYLES, ago, ended, failover, moment_of, percent, seconds, time_of
+from controller.wording import cause_in_words
 from sip.text import clean
 
 _TERM = 14  # columns of what a fact is called

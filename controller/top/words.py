@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from controller.records.ladder import cause_in_words
-from controller.wording import show_seconds, show_span
+from controller.wording import cause_in_words, show_seconds, show_span
 
 NONE = "-"
 #: From worst to best: what is wrong stands on top.

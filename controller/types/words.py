@@ -131,6 +131,13 @@ STOPPED = "STOPPED"  # a stop verdict ended the hunt
 FULL = "FULL"  # all that might be tried is at its limit, or the number or its tenant is
 FORBIDDEN = "FORBIDDEN"  # an outbound route may not be used for this number
 
+#: Of these, why an attempt ended, and why nobody answered a call.
+OF_ATTEMPTS = (
+    *(NO_REPLY, NO_PROGRESS, NO_ANSWER, TRANSPORT_ERROR, NOT_SECURE, TRUNK_DOWN, TARGET_REFUSED, HEDGE_RELEASED),
+    *(COMPLETED_ELSEWHERE, WITHDRAWN, FULL),
+)
+OF_CALLS = (WITHDRAWN, EXHAUSTED, NO_ROUTE, STOPPED, FULL, FORBIDDEN)
+
 # What may become of the attempts of a call, for stages that wait for it (`after:`).
 BUSY = "busy"
 UNANSWERED = "no-answer"

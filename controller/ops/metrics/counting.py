@@ -17,38 +17,18 @@ from controller.ops.consumer import Event
 from controller.ops.metrics.catalogue import COUNTED, COUNTER
 from controller.planes.placed import NAME
 from controller.rules.verdicts import DEFAULTS, judge
-from controller.types import (
-    COMPLETED_ELSEWHERE,
-    EXHAUSTED,
-    FORBIDDEN,
-    FULL,
-    HEDGE_RELEASED,
-    NO_ANSWER,
-    NO_PROGRESS,
-    NO_REPLY,
-    NO_ROUTE,
-    NOT_SECURE,
-    STOPPED,
-    TARGET_REFUSED,
-    TRANSPORT_ERROR,
-    TRUNK_DOWN,
-    WITHDRAWN,
-    Dialplan,
-    TargetState,
-    Verdict,
-)
+from controller.types import COMPLETED_ELSEWHERE, OF_ATTEMPTS, OF_CALLS, Dialplan, TargetState, Verdict
 
 OTHER, NONE, ANSWERED = "other", "none", "ANSWERED"
 #: The outcomes that a label shows as they are: our own causes, and the statuses that trunks usually send. Others: "4xx".
 OUTCOMES = frozenset(
     (
-        *(NO_REPLY, NO_PROGRESS, NO_ANSWER, TRANSPORT_ERROR, TRUNK_DOWN, NOT_SECURE, FULL, TARGET_REFUSED),
-        *(HEDGE_RELEASED, COMPLETED_ELSEWHERE, WITHDRAWN, ANSWERED),
+        *(*OF_ATTEMPTS, ANSWERED),
         *("401", "403", "404", "407", "408", "410", "480", "484", "486", "487", "488"),
         *("500", "501", "502", "503", "504", "600", "603", "604"),
     )
 )
-RESULTS = frozenset((ANSWERED, EXHAUSTED, STOPPED, WITHDRAWN, NO_ROUTE, FULL, FORBIDDEN))
+RESULTS = frozenset((ANSWERED, *OF_CALLS))
 #: The Call-IDs that become exemplars, which have 128 characters in all: nearly every phone's.
 _PLAIN_ID = re.compile(r"[a-zA-Z0-9.@:~%+…_-]{1,96}")
 
