@@ -19,6 +19,7 @@ from controller import (
     cli_demo,
     cli_explain,
     cli_fmt,
+    cli_import,
     cli_messages,
     cli_records,
     cli_relay,
@@ -49,6 +50,7 @@ cli_explain.add_commands(cli)
 cli_what_if.add_commands(cli)
 cli_test.add_commands(cli)
 cli_fmt.add_commands(cli)
+cli_import.add_commands(cli)
 cli_run.add_commands(cli)
 cli_daemon.add_commands(cli)
 cli_top.add_commands(cli)

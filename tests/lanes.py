@@ -26,6 +26,7 @@ INSIDE = frozenset(
             "edge",
             "fuzz",
             "health",
+            "importers",
             "lint",
             "messages",
             "planes",

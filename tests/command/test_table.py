@@ -20,6 +20,7 @@ from tests.command.walking import does_something, run, top_keys, walk
 from tests.sipp.daemon import Daemon
 
 ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "tests" / "importers" / "samples"
 TOKEN = "token-of-everybody"
 DIGEST = hashlib.sha256(TOKEN.encode()).hexdigest()
 BAD = "version: 1\nlisten: [{udp: '127.0.0.1:0'}]\ntrunks: {pbx: {ury: 'sip:127.0.0.1'}}\n"
@@ -117,6 +118,17 @@ TABLE: dict[str, list[Case]] = {
         Case("fmt {tests} --check --json"),
         Case("fmt {bad} --check", FINDINGS, "would be formatted"),
         Case("fmt {missing}", *NO_FILE),
+    ],
+    "import freeswitch": [
+        Case("import freeswitch {freeswitch} --json"),
+        Case("import freeswitch {good}", FINDINGS, "good.yaml:1: not XML"),
+        Case("import freeswitch {missing}", *NO_FILE),
+        Case("import freeswitch {freeswitch} -o {good}", USAGE, "is there already; name another file"),
+    ],
+    "import freepbx": [
+        Case("import freepbx {freepbx} --json"),
+        Case("import freepbx {good}", FINDINGS, "no row of a known table is in it"),
+        Case("import freepbx {missing}", *NO_FILE),
     ],
     "config show": [Case("config show {good}", OK, "carrier-a"), Case("config show {missing}", *NO_FILE)],
     "run": [
@@ -226,6 +238,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory, pick_port: Callable[[], int]
         "state": f"--state-dir {state}",
         "none": f"--state-dir {folder / 'nothing'}",
         "closed": str(ports["closed"]),
+    }
+    places |= {
+        name: str(SAMPLES / f"acme-{name}.{ending}") for name, ending in (("freeswitch", "xml"), ("freepbx", "sql"))
     }
     places["simulated"] = str(ROOT / "dialplans" / "messages-simulated.yaml")
     with pytest.MonkeyPatch.context() as patch, Daemon(folder / "good.yaml", state) as daemon:

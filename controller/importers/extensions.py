@@ -1,0 +1,167 @@
+"""An ``<extension>`` of FreeSWITCH -> for which numbers it is, and which bridges it gets to.
+
+Owns conditions and actions: which of them mean something here, and what is said of the others. Must not know what becomes
+of a bridge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from controller.config.diagnostics import quoted
+from controller.importers.bridge import Bridge, Leg, parse_bridge
+from controller.importers.notes import Notes, Place
+from controller.importers.xml import Element
+
+TRUE = frozenset(("true", "yes", "on", "1", "t", "y"))
+_NEVER = {"", "false", "no", "off", "0"}
+#: What callward does anyway, or what has no meaning for it: nobody needs to hear of these.
+_QUIET_VARIABLES = {
+    *("hangup_after_bridge", "continue_on_fail", "ignore_early_media"),
+    *("call_timeout", "leg_timeout", "originate_timeout"),
+}
+_QUIET_APPLICATIONS = {"log", "info", "ring_ready", "pre_answer", "hash", "unset"}
+_QUIET_BEHIND = {"hangup", "respond", "answer", "sleep"}
+_DIALLED = {"destination_number", "${destination_number}"}
+_TIMES = {
+    *("wday", "hour", "mday", "mon", "time-of-day", "date-time", "minute"),
+    *("minute-of-day", "week", "yday", "mweek", "year"),
+}
+_GLOBAL = re.compile(r"\$\$\{([\w.-]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A bridge, where it stands, and the variables of the channel there."""
+
+    bridge: Bridge
+    at: Place
+    variables: dict[str, str]
+
+    def legs(self) -> Iterator[Leg]:
+        """All calls that it makes."""
+        for thread in self.bridge.threads:
+            for group in thread.groups:
+                yield from group
+
+
+@dataclass(slots=True)
+class Extension:
+    """What stands in one, in the order in which it stands there."""
+
+    name: str
+    at: Place
+    is_inward: bool  # calls from outside get there
+    expressions: list[tuple[str, Place]] = field(default_factory=list)
+    bridges: list[tuple[str, Place, dict[str, str]]] = field(default_factory=list)  # with the variables that hold there
+    before: list[str] = field(default_factory=list)  # applications ahead of all bridges
+    after: list[tuple[str, Place]] = field(default_factory=list)  # applications behind the last one
+    lost: list[tuple[Place, str]] = field(default_factory=list)  # what is said if anything of it is taken over
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ExtensionReader:
+    """Reads extensions. ``known``: variables that are set for all (``$${name}``)."""
+
+    notes: Notes
+    known: dict[str, str] = field(default_factory=dict)
+
+    def read(self, element: Element, context: str) -> Extension:
+        """One extension. ``context``: that of FreeSWITCH in which it stands, "" where nothing says it."""
+        found = Extension(element.get("name") or "extension", element.at, context == "public")
+        ignored: dict[str, Place] = {}
+        for child in element.walk():
+            if child.name in {"condition", "regex"}:
+                self._read_condition(child, found)
+            elif child.name == "action":
+                self._read_action(child, found, ignored)
+            elif child.name == "anti-action":
+                said = f"what happens where a condition does not hold ({child.get('application')}) is not taken over"
+                found.lost.append((child.at, said))
+        if ignored:
+            said = f"set, and not taken over, since callward has no such variables: {', '.join(ignored)}"
+            found.lost.append((next(iter(ignored.values())), said))
+        if element.get("continue").lower() in TRUE:
+            said = "goes on with the next one (continue): here each number has one route"
+            found.lost.append((element.at, f"extension {quoted(found.name)} {said}"))
+        return found
+
+    def _read_condition(self, element: Element, found: Extension) -> None:
+        subject, expression = element.get("field"), self._resolve(element.get("expression"))
+        if subject in _DIALLED and expression:
+            found.expressions.append((expression, element.at))
+        elif times := sorted(_TIMES & element.attributes.keys()):
+            said = f"that it holds at certain times ({', '.join(times)}) is not taken over: write 'hours' and 'when'"
+            found.lost.append((element.at, said))
+        elif subject:
+            said = f"that {subject} must match {quoted(expression)} is not taken over: the route holds without it"
+            found.lost.append((element.at, said))
+
+    def _read_action(self, element: Element, found: Extension, ignored: dict[str, Place]) -> None:
+        application, data = element.get("application"), self._resolve(element.get("data"))
+        if application == "bridge":
+            found.bridges.append((data, element.at, dict(found.variables)))
+            found.after.clear()
+        elif application in {"set", "export"}:
+            name, _, value = (part.strip() for part in data.removeprefix("nolocal:").partition("="))
+            found.variables[name] = value
+            if name not in _QUIET_VARIABLES:
+                ignored.setdefault(name, element.at)
+        elif application in _QUIET_APPLICATIONS:
+            pass
+        elif found.bridges:
+            found.after.append((f"{application} {data}".strip(), element.at))
+        else:
+            found.before.append(application)
+            said = f"{application} before the bridge is not taken over: callward is a proxy and plays nothing"
+            found.lost.append((element.at, said))
+
+    def _resolve(self, text: str) -> str:
+        return _GLOBAL.sub(lambda match: self.known.get(match[1], match[0]), text)
+
+    # ----------------------------------------------------------------------- which bridges FreeSWITCH gets to
+
+    def reach(self, extension: Extension) -> list[Reached]:
+        """The bridges that follow each other while those before fail."""
+        found: list[Reached] = []
+        for text, at, variables in extension.bridges:
+            try:
+                bridge = parse_bridge(text)
+            except ValueError as error:
+                self.notes.add(at, f"the dial string cannot be read: {error}")
+                continue
+            if found and not self._goes_on(found[-1], at):
+                break
+            found.append(Reached(bridge, at, variables))
+        if found:
+            self._look_behind(extension, found[-1])
+        return found
+
+    def _goes_on(self, before: Reached, at: Place) -> bool:
+        """Whether a bridge that fails leads to the next action."""
+        wanted = before.variables.get("continue_on_fail", "")
+        if wanted.lower() in _NEVER:
+            said = "this bridge is never reached (continue_on_fail is not set): not taken over"
+            self.notes.add(at, f"{said}; if it should be, set that and import again")
+            return False
+        if wanted.lower() not in TRUE:
+            said = f"that only some failures lead on (continue_on_fail={wanted}) is not taken over"
+            self.notes.add(before.at, f"{said}: see 'causes' in the dialplan")
+        if before.variables.get("hangup_after_bridge", "").lower() not in TRUE:
+            said = "that the next bridge follows a call which was answered (no hangup_after_bridge) is not taken over"
+            self.notes.add(before.at, f"{said}: the call ends then")
+        return True
+
+    def _look_behind(self, extension: Extension, last: Reached) -> None:
+        ends = last.variables.get("continue_on_fail", "").lower() in _NEVER
+        for application, at in extension.after:
+            if application.partition(" ")[0] in _QUIET_BEHIND:
+                continue
+            if ends:
+                said = f"{application} is never reached (continue_on_fail is not set), and not taken over"
+            else:
+                said = f"{application} after the bridges is not taken over: ring somebody who does the same last"
+            self.notes.add(at, said)
