@@ -18,7 +18,7 @@ from controller.log import log_news
 from controller.ops.acting import acting_router
 from controller.ops.alerts_api import alerts_router
 from controller.ops.asking import asking_router
-from controller.ops.consumer import Event, Picture
+from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 from controller.ops.consumers import Tools
 from controller.ops.door import Door
 from controller.ops.drills import drills_router
@@ -35,6 +35,9 @@ from controller.ops.throttle import Throttle
 from controller.types import Fault
 from controller.types.messages import ApiToken
 from controller.types.ops import OpsToken
+
+#: Seconds after which a picture is none of now: each question may take some.
+OLD = 15.0
 
 
 class Web:
@@ -92,6 +95,12 @@ class Web:
         self.picture = picture
         self.live.see(picture)
 
+    def silent(self, now: float) -> list[str]:
+        """The daemons that did not answer when they were asked last, a moment ago."""
+        shown = {CALLS: self.picture.calls, MESSAGES: self.picture.messages}
+        is_old = now > self.picture.at + OLD
+        return [name for name in self.live.board.expected if is_old or shown[name] is None]
+
     def _on_fault(self, where: str) -> None:
         log_news(self._tools.log, Fault(where))  # files and lines: an error of its own would not say them
 
@@ -119,7 +128,9 @@ def _status_router(web: Web) -> APIRouter:
 
     @router.get("/healthz", include_in_schema=False)
     async def healthz() -> JSONResponse:
-        return JSONResponse({"ok": True})
+        """For whoever looks from elsewhere: 503 where a daemon says nothing of how it is."""
+        silent = web.silent(clock.epoch())
+        return JSONResponse({"ok": not silent, "silent": silent}, 503 if silent else 200)
 
     @router.get("/v1/status")
     async def status() -> JSONResponse:

@@ -279,10 +279,13 @@ def test_a_process_for_calls_that_hangs_is_said_and_what_is_shown_is_old(visit: 
         expect(page.locator("#link")).to_have_text("No answer: calls")
         expect(page.locator(".group.stale")).to_have_count(1)
         expect(page.locator(".tiles div", has_text="Calls up")).to_contain_text("–")
+        answer = page.request.get(page.url.partition("#")[0] + "healthz")
+        assert (answer.status, answer.json()) == (503, {"ok": False, "silent": ["calls"]})
     finally:
         os.kill(pid, signal.SIGCONT)
     expect(page.locator("#link")).to_have_text("Live")
     expect(page.locator(".group.stale")).to_have_count(0)
+    assert page.request.get(page.url.partition("#")[0] + "healthz").json() == {"ok": True, "silent": []}
 
 
 def test_a_server_that_hangs_is_not_live(visit: Visit, scene: Backstage) -> None:
@@ -298,3 +301,28 @@ def test_a_server_that_hangs_is_not_live(visit: Visit, scene: Backstage) -> None
     finally:
         os.kill(ops, signal.SIGCONT)
     expect(page.locator("#link")).to_have_text("Live")
+
+
+def test_a_board_of_many_trunks_has_a_filter(visit: Visit) -> None:
+    page = visit().log_in(VIEWER)
+    box = page.get_by_label("Filter trunks and providers")
+    expect(box).to_be_hidden()  # three need none
+    page.evaluate(
+        """async () => {
+            const { rows } = await import("/page/store.js");
+            const one = [...rows.values()].find((row) => row.kind === "trunk");
+            for (let i = 0; i < 30; i++) rows.set(`trunk:more-${i}`, { ...one, name: `more-${i}`, carrier: `c${i % 3}`, state: i ? "up" : "degraded" });
+            document.querySelector("[data-filter]").dispatchEvent(new Event("input"));
+        }"""
+    )
+    expect(box).to_be_visible()
+    rows = page.locator(".board-table [data-row]")
+    page.keyboard.press("/")
+    page.keyboard.type("carrier c1 more")
+    expect(rows).to_have_count(10)
+    box.fill("degraded")
+    expect(rows).to_have_count(1)
+    box.fill("nothing has that name")
+    expect(page.get_by_text("No trunk or provider fits the filter.")).to_be_visible()
+    box.fill("")
+    expect(rows).to_have_count(33)

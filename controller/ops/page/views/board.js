@@ -3,26 +3,33 @@ import { post } from "../api.js";
 import { h, put, attr, keyed } from "../dom.js";
 import { confirmThat, note } from "../dialog.js";
 import { NONE, count, percent, setSince, since, span } from "../format.js";
-import { badge, bars, setBadge, setBars } from "../state.js";
+import { WORDS, badge, bars, setBadge, setBars } from "../state.js";
 import { head, ofKind } from "../store.js";
 
 const TRUNK = ["Trunk", "State", "Last hour", "Round trip", "Loss", "Calls, last hour", "Why", ""];
 const PROVIDER = ["Provider", "State", "Last hour", "Arrive", "Waiting", "Seen", "Why", ""];
+const MANY = 12; // rows that need no filter
 const BAD = { down: 0, degraded: 1, suspect: 2, drained: 3, unknown: 4, up: 5 };
 
 export function draw(root, { me, on }) {
   const tiles = h("dl", { class: "tiles" });
   const alarm = h("div", { class: "alarms" });
   const groups = h("div", { class: "groups" });
-  const empty = h("p", { class: "plain" }, "Waiting for the daemon to say how it is.");
-  root.append(tiles, alarm, empty, groups);
+  const filter = h("input", { type: "search", "data-filter": "", "aria-label": "Filter trunks and providers", placeholder: "name, carrier, site, state", spellcheck: "false", autocomplete: "off" });
+  const filters = h("div", { class: "filters", hidden: true }, filter);
+  const empty = h("p", { class: "plain" });
+  root.append(tiles, alarm, filters, empty, groups);
 
   const update = () => {
     const trunks = ofKind("trunk"), providers = ofKind("provider"), now = head();
-    empty.hidden = Boolean(trunks.length + providers.length);
     drawTiles(tiles, trunks, providers, now);
     drawAlarms(alarm, now);
-    const parts = [["Trunks", TRUNK, byDomain(trunks), setTrunk], ["Providers", PROVIDER, byChannel(providers), setProvider]];
+    filters.hidden = trunks.length + providers.length <= MANY && !filter.value;
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const fits = (row) => words.every((word) => [row.name, row.group, row.address, row.channel, row.carrier && `carrier ${row.carrier}`, row.site && `site ${row.site}`, WORDS[row.state], row.why].some((each) => each && each.toLowerCase().includes(word)));
+    const parts = [["Trunks", TRUNK, byDomain(trunks.filter(fits)), setTrunk], ["Providers", PROVIDER, byChannel(providers.filter(fits)), setProvider]];
+    empty.hidden = parts.some(([, , found]) => found.length);
+    put(empty, trunks.length + providers.length ? "No trunk or provider fits the filter." : "Waiting for the daemon to say how it is.");
     keyed(groups, parts.filter(([, , found]) => found.length), ([title]) => title, ([title, heads]) => makeTable(title, heads), (node, [title, heads, found, set]) => {
       attr(node, "class", now && now.silent.includes(title === "Trunks" ? "calls" : "messages") ? "group stale" : "group");
       keyed(node.table, found, (group) => group.key, () => makeGroup(heads.length), (body, group) => {
@@ -32,6 +39,7 @@ export function draw(root, { me, on }) {
       });
     });
   };
+  filter.addEventListener("input", update);
   on(({ rows }) => { if (rows.length) update(); });
   update();
 }
