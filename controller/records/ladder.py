@@ -177,6 +177,7 @@ def _arrows(
     seen: set[tuple[Any, ...]] = set()
     caller: WireRow | None = None
     tag = _tag_of_caller(messages)
+    at = 0.0  # never less than before: a clock that is set back in between turns no order around
     for number, row in enumerate(messages):
         is_callers = _is_callers(row, tag)
         if caller is None and is_callers:
@@ -191,9 +192,10 @@ def _arrows(
             column = _column(columns, row.who or address_of(row), address_of(row))
         one, other = (CALLWARD, column) if row.sent else (column, CALLWARD)
         same = (one, other, *_identity(row.data))
+        at = max(at, row.at - begun)
         lines.append(
             {
-                **_arrow(max(0.0, row.at - begun), one, other, describe(row.data)),
+                **_arrow(at, one, other, describe(row.data)),
                 "again": same in seen,
                 "sdp": _SDP.search(row.data) is not None,
                 "message": number,

@@ -18,6 +18,10 @@ _DIGEST = re.compile(rb"^(?:Proxy-)?Authorization[ \t]*:\s*Digest\b", re.IGNOREC
 _OTHER = re.compile(rb"^([^:]*:\s*\S+\s+)(.*)$", re.DOTALL)
 #: Keys of media: RFC 4568 §6.1, RFC 4567 §3.1, RFC 4566 §5.12.
 _KEYS = re.compile(rb"(\binline:|^a=key-mgmt:\S+[ \t]+|^k=[a-z0-9]+:)([^\s|]+)", re.MULTILINE | re.IGNORECASE)
+#: Keys of a phone that somebody pressed: RFC 6086 §9, RFC 4730 §5.2.
+_PRESSED = re.compile(
+    rb"\AINFO |^(?:Content-Type|c)[ \t]*:[ \t]*application/kpml-response", re.MULTILINE | re.IGNORECASE
+)
 _CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -27,7 +31,7 @@ def scrub(data: bytes) -> bytes:
     if b"uthorization" in head or b"UTHORIZATION" in head or b"authorization" in head.lower():
         head = _CREDENTIALS.sub(_blank_credentials, head)
     if body:
-        if head.startswith(b"INFO "):  # digits that somebody pressed, a code maybe
+        if _PRESSED.search(head):  # a code maybe
             body = b"*" * len(body)
         elif b":" in body:
             body = _KEYS.sub(_blank_second, body)

@@ -230,6 +230,18 @@ def test_the_caller_is_who_called_although_the_beginning_is_not_kept() -> None:
     assert drawn["columns"][0]["address"] == "192.0.2.7:5"
 
 
+def test_a_clock_that_is_set_back_turns_no_order_around() -> None:
+    invite = "INVITE sip:d@h SIP/2.0"
+    rows = [
+        message(invite, 1000.0, "", sent=False, port=5),
+        message("SIP/2.0 100 Trying", 1000.1, "", sent=True, port=5),
+        message("SIP/2.0 180 Ringing", 400.0, "", sent=True, port=5),
+        message("SIP/2.0 200 OK", 401.0, "", sent=True, port=5),
+    ]
+    said = [text.rpartition(": ")[2] for text in texts(draw(None, rows))]
+    assert said == ["INVITE", "100 Trying", "180 Ringing", "200 OK"]
+
+
 def test_a_caller_who_goes_on_from_another_port_keeps_his_column() -> None:
     """A carrier's media gateway hangs up, a phone behind NAT has another port, a call of our own has no caller outside."""
     invite = "INVITE sip:d@h SIP/2.0"

@@ -59,6 +59,9 @@ def test_keys_of_media_are_not_kept(body: str, secret: str) -> None:
 
 
 def test_digits_that_somebody_typed_are_not_kept() -> None:
+    told = scrub(message("Content-Type: application/kpml-response+xml", '<kpml-response digits="4815"/>', "NOTIFY"))
+    assert b"4815" not in told
+    assert told.startswith(b"NOTIFY ")
     kept = scrub(message("Content-Type: application/dtmf-relay", "Signal=5\r\nDuration=160", "INFO"))
     assert b"Signal" not in kept
     assert kept.endswith(b"*" * 22)
