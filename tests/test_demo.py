@@ -15,8 +15,10 @@ import pytest
 from rich.console import Console
 
 from bench.newcomer import README, missing, read_steps
-from controller.demo import WHOLE, DemoError
+from controller.config import load
+from controller.demo import DIALPLAN, WHOLE, DemoError, testbed
 from controller.demo.boxes import Condition
+from controller.demo.browser import open_browser
 from controller.demo.daemon import Daemon
 from controller.demo.keyboard import Keyboard
 from controller.demo.line import SLOW, Line
@@ -191,3 +193,37 @@ def test_every_provider_can_be_killed_and_revived(tmp_path: Path) -> None:
                 await provider.become(Condition.RUNNING)
 
     asyncio.run(play())
+
+
+def test_what_calls_say_of_a_trunk_is_told_as_well() -> None:
+    told: list[tuple[str, str]] = []
+    dialplan = load(DIALPLAN).dialplan
+    assert dialplan is not None
+    bed = testbed.Testbed(dialplan, DIALPLAN, lambda name, sign: told.append((name, sign.state)))
+    line = b'{"event": "quality", "trunk": "%s", "old": "open", "new": "held", "why": "503"}\n'
+    bed.daemon.pipe_data_received(2, line % b"hq-pbx" + line % b"sms-1")  # the other one is no trunk
+    assert told == [("hq-pbx", "held")]
+    assert bed.gates["hq-pbx"].why == "503"
+
+
+def test_the_console_is_opened_where_a_browser_can_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opener, opened = tmp_path / "xdg-open", tmp_path / "opened"
+    os.mkfifo(opened)
+    opener.write_text(f'#!/bin/sh\necho "$1" > {opened}\n', encoding="utf-8")
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert open_browser("http://one") == ""  # a pipe
+    ours, terminal = os.openpty()
+    with os.fdopen(ours, "rb", buffering=0), os.fdopen(terminal, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert open_browser("http://two") == "xdg-open"
+        assert opened.read_text(encoding="utf-8") == "http://two\n"
+        monkeypatch.setenv("SSH_CONNECTION", "far away")
+        assert open_browser("http://three") == ""
+        monkeypatch.delenv("SSH_CONNECTION")
+        monkeypatch.delenv("DISPLAY")
+        assert open_browser("http://four") == ""
+        monkeypatch.undo()

@@ -16,7 +16,18 @@ from controller.demo.keyboard import Keyboard
 from controller.demo.show import Show
 
 PROMPT = "kill, silence, slow, fail, revive NAME · call · code · status · help · quit"
-STATE_COLOURS = {"up": "green", "down": "red", "suspect": "yellow", "degraded": "yellow"}
+STATE_COLOURS = {
+    "up": "green",
+    "open": "green",
+    "down": "red",
+    "suspect": "yellow",
+    "degraded": "yellow",
+    "held": "yellow",
+    "canary": "yellow",
+    "rising": "yellow",
+    "drained": "yellow",
+    "parked": "yellow",
+}
 
 
 def draw_board(show: Show, keyboard: Keyboard) -> RenderableType:
@@ -35,7 +46,9 @@ def draw_parts(show: Show) -> Table:
     table.add_row("", *(Text(word, "dim") for word in ("", "simulated as", "callward says", "leads to")))
     signs = show.testbed.signs | show.signs
     for part in show.controls.show():
-        sign = signs[part["name"]]
+        sign, gate = signs[part["name"]], show.testbed.gates.get(part["name"])
+        if sign.state == "up" and gate is not None and gate.state != "open":
+            sign = gate
         state = Text.assemble(
             (f"{sign.state:<8}", STATE_COLOURS.get(sign.state, "")), f" {_duration(now - sign.at):>6}"
         )

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 OPENERS = ("xdg-open", "open")
+_opened: list[subprocess.Popen[bytes]] = []  # a handle that is let go complains while its program runs
 
 
 def open_browser(url: str) -> str:
@@ -23,7 +24,9 @@ def open_browser(url: str) -> str:
     if opener:
         quiet = subprocess.DEVNULL
         try:  # it is not waited for, and may outlive us
-            subprocess.Popen([opener, url], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)  # noqa: S603
+            _opened.append(
+                subprocess.Popen([opener, url], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)  # noqa: S603
+            )
         except OSError:
             return ""
     return opener

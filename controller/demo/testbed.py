@@ -22,7 +22,7 @@ from sip.agent import AgentCall, CallState, Script
 from sip.transaction import Hop
 from sip.uri import parse_uri
 
-START = 20.0  # seconds a daemon may take until it is ready: a busy machine is no failure
+START = 40.0  # seconds a daemon may take until it is ready: a busy machine is no failure
 PATIENCE = 60.0  # seconds until the caller gives up, more than the demo's chain can take
 DID = "+15557000"
 
@@ -56,6 +56,7 @@ class Testbed:
         self.dialplan = dialplan
         self.file = file
         self.signs = {name: Sign() for name in dialplan.trunks}
+        self.gates: dict[str, Sign] = {}  # what calls say of trunks that are up: "held", "canary", "rising", "open"
         self.boxes: dict[str, Box] = {}
         self.daemon = Daemon(self._on_line)
         self.lines: deque[Line] = deque(maxlen=1000)  # the last of the daemon's log
@@ -184,6 +185,10 @@ class Testbed:
             name = line["trunk"]
             sign = self.signs[name] = Sign(str(line["new"]), str(line["why"]), clock.monotonic())
             self._on_trunk(name, sign)
+        elif event == "quality" and line.get("trunk") in self.signs:
+            name = line["trunk"]
+            gate = self.gates[name] = Sign(str(line["new"]), str(line["why"]), clock.monotonic())
+            self._on_trunk(name, gate)
         elif event == "call":
             self._records[str(line["call"]).partition(";")[0]] = line
         self.note_change()

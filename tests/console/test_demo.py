@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from controller.demo.boxes import Condition
 from tests.console.demo_scene import Demo
 from tests.console.scene import Visitor
-from tests.console.test_console import GRAVE, RULES
+from tests.console.test_console import COLOURS, GRAVE, RULES
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,9 @@ def test_nobody_but_an_operator_breaks_anything(page: Page, demo: Demo) -> None:
 
 def test_the_demos_page_is_for_everybody(page: Page) -> None:
     page.locator('[data-name="mail"]').wait_for()
-    for scheme in ("light", "dark"):
+    for scheme, rules in (("light", RULES), ("dark", COLOURS)):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal, in a loop
-        options = {"resultTypes": ["violations"], "runOnly": RULES}
+        options = {"resultTypes": ["violations"], "runOnly": rules}
         found = Axe().run(page, options=options).response["violations"]
         assert not [each["id"] for each in found if each["impact"] in GRAVE], scheme
     for size in (320, 390, 3840):

@@ -32,7 +32,7 @@ export function draw(root, { me, on, onClose }) {
       put(simulated, part.condition);
       const row = rows.get(part.name);
       setBadge(says.firstChild, row ? row.state : "unknown");
-      put(says.lastChild, row && row.state !== "up" ? row.why : "");
+      put(says.lastChild, row ? row.gate_why || (row.state === "up" ? "" : row.why) : "");
       put(leads, part.leads_to);
       for (const button of node.querySelectorAll("button")) {
         if (button.dataset.verb === "revive") attr(button, "class", part.verb === "revive" ? "quiet" : "main");
