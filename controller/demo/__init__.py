@@ -55,7 +55,7 @@ async def _run(once: bool, browser: bool) -> bool:
     try:
         with tempfile.TemporaryDirectory(prefix="callward-demo-") as folder:
             async with (
-                open_show(WHOLE, Path(folder), screen.show_change) as show,
+                open_show(WHOLE, Path(folder), screen.show_change, screen.show_page) as show,
                 AsyncExitStack() as stack,
             ):
                 screen.show_scene(show)

@@ -39,6 +39,7 @@ _WORDS = {
     "HEDGE_RELEASED": "not needed: the silent one came to life",
 }
 
+_STEPS = ("suspect", "canary", "rising")
 #: What became of a message, by the code of its outcome.
 _OUTCOMES: Mapping[str, str] = {}
 
@@ -160,14 +161,20 @@ class Screen:
         self._scrolls = True
 
     def show_change(self, name: str, sign: Sign) -> None:
-        """What callward says of a trunk or provider has changed; that it was suspect for a moment is no news."""
-        if sign.state != "suspect" and self._told.get(name) != sign.state:
+        """What callward says of a trunk or provider has changed; steps on the way there or back are on the board alone."""
+        if sign.state not in _STEPS and self._told.get(name) != sign.state:
             self._told[name] = sign.state
             if self._scrolls:
                 self._log(
                     name, Text.assemble((f"{sign.state:<8}", STATE_COLOURS.get(sign.state, "")), (sign.why, "dim"))
                 )
         self.refresh_board()
+
+    def show_page(self, what: str, title: str) -> None:
+        """Whoever is on call is told."""
+        if self._scrolls:
+            self._log("pager", Text(title, "red" if what == "trigger" else "green"))
+            self.refresh_board()
 
     def show_line_of_call(self, number: int, outcome: Outcome) -> None:
         """A call in a line, and a line for each attempt that failed."""

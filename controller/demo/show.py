@@ -11,6 +11,7 @@ from pathlib import Path
 
 from controller.demo.codes import App, open_app
 from controller.demo.controls import Controls
+from controller.demo.pager import open_pager
 from controller.demo.plan import Plan, prepare
 from controller.demo.providers import Providers, open_providers
 from controller.demo.testbed import Sign, Testbed, run_plan
@@ -50,13 +51,19 @@ class Show:
 
 
 @asynccontextmanager
-async def open_show(file: Path, folder: Path, on_trunk: Callable[[str, Sign], None]) -> AsyncIterator[Show]:
-    """Everything up and running. ``folder`` is for what the daemon keeps.
+async def open_show(
+    file: Path,
+    folder: Path,
+    on_trunk: Callable[[str, Sign], None],
+    on_page: Callable[[str, str], None] = lambda *_: None,
+) -> AsyncIterator[Show]:
+    """Everything up and running. ``folder`` is for what the daemon keeps; ``on_page`` hears what `pager` does.
 
     Raises `DemoError`.
     """
     plan = prepare(file, folder, tokens=True)
     async with (
+        open_pager(plan.dialplan, on_page),
         open_providers(plan.file) as providers,
         run_plan(plan, folder, on_trunk, {VARIABLE: FILE}) as testbed,
     ):

@@ -40,10 +40,11 @@ class Demo:
         screen = Screen(Console(file=self.printed, width=100))
         try:
             async with (
-                open_show(WHOLE, self._folder, screen.show_change) as self.show,
+                open_show(WHOLE, self._folder, screen.show_change, screen.show_page) as self.show,
                 AsyncExitStack() as stack,
             ):
                 await self.show.complete(stack)
+                screen.show_beginning(self.show.link, "")
                 self._loop, self._task = asyncio.get_running_loop(), ourselves
                 self._ready.set()
                 await LiveDemo(self.show, screen).run()

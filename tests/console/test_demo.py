@@ -63,6 +63,20 @@ def test_a_provider_is_killed_by_a_click_and_codes_go_another_way(page: Page) ->
     expect(page.locator('[data-name="whatsapp-1"] .simulated')).to_have_text("running")
 
 
+def test_whoever_is_on_call_is_told_of_it_and_that_it_is_over(page: Page, demo: Demo) -> None:
+    page.get_by_role("button", name="Silence carrier-b").click()
+    page.get_by_role("link", name="Alerts").click()
+    expect(page.get_by_text("trunk carrier-b is down").first).to_be_visible()
+    page.get_by_role("link", name="Demo").click()
+    page.get_by_role("button", name="Revive carrier-b").click()
+    for _ in range(300):
+        if "over: trunk carrier-b is down" in demo.printed.getvalue():
+            break
+        page.wait_for_timeout(100)
+    else:
+        raise AssertionError(demo.printed.getvalue())
+
+
 def test_nobody_but_an_operator_breaks_anything(page: Page, demo: Demo) -> None:
     url, guest = f"{demo.show.console}/v1/demo", demo.show.plan.tokens["guest"]
     kill = f"{url}/hq-pbx/kill"
