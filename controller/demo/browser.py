@@ -11,7 +11,6 @@ import subprocess
 import sys
 
 OPENERS = ("xdg-open", "open")
-_opened: list[subprocess.Popen[bytes]] = []  # a handle that is let go complains while its program runs
 
 
 def open_browser(url: str) -> str:
@@ -21,12 +20,7 @@ def open_browser(url: str) -> str:
     if sys.platform != "darwin" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return ""
     opener = next((name for name in OPENERS if shutil.which(name)), "")
-    if opener:
-        quiet = subprocess.DEVNULL
-        try:  # it is not waited for, and may outlive us
-            _opened.append(
-                subprocess.Popen([opener, url], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)  # noqa: S603
-            )
-        except OSError:
-            return ""
+    if opener:  # it may run for as long as the browser: the shell leaves it behind
+        quiet, command = subprocess.DEVNULL, ["sh", "-c", '"$0" "$1" &', opener, url]
+        subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, check=False)  # noqa: S603
     return opener
