@@ -52,7 +52,7 @@ class Board:
         if row is None or event.old:
             return {}
         changed = {
-            "state": state,
+            "state": _state_of(state, row["gate"]),
             "since": round(event.at, 3),
             "code": event.data["code"],
             "why": event.data["why"],
@@ -99,7 +99,9 @@ class Board:
                 continue
             quality = trunk["calls"] or {}
             gate = quality.get("gate", "open")
-            state = "drained" if gate == "parked" else trunk["state"]
+            state = _state_of(str(trunk["state"]), gate)
+            if state != trunk["state"]:  # since when it is kept from calls, nobody tells
+                since = before["since"] if before is not None and before["state"] == state else now
             self._bars.hold(name, state, since, now)
             found[key] = {
                 "kind": "trunk",
@@ -187,6 +189,13 @@ def state_of(provider: Mapping[str, Any]) -> str:
     if provider["alive"] is False:
         return "down"
     return "degraded" if provider.get("apart") else _GATES.get(provider["gate"], "unknown")
+
+
+def _state_of(state: str, gate: str) -> str:
+    """Up is what carries calls: one that answers probes and is kept from calls, or has a share of them alone, is not."""
+    if gate == "parked":
+        return "drained"
+    return "degraded" if state == "up" and gate != "open" else state
 
 
 def _two_digits(value: float | None) -> float | None:

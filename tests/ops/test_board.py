@@ -54,6 +54,21 @@ def test_a_daemon_that_hangs_is_silent_and_what_moves_is_not_known() -> None:
     assert board.rows["trunk:carrier-a"]["state"] == "up"  # as it was
 
 
+def test_a_trunk_that_is_kept_from_calls_is_not_up() -> None:
+    board = Board()
+    for at, gate, state, since in (
+        (1, "open", "up", 0),
+        (2, "held", "degraded", 2),
+        (9, "canary", "degraded", 2),
+        (10, "open", "up", 0),
+        (11, "parked", "drained", 11),
+    ):
+        calls = {"gate": gate, "why": "says itself that it cannot (503)"}
+        board.see(picture(T0 + at, calls=calls))
+        row = board.rows["trunk:carrier-a"]
+        assert (row["state"], row["since"], row["gate"]) == (state, T0 + since, gate)
+
+
 def test_a_picture_like_the_one_before_changes_no_trunk() -> None:
     board = Board()
     assert "trunk:carrier-a" in board.see(picture(T0 + 1))

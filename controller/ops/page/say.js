@@ -21,8 +21,8 @@ export const callId = (name) => name.split(";")[0];
 
 const SAY = {
   trunk: (data) => ({ who: data.trunk, state: data.new, text: `${data.why} (was ${data.old})` }),
-  quality: (data) => ({ who: data.target, state: { open: "up", held: "down", parked: "drained" }[data.new] || "degraded",
-    text: `${{ open: "All calls again", held: "Held out", parked: "Drained", canary: "Single tries", rising: "A growing share" }[data.new] || data.new}: ${data.why}` }),
+  quality: (data) => ({ who: data.target, state: { open: "up", parked: "drained" }[data.new] || "degraded", word: { held: "Held out", canary: "Tried", rising: "Rising" }[data.new],
+    text: `${{ open: "All calls again", held: "No calls", parked: "Drained", canary: "Single tries", rising: "A growing share" }[data.new] || data.new}: ${data.why}` }),
   page: (data) => ({ who: data.trunk, state: "down", text: `Somebody should know: ${data.why}` }),
   registration: (data) => ({ who: data.trunk, state: data.bound ? "up" : "down", text: `${data.bound ? "Registered" : "Not registered"}: ${data.why}` }),
   overload: (data) => ({ who: "callward", state: data.begins ? "down" : "up", text: data.begins ? "More calls come than can be dealt with; some are turned away" : `Overload is over, ${plural(data.turned_away, "call")} turned away so far` }),

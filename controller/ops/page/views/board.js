@@ -148,7 +148,7 @@ function setTrunk(node, row) {
   const limit = row.limits && row.limits.most ? `, ${row.limits.calls} of ${row.limits.most} lines taken` : "";
   figure(cells.c, "Calls", row.share === null ? NONE : `${count(row.won)} (${percent(row.share)})`,
     row.answered === null || row.answered === undefined ? null : `${percent(row.answered)} of its calls are answered${row.rings_after === null ? "" : `, it rings after ${span(row.rings_after)}`}${limit}`);
-  put(cells.why, [...new Set([row.why, row.gate_why])].filter(Boolean).join("; ") || NONE);
+  put(cells.why, [...new Set(row.state === "degraded" ? [row.gate_why, row.why] : [row.why, row.gate_why])].filter(Boolean).join("; ") || NONE);
   const button = cells.act.firstChild;
   if (button) {
     put(button, row.gate === "parked" ? "Undrain" : "Drain");
