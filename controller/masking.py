@@ -25,7 +25,7 @@ _SECRET = re.compile(
     r"""(\\?"(?:[^"\\]|\\(?!"))*\\?"|'[^']*'|[^\s,;}\]]+)""",
     re.IGNORECASE,
 )
-_MAYBE = re.compile(r"[0-9]{5}|[+%]")  # most texts have neither, and are done
+_MAYBE = re.compile(r"[0-9]{5}|[+%]|(?i:sips?|tel):[0-9]")  # most texts have none of these, and are done
 GONE = "***"  # what stands for a secret
 
 
