@@ -52,7 +52,7 @@ class Board:
         if row is None or event.old:
             return {}
         changed = {
-            "state": _state_of(state, row["gate"]),
+            "state": state,
             "since": round(event.at, 3),
             "code": event.data["code"],
             "why": event.data["why"],
@@ -99,7 +99,7 @@ class Board:
                 continue
             quality = trunk["calls"] or {}
             gate = quality.get("gate", "open")
-            state = _state_of(str(trunk["state"]), gate)
+            state = _state_of(str(trunk["state"]), gate, before)
             if state != trunk["state"]:  # since when it is kept from calls, nobody tells
                 since = before["since"] if before is not None and before["state"] == state else now
             self._bars.hold(name, state, since, now)
@@ -191,11 +191,14 @@ def state_of(provider: Mapping[str, Any]) -> str:
     return "degraded" if provider.get("apart") else _GATES.get(provider["gate"], "unknown")
 
 
-def _state_of(state: str, gate: str) -> str:
-    """Up is what carries calls: one that answers probes and is kept from calls, or has a share of them alone, is not."""
+def _state_of(state: str, gate: str, before: Row | None) -> str:
+    """Up is what carries calls. One that answers probes and is kept from calls for failing there is not, until its share rises
+    again; one that comes back from being down has a gate that opens by itself."""
     if gate == "parked":
         return "drained"
-    return "degraded" if state == "up" and gate != "open" else state
+    was = before["state"] if before is not None else ""
+    is_held = (gate == "held" and was != "down") or (gate == "canary" and was == "degraded")
+    return "degraded" if state == "up" and is_held else state
 
 
 def _two_digits(value: float | None) -> float | None:

@@ -60,13 +60,17 @@ def test_a_trunk_that_is_kept_from_calls_is_not_up() -> None:
         (1, "open", "up", 0),
         (2, "held", "degraded", 2),
         (9, "canary", "degraded", 2),
-        (10, "open", "up", 0),
+        (10, "rising", "up", 0),
         (11, "parked", "drained", 11),
+        (12, "open", "up", 0),
     ):
         calls = {"gate": gate, "why": "says itself that it cannot (503)"}
         board.see(picture(T0 + at, calls=calls))
         row = board.rows["trunk:carrier-a"]
         assert (row["state"], row["since"], row["gate"]) == (state, T0 + since, gate)
+    for at, gate, state in ((20, "held", "down"), (30, "held", "up"), (31, "canary", "up"), (40, "rising", "up")):
+        board.see(picture(T0 + at, state, since=T0 + at - at % 10, calls={"gate": gate, "why": "no answer"}))
+        assert board.rows["trunk:carrier-a"]["state"] == state  # on its way back by itself
 
 
 def test_a_picture_like_the_one_before_changes_no_trunk() -> None:
