@@ -69,36 +69,70 @@ class ExtensionReader:
     notes: Notes
     known: dict[str, str] = field(default_factory=dict)
 
-    def read(self, element: Element, context: str) -> Extension:
-        """One extension. ``context``: that of FreeSWITCH in which it stands, "" where nothing says it."""
-        found = Extension(element.get("name") or "extension", element.at, context == "public")
+    def read(self, element: Element, context: str) -> list[Extension]:
+        """One extension, or several where its conditions stand side by side. ``context``: that of FreeSWITCH in which it
+        stands, "" where nothing says it."""
+        name, is_inward = element.get("name") or "extension", context == "public"
+        found = [Extension(name, element.at, is_inward)]
+        breaks = ""
+        for child in element.children:
+            if child.name != "condition":
+                continue
+            if breaks in {"on-true", "never"} and self._expressions(child)[0]:
+                found.append(Extension(name, child.at, is_inward))  # asked whether the one before matched or not
+            self._read_condition(child, found[-1])
+            breaks = child.get("break").lower()
+        if element.get("continue").lower() in TRUE:
+            said = "goes on with the next one (continue): here each number has one route"
+            found[0].lost.append((element.at, f"extension {quoted(name)} {said}"))
+        return found
+
+    def _read_condition(self, element: Element, found: Extension) -> None:
+        expressions, lost = self._expressions(element)
+        found.lost += lost
+        if expressions and found.bridges:
+            said = "this condition on destination_number comes behind a bridge: what stands in it is not taken over"
+            found.lost.append((element.at, said))
+            return
+        if expressions and found.expressions:
+            said = "several conditions on destination_number must hold: the last one alone is taken over"
+            found.lost.append((element.at, said))
+        found.expressions = expressions or found.expressions
         ignored: dict[str, Place] = {}
-        for child in element.walk():
-            if child.name in {"condition", "regex"}:
-                self._read_condition(child, found)
-            elif child.name == "action":
+        for child in element.children:
+            if child.name == "action":
                 self._read_action(child, found, ignored)
             elif child.name == "anti-action":
                 said = f"what happens where a condition does not hold ({child.get('application')}) is not taken over"
                 found.lost.append((child.at, said))
+            elif child.name == "condition":
+                self._read_condition(child, found)
         if ignored:
             said = f"set, and not taken over, since callward has no such variables: {', '.join(ignored)}"
             found.lost.append((next(iter(ignored.values())), said))
-        if element.get("continue").lower() in TRUE:
-            said = "goes on with the next one (continue): here each number has one route"
-            found.lost.append((element.at, f"extension {quoted(found.name)} {said}"))
-        return found
 
-    def _read_condition(self, element: Element, found: Extension) -> None:
-        subject, expression = element.get("field"), self._resolve(element.get("expression"))
-        if subject in _DIALLED and expression:
-            found.expressions.append((expression, element.at))
-        elif times := sorted(_TIMES & element.attributes.keys()):
-            said = f"that it holds at certain times ({', '.join(times)}) is not taken over: write 'hours' and 'when'"
-            found.lost.append((element.at, said))
-        elif subject:
-            said = f"that {subject} must match {quoted(expression)} is not taken over: the route holds without it"
-            found.lost.append((element.at, said))
+    def _expressions(self, element: Element) -> tuple[list[tuple[str, Place]], list[tuple[Place, str]]]:
+        """Those of a condition that are about the called number; and what is said of all others."""
+        expressions: list[tuple[str, Place]] = []
+        lost: list[tuple[Place, str]] = []
+        several = element.get("regex").lower()
+        if several and several != "any":
+            lost.append(
+                (element.at, f"how its expressions go together (regex={several}) is not taken over: one is enough")
+            )
+        for each in (element, *(child for child in element.children if child.name == "regex")):
+            subject, expression = each.get("field"), self._resolve(each.get("expression"))
+            if subject in _DIALLED and expression:
+                expressions.append((expression, each.at))
+            elif times := sorted(_TIMES & each.attributes.keys()):
+                said = (
+                    f"that it holds at certain times ({', '.join(times)}) is not taken over: write 'hours' and 'when'"
+                )
+                lost.append((each.at, said))
+            elif subject:
+                said = f"that {subject} must match {quoted(expression)} is not taken over: the route holds without it"
+                lost.append((each.at, said))
+        return expressions, lost
 
     def _read_action(self, element: Element, found: Extension, ignored: dict[str, Place]) -> None:
         application, data = element.get("application"), self._resolve(element.get("data"))
@@ -115,7 +149,7 @@ class ExtensionReader:
         elif found.bridges:
             found.after.append((f"{application} {data}".strip(), element.at))
         else:
-            found.before.append(application)
+            found.before.append(f"{application} {data}".strip())
             said = f"{application} before the bridge is not taken over: callward is a proxy and plays nothing"
             found.lost.append((element.at, said))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from controller.config.diagnostics import quoted
 from controller.importers.bridge import Leg
-from controller.importers.draft import Draft, Stage, Trunk, is_number, is_prefix, is_user
+from controller.importers.draft import Draft, Endpoint, Stage, Trunk, is_number, is_prefix, is_user
 from controller.importers.expression import Match, Written, read_expression
 from controller.importers.extensions import Extension, ExtensionReader, Reached
 from controller.importers.gateways import Gateways
@@ -60,7 +60,8 @@ class _Importer:
         """All extensions below an element. ``context``: that of FreeSWITCH in which they stand."""
         for child in element.children:
             if child.name == "extension":
-                self._take(self._reader.read(child, context))
+                for extension in self._reader.read(child, context):
+                    self._take(extension)
             else:
                 self.take_below(child, child.get("name") if child.name == "context" else context)
 
@@ -73,22 +74,23 @@ class _Importer:
 
     def _take(self, extension: Extension) -> None:
         name = quoted(extension.name)
-        if not extension.bridges:
-            if extension.before:
-                said = ", ".join(dict.fromkeys(extension.before))
-                self._notes.add(extension.at, f"extension {name} calls nobody ({said}): not taken over")
+        if not extension.bridges and not extension.before:
             return
         if not extension.expressions:
             said = "says by no destination_number whom it is for: not taken over"
             self._notes.add(extension.at, f"extension {name} {said}")
             return
-        for at, text in extension.lost:
-            self._notes.add(at, text)
         reached = [each for each in self._reader.reach(extension) if self._has_anybody(each)]
-        if not reached:
+        if extension.bridges and not reached:
             said = "calls nobody whom callward can call: not taken over"
             self._notes.add(extension.at, f"extension {name} {said}")
             return
+        if not extension.bridges and not extension.is_inward:
+            said = f"calls nobody ({', '.join(extension.before)}): not taken over"
+            self._notes.add(extension.at, f"extension {name} {said}")
+            return
+        for at, text in extension.lost if reached else ():
+            self._notes.add(at, text)
         for expression, at in extension.expressions:
             try:
                 matches = read_expression(expression)
@@ -97,7 +99,28 @@ class _Importer:
                 self._notes.add(at, said)
                 continue
             for match in matches:
-                self._route(extension, match, reached, at)
+                if reached:
+                    self._route(extension, match, reached, at)
+                else:
+                    self._leave(extension, match, at)
+
+    def _leave(self, extension: Extension, match: Match, at: Place) -> None:
+        """What calls nobody, as a menu or a transfer, stays with FreeSWITCH, which gets the call as it does now."""
+        number, name = match.number.text, quoted(extension.name)
+        does = ", ".join(extension.before)
+        if not match.number.whole or not is_number(number):
+            said = f"calls nobody ({does}), and each of its numbers would have to be called by itself: not taken over"
+            self._notes.add(at, f"extension {name} {said}")
+            return
+        self._notes.add(
+            extension.at, f"extension {name} calls nobody ({does}): FreeSWITCH is called for it as it is now"
+        )
+        person = Endpoint((self._draft.pbx,), user=number)
+        ring = self._draft.add_endpoint(f"{self._draft.pbx}-{number.removeprefix('+')}", person)
+        todo = f"FreeSWITCH goes on with {does}; what if it cannot be reached?"
+        chain = self._draft.add_chain(extension.name, [Stage((ring,), todo=todo)], _LIVE)
+        if not self._draft.add_did(number, chain):
+            self._notes.add(at, f"{number} has a route already: that of extension {name} is not taken over")
 
     def _has_anybody(self, reached: Reached) -> bool:
         for leg in reached.legs():

@@ -221,6 +221,75 @@ def test_expressions_that_are_not_understood(text: str) -> None:
         read_expression(text)
 
 
+CONDITION = '<condition field="destination_number" expression="{}" break="{}">{}</condition>'
+BRIDGE = '<action application="bridge" data="user/{}"/>'
+
+
+@pytest.mark.parametrize(
+    ("conditions", "rung", "said"),
+    [
+        (
+            CONDITION.format("^101$", "on-true", BRIDGE.format(1)) + CONDITION.format("^102$", "", BRIDGE.format(2)),
+            {"101": "user-1", "102": "user-2"},
+            "",
+        ),
+        (
+            CONDITION.format("^1", "", "") + CONDITION.format("^102$", "", BRIDGE.format(2)),
+            {"102": "user-2"},
+            "several conditions on destination_number must hold",
+        ),
+        (
+            CONDITION.format("^101$", "", BRIDGE.format(1)) + CONDITION.format("^10.$", "", BRIDGE.format(2)),
+            {"101": "user-1"},
+            "comes behind a bridge",
+        ),
+        (
+            (
+                '<condition regex="any"><regex field="destination_number" expression="^101$"/>'
+                f'<regex field="destination_number" expression="^102$"/>{BRIDGE.format(1)}</condition>'
+            ),
+            {"101": "user-1", "102": "user-1"},
+            "",
+        ),
+        (
+            (
+                f'<condition field="destination_number" expression="^101$"><condition field="${{x}}" expression="y">'
+                f"{BRIDGE.format(1)}</condition></condition>"
+            ),
+            {"101": "user-1"},
+            "that ${x} must match 'y' is not taken over",
+        ),
+    ],
+)
+def test_conditions(conditions: str, rung: dict[str, str], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "acme.xml"
+    path.write_text(f'<extension name="acme">{conditions}</extension>')
+    notes = Notes()
+    draft = import_freeswitch([path], notes)
+    found = {str(route["did"]): draft.chains[str(route["chain"])][0][0].ring[0] for route in draft.routes}
+    assert found == rung
+    texts = "\n".join(text for _, text in notes.sorted())
+    assert said in texts
+    assert ("destination_number" in texts) == ("destination_number" in said or "behind" in said)
+
+
+def test_what_calls_nobody_stays_with_freeswitch_where_calls_from_outside_come(tmp_path: Path) -> None:
+    path = tmp_path / "acme.xml"
+    menu = '<extension name="menu"><condition field="destination_number" expression="^{}"><action application="ivr" data="x"/></condition></extension>'
+    path.write_text(
+        f'<context name="public">{menu.format("15557000$")}{menu.format("1556")}</context>{menu.format("100$")}'
+    )
+    notes = Notes()
+    draft = import_freeswitch([path], notes)
+    assert [route.get("did") for route in draft.routes] == ["15557000"]
+    assert draft.endpoints["freeswitch-15557000"].user == "15557000"
+    assert [text.partition(": ")[2] for _, text in notes.sorted()] == [
+        "FreeSWITCH is called for it as it is now",
+        "not taken over",
+        "not taken over",
+    ]
+
+
 def test_gateways_are_looked_up_where_their_xml_is_given(tmp_path: Path) -> None:
     (tmp_path / "gateways.xml").write_text(
         '<include><gateway name="a"><param name="proxy" value="192.0.2.1:5070"/><param name="register-transport" value="tcp"/>'
