@@ -9,12 +9,16 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
+_STRING = r"'(?:[^'\\]++|\\.|'')*+'|\"(?:[^\"\\]++|\\.|\"\")*+\""
+_NAME = r"`(?:[^`]++|``)*+`"
 _TOKEN = re.compile(
-    r"(?P<string>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")"
-    r"|(?P<name>`(?:[^`]|``)*`)|(?P<comment>--[^\n]*|\#[^\n]*|/\*.*?\*/)"
+    rf"(?P<string>{_STRING})|(?P<name>{_NAME})"
+    r"|(?P<comment>--[^\n]*|\#[^\n]*|/\*.*?\*/)"
     r"|(?P<word>[A-Za-z0-9_.$+-]+)|(?P<sign>[(),;=])|(?P<line>\n)|(?P<other>[^\s])",
     re.DOTALL,
 )
+#: All up to the end of a statement.
+_REST = re.compile(rf"(?:[^'\"`;]++|{_STRING}|{_NAME})*+;?", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "Z": "\x1a", "b": "\b"}
 _NO_COLUMNS = {"KEY", "PRIMARY", "UNIQUE", "CONSTRAINT", "INDEX", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK"}
 
@@ -34,29 +38,28 @@ def read_dump(text: str, wanted: Collection[str]) -> Iterator[tuple[str, int, di
     """Table, line and row of all tables that are wanted. A row whose columns are not known is left out."""
     columns: dict[str, list[str]] = {}
     statement = _Statement()
-    line = 1
-    for token in _TOKEN.finditer(text):
-        kind, value = token.lastgroup or "", token[0]
-        if kind == "line":
-            line += 1
-            continue
-        if kind == "comment":
-            line += value.count("\n")
-            continue
+    line, at = 1, 0
+    while token := _TOKEN.search(text, at):
+        kind, value, at = token.lastgroup or "", token[0], token.end()
         if kind == "sign" and value == ";":
             statement = _Statement()
-            continue
-        if kind == "sign" and value in "()":
-            yield from _bracket(statement, value, columns, wanted, line)
-        elif not statement.depth:
+        elif kind == "sign" and value in "()":
+            if not statement.depth and _what(statement)[1] not in wanted:  # records of calls are nearly all of a dump
+                rest = _REST.match(text, at)
+                assert rest is not None  # it matches nothing at all, too
+                value, at = rest[0], rest.end()
+                statement = _Statement()
+            else:
+                yield from _bracket(statement, value, columns, line)
+        elif kind not in {"line", "comment"} and not statement.depth:
             statement.words.append((kind, value))
-        elif statement.depth == 1:
+        elif kind not in {"line", "comment"} and statement.depth == 1:
             _take(statement, kind, value)
         line += value.count("\n")
 
 
 def _bracket(
-    statement: _Statement, sign: str, columns: dict[str, list[str]], wanted: Collection[str], line: int
+    statement: _Statement, sign: str, columns: dict[str, list[str]], line: int
 ) -> Iterator[tuple[str, int, dict[str, str]]]:
     if sign == "(":
         statement.depth += 1
@@ -67,8 +70,6 @@ def _bracket(
     if statement.depth:
         return
     verb, table = _what(statement)
-    if table not in wanted:
-        return
     if verb == "CREATE":
         if not statement.lists:
             columns[table] = statement.columns

@@ -168,3 +168,19 @@ def test_trunks_of_a_table_that_was_not_given_are_left_to_do(tmp_path: Path) -> 
     draft = import_freepbx([tmp_path / "a.json"], notes)
     assert draft.routes[0]["via"] == ["trunk-5", "trunk-7"]
     assert any(text.startswith("trunk 7 is in no table 'trunks'") for _, text in notes.sorted())
+
+
+def test_tables_that_nobody_asks_for_are_passed_over_whatever_they_hold() -> None:
+    calls = "".join(
+        f"INSERT INTO `cdr` VALUES ({n},'it\\'s; (INSERT INTO `users` VALUES (1,2));\n');\n" for n in range(500)
+    )
+    text = f"CREATE TABLE users (extension int, name text);\n{calls}INSERT INTO users VALUES (1,'Anna');\n"
+    assert list(read_dump(text, {"users"})) == [("users", 1002, {"extension": "1", "name": "Anna"})]
+
+
+@pytest.mark.parametrize(
+    "text", ["INSERT INTO users VALUES ('" * 9, "(" * 999, "INSERT INTO x VALUES ('a", "`" * 99, "/*" * 99, ");;)("]
+)
+def test_a_dump_that_breaks_off_has_the_rows_that_are_whole(text: str) -> None:
+    whole = "CREATE TABLE users (extension int, name text);\nINSERT INTO users VALUES (1,'Anna');\n"
+    assert list(read_dump(whole + text, {"users"})) == [("users", 2, {"extension": "1", "name": "Anna"})]
