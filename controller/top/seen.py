@@ -59,6 +59,8 @@ class Seen:
         self.begun = inf  # since when it is known what happens
         self._board = Board()
         self._there: set[str] = set()
+        self._version = ""  # of the dialplan, when messages were there last
+        self._dropped = False  # there are no messages any more by the dialplan
         self._events: dict[str, deque[Told]] = {kind: deque(maxlen=REMEMBERED) for kind in ("call", "cascade", "")}
 
     # -- what the daemons tell
@@ -83,21 +85,26 @@ class Seen:
         """How things are."""
         self.begun = min(self.begun, picture.at)
         self._board.see(picture)
+        if picture.messages is not None and picture.calls is not None:
+            self._version = picture.calls["version"]
+        self._dropped = self._has_dropped_messages(picture)
         for source, found in ((CALLS, picture.calls), (MESSAGES, picture.messages)):
             if found is not None:
                 self._there.add(source)
                 self.gone.pop(source, None)
-            elif source in self._there and (source == CALLS or not self._is_without_messages(picture)):
+            elif source in self._there and not (source == MESSAGES and self._dropped):
                 self.gone.setdefault(source, picture.at)
             else:
                 self.gone.pop(source, None)
         if CALLS in self.gone:
             self.live = _NOBODY
 
-    @staticmethod
-    def _is_without_messages(picture: Picture) -> bool:
-        """A reload may have taken messages out of the dialplan."""
-        return picture.calls is not None and picture.calls.get("messages") is None
+    def _has_dropped_messages(self, picture: Picture) -> bool:
+        """A reload has taken messages out of the dialplan: their process is not gone, but done."""
+        calls = picture.calls
+        if picture.messages is not None or calls is None:
+            return self._dropped and picture.messages is None
+        return calls.get("messages") is None and calls["version"] != self._version
 
     def take_live(self, found: Mapping[str, Any]) -> None:
         """The calls of this moment."""
@@ -129,6 +136,8 @@ class Seen:
 
     def of_kind(self, kind: str) -> list[Row]:
         """Trunks or providers, the worst first, otherwise as the dialplan has them."""
+        if kind == "provider" and self._dropped:
+            return []
         rows = [row for row in self._board.rows.values() if row["kind"] == kind]
         return sorted(rows, key=lambda row: RANKS.get(row["state"], len(RANKS)))
 

@@ -17,8 +17,9 @@ from controller.news import DRILL, TEST_CALL
 from controller.ops.board import Board
 from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 from controller.resolver.book import NameNews
-from controller.top import rows, sheets
+from controller.top import rows, sheets, views
 from controller.top.seen import REMEMBERED, Seen
+from controller.top.views import View
 from controller.top.words import RANKS, STYLES, ended, failover, outcome, say
 from controller.types import (
     CertificateExpiring,
@@ -35,7 +36,7 @@ from controller.types import (
 from controller.types.placed import CallState
 from controller.types.records import Exercised
 from controller.types.texts import TextNews, TextState
-from tests.top.canned import LIVE, LOST, REFUSED, STATUS, WON, T, _call, _cascade
+from tests.top.canned import LIVE, LOST, MESSAGES_STATUS, REFUSED, STATUS, WON, T, _call, _cascade
 
 #: One of each, and what stands in the timeline.
 SAMPLES: list[tuple[Any, tuple[str, str, str]]] = [
@@ -184,3 +185,32 @@ def test_a_daemon_that_goes_is_said_once_it_was_there() -> None:
     assert seen.of_kind("trunk")  # as they were
     seen.see(Picture(T + 3, STATUS))
     assert not seen.gone
+
+
+def test_messages_that_a_reload_took_out_are_not_missed_but_a_process_that_died_is() -> None:
+    alone = {**STATUS, "messages": None}  # messages are a service of their own: that for calls does not run them
+    for status, version, is_gone in ((STATUS, "v1", True), (alone, "v1", True), (alone, "v2", False)):
+        seen = Seen()
+        seen.see(Picture(T, {**status, "version": "v1"}, MESSAGES_STATUS))
+        assert len(seen.of_kind("provider")) == 2
+        for _ in range(2):
+            seen.see(Picture(T + 1, {**status, "version": version}))
+            assert (MESSAGES in seen.gone) is is_gone
+            assert len(seen.of_kind("provider")) == (2 if is_gone else 0)
+        seen.see(Picture(T + 2))
+        assert (MESSAGES in seen.gone) is is_gone
+        seen.see(Picture(T + 3, {**status, "version": version}, MESSAGES_STATUS))
+        assert len(seen.of_kind("provider")) == 2
+        assert not seen.gone
+
+
+def test_a_daemon_of_messages_alone() -> None:
+    seen = Seen()
+    seen.see(Picture(T, None, MESSAGES_STATUS))
+    assert not seen.alarms()
+    assert [row["provider"] for row in seen.of_kind("provider")] == ["whatsapp-1", "sms-1"]
+    head, items = views.show(View.TRUNKS, seen, "", T, 80)
+    assert head.plain.startswith("provider")
+    assert [item.key for item in items] == ["provider:whatsapp-1", "provider:sms-1"]
+    seen.see(Picture(T + 1))
+    assert seen.alarms()[0].startswith("the process for messages is gone")
