@@ -35,9 +35,9 @@ def top(
     Trunks and providers with their last hour, calls of this moment, cascades, and what failed over and why; a key drains. Press ?
     for the keys. With --json one picture, and no more.
     """
-    from controller.top.link import is_there
+    from controller.control import MESSAGES, is_served
 
-    if not is_there(state_dir):
+    if not is_served(state_dir) and not is_served(state_dir, MESSAGES):
         end(f"no daemon runs with --state-dir {state_dir}; is it another folder?", UNREACHABLE)
     if as_json:
         import asyncio

@@ -50,6 +50,7 @@ class Top(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     Screen { background: ansi_default; color: ansi_default; }
+    ModalScreen { background: transparent; }
     Static { height: auto; }
     #head, #alarms, #tabs, #columns, #said, #keys { text-wrap: nowrap; text-overflow: clip; }
     #alarms { color: ansi_red; text-style: bold; }
@@ -129,7 +130,9 @@ class Top(App[None]):
 
         put("#head", self._head(now, width))
         alarms = self.seen.alarms()
-        put("#alarms", Text("\n".join(f"! {rows.fit(text, width - 2).rstrip()}" for text in alarms[:ALARMS])))
+        if len(alarms) > ALARMS:
+            alarms = [*alarms[: ALARMS - 1], f"and {len(alarms) - ALARMS + 1} more: callward status shows them all"]
+        put("#alarms", Text("\n".join(f"! {rows.fit(text, width - 2).rstrip()}" for text in alarms)))
         screen.query_one("#alarms").display = bool(alarms)
         put("#tabs", self._tabs())
         head, items = show(self._view, self.seen, self._wanted, now, width - INDENT)

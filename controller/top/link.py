@@ -79,8 +79,3 @@ class Link:
         except ControlError:
             return None
         return answer if answer["ok"] else None
-
-
-def is_there(state_dir: Path) -> bool:
-    """Whether a daemon for calls or for messages runs with this folder."""
-    return is_served(state_dir) or is_served(state_dir, MESSAGES_CONTROL)

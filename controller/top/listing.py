@@ -166,4 +166,4 @@ class Listing(ScrollView, can_focus=True):
         if line - first < len(lines):
             text.append_text(lines[line - first])
         strip = Strip(list(text.render(self.app.console))).adjust_cell_length(width).apply_style(self.rich_style)
-        return strip.apply_style(_REVERSE) if chosen else strip
+        return strip.apply_style(_REVERSE) if chosen and line == first else strip

@@ -181,7 +181,8 @@ def _hour(what: str, values: Sequence[float], style: str) -> Item:
     """A plot of sixty minutes, and the sum."""
 
     def draw(_: int) -> list[Text]:
-        text = Text(f"{what:<10}", "dim", no_wrap=True, end="")
+        text = Text(no_wrap=True, end="")
+        text.append(f"{what:<10}", "dim")
         text.append_text(rows.plot(values, style))
         text.append(f" {sum(values)}")
         return [text]

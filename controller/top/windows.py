@@ -16,6 +16,8 @@ from textual.containers import ScrollableContainer, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from controller.top.rows import fit
+
 #: Seconds from one look at what is shown to the next.
 EVERY = 1.0
 
@@ -47,7 +49,7 @@ class Sheet(ModalScreen[None]):
     DEFAULT_CSS = """
     Sheet { background: transparent; }
     Sheet > Vertical { background: ansi_default; }
-    Sheet #title { height: 1; text-style: reverse; }
+    Sheet #title { height: 1; }
     Sheet #foot { height: 1; color: ansi_default; text-style: dim; }
     Sheet ScrollableContainer { height: 1fr; scrollbar-size-vertical: 0; scrollbar-size-horizontal: 1; }
     Sheet #page { width: auto; }
@@ -72,7 +74,7 @@ class Sheet(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """A title, the page, and which keys there are."""
         with Vertical():
-            yield Static(Text(f" {self._heading}"), id="title")
+            yield Static(id="title")
             with ScrollableContainer():
                 yield Static(Text("looking ..."), id="page")
             yield Static(Text(self._keys), id="foot")
@@ -84,7 +86,9 @@ class Sheet(ModalScreen[None]):
 
     async def _keep_looking(self) -> None:
         while True:
-            page = await self._look(max(20, self.size.width))
+            width = max(20, self.size.width)
+            self.query_one("#title", Static).update(Text(fit(self._heading, width), "reverse"))
+            page = await self._look(width)
             self.query_one(ScrollableContainer).set_class(not page.no_wrap, "wraps")
             self.query_one("#page", Static).update(page)
             await asyncio.sleep(EVERY)

@@ -22,14 +22,14 @@ STYLES = {
     "drained": "blue",
     "unknown": "dim",
 }
-#: The worst state of a minute by its letter (`ops.bars`): heights differ as colours do.
+#: The worst state of a minute by its letter (`ops.bars`): heights differ as colours do, and would not if they were reversed.
 BARS = {
-    "u": ("▁", "green"),
-    "r": ("▂", "blue"),
-    "s": ("▄", "yellow"),
-    "g": ("▆", "yellow"),
-    "d": ("█", "red"),
-    ".": ("·", "dim"),
+    "u": ("▁", "not reverse green"),
+    "r": ("▂", "not reverse blue"),
+    "s": ("▄", "not reverse yellow"),
+    "g": ("▆", "not reverse yellow"),
+    "d": ("█", "not reverse red"),
+    ".": ("·", "not reverse dim"),
 }
 _GATES = {"open": "up", "held": "down", "parked": "drained"}
 _OPENED = {

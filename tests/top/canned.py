@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from controller import clock
-from controller.control import FILE, MESSAGES, Answer, ControlServer, Request, open_control
+from controller.control import FILE, MESSAGES, OPS, Answer, ControlServer, Request, open_control
 from controller.feed import FILE as FEED
 from controller.feed import MESSAGES as MESSAGES_FEED
 from controller.feed import Feed
@@ -209,7 +209,7 @@ EXPLANATION = {
 
 @asynccontextmanager
 async def canned(state_dir: Path) -> AsyncIterator[list[str]]:
-    """Both of them, and what they were told to do."""
+    """All three of them, and what they were told to do."""
     told: list[str] = []
 
     def says(**answer: Any) -> Any:
@@ -228,9 +228,14 @@ async def canned(state_dir: Path) -> AsyncIterator[list[str]]:
         "cascades": says(cascades=CASCADES),
         "cascade": says(explanation=EXPLANATION),
     }
+    alerts = [
+        {"title": title, "resolved": resolved}
+        for title, resolved in (("site branch is down", None), ("carrier-b is slow", T - 60.0))
+    ]
+    console = {"alerts": says(alerts=alerts, undelivered=0)}
     faults: list[BaseException] = []
     async with AsyncExitStack() as stack:
-        for file, commands in ((FILE, ours), (MESSAGES, theirs)):
+        for file, commands in ((FILE, ours), (MESSAGES, theirs), (OPS, console)):
             server = ControlServer(open_control(state_dir, file), commands, faults.append)
             stack.callback(server.close)
             await server.start()

@@ -79,7 +79,10 @@ async def _settle(pilot: Pilot[Any]) -> None:
     """Until all of both was heard."""
     app = pilot.app
     assert isinstance(app, Top)
-    await until(pilot, lambda text: len(app.seen.timeline()) == 7 and "/9" in text and "! carrier-d" in text)
+    await until(
+        pilot,
+        lambda text: len(app.seen.timeline()) == 7 and "/9" in text and "! alert" in text and "! carrier-d" in text,
+    )
 
 
 async def _still(pilot: Pilot[Any]) -> list[str]:
