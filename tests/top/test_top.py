@@ -19,6 +19,8 @@ from controller.demo.testbed import Testbed as Bed
 from controller.demo.testbed import open_testbed
 from controller.top.app import Top
 from controller.top.once import take_picture
+from tests.ops.stage import CONSOLE, stage
+from tests.top.canned import canned
 from tests.top.eyes import PATIENCE, shows, until
 
 Act = Callable[[Bed, Path, Pilot[Any]], Awaitable[None]]
@@ -53,6 +55,10 @@ def test_a_day_of_an_operator(tmp_path: Path) -> None:
             pilot, "trunk     hq-pbx         down", "failover  sales          degraded front-desk via hq-pbx"
         )
         assert "quality" in text
+        picture = await take_picture(state_dir, whole=True)
+        assert picture is not None
+        assert picture["trunks"][0]["state"] == "down"
+        assert picture["calls"][0]["did"] == "+15557000"
         await _see_it_go(testbed, state_dir, pilot)
 
     play(tmp_path, act)
@@ -110,27 +116,50 @@ async def _see_it_go(testbed: Bed, state_dir: Path, pilot: Pilot[Any]) -> None:
         await again.stop()
 
 
+ALERTS = """
+alerts:
+  notifiers:
+    nobody: {webhook: {url: "http://127.0.0.1:9/", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}}
+  routes: [{notify: [nobody]}]
+"""
+
+
+def test_beside_the_process_for_operators_it_knows_of_alerts_and_has_the_messages_of_calls(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with stage(tmp_path, CONSOLE + ALERTS) as here:
+            app = Top(here.state_dir)
+            async with app.run_test(size=(80, 24)) as pilot:
+                await shows(pilot, "3/3 trunks up")
+                here.testbed.boxes["hq-pbx"].silence()
+                await here.call()
+                await pilot.press("2")
+                await shows(pilot, "> ", "answered")
+                await pilot.press("enter")
+                await until(pilot, lambda text: "100 Trying" in text and "127.0.0.1:" in text and "[SDP]" in text)
+                await pilot.press("escape")
+                await shows(pilot, "! alert: ", "hq-pbx")
+
+    asyncio.run(main())
+
+
 def test_one_picture_for_scripts(tmp_path: Path) -> None:
     async def main() -> None:
-        state_dir = tmp_path / "state"
-        state_dir.mkdir()
-        async with open_testbed(DIALPLAN, state_dir, lambda *_: None) as testbed:
-            for _ in range(2):
-                await testbed.call(lambda _: None, talk=0.0)
-            found = await _run("--state-dir", str(state_dir), "--json")
+        async with canned(tmp_path):
+            found = await _run("--state-dir", str(tmp_path), "--json")
             assert found.returncode == 0, found.stderr
             picture = json.loads(found.stdout)
-            assert [row["name"] for row in picture["trunks"]] == ["hq-pbx", "carrier-a", "carrier-b"]
-            assert [call["winner"] for call in picture["calls"]] == ["front-desk via hq-pbx"] * 2
+            assert [row["name"] for row in picture["trunks"]][:2] == ["branch-pbx", "carrier-b"]  # trouble first
             assert {len(row["bars"]) for row in picture["trunks"]} == {60}
-            assert [row["what"] for row in picture["timeline"]].count("trunk") >= 3
-            assert "+1555" not in found.stdout
-            whole = await take_picture(state_dir, whole=True)
-            assert whole is not None
-            assert whole["calls"][0]["did"] == "+15557000"
-            found = await _run("--state-dir", str(state_dir))
+            assert [call["winner"] for call in picture["calls"]].count("anna-mobile via carrier-a") == 2
+            assert [row["what"] for row in picture["timeline"]].count("trunk") == 3
+            assert [row["status"] for row in picture["cascades"]] == ["active", "completed"]
+            assert picture["alarms"][0] == "alert: site branch is down"
+            assert "5550123" not in found.stdout
+            found = await _run("--state-dir", str(tmp_path), "--json", "--numbers")
+            assert json.loads(found.stdout)["calls"][0]["caller"] == "+12025550123"
+            found = await _run("--state-dir", str(tmp_path))
             assert (found.returncode, found.stderr) == (2, "top wants a terminal; --json prints one picture\n")
-        found = await _run("--state-dir", str(state_dir), "--json")
+        found = await _run("--state-dir", str(tmp_path), "--json")
         assert (found.returncode, found.stdout) == (3, "")
         assert "no daemon runs with --state-dir" in found.stderr
 
