@@ -70,7 +70,7 @@ def test_screen(name: str, tmp_path: Path) -> None:
     text = "".join(f"{line}\n" for line in found)
     if os.environ.get("CALLWARD_SCREENS"):
         path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), "is this as it should be? CALLWARD_SCREENS=1 writes it anew"
     assert max(map(len, found)) <= columns
 
 
