@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.command.asking import AsJson, StateDir, ask_daemon, end, make_console, print_json
+from controller.command.asking import AsJson, StateDir, ask_daemon, complete_alert, end, make_console, print_json
 from controller.command.manner import Section, add, make_group
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
 from controller.files import DEFAULT_STATE_DIR
@@ -62,7 +62,7 @@ def alerts(
 
 
 def acknowledge(
-    name: Annotated[str, typer.Argument(metavar="ID", help="as the alert says")],
+    name: Annotated[str, typer.Argument(metavar="ID", help="as the alert says", autocompletion=complete_alert)],
     who: Annotated[str, typer.Option(metavar="NAME", help="who looks after it; default: this user")] = "",
     state_dir: StateDir = DEFAULT_STATE_DIR,
     as_json: AsJson = False,

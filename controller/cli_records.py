@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from controller.cli_messages import DEFAULT_URL, TokenFile, Url, ask_api
-from controller.command.asking import AsJson, StateDir, ask_daemon, end, make_console, print_json
+from controller.command.asking import AsJson, StateDir, ask_daemon, complete_trunk, end, make_console, print_json
 from controller.command.manner import Section, add
 from controller.exits import FINDINGS, UNREACHABLE, USAGE
 from controller.files import DEFAULT_STATE_DIR
@@ -46,7 +46,9 @@ def calls(  # what people ask for
     did: Annotated[str, typer.Option(metavar="NUMBER", help="called by this number")] = "",
     caller: Annotated[str, typer.Option("--from", metavar="NUMBER", help="from this number")] = "",
     status: Annotated[str, typer.Option(metavar="CODE", help="that ended so: 486, 5xx")] = "",
-    trunk: Annotated[str, typer.Option(metavar="TRUNK", help="from or over this trunk")] = "",
+    trunk: Annotated[
+        str, typer.Option(metavar="TRUNK", help="from or over this trunk", autocompletion=complete_trunk)
+    ] = "",
     since: Annotated[str, typer.Option(metavar="TIME", help="of the last 2h, 30m, 7d")] = "",
     failed: Annotated[bool, typer.Option("--failed", help="nobody answered, or not by the first way")] = False,
     before: Annotated[int | None, typer.Option(metavar="CALL", help="older than this number of the list")] = None,

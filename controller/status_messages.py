@@ -12,13 +12,6 @@ MOST_PATTERNS = 12  # lines; --json has all
 _STYLES = {"open": "green", "rising": "yellow", "canary": "yellow", "held": "bold red", "parked": "dim"}
 
 
-def messages_are_bad(messages: dict[str, Any]) -> bool:
-    """Whether the process for messages does not answer, its store is lost, or a provider is out."""
-    if not messages["answers"] or messages["store"]["lost"]:
-        return True
-    return any(row["gate"] == "held" or row["alive"] is False for row in messages["providers"])
-
-
 def print_messages(messages: dict[str, Any], console: Console) -> None:
     """Providers, and how much is under way."""
     restarts = messages.get("restarts", 0)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from controller.status import Status
-from controller.status_messages import messages_are_bad, print_messages
+from controller.status_messages import print_messages
 from controller.terminal import is_too_wide, make_table, print_line
 from controller.wording import show_seconds, show_span
 
+if TYPE_CHECKING:
+    from controller.status import Status
+
 _STYLES = {"up": "green", "degraded": "yellow", "suspect": "yellow", "down": "bold red", "unknown": "dim"}
-
-
-def is_bad(status: Status) -> bool:
-    """Whether something is down that should not be."""
-    messages = status.get("messages")
-    return bool(status.get("down")) or (messages is not None and messages_are_bad(messages))
 
 
 def print_status(status: Status, console: Console) -> None:

@@ -93,12 +93,27 @@ def make_console() -> Console:
 
 def complete_trunk(context: typer.Context, incomplete: str) -> list[str]:
     """For the shell: the trunks of the daemon that runs, if one does."""
-    from controller.control import FILE, ControlError, ask
+    from controller.control import FILE
+
+    trunks = _ask_soon(context, "status", FILE).get("status", {}).get("trunks", ())
+    return sorted({name for trunk in trunks if (name := trunk["group"] or trunk["name"]).startswith(incomplete)})
+
+
+def complete_alert(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """For the shell: what is wrong now and nobody looks after."""
+    from controller.control import OPS
+
+    alerts = _ask_soon(context, "alerts", OPS).get("alerts", ())
+    free = [each for each in alerts if each["resolved"] is None and not each["acknowledged"]]
+    return [(each["id"], each["title"]) for each in free if each["id"].startswith(incomplete)]
+
+
+def _ask_soon(context: typer.Context, command: str, file: str) -> dict[str, Any]:
+    """Whoever waits at a prompt is told nothing rather than an error."""
+    from controller.control import ControlError, ask
 
     state_dir = Path(context.params.get("state_dir") or DEFAULT_STATE_DIR)
     try:
-        answer = ask(state_dir, "status", FILE, _PATIENCE)
+        return ask(state_dir, command, file, _PATIENCE)
     except ControlError:
-        return []
-    names = [trunk["group"] or trunk["name"] for trunk in answer.get("status", {}).get("trunks", ())]
-    return sorted({name for name in names if name.startswith(incomplete)})
+        return {}

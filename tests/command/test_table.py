@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
+from tests.command.test_startup import heavy_of, modules_of
 from tests.command.walking import does_something, run, top_keys, walk
 from tests.sipp.daemon import Daemon
 
@@ -288,6 +289,36 @@ def test_it_ends_and_says_as_it_should(scene: dict[str, str], name: str, case: C
         assert not done.stderr.rstrip().endswith(".")
     if "--json" in words and case.code in {OK, FINDINGS}:
         check_shape(json.loads(done.stdout), COMMANDS[name].manner.shape, words)
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("callward dra", ["drain"]),
+        ("callward alerts ", ["ack", "test"]),
+        ("callward check --s", ["--sarif", "--strict"]),
+        ("callward drain {state} carr", ["carrier-a", "carrier-b"]),
+        ("callward calls {state} --trunk p", ["pbx"]),
+        ("callward drain {none} carr", []),
+        ("callward alerts ack {state} ", []),
+    ],
+)
+def test_a_shell_completes_it(
+    scene: dict[str, str], monkeypatch: pytest.MonkeyPatch, line: str, completed: list[str]
+) -> None:
+    line = line.format_map(scene)
+    monkeypatch.setenv("_CALLWARD_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
+    done = run([])
+    assert (done.stdout.split(), done.stderr) == (completed, "")
+
+
+def test_status_of_a_daemon_imports_nothing_heavy(scene: dict[str, str]) -> None:
+    """It is asked again and again; only for its tables it needs rich."""
+    words = ["status", *scene["state"].split()]
+    assert not heavy_of(modules_of(*words, "--json"))
+    assert heavy_of(modules_of(*words)) == {"rich"}
 
 
 def check_shape(data: Any, shape: str, words: list[str]) -> None:
