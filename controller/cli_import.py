@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from controller.command.asking import AsJson, end, print_json, see_file
+from controller.command.asking import AsJson, end, print_json, see_file, width_of_errors
 from controller.command.manner import Section, add, make_group
 from controller.exits import FINDINGS, OK, UNREACHABLE, USAGE
 
@@ -108,7 +108,7 @@ def _import(
         _print_sum(draft, len(notes), output)
     errors = [found for found in loaded.diagnostics if found.severity == "error"]
     if errors and not as_json:
-        typer.echo(render(errors, loaded.sources), err=True, nl=False)
+        typer.echo(render(errors, loaded.sources, width_of_errors()), err=True, nl=False)
     raise typer.Exit(FINDINGS if errors else OK)
 
 

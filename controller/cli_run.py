@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from controller.command.asking import DialplanFile, StateDir, end, load_file
+from controller.command.asking import DialplanFile, StateDir, end, load_file, width_of_errors
 from controller.command.manner import Section, add
 from controller.exits import BUG, FINDINGS, UNREACHABLE, USAGE
 from controller.files import DEFAULT_STATE_DIR
@@ -145,8 +145,7 @@ def _compile(file: Path) -> Compiled:
     from controller.config import render
 
     loaded = load_file(file)
-    findings = render(loaded.diagnostics, loaded.sources)
     if loaded.dialplan is None:
-        typer.echo(findings, err=True)
+        typer.echo(render(loaded.diagnostics, loaded.sources, width_of_errors()), err=True)
         end("callward was not started", FINDINGS)
-    return Compiled(loaded.dialplan, findings, loaded.inputs)
+    return Compiled(loaded.dialplan, render(loaded.diagnostics, loaded.sources), loaded.inputs)

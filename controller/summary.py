@@ -28,7 +28,8 @@ def print_check(loaded: Loaded) -> None:
     """What `check` says of a file, for people: findings, then figures or how many errors there are."""
     console = make_console()
     if loaded.diagnostics:
-        console.out(render(loaded.diagnostics, loaded.sources), highlight=False)
+        width = console.width if console.is_terminal else 0
+        console.out(render(loaded.diagnostics, loaded.sources, width), highlight=False)
     if loaded.ignored:
         said = "is" if len(loaded.ignored) == 1 else "are"
         console.out(f"{_count(len(loaded.ignored), 'finding')} {said} ignored, as the file says\n", highlight=False)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -64,8 +66,13 @@ def load_dialplan(file: Path) -> Dialplan:
 
     loaded = load_file(file)
     if loaded.dialplan is None:
-        end(render(loaded.diagnostics, loaded.sources), FINDINGS)
+        end(render(loaded.diagnostics, loaded.sources, width_of_errors()), FINDINGS)
     return loaded.dialplan
+
+
+def width_of_errors() -> int:
+    """Columns of the terminal that shows them; 0 where it is none."""
+    return get_terminal_size().columns if sys.stderr.isatty() else 0
 
 
 def ask_daemon(state_dir: Path, command: str, file: str = "", patience: float = 0.0, /, **more: str) -> dict[str, Any]:

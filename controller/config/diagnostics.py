@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from textwrap import TextWrapper
 from typing import Literal
 
 from controller.config.hidden import mask_line, mask_urls
@@ -27,6 +28,8 @@ BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _SAYS_NOTHING = frozenset(("BAD_CREDENTIAL",))
 _WINDOW = 160  # characters of a long line that are shown
 _LEAD = 60  # of these, before the first caret
+_NARROW = 40  # columns that no terminal lacks
+_GUTTER = "      | "
 _QUOTED = 60  # characters of a name or value that a message repeats
 
 
@@ -135,10 +138,13 @@ def printable(text: str) -> str:
 # --------------------------------------------------------------------------- output
 
 
-def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
-    """Show findings with their lines, underlined; ``sources`` holds the text of each file by name."""
+def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], width: int = 0) -> str:
+    """Show findings with their lines, underlined; ``sources`` holds the text of each file by name.
+
+    ``width``: columns of a terminal, whose lines go on where they belong; 0: nothing is broken.
+    """
     lines = {name: BREAKS.split(text) for name, text in sources.items() if text}
-    return "".join(_render_one(found, lines.get(found.file, ())) for found in diagnostics)
+    return "".join(_render_one(found, lines.get(found.file, ()), width) for found in diagnostics)
 
 
 def to_json(diagnostics: Iterable[Diagnostic]) -> str:
@@ -146,20 +152,39 @@ def to_json(diagnostics: Iterable[Diagnostic]) -> str:
     return json.dumps([asdict(found) for found in diagnostics], indent=2)
 
 
-def _render_one(found: Diagnostic, lines: list[str] | tuple[()]) -> str:
+def _render_one(found: Diagnostic, lines: list[str] | tuple[()], width: int) -> str:
     label = "" if found.severity == "error" else f"{found.severity}: "
-    head = f"{found.file}:{found.line}:{found.col}: {label}{found.message}\n"
+    head = _fit(f"{found.file}:{found.line}:{found.col}: {label}{found.message}", "    ", width, first="")
     if found.line > len(lines):
-        return head + (f"      | {found.hint}\n" if found.hint else "")
+        return head + (_fit(found.hint, _GUTTER, width) if found.hint else "")
+    window = min(_WINDOW, max(_NARROW, width - len(_GUTTER))) if width else _WINDOW
     text = mask_line(lines[found.line - 1])
     start = found.col - 1
     end = max(found.end_col - 1, start + 1)
-    first = max(0, start - _LEAD) if len(text) > _WINDOW else 0
-    text = text[first : first + _WINDOW]
+    first = max(0, start - min(_LEAD, window // 2)) if len(text) > window else 0
+    text = text[first : first + window]
     pad = " " * _width(text[: start - first])
     carets = "^" * max(1, _width(text[start - first : end - first]))
     shown = "".join(c if c.isprintable() else " " for c in text).rstrip()
-    return f"{head}{found.line:>5} | {shown}\n      | {pad}{carets} {found.hint}".rstrip() + "\n"
+    below = f"{_GUTTER}{pad}{carets} {found.hint}".rstrip()
+    if width and _width(below) > width:
+        below = f"{_GUTTER}{pad}{carets}\n{_fit(found.hint, _GUTTER, width)}".rstrip()
+    return f"{head}{found.line:>5} | {shown}\n{below}\n"
+
+
+def _fit(text: str, indent: str, width: int, first: str | None = None) -> str:
+    """Lines of it, with ``indent`` before each; ``first`` is that of the first one."""
+    first = indent if first is None else first
+    if not width or len(first) + _width(text) <= width:
+        return f"{first}{text}\n"
+    words = TextWrapper(
+        max(_NARROW, width),
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,  # paths and YAML are copied
+        break_on_hyphens=False,
+    )
+    return words.fill(text) + "\n"
 
 
 def _width(text: str) -> int:
