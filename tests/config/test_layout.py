@@ -88,8 +88,7 @@ def test_whatever_it_looks_like_it_says_the_same_and_keeps_its_comments(text: st
 def test_a_dialplan_of_any_kind_says_the_same(seed: int) -> None:
     dice = random.Random(seed)
     text = write_dialplan(dice)
-    check_layout(text, same_as=text)
-    check_layout(write_oddly(text, dice), same_as=text)
+    check_layout(text if dice.random() < 0.2 else write_oddly(text, dice), same_as=text)
 
 
 @pytest.mark.parametrize("path", DIALPLANS, ids=lambda path: path.name)
