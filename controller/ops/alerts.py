@@ -106,6 +106,7 @@ class Alerts:
         await self._deliveries.close()
         for way in self._ways.values():
             await way.close()
+        self._tools.kept[FILE] = self._dump()
         await self._write()
 
     def _follow_clock(self) -> None:
@@ -261,7 +262,8 @@ class Alerts:
 
     def _load(self) -> None:
         try:
-            data = json.loads(self._file.read_text(encoding="utf-8"))
+            kept = self._tools.kept.pop(FILE, "")
+            data = json.loads(kept or self._file.read_text(encoding="utf-8"))
             self.alerting.load(data)
             self.outbox.load(data["outbox"])
             if "found" in data:  # older versions did not write it

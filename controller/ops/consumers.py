@@ -37,6 +37,8 @@ class Tools:
     sock: socket.socket | None = None  # that of the console, bound; a consumer serves on a duplicate of it
     meter: Meter = field(default_factory=Meter)  # counts through reloads
     live: Live = field(default_factory=Live)  # remembers through reloads
+    #: What one consumer hands on to who comes after it in a reload, by its name: the disk may be full.
+    kept: dict[str, str] = field(default_factory=dict)
     #: What consumers let operators do, by the control socket of this process, and by the console.
     commands: dict[str, Command] = field(default_factory=dict)
     #: Consumers by which alerts can be told as well: "mqtt".

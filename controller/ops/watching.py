@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from controller import clock, feed
-from controller.control import FILE, ControlError, ask_soon
+from controller.control import FILE, ControlError, NoAnswerError, ask_soon
 from controller.control import MESSAGES as MESSAGES_CONTROL
 from controller.news import TEST_CALL
 from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
@@ -23,6 +23,7 @@ LOOK = 0.25
 #: milliseconds: after one that took long there is a pause so many times as long, however much happens.
 EVERY, SOON, SPARE = 1.0, 0.05, 20
 PATIENCE = 2.0
+AGAIN = 5.0  # seconds until one that did not answer is asked again
 
 #: Told about each call or test call, and changes no picture that would have to be asked for at once.
 _QUIET = frozenset(("call", "placed", "text", TEST_CALL))
@@ -35,6 +36,7 @@ class Watching:
         self._state_dir = state_dir
         self._hear, self._see = hear, see
         self._changed = asyncio.Event()
+        self._again = {CALLS: 0.0, MESSAGES: 0.0}  # not asked before then
         self._answers = {CALLS: False, MESSAGES: False}
         self._lives = {CALLS: "", MESSAGES: ""}
         self._last = {CALLS: 0, MESSAGES: 0}  # the number of the last event of each, within its life
@@ -105,23 +107,30 @@ class Watching:
                 async with asyncio.timeout(EVERY):
                     await self._changed.wait()
                 took = sum(self.picture.took.values())
-                await asyncio.sleep(
-                    min(EVERY, max(SOON, SPARE * took))
-                )  # one more question for all that happens together
+                # one more question for all that happens together
+                await asyncio.sleep(min(EVERY, max(SOON, SPARE * took)))
             except TimeoutError:
                 pass
             self._changed.clear()
 
     async def _ask(self) -> Picture:
-        found: dict[str, Any] = {}
-        took: dict[str, float] = {}
-        for source, file in ((CALLS, FILE), (MESSAGES, MESSAGES_CONTROL)):
-            found[source] = None
-            asked = clock.monotonic()
-            try:
-                answer = await ask_soon(self._state_dir, "status", PATIENCE, {"brief": True}, file=file)
-            except ControlError:
-                continue
-            took[source] = clock.monotonic() - asked
-            found[source] = answer.get("status") if answer.get("ok") else None
+        asked = {CALLS: self._ask_one(CALLS, FILE), MESSAGES: self._ask_one(MESSAGES, MESSAGES_CONTROL)}
+        answers = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+        took = {source: answer[1] for source, answer in answers.items() if answer is not None}
+        found = {source: answer[0] if answer is not None else None for source, answer in answers.items()}
         return Picture(clock.epoch(), found[CALLS], found[MESSAGES], dict(self._answers), took)
+
+    async def _ask_one(self, source: str, file: str) -> tuple[Any, float] | None:
+        """Its status, and after how many seconds. One that did not answer in time is left alone for a while: pictures of the other
+        must not wait for it each time."""
+        asked = clock.monotonic()
+        if asked < self._again[source]:
+            return None
+        try:
+            answer = await ask_soon(self._state_dir, "status", PATIENCE, {"brief": True}, file=file)
+        except NoAnswerError:
+            self._again[source] = clock.monotonic() + AGAIN
+            return None
+        except ControlError:
+            return None  # it is not there, which costs no time
+        return answer.get("status") if answer.get("ok") else None, clock.monotonic() - asked

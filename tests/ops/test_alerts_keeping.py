@@ -166,3 +166,17 @@ def test_a_clock_that_is_set_back_while_something_waits(tmp_path: Path, monkeypa
         await desk.until(lambda: len(desk.people.at("/slack")) > 1 and not desk.made.outbox.entries)
 
     assert "the clock was set: alerts wait as long as before" in play(tmp_path, act)
+
+
+def test_a_reload_forgets_nothing_where_the_disk_is_full(tmp_path: Path) -> None:
+    (tmp_path / DRAFT).mkdir()  # nothing can be written there
+
+    async def act(desk: Desk) -> None:
+        desk.fall("bulk-0")
+        await desk.until(lambda: desk.people.at("/slack") and not desk.made.outbox.entries)
+        await desk.made.close()
+        again = Alerts(desk.made._tools)
+        assert again.alerting.open.keys() == desk.made.alerting.open.keys()
+        assert next(iter(again.alerting.open.values())).notified == ["chat"]
+
+    play(tmp_path, act)

@@ -155,6 +155,28 @@ def test_metrics_are_those_of_prometheus(tmp_path: Path) -> None:
     assert not run(tmp_path, act)
 
 
+def test_counts_go_on_through_a_reload_and_say_so(tmp_path: Path) -> None:
+    """A later start would say that they began anew: whoever adds them up would count all of them twice."""
+    _, event = call_that_fails_over()
+
+    async def act(collector: Collector, otel: Otel, tools: Tools) -> None:
+        tools.meter.hear(event)
+        await otel.close()
+        await asyncio.sleep(0.01)
+        _, again = make_consumers(tools)
+        await again.close()
+        starts = [
+            metric.sum.data_points[0].start_time_unix_nano
+            for request in collector.metrics
+            for metric in request.resource_metrics[0].scope_metrics[0].metrics
+            if metric.name == "callward_attempts"
+        ]
+        assert len(starts) == 2
+        assert starts[0] == starts[1]
+
+    assert not run(tmp_path, act)
+
+
 def test_a_collector_that_is_lost_gets_the_calls_later(tmp_path: Path) -> None:
     _, event = call_that_fails_over()
 

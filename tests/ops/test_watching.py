@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -132,10 +133,23 @@ def test_a_fault_of_ours_does_not_end_the_following(tmp_path: Path) -> None:
     play(tmp_path, act)
 
 
+def asked_of(sock: socket.socket) -> int:
+    """How often somebody has come."""
+    count = 0
+    while True:
+        try:
+            sock.accept()[0].close()
+        except BlockingIOError:
+            return count
+        count += 1
+
+
 def test_pictures_are_asked_for_briefly_and_a_process_for_messages_that_hangs_keeps_none_of_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "PATIENCE", 1.0)
+    monkeypatch.setattr(watching, "PATIENCE", 0.5)
+    monkeypatch.setattr(watching, "AGAIN", 1000.0)
+    monkeypatch.setattr(watching, "EVERY", 0.02)
     asked: list[Mapping[str, Any]] = []
 
     async def act(scene: Scene) -> None:
@@ -148,7 +162,10 @@ def test_pictures_are_asked_for_briefly_and_a_process_for_messages_that_hangs_ke
         hangs = open_control(tmp_path, MESSAGES_CONTROL)  # it listens, and that is all
         scene.watch()
         await scene.until(lambda: scene.seen)
+        await scene.until(lambda: len(scene.seen) > 5)
         server.close()
+        assert len(asked) > 4
+        assert asked_of(hangs) == 1  # the one that hangs is not waited for each time
         hangs.close()
         assert scene.seen[0].calls is not None
         assert scene.seen[0].messages is None

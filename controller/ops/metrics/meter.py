@@ -35,6 +35,7 @@ class Meter:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a third more series, which nobody asks for
         self.registry = CollectorRegistry()
         self._counting = Counting(self.registry)
+        self.since = clock.epoch()  # that it has counted
         self._picture = Picture(clock.epoch())
         self._dialplan: Dialplan | None = None
         #: Figures of other consumers, by their names; those of the catalogue.

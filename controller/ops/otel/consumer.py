@@ -35,7 +35,6 @@ class Otel:
         self._log = tools.log
         self._meter = tools.meter
         self._calls: deque[Mapping[str, Any]] = deque(maxlen=WAITING)
-        self._start = clock.epoch()
         self._told_at = 0.0
         self._why: dict[str, str] = {}  # by path: why the collector does not take what it is told there, or ""
         self.refused = 0  # calls that it did not want
@@ -78,7 +77,9 @@ class Otel:
             if now - self._told_at >= SELDOM:
                 self._told_at = now
                 self._meter.gather()
-                await self._post(session, "/v1/metrics", show_metrics(self._meter.registry.collect(), self._start, now))
+                await self._post(
+                    session, "/v1/metrics", show_metrics(self._meter.registry.collect(), self._meter.since, now)
+                )
 
     def _headers(self) -> dict[str, str]:
         shown = {"content-type": "application/x-protobuf"}
