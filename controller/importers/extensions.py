@@ -7,8 +7,9 @@ of a bridge.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from controller.config.diagnostics import quoted
 from controller.importers.bridge import Bridge, Leg, parse_bridge
@@ -23,12 +24,15 @@ _QUIET_VARIABLES = {
     *("call_timeout", "leg_timeout", "originate_timeout"),
 }
 _QUIET_APPLICATIONS = {"log", "info", "ring_ready", "pre_answer", "hash", "unset"}
+_TELLING = {"transfer", "ivr", "voicemail", "execute_extension", "deflect"}
 _QUIET_BEHIND = {"hangup", "respond", "answer", "sleep"}
 _DIALLED = {"destination_number", "${destination_number}"}
 _TIMES = {
     *("wday", "hour", "mday", "mon", "time-of-day", "date-time", "minute"),
     *("minute-of-day", "week", "yday", "mweek", "year"),
 }
+_SECRET = re.compile("pass|pin|secret", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$\{([\w.-]+)\}")
 _GLOBAL = re.compile(r"\$\$\{([\w.-]+)\}")
 
 
@@ -54,12 +58,18 @@ class Extension:
     name: str
     at: Place
     is_inward: bool  # calls from outside get there
+    goes_on: bool  # the next one is asked as well
     expressions: list[tuple[str, Place]] = field(default_factory=list)
     bridges: list[tuple[str, Place, dict[str, str]]] = field(default_factory=list)  # with the variables that hold there
     before: list[str] = field(default_factory=list)  # applications ahead of all bridges
     after: list[tuple[str, Place]] = field(default_factory=list)  # applications behind the last one
     lost: list[tuple[Place, str]] = field(default_factory=list)  # what is said if anything of it is taken over
     variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def does(self) -> str:
+        """What it does, in the words of FreeSWITCH."""
+        return ", ".join([*self.before, *(["bridge"] if self.bridges else [])])
 
 
 @dataclass(slots=True)
@@ -73,16 +83,19 @@ class ExtensionReader:
         """One extension, or several where its conditions stand side by side. ``context``: that of FreeSWITCH in which it
         stands, "" where nothing says it."""
         name, is_inward = element.get("name") or "extension", context == "public"
-        found = [Extension(name, element.at, is_inward)]
+        goes_on = element.get("continue").lower() in TRUE
+        found = [Extension(name, element.at, is_inward, goes_on)]
         breaks = ""
         for child in element.children:
             if child.name != "condition":
                 continue
             if breaks in {"on-true", "never"} and self._expressions(child)[0]:
-                found.append(Extension(name, child.at, is_inward))  # asked whether the one before matched or not
+                found.append(
+                    Extension(name, child.at, is_inward, goes_on)
+                )  # asked whether the one before matched or not
             self._read_condition(child, found[-1])
             breaks = child.get("break").lower()
-        if element.get("continue").lower() in TRUE:
+        if goes_on:
             said = "goes on with the next one (continue): here each number has one route"
             found[0].lost.append((element.at, f"extension {quoted(name)} {said}"))
         return found
@@ -107,6 +120,8 @@ class ExtensionReader:
                 found.lost.append((child.at, said))
             elif child.name == "condition":
                 self._read_condition(child, found)
+        used = {name for text, _, _ in found.bridges for name in _VARIABLE.findall(text)}
+        ignored = {name: at for name, at in ignored.items() if name not in used}
         if ignored:
             said = f"set, and not taken over, since callward has no such variables: {', '.join(ignored)}"
             found.lost.append((next(iter(ignored.values())), said))
@@ -130,7 +145,8 @@ class ExtensionReader:
                 )
                 lost.append((each.at, said))
             elif subject:
-                said = f"that {subject} must match {quoted(expression)} is not taken over: the route holds without it"
+                what = "something" if _SECRET.search(subject) else quoted(expression)
+                said = f"that {subject} must match {what} is not taken over: the route holds without it"
                 lost.append((each.at, said))
         return expressions, lost
 
@@ -147,9 +163,9 @@ class ExtensionReader:
         elif application in _QUIET_APPLICATIONS:
             pass
         elif found.bridges:
-            found.after.append((f"{application} {data}".strip(), element.at))
+            found.after.append((_brief(application, data), element.at))
         else:
-            found.before.append(f"{application} {data}".strip())
+            found.before.append(_brief(application, data))
             said = f"{application} before the bridge is not taken over: callward is a proxy and plays nothing"
             found.lost.append((element.at, said))
 
@@ -163,7 +179,7 @@ class ExtensionReader:
         found: list[Reached] = []
         for text, at, variables in extension.bridges:
             try:
-                bridge = parse_bridge(text)
+                bridge = parse_bridge(_VARIABLE.sub(partial(_put_in, variables), text))
             except ValueError as error:
                 self.notes.add(at, f"the dial string cannot be read: {error}")
                 continue
@@ -199,3 +215,13 @@ class ExtensionReader:
             else:
                 said = f"{application} after the bridges is not taken over: ring somebody who does the same last"
             self.notes.add(at, said)
+
+
+def _put_in(variables: Mapping[str, str], match: re.Match[str]) -> str:
+    """What a variable holds that was set before, as FreeSWITCH puts it in before it reads the dial string."""
+    return variables.get(match[1], match[0])
+
+
+def _brief(application: str, data: str) -> str:
+    """An application, with what it is told where that is no secret: others may be told a PIN."""
+    return f"{application} {data}".strip() if application in _TELLING else application

@@ -74,20 +74,15 @@ class _Importer:
 
     def _take(self, extension: Extension) -> None:
         name = quoted(extension.name)
-        if not extension.bridges and not extension.before:
+        if not extension.bridges and (not extension.before or extension.goes_on):
             return
         if not extension.expressions:
             said = "says by no destination_number whom it is for: not taken over"
             self._notes.add(extension.at, f"extension {name} {said}")
             return
         reached = [each for each in self._reader.reach(extension) if self._has_anybody(each)]
-        if extension.bridges and not reached:
-            said = "calls nobody whom callward can call: not taken over"
-            self._notes.add(extension.at, f"extension {name} {said}")
-            return
-        if not extension.bridges and not extension.is_inward:
-            said = f"calls nobody ({', '.join(extension.before)}): not taken over"
-            self._notes.add(extension.at, f"extension {name} {said}")
+        if not reached and not extension.is_inward:
+            self._notes.add(extension.at, f"extension {name} calls nobody ({extension.does}): not taken over")
             return
         for at, text in extension.lost if reached else ():
             self._notes.add(at, text)
@@ -107,7 +102,7 @@ class _Importer:
     def _leave(self, extension: Extension, match: Match, at: Place) -> None:
         """What calls nobody, as a menu or a transfer, stays with FreeSWITCH, which gets the call as it does now."""
         number, name = match.number.text, quoted(extension.name)
-        does = ", ".join(extension.before)
+        does = extension.does
         if not match.number.whole or not is_number(number):
             said = f"calls nobody ({does}), and each of its numbers would have to be called by itself: not taken over"
             self._notes.add(at, f"extension {name} {said}")

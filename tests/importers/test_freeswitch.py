@@ -282,12 +282,46 @@ def test_what_calls_nobody_stays_with_freeswitch_where_calls_from_outside_come(t
     notes = Notes()
     draft = import_freeswitch([path], notes)
     assert [route.get("did") for route in draft.routes] == ["15557000"]
+    group, said = imported(tmp_path, "group/sales@x")
+    assert group.endpoints["freeswitch-15557000"].user == "15557000"
+    assert (
+        said[-1].endswith("calls nobody (bridge group/sales@x): FreeSWITCH is called for it as it is now")
+        or len(said) == 2
+    )
     assert draft.endpoints["freeswitch-15557000"].user == "15557000"
     assert [text.partition(": ")[2] for _, text in notes.sorted()] == [
         "FreeSWITCH is called for it as it is now",
         "not taken over",
         "not taken over",
     ]
+
+
+def test_no_secret_of_a_dial_string_or_an_application_is_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "acme.xml"
+    secret = '<action application="{}" data="{{sip_auth_password=swordfish}}group/x"/>'
+    actions = "".join(map(secret.format, ("conference", "set", "bridge", "conference", "bridge")))
+    for context in ("public", "default"):
+        for sets in ("", '<action application="set" data="continue_on_fail=true"/>'):
+            path.write_text(
+                f'<context name="{context}"><extension name="x"><condition field="destination_number" expression="^100$">'
+                f'{sets}{actions}</condition><condition field="${{pin}}" expression="swordfish"/></extension></context>'
+            )
+            notes = Notes()
+            draft = import_freeswitch([path], notes)
+            assert "conference" in "".join(text for _, text in notes.sorted())
+            assert "swordfish" not in draft.write("x") + "".join(text for _, text in notes.sorted())
+
+
+def test_variables_that_were_set_are_put_into_dial_strings(tmp_path: Path) -> None:
+    draft, _ = imported(
+        tmp_path,
+        "${who}|sofia/gateway/${gw}/${dialled}",
+        expression="^9(100)$",
+        sets="dialled=$1 who=user/1,user/2 gw=a",
+        context="public",
+    )
+    assert [stage.ring for stage in stages(draft)] == [("user-1", "user-2"), ("number-100",)]
+    assert draft.endpoints["number-100"].via == ("a",)
 
 
 def test_gateways_are_looked_up_where_their_xml_is_given(tmp_path: Path) -> None:
