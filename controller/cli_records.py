@@ -172,6 +172,7 @@ def _erase(state_dir: Path, number: str, *, as_json: bool) -> None:
     from controller.records.store import FILE, Store
 
     path = state_dir / FILE
+    number = _read_number(number)
     if not path.exists():
         end(f"{path}: nothing is kept there; is it another folder?", UNREACHABLE)
     store = Store(path)
@@ -183,10 +184,23 @@ def _erase(state_dir: Path, number: str, *, as_json: bool) -> None:
         store.close()
     if store.aside:
         end(f"{path}: {store.aside}; it is {FILE}.unreadable now, and nothing in it is erased: delete it", UNREACHABLE)
+    aside = path.with_name(f"{FILE}.unreadable")
+    if aside.exists():
+        typer.echo(f"{aside}: put aside before, and nothing in it is erased: delete it", err=True)
     if as_json:
         print_json({"calls": gone})
         return
     typer.echo(f"erased; {gone} call{'' if gone == 1 else 's'} knew the number")
+
+
+def _read_number(text: str) -> str:
+    """As it is kept: a number of a phone without what stands between its digits."""
+    import re
+
+    bare = re.sub(r"[\s().-]", "", text)
+    if not re.search(r"\w", bare):
+        end(f"--erase: {text!r} is no number; write it as calls are listed with --numbers", USAGE)
+    return bare if re.fullmatch(r"\+?[0-9]+", bare) else text
 
 
 def _draw_cascade(found: dict[str, Any], *, as_json: bool) -> None:

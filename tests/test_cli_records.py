@@ -44,6 +44,16 @@ def test_a_number_is_erased(folder: Path) -> None:
     assert run(folder, "calls").output == "no calls\n"
 
 
+def test_what_is_erased_is_a_number_however_it_is_written(folder: Path) -> None:
+    """A plus alone would be all whose caller is not known."""
+    done = run(folder, "calls", "--erase", "+")
+    assert (done.exit_code, "'+' is no number" in done.output) == (2, True)
+    (folder / f"{FILE}.unreadable").touch()
+    done = run(folder, "calls", "--erase", "+1 (555) 000-1")
+    assert "put aside before, and nothing in it is erased: delete it" in done.output
+    assert "erased; 2 calls knew the number" in done.output
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
