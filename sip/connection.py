@@ -205,6 +205,12 @@ class Connection:
             self.session.say_goodbye()
             self.say_last_word()
 
+    def cancel_timer(self) -> None:
+        """Nothing is waited for any more; a second time is harmless."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
 
 def open_tcp(host: str, port: int) -> socket.socket:
     """A listening, non-blocking TCP socket.

@@ -187,7 +187,7 @@ class StreamEndpoint:
 
     def _come_up(self, connection: Connection) -> None:
         """It is connected, and secured where it has to be."""
-        self._cancel_timer(connection)
+        connection.cancel_timer()
         connection.is_up = True
         waiting, connection.waiting = connection.waiting, []
         self.counters["sent"] += len(waiting)
@@ -367,7 +367,7 @@ class StreamEndpoint:
         except OSError:
             self._drop(connection)
             return
-        self._cancel_timer(connection)
+        connection.cancel_timer()
         connection.timer = self._loop.call_later(self._limits.linger, self._drop, connection)
         self._loop.remove_writer(connection.sock.fileno())
 
@@ -414,7 +414,7 @@ class StreamEndpoint:
             if connection.is_up and not connection.ending:
                 connection.say_goodbye()
             sock.close()
-        self._cancel_timer(connection)
+        connection.cancel_timer()
         self._dying.discard(connection)
         self._handshakes.end(connection)
         self._strangers.end(connection)
@@ -425,11 +425,6 @@ class StreamEndpoint:
         self._aliases.forget(connection)
         if self._is_open(connection):
             del self._connections[connection.hop]
-
-    def _cancel_timer(self, connection: Connection) -> None:
-        if connection.timer is not None:
-            connection.timer.cancel()
-            connection.timer = None
 
     # -- quiet connections
 
