@@ -14,11 +14,13 @@ from controller.config.duration import parse_duration, show_duration
 from controller.config.figures import detection_time, ringing_time
 from controller.config.lint.chains import TIMER_C
 from controller.config.lint.ground import Ground, items
+from controller.config.lint.kinds import is_mobile
 from controller.config.source import MapNode, ScalarNode
 from controller.types import Chain, Mode, Stage, When
 
 PATIENCE = 60.0  # seconds: what callers wait, and what many carriers let them
 SHORTEST_RING = 5.0  # seconds: ringing comes every 4 to 6 seconds, so less may not be heard once
+SHORTEST_MOBILE = 10.0  # seconds: its network pages it first, which takes 3 to 8 of them
 
 
 def check_waiting(ground: Ground) -> None:
@@ -84,10 +86,15 @@ def _check_short(ground: Ground, stage: Stage, node: MapNode) -> None:
     for index, target in enumerate(stage.targets):
         joins = stage.stagger * index if stage.mode is Mode.HYBRID else 0.0
         rings = stage.ring - joins
-        if 0 < rings < SHORTEST_RING and not target.live:
-            message = f"{quoted(target.endpoint)} rings for {show_duration(rings)} only: nobody answers that fast"
+        if not 0 < rings < SHORTEST_MOBILE or target.live:
+            continue
+        is_paged = is_mobile(ground, target)
+        shortest = SHORTEST_MOBILE if is_paged else SHORTEST_RING
+        if rings < shortest:
+            why = "its network needs some of them to find it" if is_paged else "nobody answers that fast"
+            message = f"{quoted(target.endpoint)} rings for {show_duration(rings)} only: {why}"
             at = ring[index] if joins else node.keys.get("for", ring[index])
-            hint = f"let it ring for {show_duration(SHORTEST_RING)} at least"
+            hint = f"let it ring for {show_duration(shortest)} at least"
             ground.report.warning(at, "SHORT_RING", message, hint)
             return
 
