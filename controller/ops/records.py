@@ -62,7 +62,7 @@ class Records:
         self._hosts: dict[str, set[str]] = {}
         self._ours: dict[tuple[str, str], tuple[str, int]] = {}
         self._hep = HepSender(self._keep.hep, self._keep.hep_id, tools.log) if self._keep.hep is not None else None
-        self.counters = {"written": 0, "lost": 0, "failed": 0}
+        self.counters = tools.meter.counts.setdefault("records", {"written": 0, "lost": 0, "failed": 0})
         counted = self.counters
         tools.meter.parts["records"] = lambda: [("callward_records", (key,), value) for key, value in counted.items()]
 

@@ -106,6 +106,17 @@ def test_what_waits_is_bounded_and_what_goes_is_counted(tmp_path: Path, monkeypa
     assert newest[0]["call"] == "call-500@host"  # the oldest went
 
 
+def test_counts_go_on_through_a_reload(tmp_path: Path) -> None:
+    async def act(made: Records) -> None:
+        made.hear(event(1))
+        await made.write()
+        again = Records(made._tools)
+        assert again.counters["written"] == 1
+        await again.close()
+
+    assert keep(tmp_path, act) == []
+
+
 def test_what_is_heard_at_the_very_end_is_kept(tmp_path: Path) -> None:
     async def act(made: Records) -> None:
         made.hear(event(1))

@@ -173,6 +173,21 @@ def test_apprise_tells_and_knows_what_it_does_not_know() -> None:
     assert result == Again("apprise does not know one of the URLs", refused=True)
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # the library's own
+def test_whom_apprise_has_told_is_not_told_again_for_the_sake_of_others() -> None:
+    def both(here: People) -> Target:
+        at = here.url.removeprefix("http://")
+        return Apprise((f"json://{at}/fine", f"json://{at}/broken"))
+
+    def script(here: People) -> None:
+        here.replies["/broken"] = deque([(500, {}, {})] * 2)
+
+    one = entry()
+    results, here = told(both, one, one, one, setup=script)
+    assert results == [*[Again("apprise could not tell 1 of 2")] * 2, Done()]
+    assert (len(here.at("/fine")), len(here.at("/broken"))) == (1, 3)
+
+
 def test_mqtt_waits_for_its_broker() -> None:
     async def fail(_: object, __: str) -> bool:
         return False

@@ -40,6 +40,8 @@ class Meter:
         self._dialplan: Dialplan | None = None
         #: Figures of other consumers, by their names; those of the catalogue.
         self.parts: dict[str, Callable[[], Iterable[Figure]]] = {}
+        #: Counts of other consumers, which must not begin anew with a reload.
+        self.counts: dict[str, dict[str, int]] = {}
         self._figures: list[Figure] = []
         self.registry.register(Showing(lambda: (self._picture, self._dialplan, self._figures)))
 

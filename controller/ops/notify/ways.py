@@ -5,7 +5,9 @@ Owns the list, and the two that hand over to others: apprise (a library that is 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 from controller.alerting.outbox import Again, Done, Entry, Result
 from controller.alerting.words import What
@@ -29,6 +31,7 @@ from controller.types.alerts import (
 
 #: Those that want to know of each change, and forget what is not repeated.
 LIVE = (Alertmanager, Mqtt)
+_REMEMBERED = 1000  # entries that some of several have got
 
 
 def make_way(target: Target, hand_over: Callable[[str], HandOver | None]) -> Way:
@@ -51,10 +54,11 @@ def make_way(target: Target, hand_over: Callable[[str], HandOver | None]) -> Way
 
 
 class AppriseWay:
-    """Whatever apprise knows."""
+    """Whatever apprise knows. Each URL is told once, however often others have to be tried again."""
 
     def __init__(self, target: Apprise) -> None:
         self._urls = target.urls
+        self._told: OrderedDict[int, set[str]] = OrderedDict()  # by the number of an entry that some have got
 
     async def deliver(self, entry: Entry) -> Result:
         """Have it told, in a thread: the library blocks."""
@@ -64,13 +68,24 @@ class AppriseWay:
             import apprise
         except ImportError:
             return Again("apprise is not installed: pip install 'callward[apprise]'", refused=True)
-        teller = apprise.Apprise()
-        if not all(teller.add(url) for url in self._urls):
-            return Again("apprise does not know one of the URLs", refused=True)
+        told = self._told.setdefault(entry.number, set()) if entry.number else set()  # a try has none
+        while len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
         title, text = entry.notice["title"], entry.notice["text"]
         kind = apprise.NotifyType.SUCCESS if entry.what is What.RESOLVE else apprise.NotifyType.WARNING
-        told = await run_aside(lambda: teller.notify(body=text, title=title, notify_type=kind), "apprise")
-        return Done() if told else Again("apprise could not tell all of them")
+        for url in self._urls:
+            if url in told:
+                continue
+            teller = apprise.Apprise()
+            if not teller.add(url):
+                return Again("apprise does not know one of the URLs", refused=True)
+            job = partial(teller.notify, body=text, title=title, notify_type=kind)
+            if await run_aside(job, "apprise"):
+                told.add(url)
+        if len(told) < len(self._urls):
+            return Again(f"apprise could not tell {len(self._urls) - len(told)} of {len(self._urls)}")
+        self._told.pop(entry.number, None)
+        return Done()
 
     async def close(self) -> None:
         """There is nothing to let go of."""
