@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from controller.command.asking import AsJson, StateDir, end, print_json
+from controller.command.asking import AsJson, StateDir, ask_daemon, end, print_json
 from controller.command.manner import Section, add
 from controller.exits import OK, UNREACHABLE, USAGE
 from controller.files import DEFAULT_STATE_DIR
@@ -38,7 +38,7 @@ def top(
     from controller.control import MESSAGES, is_served
 
     if not is_served(state_dir) and not is_served(state_dir, MESSAGES):
-        end(f"no daemon runs with --state-dir {state_dir}; is it another folder?", UNREACHABLE)
+        ask_daemon(state_dir, "status")  # which says why not
     if as_json:
         import asyncio
 

@@ -32,12 +32,15 @@ class Board:
         self.expected: tuple[str, ...] = ()  # daemons that there have to be
         self._bars = Bars()
         self._last: dict[str, float] = {}  # when the last transition of a trunk was
+        self._gated: dict[tuple[str, str], float] = {}  # since when calls say what they say, by daemon and target
         self._figures = Figures()
         self._won: deque[tuple[int, Counter[str]]] = deque(maxlen=MINUTES)  # calls by trunk, by the minute
 
     def hear(self, event: Event) -> dict[str, Row | None]:
         """What changes by an event, at once."""
         self._figures.hear(event)
+        if event.kind == "quality" and not event.data["region"]:
+            self._gated[event.source, event.data["target"]] = event.at
         if event.source != CALLS:
             return {}
         if event.kind == "call":
@@ -100,8 +103,9 @@ class Board:
             quality = trunk["calls"] or {}
             gate = quality.get("gate", "open")
             state = _state_of(str(trunk["state"]), gate, before)
-            if state != trunk["state"]:  # since when it is kept from calls, nobody tells
-                since = before["since"] if before is not None and before["state"] == state else now
+            if state != trunk["state"]:  # it is kept from calls, since when only an event tells
+                heard = self._gated.get((CALLS, name)) or self._gated.get((CALLS, trunk["group"]), now)
+                since = min(heard, before["since"]) if before is not None and before["state"] == state else heard
             self._bars.hold(name, state, since, now)
             found[key] = {
                 "kind": "trunk",
@@ -127,8 +131,9 @@ class Board:
             key, name = f"provider:{each['provider']}", each["provider"]
             state = state_of(each)
             before = self.rows.get(key)
-            since = before["since"] if before is not None and before["state"] == state else round(now, 1)
-            self._bars.hold(f"provider {name}", state, now, now)
+            heard = now if each["alive"] is False else self._gated.get((MESSAGES, name), now)
+            since = before["since"] if before is not None and before["state"] == state else round(heard, 1)
+            self._bars.hold(f"provider {name}", state, since, now)
             found[key] = {
                 "kind": "provider",
                 "name": f"provider {name}",

@@ -116,8 +116,14 @@ def trunk(row: Row, now: float, width: int) -> list[Text]:
     """One line, or two where it is narrow."""
     won = NONE if row["share"] is None else f"{row['won']} ({row['share']:.0%})"
     figures = (seconds(row["rtt"]), percent(row["loss"]), won)
-    whose = row["carrier"] or row["site"] if row["state"] == "up" else ""
-    return _with_hour(row, row["name"], figures, whose or row["code"], now, width)
+    return _with_hour(row, row["name"], figures, _in_short(row), now, width)
+
+
+def _in_short(row: Row) -> str:
+    """Whose a trunk is while it is well, else why it is not."""
+    if row["state"] == "up":
+        return str(row["carrier"] or row["site"])
+    return str(row["code"] if row["state"] == "down" else row["gate_why"] or row["code"])
 
 
 def provider(row: Row, now: float, width: int) -> list[Text]:

@@ -115,6 +115,22 @@ def test_what_an_operator_drained_is_shown_so() -> None:
     assert (row["state"], row["gate_why"]) == ("drained", "drained by an operator")
 
 
+def test_since_when_something_is_kept_from_calls_is_known_from_what_is_told_again() -> None:
+    parked = {"estimate": 1, "samples": 3, "answered": None, "rings_after": None, "short": None}
+    seen = picture(T0, calls={"gate": "parked", "why": "drained by an operator", **parked})
+    told = Event(CALLS, "quality", T0 - 300, {"target": "carrier-a", "region": [], "new": "parked"}, 1, old=True)
+    elsewhere = Event(CALLS, "quality", T0 - 200, {"target": "carrier-a", "region": ["US"], "new": "held"}, 2, old=True)
+    for first in (True, False):  # whichever comes first
+        board = Board()
+        if first:
+            board.see(seen)
+        board.hear(told)
+        board.hear(elsewhere)
+        board.see(seen)
+        row = board.rows["trunk:carrier-a"]
+        assert (row["state"], row["since"], row["bars"][-7:]) == ("drained", T0 - 300, ".rrrrrr")
+
+
 def test_each_minute_has_its_worst_state_and_sixty_are_kept() -> None:
     bars = Bars()
     assert bars.show("x") == "." * MINUTES
