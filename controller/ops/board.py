@@ -106,6 +106,7 @@ class Board:
             if state != trunk["state"]:  # it is kept from calls, since when only an event tells
                 heard = self._gated.get((CALLS, name)) or self._gated.get((CALLS, trunk["group"]), now)
                 since = min(heard, before["since"]) if before is not None and before["state"] == state else heard
+            since = min(since, now)  # clocks are set back
             self._bars.hold(name, state, since, now)
             found[key] = {
                 "kind": "trunk",
@@ -133,7 +134,7 @@ class Board:
             before = self.rows.get(key)
             heard = now if each["alive"] is False else self._gated.get((MESSAGES, name), now)
             since = before["since"] if before is not None and before["state"] == state else round(heard, 1)
-            self._bars.hold(f"provider {name}", state, since, now)
+            self._bars.hold(f"provider {name}", state, min(since, now), now)
             found[key] = {
                 "kind": "provider",
                 "name": f"provider {name}",
