@@ -72,13 +72,15 @@ $(VENV)/.made: FORCE
 endif
 $(VENV)/.made:
 	@PYTHON="$(PYTHON)" tests/install-debian python3-venv
-	$(PYTHON) -m venv --clear $(VENV)
+	@echo "making $(VENV), a venv of its own"
+	@$(PYTHON) -m venv --clear $(VENV)
 	@printf %s "$(CURDIR)" > $@
 
 # --no-build-isolation: the build backend comes from the lock file too, so nothing unpinned ever runs.
 $(VENV)/.runtime: $(VENV)/.made requirements.lock pyproject.toml
-	$(PIP) install --quiet --require-hashes -r requirements.lock
-	$(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
+	@echo "fetching what requirements.lock names: a minute or so, once"
+	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock

@@ -27,8 +27,8 @@ PATIENCE = 300.0  # seconds for one command
 
 #: What is told of `make run`, by what it prints.
 MARKS = {
-    "-m venv": "make begins a venv",
-    "-r requirements.lock": "the wheels of the lock file are fetched",
+    "a venv of its own": "make begins a venv",
+    "fetching what": "the wheels of the lock file are fetched",
     "callward 0": "the demo begins",
     "All is well.": "callward is up, the first call is placed",
     "anna-mobile via carrier-a  rings": "the first call that failed over rings",
