@@ -76,13 +76,15 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv --clear $(VENV)
 	@printf %s "$(CURDIR)" > $@
 
-# --no-build-isolation: the build backend comes from the lock file too, so nothing unpinned ever runs.
+# --no-build-isolation: the build backend comes from the lock file too, so nothing unpinned ever runs. --no-compile: half of
+# pip's work would be code that the demo never imports.
 $(VENV)/.runtime: $(VENV)/.made requirements.lock pyproject.toml
 	@echo "fetching what requirements.lock names: a minute or so, once"
-	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@$(PIP) install --quiet --no-compile --require-hashes -r requirements.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib # what tests import is compiled before them: they take warnings for failures
 	@touch $@
