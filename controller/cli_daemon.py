@@ -54,7 +54,13 @@ def add_commands(cli: typer.Typer) -> None:
     )  # fmt: skip
 
 
-def status(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> None:
+def status(
+    whole: Annotated[
+        bool, typer.Option("--all", help="all of it, also where the terminal has not as many lines")
+    ] = False,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
     """Show how the running daemon sees its trunks.
 
     And its providers of messages. Exit code 1 if one of either is down.
@@ -68,7 +74,7 @@ def status(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> 
     else:
         from controller.status_table import print_status
 
-        print_status(found, make_console())
+        print_status(found, make_console(), whole=whole)
     raise typer.Exit(FINDINGS if _is_bad(found) else OK)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,13 +16,15 @@ from controller.wording import show_seconds, show_span
 if TYPE_CHECKING:
     from controller.status import Status
 
+_BESIDE = 6  # lines of the terminal that are no rows of a table
 _STYLES = {"up": "green", "degraded": "yellow", "suspect": "yellow", "down": "bold red", "unknown": "dim"}
 
 
-def print_status(status: Status, console: Console) -> None:
-    """The same for people."""
+def print_status(status: Status, console: Console, *, whole: bool = False) -> None:
+    """The same for people. On a terminal that has not as many lines what is well is counted only, unless it is wanted ``whole``."""
     if "trunks" in status:
-        _print_calls(status, console)
+        room = console.height - _BESIDE if console.is_terminal and not whole else None
+        _print_calls(status, console, room)
     if (messages := status.get("messages")) is not None:
         if "trunks" in status:
             console.print()
@@ -50,7 +53,7 @@ def _print_mqtt(mqtt: dict[str, Any], console: Console) -> None:
         console.print(f"\n[bold red]mqtt broker {mqtt['broker']} lost[/]: {why}{waits}{lost}")
 
 
-def _print_calls(status: Status, console: Console) -> None:
+def _print_calls(status: Status, console: Console, room: int | None) -> None:
     trunks = status["trunks"]
     total, down = len({trunk["group"] or trunk["name"] for trunk in trunks}), len(status["down"])
     calls = status["calls"]
@@ -58,28 +61,46 @@ def _print_calls(status: Status, console: Console) -> None:
         f"[bold]{total - down} of {total} trunks[/bold] usable, {calls} call{'' if calls == 1 else 's'} being"
         f" set up, version {status['version']}, on {', '.join(status['listen'])}"
     )
-    table = _table_of_trunks(trunks)
+    shown = _few(trunks, room, lambda trunk: trunk["state"] == "up" and not _is_held(trunk))
+    table = _table_of_trunks(shown)
     if is_too_wide(table, console):
-        table = _table_of_trunks(trunks, narrow=True)
-    console.print()
-    console.print(table)
-    if status["registrations"]:
-        console.print()
-        console.print(_table_of_registrations(status["registrations"]))
-    if status["names"]:
-        console.print()
-        console.print(_table_of_names(status["names"]))
+        table = _table_of_trunks(shown, narrow=True)
+    _print_some(table, len(trunks), "trunks are up", console)
+    if registrations := status["registrations"]:
+        table = _table_of_registrations(_few(registrations, room, lambda each: each["bound"]))
+        _print_some(table, len(registrations), "are registered", console)
+    if names := status["names"]:
+        table = _table_of_names(_few(names, room, lambda name: not name["stale"]))
+        _print_some(table, len(names), "names are answered", console)
     if status["uplink"]:
         console.print(f"\n[bold red]{status['uplink']}[/]: trunks are used as written, whatever their state")
-    if any(trunk["calls"] for trunk in trunks):
-        console.print()
-        _print_quality(trunks, console)
+    if carrying := [trunk for trunk in trunks if trunk["calls"]]:
+        _print_quality(carrying, console, room)
     if status["limits"]:
         console.print()
         console.print(_table_of_limits(status["limits"]))
     if status["certificates"]:
         console.print()
         console.print(_table_of_certificates(status["certificates"]))
+
+
+def _is_held(trunk: dict[str, Any]) -> bool:
+    """Whether calls of it tell that something is wrong."""
+    return bool(trunk["calls"]) and trunk["calls"]["gate"] != "open"
+
+
+def _few(rows: list[Any], room: int | None, is_well: Callable[[Any], bool]) -> list[Any]:
+    """All of them where there is room."""
+    return rows if room is None or len(rows) <= room else [row for row in rows if not is_well(row)]
+
+
+def _print_some(table: Table, total: int, well: str, console: Console) -> None:
+    """A table, and how many are left out of it."""
+    console.print()
+    if table.row_count:
+        console.print(table)
+    if left_out := total - table.row_count:
+        console.print(f"[dim]{left_out} {'more ' if table.row_count else ''}{well}: --all shows them[/]")
 
 
 def _table_of_trunks(trunks: list[dict[str, Any]], *, narrow: bool = False) -> Table:
@@ -155,15 +176,14 @@ def _table_of_names(names: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _print_quality(trunks: list[dict[str, Any]], console: Console) -> None:
+def _print_quality(trunks: list[dict[str, Any]], console: Console, room: int | None) -> None:
     """Where it is narrow the reasons of what is held back stand below, each in a line of its own."""
-    table = _table_of_calls(trunks)
-    if not is_too_wide(table, console):
-        console.print(table)
-        return
-    console.print(_table_of_calls(trunks, narrow=True))
-    for trunk in trunks:
-        if trunk["calls"] and trunk["calls"]["gate"] != "open":
+    shown = _few(trunks, room, lambda trunk: not _is_held(trunk))
+    table = _table_of_calls(shown)
+    is_narrow = is_too_wide(table, console)
+    _print_some(_table_of_calls(shown, narrow=True) if is_narrow else table, len(trunks), "take all calls", console)
+    for trunk in shown:
+        if is_narrow and _is_held(trunk):
             print_line(console, f"{escape(trunk['name'])}: {escape(trunk['calls']['why'])}")
 
 
@@ -173,8 +193,6 @@ def _table_of_calls(trunks: list[dict[str, Any]], *, narrow: bool = False) -> Ta
     table = make_table("trunk", "calls", *figures, *why, right=figures, whole=("calls", *figures))
     for trunk in trunks:
         calls = trunk["calls"]
-        if not calls:
-            continue
         after = calls["rings_after"]
         table.add_row(
             trunk["name"],

@@ -11,6 +11,7 @@ from rich.console import Console
 from controller.scenario.network import Port
 from controller.status import collect_status
 from controller.status_table import print_status
+from controller.types import Probe
 from controller.wording import show_span
 from sip.agent import Script
 from tests.playbook import stage
@@ -32,7 +33,7 @@ def test_states_scores_and_reasons_are_shown() -> None:
     world.run_until(world.now + 8.0)
     text = show(world)
     assert text.startswith("1 of 2 trunks usable, 0 calls being set up, version sim, on udp:192.0.2.10:5060")
-    rows = [line.split() for line in text.splitlines() if line[:2] in ("t1", "t2")]
+    rows = [line.split() for line in text.splitlines() if line[:3] in ("t1 ", "t2 ")]
     assert [row[:2] for row in rows] == [["t1", "up"], ["t2", "down"], ["t1", "held"], ["t2", "held"]]
     assert "says itself that it cannot (503), 3 times" in text
     data = json.loads(json.dumps(collect_status(world.engine, world.now), allow_nan=False))
@@ -58,6 +59,30 @@ def test_no_word_is_broken_in_a_terminal_of_80_columns() -> None:
     assert set(re.findall(r"[A-Z]+_[A-Z_]+", narrow)) == {"PROBE_OK", "PROBE_TIMEOUT"}
     assert "round trip" in wide
     assert max(map(len, narrow.splitlines())) <= 80
+
+
+def test_what_is_well_is_counted_where_a_terminal_has_not_as_many_lines() -> None:
+    """Whoever looks at night looks for what is not."""
+    world = World(stage(f"anna/{','.join(f't{n}' for n in range(40))}"), probe=Probe(every=1.0))
+    world.run_until(5.0)
+    for gone in ("t7", "t31"):
+        world.set_port(gone, Port.GONE)
+    world.run_until(world.now + 8.0)
+    status = collect_status(world.engine, world.now)
+
+    def lines(*, terminal: bool = True, whole: bool = False) -> list[str]:
+        out = io.StringIO()
+        console = Console(file=out, width=100, height=24, force_terminal=terminal, no_color=True, highlight=False)
+        print_status(status, console, whole=whole)
+        return [re.sub(r"\x1b\[\d*m", "", line).rstrip() for line in out.getvalue().splitlines()]
+
+    short = lines()
+    assert [line.split()[:2] for line in short if line.startswith("t")][1:3] == [["t7", "down"], ["t31", "down"]]
+    assert "38 more trunks are up: --all shows them" in short
+    assert len(short) <= 23
+    for everything in (lines(whole=True), lines(terminal=False)):
+        assert sum(line.split()[1:2] == ["up"] for line in everything) == 38
+        assert "--all" not in " ".join(everything)
 
 
 def test_times_have_the_unit_that_suits_them() -> None:
