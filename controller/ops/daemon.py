@@ -20,6 +20,7 @@ from controller.log import LineWriter, Log, log_news, open_log
 from controller.masking import trace_of
 from controller.ops.consumer import Consumer, Event, Picture
 from controller.ops.consumers import Tools, make_consumers
+from controller.ops.metrics.meter import Meter
 from controller.ops.watching import Watching
 from controller.process import give_way, raise_file_limit, tune_garbage_collector
 from controller.starting import StartError
@@ -51,6 +52,7 @@ class Daemon:
         self._consumers: list[Consumer] = []
         self._between: deque[Event] | None = None  # what happens while a reload changes consumers
         self._commands: dict[str, Command] = {}
+        self._meter: Meter | None = None  # faults before it is there are logged alone
         self._log: Log
         self._writer: LineWriter
         self._control: ControlServer
@@ -97,6 +99,7 @@ class Daemon:
         self._tools = Tools(
             self._dialplan, self._state_dir, self._watching, self._log, self._on_fault, sock, commands=self._commands
         )
+        self._meter = self._tools.meter
 
     async def serve(self) -> None:
         """Show what is until SIGTERM or SIGINT."""
@@ -141,6 +144,8 @@ class Daemon:
             try:
                 async with asyncio.timeout(PARTING):
                     await consumer.close()
+            except TimeoutError:  # somebody who reads slowly, a broker that hangs: no bug of ours
+                self._log.warning("parted in haste", what=type(consumer).__name__, seconds=PARTING)
             except Exception as error:  # noqa: BLE001  # one that fails must not keep the others
                 self._on_fault(error)
         await self._work.close()
@@ -218,6 +223,8 @@ class Daemon:
         self._on_end()
 
     def _on_fault(self, error: BaseException) -> None:
+        if self._meter is not None:
+            self._meter.note_fault()
         log_news(self._log, Fault(trace_of(error)))
 
 

@@ -137,6 +137,14 @@ def test_what_was_before_we_came_is_not_counted_late_and_gaps_are() -> None:
     assert found["callward_news_missed_total", CALLS] == 2
 
 
+def test_a_fault_of_the_process_that_shows_all_this_is_counted_too() -> None:
+    meter = Meter()
+    meter.know(two_trunks().engine.switchboard.dialplan)
+    assert read(meter.show().decode())["callward_faults_total", "ops"] == 0
+    meter.note_fault()
+    assert read(meter.show().decode())["callward_faults_total", "ops"] == 1
+
+
 def test_restarts_of_both_processes_beside_that_for_calls_are_shown() -> None:
     world = two_trunks()
     beside = {"messages": {"pid": 7, "restarts": 2}, "ops": {"pid": 8, "restarts": 3}}
@@ -173,7 +181,7 @@ calls = st.fixed_dictionaries(
     }
 )
 ALLOWED = re.compile(
-    r"t1|t2|other|none|sales|main|calls of our own|[2-6]xx|[A-Z_]+|[3-6]\d\d|calls|messages|call|up|down"
+    r"t1|t2|other|none|sales|main|calls of our own|[2-6]xx|[A-Z_]+|[3-6]\d\d|calls|messages|ops|call|up|down"
 )
 
 

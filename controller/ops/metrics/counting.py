@@ -80,10 +80,15 @@ class Counting:
         for role in ("calls", "messages"):
             self._add("callward_faults", role, by=0)
             self._add("callward_news_missed", role, by=0)
+        self._add("callward_faults", "ops", by=0)
 
     def _add(self, name: str, *labels: str, by: float = 1) -> None:
         counter = self._counters[name]
         (counter.labels(*labels) if labels else counter).inc(by)
+
+    def note_fault(self, role: str) -> None:
+        """Of a process whose news are not heard: this one."""
+        self._add("callward_faults", role)
 
     def hear(self, event: Event) -> None:
         """Something happened. What was before we came has been counted by nobody, and is not counted late."""

@@ -17,7 +17,7 @@ from controller import clock
 from controller.control import MESSAGES, ControlError, ask_soon, unpack
 from controller.ops.consumer import Event, Picture
 from controller.ops.metrics.counting import Counting
-from controller.ops.metrics.showing import Figure, Showing
+from controller.ops.metrics.showing import OPS, Figure, Showing
 from controller.supervise import run_aside
 from controller.types import Dialplan
 
@@ -54,6 +54,10 @@ class Meter:
     def hear(self, event: Event) -> None:
         """Count it."""
         self._counting.hear(event)
+
+    def note_fault(self) -> None:
+        """A bug showed itself in this very process."""
+        self._counting.note_fault(OPS)
 
     def see(self, picture: Picture) -> None:
         """Remember how things are."""
