@@ -61,9 +61,11 @@ class Records:
         self._peers: dict[tuple[str, int, str], str] = {}
         self._hosts: dict[str, set[str]] = {}
         self._ours: dict[tuple[str, str], tuple[str, int]] = {}
-        self._hep = HepSender(self._keep.hep, self._keep.hep_id, tools.log) if self._keep.hep is not None else None
         self.counters = tools.meter.counts.setdefault("records", {"written": 0, "lost": 0, "failed": 0})
         counted = self.counters
+        self._hep = (
+            HepSender(self._keep.hep, self._keep.hep_id, tools.log, counted) if self._keep.hep is not None else None
+        )
         tools.meter.parts["records"] = lambda: [("callward_records", (key,), value) for key, value in counted.items()]
 
     # -- what comes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import socket
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -18,11 +19,12 @@ from controller.log import open_log
 from controller.ops import records
 from controller.ops.consumer import Event
 from controller.ops.consumers import Tools
+from controller.ops.hep import HepSender
 from controller.ops.records import Records
 from controller.ops.watching import Watching
 from controller.records.reading import Reader, Wanted
 from controller.records.store import FILE, Store
-from tests.records.made import record
+from tests.records.made import record, wire
 
 PATIENCE = 30.0
 
@@ -135,3 +137,17 @@ def test_a_damaged_file_is_put_aside_and_that_is_said_once(tmp_path: Path) -> No
 
     assert keep(tmp_path, act) == ["records put aside"]
     assert len(Reader(tmp_path).calls(Wanted())) == 2
+
+
+def test_what_a_capture_server_did_not_get_is_counted_and_said_once() -> None:
+    out = io.StringIO()
+    log, writer = open_log(out)
+    counters: dict[str, int] = {}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        with closing(HepSender(server.getsockname(), 1, log, counters)) as sender:
+            for host in ("192.0.2.5", "no address", "no address"):
+                sender.send(wire()._replace(host=host))
+    writer.close()
+    assert counters == {"sent": 1, "unsent": 2}
+    assert len(out.getvalue().splitlines()) == 1

@@ -103,7 +103,7 @@ SHOWN = (
         "callward_records",
         COUNTER,
         ("result",),
-        "records of calls, by what became of them: written, lost; failed tries",
+        "records of calls, by what became of them: written, lost; failed tries; messages for the capture server, sent and unsent",
     ),
     Known("callward_mqtt_connected", GAUGE, (), "1: the broker is there"),
     Known("callward_otel_taken", GAUGE, (), "1: the collector takes what it is told"),
