@@ -115,9 +115,12 @@ def explain(
     quality: Quality | None = None,
     usage: Usage | None = None,
     now: float = 0.0,
+    *,
+    route: Route | None = None,
 ) -> Explanation:
     """Say what would become of an offer. Without ``quality`` nothing is known of what calls came to, without ``usage`` no
-    other calls are up; both stay as they are. ``now`` is that of the usage."""
+    other calls are up; both stay as they are. ``now`` is that of the usage. ``route``: the one that it takes, where the question
+    is about that and not about a number."""
     if quality is None:
         quality = Quality(Scores(trunk_targets(dialplan)), 0.0)
     down, degraded = (
@@ -125,7 +128,7 @@ def explain(
         for state in (TargetState.DOWN, TargetState.DEGRADED)
     )
     about = (offer.did, offer.caller, offer.trunk, offer.moment, down, degraded, dialplan.version)
-    route = match_route(dialplan, offer)
+    route = match_route(dialplan, offer) if route is None else route
     if route is None:
         return Explanation(*about, "", "", "", {}, (), (), (), None, 0.0, NO_ROUTE_STATUS, panic=False)
     chain = dialplan.chains[route.chain]

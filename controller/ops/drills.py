@@ -48,7 +48,7 @@ class Drills:
         self._dialplan = dialplan
         self._numbers: dict[str, list[str]] = {}  # by chain
         self._counts: dict[str, int] = {}
-        for name, route in routes_in(dialplan):
+        for name, route, _ in routes_in(dialplan):
             self._counts[route.chain] = self._counts.get(route.chain, 0) + 1
             named = self._numbers.setdefault(route.chain, [])
             if len(named) < NAMED:

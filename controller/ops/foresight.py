@@ -14,11 +14,11 @@ from typing import Any
 
 from controller.explain import Explanation, assume_down, assume_full, check_trunk, explain, parse_moment, to_data
 from controller.explain.assumed import Assumed, read_things
-from controller.explain.what_if import WhatIf
+from controller.explain.what_if import WhatIf, subjects_of
 from controller.health.score import Scores
 from controller.ops.consumer import Picture
 from controller.resolver.store import last_addresses
-from controller.rules.expand import expand
+from controller.rules.expand import common_name, expand
 from controller.rules.numbers import read_number
 from controller.rules.quality import Quality, trunk_targets
 from controller.types import Dialplan, HealthView, Offer, Route, TargetState
@@ -39,7 +39,7 @@ class Foresight:
         self._kept: tuple[object, list[dict[str, Any]]] | None = None
 
     def chains(self, picture: Picture) -> list[dict[str, Any]]:
-        """Every chain that calls from outside lead to, as it is now. Blocks for a moment."""
+        """Every chain that calls lead to, as it is now; those outward last. Blocks for a moment."""
         key = (_states(picture), int(picture.at // 60))  # hours open and close by the minute
         if self._kept is None or self._kept[0] != key:
             self._kept = (key, self._look(picture))
@@ -73,11 +73,12 @@ class Foresight:
         dialplan = self._expanded()
         view, quality = _view(dialplan, picture), _quality(dialplan, picture)
         found: dict[str, dict[str, Any]] = {}
-        for name, route in routes_in(dialplan):
+        for name, route, trunk in routes_in(dialplan):
             row = found.get(route.chain)
             if row is None:
-                offer = Offer(ASKED, route.did, "", picture.at)
-                row = found[route.chain] = _show(explain(dialplan, offer, view, quality))
+                offer = Offer(ASKED, route.did, "", picture.at, trunk)
+                row = found[route.chain] = _show(explain(dialplan, offer, view, quality, route=route))
+                row["outbound"] = route.outbound
             row["count"] += 1
             if len(row["dids"]) < NAMED:
                 row["dids"].append(name)
@@ -87,13 +88,20 @@ class Foresight:
         return expand(self._dialplan, last_addresses(self._dialplan, self._state_dir))
 
 
-def routes_in(dialplan: Dialplan) -> Iterable[tuple[str, Route]]:
-    """Every route of calls from outside, by what is called."""
-    yield from dialplan.routes.items()
-    for prefix, route in dialplan.prefixes.items():
-        yield f"{prefix}…", route
-    if dialplan.default is not None:
-        yield "any other number", dialplan.default
+def routes_in(dialplan: Dialplan) -> Iterable[tuple[str, Route, str]]:
+    """Every route by what is called, and, of those outward, a trunk that may take it."""
+    callers: dict[str, list[str]] = {}
+    for by_trunk in dialplan.outbound.values():
+        for trunk, route in by_trunk.items():
+            callers.setdefault(route.chain, []).append(common_name(trunk))
+    for _, route, trunk in subjects_of(dialplan):
+        if route.outbound:
+            dialled = f"{route.did}…" if route.did else "any number"
+            yield f"{dialled} from {', '.join(dict.fromkeys(callers[route.chain]))}", route, trunk
+        elif route.prefix:
+            yield f"{route.did}…", route, trunk
+        else:
+            yield "any other number" if route is dialplan.default else route.did, route, trunk
 
 
 def _states(picture: Picture) -> tuple[tuple[str, str, str], ...]:
@@ -145,6 +153,7 @@ def _show(found: Explanation) -> dict[str, Any]:
                 "number": turn.number,
                 "mode": turn.mode,
                 "ring": turn.ring,
+                "order": turn.order,
                 "skipped": turn.skipped,
                 "waits": list(turn.waits),
                 "targets": [

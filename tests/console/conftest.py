@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from tests.console.pager import alerts_section
 from tests.console.scene import Backstage, Visitor, open_browser, open_scene
 from tests.ops.stage import CONSOLE, with_echo
 
@@ -21,8 +22,18 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory, pick_port: Callable[[], int]) -> Iterator[Backstage]:
     # a port that is ours: the page must find the process again that is started anew
-    with open_scene(tmp_path_factory.mktemp("console"), CONSOLE.replace(":0", f":{pick_port()}"), with_echo) as found:
+    console = CONSOLE.replace(":0", f":{pick_port()}")
+    with (
+        alerts_section(pick_port()) as alerts,
+        open_scene(tmp_path_factory.mktemp("console"), console + alerts, _with_all) as found,
+    ):
         yield found
+
+
+def _with_all(plan: str) -> str:
+    """A trunk that can be drilled, and calls outward."""
+    outward = '  - {outbound: {prefix: "+44"}, from: [hq-pbx], via: [carrier-a, carrier-b]}\n'
+    return with_echo(plan).replace("routes:\n", f"routes:\n{outward}", 1)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from controller.control import OPS, ask_soon
 from sip.agent import Script
@@ -110,12 +110,60 @@ def test_an_operator_drills_by_click_and_sees_what_was_never_exercised(visit: Vi
         expect(each.locator(".drills-list tbody .badge").first).not_to_have_text("Exercised")
 
 
+def test_an_alert_is_shown_acknowledged_and_over(visit: Visit, scene: Backstage) -> None:
+    visitor, looking = visit(), visit()
+    page = visitor.log_in(OPERATOR)
+    looking.log_in(VIEWER)
+    for each in (visitor, looking):
+        each.see("alerts")
+        expect(each.page.locator(".plain")).to_have_text("All is well: no alert is open.")
+    scene.tell(lambda here: here.testbed.boxes["hq-pbx"].silence())
+    card = page.locator(".alert", has_text="hq-pbx")
+    expect(card.locator(".badge")).to_have_text("Critical")
+    expect(card).to_contain_text("Told: pager.")
+    expect(card.locator(".bad")).to_contain_text("wall was not reached, ")  # and whoever looks is told so
+    expect(page.locator(".alarm")).to_contain_text("not delivered yet")
+    assert not grave_findings(page), "an alert is for everybody too"
+    theirs = looking.page.locator(".alert", has_text="hq-pbx")
+    expect(theirs).to_be_visible()
+    expect(theirs.get_by_role("button")).to_have_count(0)
+    card.get_by_role("button", name="I look after it").click()
+    expect(card).to_contain_text("operator looks after it.")
+    expect(card.get_by_role("button")).to_have_count(0)
+    expect(theirs).to_contain_text("operator looks after it.")
+    card.locator("summary").click()
+    expect(card.locator(".steps")).to_contain_text("hq-pbx")
+    scene.tell(lambda here: here.testbed.boxes["hq-pbx"].revive())
+    expect(card.locator(".badge")).to_have_text("Over")
+    expect(page.locator(".plain")).to_have_text("All is well: no alert is open.")
+
+
+def test_the_way_out_that_a_call_would_take_now_is_shown(visit: Visit, scene: Backstage) -> None:
+    visitor = visit()
+    page = visitor.log_in(VIEWER)
+    visitor.see("chains")
+    out = page.locator(".chain", has=page.get_by_role("heading", name="outbound +44"))
+    expect(out.locator(".now")).to_have_text("A call now goes to carrier-a")
+    expect(out.locator(".dids")).to_have_text("+44… from hq-pbx")
+    expect(page.locator(".chain", has_text="sales").first.locator(".now")).to_contain_text("front-desk via hq-pbx")
+    scene.tell(lambda here: here.testbed.boxes["carrier-a"].silence())
+    expect(out.locator(".now")).to_have_text("A call now goes to carrier-b")
+    scene.tell(lambda here: here.testbed.boxes["carrier-a"].revive())
+    expect(out.locator(".now")).to_have_text("A call now goes to carrier-a")
+
+
+def grave_findings(page: Page, rules: object = RULES) -> list[object]:
+    """What axe finds that keeps somebody out."""
+    options = {"resultTypes": ["violations"], "runOnly": rules}
+    found = Axe().run(page, options=options).response["violations"]
+    return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found if each["impact"] in GRAVE]
+
+
 def test_every_page_opens_without_errors_and_for_everybody(visit: Visit, scene: Backstage) -> None:
     for _ in range(2):
         scene.do(lambda here: here.call())
     visitor = visit()
     page = visitor.log_in(OPERATOR)
-    axe = Axe()
     for name, (title, content) in VIEWS.items():
         visitor.see(name)
         expect(page).to_have_title(f"{title} · callward")
@@ -124,10 +172,7 @@ def test_every_page_opens_without_errors_and_for_everybody(visit: Visit, scene: 
         page.locator(content).first.wait_for()
         for scheme, rules in (("light", RULES), ("dark", COLOURS)):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal, in a loop
-            found = axe.run(page, options={"resultTypes": ["violations"], "runOnly": rules}).response["violations"]
-            grave = [
-                (each["id"], [node["html"] for node in each["nodes"]]) for each in found if each["impact"] in GRAVE
-            ]
+            grave = grave_findings(page, rules)
             assert not grave, (name, scheme, grave)
         for size in (320, 390, 3840):
             page.set_viewport_size({"width": size, "height": 800})

@@ -2,15 +2,13 @@
 import { attr, h, svg, put } from "./dom.js";
 import { moment } from "./format.js";
 
-const WIDTH = 600, HEIGHT = 120, FOOT = 18;
+const WIDTH = 600, HEIGHT = 120; // units: the marks are drawn as wide as there is room, their labels stand beside them as text
 
 function frame(title, classes) {
   const marks = svg("g", {});
-  const top = svg("text", { class: "axis", x: 2, y: 11 });
-  const from = svg("text", { class: "axis", x: 0, y: HEIGHT + FOOT - 3 }), to = svg("text", { class: "axis", x: WIDTH, y: HEIGHT + FOOT - 3, "text-anchor": "end" });
-  const image = svg("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT + FOOT}`, role: "img" },
-    svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: 0.5, y2: 0.5 }), svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: HEIGHT + 0.5, y2: HEIGHT + 0.5 }), marks, top, from, to);
-  const node = h("figure", { class: "panel" }, h("figcaption", {}, h("span", { class: "strong" }, title), classes.map(([name, word]) => h("span", { class: `legend ${name}` }, word))), image);
+  const top = h("span", { class: "axis top" }), from = h("span", {}), to = h("span", {});
+  const image = svg("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, marks);
+  const node = h("figure", { class: "panel" }, h("figcaption", {}, h("span", { class: "strong" }, title), classes.map(([name, word]) => h("span", { class: `legend ${name}` }, word))), h("div", { class: "drawn" }, top, image), h("div", { class: "axis" }, from, to));
   Object.assign(node, { marks, top, from, to, image });
   return node;
 }

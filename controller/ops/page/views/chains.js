@@ -4,13 +4,14 @@ import { h, keyed, put, swap } from "../dom.js";
 import { plural, span } from "../format.js";
 import { ofKind } from "../store.js";
 
+const ORDERS = { priority: "by priority, equals drawn by weight for each call", cost: "the cheapest first", best: "the best first" };
 const MODES = { sequential: "one after the other", parallel: "all at once", hybrid: "staggered" };
 
 export function draw(root, { on, onClose }) {
   const filter = h("input", { type: "search", "data-filter": "", "aria-label": "Filter chains", placeholder: "number, chain, trunk", spellcheck: "false", autocomplete: "off" });
-  const list = h("div", { class: "chains-list" });
+  const list = h("div", { class: "chains-list" }), outward = h("div", { class: "chains-list" }), title = h("h2", { hidden: true }, "Calls outward, from your own PBXs");
   const nothing = h("p", { class: "plain" }, "Asking for the chains.");
-  root.append(h("p", { class: "muted" }, "Found by the very functions that route calls, with trunks and hours as they are now."), h("div", { class: "filters" }, filter), nothing, list);
+  root.append(h("p", { class: "muted" }, "Found by the very functions that route calls, with trunks and hours as they are now."), h("div", { class: "filters" }, filter), nothing, list, title, outward);
   let chains = [], asking = false, again = false, closed = false;
   onClose(() => { closed = true; clearInterval(timer); });
 
@@ -19,7 +20,9 @@ export function draw(root, { on, onClose }) {
     const found = chains.filter((chain) => words.every((word) => JSON.stringify(chain).toLowerCase().includes(word)));
     nothing.hidden = found.length > 0;
     put(nothing, chains.length ? "No chain fits the filter." : "No calls come in by this dialplan.");
-    keyed(list, found, (chain) => chain.chain, () => h("section", { class: "panel chain" }), fill);
+    const parts = [[list, found.filter((chain) => !chain.outbound)], [outward, found.filter((chain) => chain.outbound)]];
+    for (const [node, some] of parts) keyed(node, some, (chain) => chain.chain, () => h("section", { class: "panel chain" }), fill);
+    title.hidden = !parts[1][1].length;
   };
   const refresh = async () => {
     if (asking) { again = true; return; }
@@ -46,23 +49,24 @@ function fill(node, chain) {
   const tried = new Map(chain.order.map((path, index) => [path, index + 1]));
   swap(node,
     h("div", { class: "chain-head" }, h("h2", {}, chain.chain),
-      h("p", { class: "now" }, first ? ["A call now goes to ", h("strong", {}, first)] : h("strong", { class: "bad" }, `Nobody is rung: ${chain.refused || "no way is left"}, the caller gets ${chain.status}`))),
-    h("p", { class: "dids" }, chain.dids.slice(0, 12).map((did) => (/^[+\d]/.test(did) && !did.endsWith("…") ? h("a", { href: `#/explain/${encodeURIComponent(did)}` }, did) : h("span", {}, did))),
+      h("p", { class: "now" }, first ? ["A call now goes to ", h("strong", {}, chain.outbound ? first.split(" via ").pop() : first)] : h("strong", { class: "bad" }, `Nobody is rung: ${chain.refused || "no way is left"}, the caller gets ${chain.status}`))),
+    h("p", { class: "dids" }, chain.dids.slice(0, 12).map((did) => (/^[+\d]/.test(did) && !did.includes("…") ? h("a", { href: `#/explain/${encodeURIComponent(did)}` }, did) : h("span", {}, did))),
       chain.count > 12 ? h("span", { class: "muted" }, `and ${plural(chain.count - 12, "more number", "more numbers")}`) : null),
-    h("ol", { class: "stages" }, chain.stages.map((stage) => stageOf(stage, tried))),
+    h("ol", { class: "stages" }, chain.stages.map((stage) => stageOf(stage, tried, chain.outbound))),
     h("p", { class: "muted" }, chain.panic ? "Nothing is known to be alive, so all is tried. " : "",
-      chain.live_after === null ? "Nobody who always answers is left. " : `Somebody who always answers is rung after ${span(chain.live_after)} at the worst. `,
-      `If nobody answers, the caller hears so after ${span(chain.over_after)}.`,
+      chain.outbound ? "" : chain.live_after === null ? "Nobody who always answers is left. " : `Somebody who always answers is rung after ${span(chain.live_after)} at the worst. `,
+      chain.outbound ? `If no way leads there, whoever dialled hears so after ${span(chain.over_after)} at the worst.` : `If nobody answers, the caller hears so after ${span(chain.over_after)}.`,
       Object.entries(chain.hours).map(([name, word]) => ` Hours ${name}: ${word}.`)));
 }
 
-function stageOf(stage, tried) {
+function stageOf(stage, tried, outbound) {
   return h("li", { class: stage.skipped ? "stage skipped" : "stage" },
     h("h3", {}, `Stage ${stage.number}`, h("span", { class: "muted" }, ` ${stage.targets.length > 1 ? `${MODES[stage.mode]}, ` : ""}${span(stage.ring)}`)),
+    ORDERS[stage.order] && stage.targets.some((target) => target.ways.length > 1) ? h("p", { class: "muted" }, `Ways ${ORDERS[stage.order]}`) : null,
     stage.skipped ? h("p", { class: "muted" }, `Left out: ${stage.skipped}`) : null,
     stage.waits.length ? h("p", { class: "muted" }, `Only after: ${stage.waits.join(", ")}`) : null,
     stage.targets.map((target) => h("div", { class: "target" },
-      h("p", { class: "strong" }, target.endpoint, target.live ? h("span", { class: "tag" }, "always answers") : null),
+      h("p", { class: "strong" }, outbound ? "Whoever was dialled" : target.endpoint, target.live ? h("span", { class: "tag" }, "always answers") : null),
       h("ul", {}, target.ways.map((way) => {
         const place = tried.get(way.path);
         const trunk = way.path.split(" via ").pop();
