@@ -17,7 +17,7 @@ WARNINGS: Mapping[str, str] = {
     "UNREACHABLE": "a stage or step that never has its turn",
     "NEVER_TRUE": "a stage whose condition never holds",
     "LONG_WAIT": "a chain whose callers hang up before somebody who always answers is rung",
-    "SHORT_RING": "a phone that rings too short to be answered",
+    "SHORT_RING": "a phone that rings too short to be answered, or has no time to ring",
     "SLOW_PROBE": "a trunk that is found dead later than calls need it, where nothing is hedged",
     "VOICEMAIL_FIRST": "voicemail that takes the call before somebody who answers is rung",
     "MOBILE_VOICEMAIL": "a mobile whose voicemail may take the call from others",

@@ -20,6 +20,7 @@ from controller.types import Chain, Mode, Stage, When
 
 PATIENCE = 60.0  # seconds: what callers wait, and what many carriers let them
 SHORTEST_RING = 5.0  # seconds: ringing comes every 4 to 6 seconds, so less may not be heard once
+SHORTEST_PROGRESS = 3.0  # seconds: carriers need so long to find a phone, and for one abroad or a mobile twice that
 SHORTEST_MOBILE = 10.0  # seconds: its network pages it first, which takes 3 to 8 of them
 
 
@@ -40,6 +41,7 @@ def check_waiting(ground: Ground) -> None:
             ground.report.warning(first.keys["ring"], "LONG_WAIT", message, hint)
     for _, stage, node in ground.stages():
         _check_short(ground, stage, node)
+        _check_hasty(ground, stage, node)
     _check_probes(ground)
 
 
@@ -97,6 +99,20 @@ def _check_short(ground: Ground, stage: Stage, node: MapNode) -> None:
             hint = f"let it ring for {show_duration(shortest)} at least"
             ground.report.warning(at, "SHORT_RING", message, hint)
             return
+
+
+def _check_hasty(ground: Ground, stage: Stage, node: MapNode) -> None:
+    """A carrier that is given up before it can have found the phone never carries a call."""
+    trunks = ground.dialplan.trunks
+    by_carrier = (each for each in stage.targets if any(trunks[path.trunk].carrier for path in each.paths))
+    target = next(by_carrier, None)
+    if target is None or stage.no_progress >= SHORTEST_PROGRESS:
+        return
+    at = node.keys.get("no_progress") or ground.section("defaults").keys.get("no_progress") or node.keys["ring"]
+    given_up = show_duration(stage.no_progress)
+    message = f"{quoted(target.endpoint)} is given up if it does not ring after {given_up}: carriers often take longer"
+    hint = f"write no_progress: {show_duration(SHORTEST_PROGRESS)} at least, better 8s; silence is what no_reply is for"
+    ground.report.warning(at, "SHORT_RING", message, hint)
 
 
 def _check_probes(ground: Ground) -> None:
