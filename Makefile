@@ -84,7 +84,8 @@ $(VENV)/.runtime: $(VENV)/.made requirements.lock pyproject.toml
 	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
+# What tests import is compiled before them: they take warnings for failures, those of compiling too.
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib # what tests import is compiled before them: they take warnings for failures
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib
 	@touch $@

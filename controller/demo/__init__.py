@@ -61,7 +61,7 @@ async def _run(once: bool, browser: bool) -> bool:
                 screen.show_scene(show)
                 well = await tell(show, screen, stack)
                 if not once:
-                    screen.show_beginning(show.link, open_browser(show.link) if browser else "")
+                    screen.show_beginning(show, open_browser(show.link) if browser else "")
                     await LiveDemo(show, screen).run()
                 return well
     except asyncio.CancelledError:

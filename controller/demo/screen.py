@@ -149,14 +149,15 @@ class Screen:
 
     # -- afterwards
 
-    def show_beginning(self, link: str, opened: str) -> None:
+    def show_beginning(self, show: Show, opened: str) -> None:
         """The story is over, the demo goes on. ``opened``: by what the console was opened, if it was."""
         self.console.print()
         self.say(
             "From here on calls and codes come by themselves. Break what you like, here (type help) or in the console:"
         )
-        self.console.print(Text(f"  {link}", "bold"), soft_wrap=True)
-        self.say(f"{opened} opens it. Ctrl-C ends all." if opened else "Ctrl-C ends all.", indent=2)
+        self.console.print(Text(f"  {show.link}", "bold"), soft_wrap=True)
+        self.say(f"{opened} opens it. " * bool(opened) + "The same in another terminal:", indent=2)
+        self.console.print(Text(f"  callward top --state-dir {show.state_dir}"), soft_wrap=True)
         self.console.print()
         self._scrolls = True
 

@@ -44,7 +44,7 @@ class Demo:
                 AsyncExitStack() as stack,
             ):
                 await self.show.complete(stack)
-                screen.show_beginning(self.show.link, "")
+                screen.show_beginning(self.show, "")
                 self._loop, self._task = asyncio.get_running_loop(), ourselves
                 self._ready.set()
                 await LiveDemo(self.show, screen).run()
