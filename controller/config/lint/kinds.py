@@ -7,6 +7,7 @@ for a phone, so that no alarm is raised about somebody's desk.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from controller.config.lint.ground import Ground
 from controller.config.source import MapNode, ScalarNode
@@ -16,6 +17,7 @@ _VOICEMAIL = re.compile(r"(?:^|[-_.])(?:voice-?mail|mailbox|vm)(?:[-_.0-9]|$)", 
 #: What PBXs dial for voicemail: Asterisk's and FreeSWITCH's feature codes.
 _VOICEMAIL_USER = re.compile(r"\*9[789].*|vm[-_.0-9].*|voice-?mail.*", re.IGNORECASE)
 _MOBILE = re.compile(r"(?:^|[-_.])(?:mobile|cell|cellphone|handy|gsm)(?:[-_.0-9]|$)", re.IGNORECASE)
+_MOBILE_LAST = re.compile(rf"{_MOBILE.pattern.removesuffix('(?:[-_.0-9]|$)')}[-_.0-9]*$", re.IGNORECASE)
 
 
 def is_voicemail(ground: Ground, target: Target) -> bool:
@@ -30,17 +32,26 @@ def sounds_like_voicemail(endpoint: str, user: str = "") -> bool:
 
 def is_mobile(ground: Ground, target: Target) -> bool:
     """Whether it is a mobile, whose carrier has a voicemail for it."""
-    if _MOBILE.search(target.endpoint):
-        return True
     number = _written(ground, target, "number")
-    if not number.startswith("+"):
+    if not number:  # an extension: anna-mobile may be one, the desk of the cell-biology-lab is none
+        return bool(_MOBILE_LAST.search(target.endpoint))
+    kind = _kind_of(number) if number.startswith("+") else None
+    if kind == "fixed":
         return False
+    return kind == "mobile" or bool(_MOBILE.search(target.endpoint))
+
+
+@lru_cache(maxsize=4096)
+def _kind_of(number: str) -> str | None:
+    """What numbering plans say of a number, where they tell phones and mobiles apart."""
     import phonenumbers  # tables that most files never ask for
 
+    types = phonenumbers.PhoneNumberType
     try:
-        return phonenumbers.number_type(phonenumbers.parse(number)) == phonenumbers.PhoneNumberType.MOBILE
+        kind = phonenumbers.number_type(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:
-        return False
+        return None
+    return {types.MOBILE: "mobile", types.FIXED_LINE: "fixed"}.get(kind)
 
 
 def _written(ground: Ground, target: Target, key: str) -> str:
