@@ -7,12 +7,13 @@ the router.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path as File
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from controller import clock
@@ -30,6 +31,7 @@ STALE = 92 * 86400.0
 MOST = 1000
 FAILED, NEVER, STALE_STATE, FRESH = "failed", "never", "stale", "fresh"
 _ORDER = (FAILED, NEVER, STALE_STATE, FRESH)
+_PLACE = {state: place for place, state in enumerate(_ORDER)}
 
 
 class Way(NamedTuple):
@@ -55,30 +57,39 @@ class Drills:
                 named.append(name)
         self._ways = list(_ways(dialplan, self._numbers))
 
-    def show(self, exercised: Iterable[ExercisedRow], now: float) -> dict[str, Any]:
-        """Trunks and paths, those first that need somebody."""
-        known: dict[tuple[str, bool], list[ExercisedRow]] = {}
+    def show(self, exercised: Iterable[ExercisedRow], now: float, find: str = "") -> dict[str, Any]:
+        """Trunks and paths, those first that need somebody; of the paths those with all words of ``find``."""
+        calls: dict[str, list[ExercisedRow]] = {}
+        tests: dict[str, list[ExercisedRow]] = {name: [] for name in self._dialplan.trunks}
         for row in exercised:
-            known.setdefault((row.name, row.means == CALL), []).append(row)
-        trunks = [self._show_trunk(name, known.get((name, False), ()), now) for name in self._dialplan.trunks]
-        ways = [
-            (way, _judge([*known.get((way.path, True), ()), *known.get((way.trunk, False), ())], now))
+            (calls if row.means == CALL else tests).setdefault(row.name, []).append(row)
+        by_trunk = {name: _judge(tests[name], now) for name in self._dialplan.trunks}
+        ways = [  # what no call has taken is as its trunk is: most of a large dialplan
+            (way, _judge([*calls[way.path], *tests[way.trunk]], now) if way.path in calls else by_trunk[way.trunk])
             for way in self._ways
         ]
         ways.sort(key=lambda each: _urgency(each[1]))
+        counts = Counter(judged["state"] for _, judged in ways)
+        words = find.lower().split()
+        found = [each for each in ways if self._has(each[0], words)] if words else ways
         return {
             "at": now,
             "stale_after": STALE,
-            "trunks": sorted(trunks, key=_urgency),
-            "paths": [self._show_way(way, judged) for way, judged in ways[:MOST]],
-            "counts": {state: sum(judged["state"] == state for _, judged in ways) for state in _ORDER},
+            "trunks": sorted((self._show_trunk(name, judged) for name, judged in by_trunk.items()), key=_urgency),
+            "paths": [self._show_way(way, judged) for way, judged in found[:MOST]],
+            "found": len(found),
+            "counts": {state: counts[state] for state in _ORDER},
         }
 
-    def _show_trunk(self, name: str, rows: Iterable[ExercisedRow], now: float) -> dict[str, Any]:
+    def _has(self, way: Way, words: list[str]) -> bool:
+        text = f"{way.path} {way.chain} {' '.join(self._numbers[way.chain])}".lower()
+        return all(word in text for word in words)
+
+    def _show_trunk(self, name: str, judged: Mapping[str, Any]) -> dict[str, Any]:
         trunk = self._dialplan.trunks[name]
         deep = trunk.deep
         more = {"carrier": trunk.carrier, "site": trunk.site, "every": deep.every if deep is not None else None}
-        return {"trunk": name, **more, **_judge(list(rows), now)}
+        return {"trunk": name, **more, **judged}
 
     def _show_way(self, way: Way, judged: Mapping[str, Any]) -> dict[str, Any]:
         numbers = {"dids": self._numbers[way.chain], "count": self._counts[way.chain]}
@@ -113,25 +124,29 @@ def _show(row: ExercisedRow | None) -> dict[str, Any] | None:
 
 def _urgency(judged: Mapping[str, Any]) -> tuple[int, float]:
     latest = judged["failed"] or judged["last"]
-    return _ORDER.index(judged["state"]), latest["at"] if latest else 0.0
+    return _PLACE[judged["state"]], latest["at"] if latest else 0.0
 
 
 def drills_router(dialplan: Dialplan, state_dir: File) -> APIRouter:
     """`/v1/drills`."""
     router = APIRouter()
-    drills, reader = Drills(dialplan), Reader(state_dir)
+    reader = Reader(state_dir)
+    made: list[Drills] = []  # by the first who asks, in a thread
 
-    def look(now: float) -> dict[str, Any]:
+    def look(now: float, find: str) -> dict[str, Any]:
+        if not made:
+            made.append(Drills(dialplan))
+        drills = made[0]
         try:
             rows = reader.exercised()
         except NotKeptError as error:
-            return {**drills.show((), now), "not_kept": str(error)}
-        return {**drills.show(rows, now), "not_kept": ""}
+            return {**drills.show((), now, find), "not_kept": str(error)}
+        return {**drills.show(rows, now, find), "not_kept": ""}
 
     @router.get("/v1/drills")
-    async def show(request: Request) -> Response:
+    async def show(request: Request, find: Annotated[str, Query(max_length=200)] = "") -> Response:
         """When each trunk and each path was last exercised, and by what."""
         principal(request.scope).need(READ)
-        return JSONResponse(await run_aside(partial(look, clock.epoch()), "drills"))
+        return JSONResponse(await run_aside(partial(look, clock.epoch(), find), "drills"))
 
     return router

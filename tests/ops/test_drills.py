@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from controller.ops.drills import MOST, STALE, Drills
 from controller.records.reading import Reader
 from controller.records.rows import Batch, ExercisedRow, exercised_rows
 from controller.records.store import Store
+from controller.types import Route
 from tests.ops.stage import OPERATOR, VIEWER, Stage, play, trunk, with_echo
 
 NOW = 1_800_000_000.0
@@ -152,7 +154,22 @@ def test_what_needs_somebody_stands_first() -> None:
         "hq-pbx": "never",
         "carrier-a": "never",
     }
-    assert len(found["paths"]) < MOST
+    only = drills.show([], NOW, "Anna carrier-a +15557000")
+    assert [each["path"] for each in only["paths"]] == ["anna-mobile via carrier-a"]
+    assert (only["found"], only["counts"]["never"]) == (1, 5)
+
+
+def test_of_a_large_dialplan_the_first_are_listed_and_the_others_found() -> None:
+    loaded = load(DIALPLAN).dialplan
+    assert loaded is not None
+    chain = loaded.chains["sales"]
+    many = {f"c{n}": replace(chain, name=f"c{n}") for n in range(MOST // 2)}
+    routes = {f"+1555{n:07d}": Route(f"+1555{n:07d}", f"c{n}") for n in range(MOST // 2)}
+    drills = Drills(replace(loaded, chains=many, routes=routes, default=None))
+    found = drills.show([], NOW)
+    assert (len(found["paths"]), found["found"], found["counts"]["never"]) == (MOST, MOST * 5 // 2, MOST * 5 // 2)
+    last = f"+1555{MOST // 2 - 1:07d}"
+    assert {each["chain"] for each in drills.show([], NOW, last)["paths"]} == {f"c{MOST // 2 - 1}"}
 
 
 def test_the_latest_of_each_is_kept_whatever_order_it_comes_in(tmp_path: Path) -> None:

@@ -37,24 +37,26 @@ export function draw(root, { me, on, onClose }) {
       h("td", {}, row.dids.slice(0, 2).join(", "), row.count > 2 ? h("small", {}, ` and ${row.count - 2} more`) : null)),
   });
   root.append(nothing, summary, trunks, h("h2", {}, "Paths of every number"), list.node);
-  let closed = false, asking = false, again = false;
+  let closed = false, asking = false, again = false, large = false; // large: not all paths are told at once
   const refresh = async () => {
     if (asking) { again = true; return; }
     asking = true;
     try {
-      const found = await get("v1/drills");
+      const found = await get(large ? `v1/drills?find=${encodeURIComponent(list.filter.value)}` : "v1/drills");
       if (closed) return;
       nothing.hidden = !found.not_kept;
       put(nothing, found.not_kept ? `What was exercised is not known: ${found.not_kept}` : "");
       const { failed, never, stale, fresh } = found.counts;
-      put(summary, `${plural(fresh, "path was", "paths were")} exercised within ${Math.round(found.stale_after / 86400)} days and not failed since; ${stale} longer ago, ${never} never, ${failed} failed since.`);
+      put(summary, `${plural(fresh, "path was", "paths were")} exercised within ${Math.round(found.stale_after / 86400)} days and not failed since; ${stale} longer ago, ${never} never, ${failed} failed since.${found.found > found.paths.length ? ` The first ${found.paths.length} of ${found.found} are listed; the filter finds the others.` : ""}`);
+      large ||= found.found > found.paths.length;
       trunks.hidden = !found.trunks.length;
       keyed(body, found.trunks, (row) => row.trunk, (row) => makeTrunk(me, row, refresh), fillTrunk);
       list.show(found.paths);
     } catch (error) { put(summary, `Not known: ${error.message}.`); } finally { asking = false; }
     if (again && !closed) { again = false; refresh(); }
   };
-  const timer = setInterval(refresh, 5000);
+  list.filter.addEventListener("input", () => { if (large) refresh(); });
+  const timer = setInterval(refresh, 10000);
   onClose(() => { closed = true; clearInterval(timer); });
   on(({ events }) => { if (events.some((event) => event.kind === "drill")) setTimeout(refresh, 400); }); // by then it is written down
   refresh();
