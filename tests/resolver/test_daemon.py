@@ -18,7 +18,7 @@ import pytest
 
 from controller import clock
 from controller.demo.boxes import Box
-from controller.exits import OK, UNREACHABLE
+from controller.exits import FINDINGS, OK, UNREACHABLE
 from controller.resolver.store import FILE
 from sip.agent import CallState, Script
 from sip.transaction import Hop
@@ -251,9 +251,11 @@ def test_a_start_without_any_resolver_uses_what_was_known_and_refuses_what_never
     play(tmp_path, story, free_port)
 
 
-def test_an_address_that_comes_to_a_name_is_used_and_drained_with_it(tmp_path: Path) -> None:
+def test_an_address_that_comes_to_a_name_is_used_drained_and_drilled_with_it(tmp_path: Path) -> None:
     async def story(town: Town) -> None:
         town.lead_to(town.one)
+        deep = 'deep: {number: "+15550100", every: 1h, within: 5s}'
+        town.file.write_text(town.file.read_text().replace('carrier.example", ', f'carrier.example", {deep}, '))
         await town.start()
         await town.up("carrier")
         drained = await asyncio.to_thread(town.ask, "drain", "carrier", "--state-dir", str(town.state))
@@ -271,6 +273,14 @@ def test_an_address_that_comes_to_a_name_is_used_and_drained_with_it(tmp_path: P
         )
         gates = {each["name"]: each["calls"]["gate"] for each in status["trunks"] if each["calls"]}
         assert gates == dict.fromkeys([town.name(town.one), town.name(town.two)], "parked")
+        for fails, code in ((None, OK), (503, FINDINGS)):
+            if fails is not None:
+                town.two.fail(fails)
+            done = await asyncio.to_thread(town.ask, "drill", "carrier", "--state-dir", str(town.state), "--json")
+            passed = {call["trunk"]: call["passed"] for call in json.loads(done.stdout)["calls"]}
+            assert passed == {town.name(town.one): True, town.name(town.two): fails is None}
+            assert done.returncode == code  # each of its addresses is called, though it is drained
+        town.two.revive()
         assert (
             await asyncio.to_thread(town.ask, "undrain", "carrier", "--state-dir", str(town.state))
         ).returncode == OK
