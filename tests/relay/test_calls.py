@@ -108,7 +108,7 @@ def test_counters_come_on_request_and_at_the_end(tmp_path: Path) -> None:
         (("--to", "sip:pbx"), 2, "--to: "),
         (("--to", "nowhere.invalid:5060"), 3, "cannot resolve 'nowhere.invalid'"),
         (("--pcap", "/nowhere/calls.pcap"), 3, "cannot write /nowhere/calls.pcap"),
-        (("--script", "none.yaml"), 1, "none.yaml:1:1: cannot read the file"),
+        (("--script", "none.yaml"), 2, "none.yaml: no such file or directory; check the path"),
     ],
 )
 def test_what_is_wrong_with_the_command_line_is_said(options: tuple[str, ...], code: int, said: str) -> None:
