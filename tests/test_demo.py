@@ -24,8 +24,8 @@ from controller.demo.keyboard import Keyboard
 from controller.demo.line import SLOW, Line
 from controller.demo.live import LiveDemo
 from controller.demo.plan import prepare
-from controller.demo.ports import is_free, move_ports
-from controller.demo.providers import open_providers
+from controller.demo.ports import hold_ports, is_free, move_ports
+from controller.demo.providers import Providers, open_providers
 from controller.demo.screen import Screen
 from controller.demo.show import open_show
 from controller.demo.story import AT_THE_DESK, ON_MOBILE, judge, judge_code
@@ -143,6 +143,15 @@ def test_all_ports_move_together_when_one_is_taken(pick_port: Callable[[], int])
     assert moved == f"listen 127.0.0.1:{first + step}, trunk 127.0.0.1:{second + step}, not 10.0.0.1:{first}"
 
 
+def test_two_demos_at_once_take_different_ports(pick_port: Callable[[], int]) -> None:
+    text = f"listen 127.0.0.1:{pick_port()}, smpp: {{host: 127.0.0.1, port: {pick_port()}}}"
+    first, second = hold_ports([text]), hold_ports([text])
+    assert first is not None
+    assert second is not None
+    with first[1], second[1]:
+        assert first[0] != second[0]
+
+
 def test_a_line_is_typed_with_corrections() -> None:
     lines: list[str] = []
     keyboard = Keyboard(lines.append, lambda: None)
@@ -178,19 +187,23 @@ def test_a_slow_line_delays_both_ways_and_loses_nothing() -> None:
 
 def test_every_provider_can_be_killed_and_revived(tmp_path: Path) -> None:
     async def play() -> None:
-        async with open_providers(prepare(WHOLE, tmp_path).file) as providers:
-            for provider in providers.all.values():
-                for _ in range(2):
-                    await provider.become(Condition.CLOSED)
-                    with pytest.raises(ConnectionRefusedError):
-                        await asyncio.open_connection("127.0.0.1", provider.port)
-                    await provider.become(Condition.RUNNING)
-                    _, writer = await asyncio.open_connection("127.0.0.1", provider.port)
-                    writer.close()
-                    await writer.wait_closed()
-            await provider.become(Condition.CLOSED)
-            with open_tcp("127.0.0.1", provider.port), pytest.raises(DemoError, match="another program took it"):
+        with prepare(WHOLE, tmp_path) as plan:
+            async with open_providers(plan.file) as providers:
+                await kill_and_revive(providers)
+
+    async def kill_and_revive(providers: Providers) -> None:
+        for provider in providers.all.values():
+            for _ in range(2):
+                await provider.become(Condition.CLOSED)
+                with pytest.raises(ConnectionRefusedError):
+                    await asyncio.open_connection("127.0.0.1", provider.port)
                 await provider.become(Condition.RUNNING)
+                _, writer = await asyncio.open_connection("127.0.0.1", provider.port)
+                writer.close()
+                await writer.wait_closed()
+        await provider.become(Condition.CLOSED)
+        with open_tcp("127.0.0.1", provider.port), pytest.raises(DemoError, match="another program took it"):
+            await provider.become(Condition.RUNNING)
 
     asyncio.run(play())
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.config import load, render
 from controller.demo.daemon import DemoError
-from controller.demo.ports import move_all
+from controller.demo.ports import hold_ports
 from controller.types import Dialplan
 
 _INCLUDE = re.compile(r"^include: ([\w.-]+\.yaml)", re.MULTILINE)
@@ -30,17 +31,25 @@ class Plan:
     tokens: Mapping[str, str]  # by the name that they have in the file
 
 
-def prepare(file: Path, folder: Path, *, tokens: bool = False) -> Plan:
-    """Copy the file into ``folder`` as far as it cannot be run where it is; ``tokens``: each gets another one.
+@contextmanager
+def prepare(file: Path, folder: Path, *, tokens: bool = False) -> Iterator[Plan]:
+    """Copy the file into ``folder`` as far as it cannot be run where it is, and hold its ports; ``tokens``: each gets another
+    one.
 
     Raises `DemoError`.
     """
     texts = {file.name: _read(file)}
     for name in _INCLUDE.findall(texts[file.name]):
         texts[name] = _read(file.parent / name)
-    moved = move_all([*texts.values()])
-    if moved is None:
+    held = hold_ports([*texts.values()])
+    if held is None:
         raise DemoError("no free block of ports on 127.0.0.1; end a demo that is still running and try again")
+    moved, guard = held
+    with guard:
+        yield _make(file, folder, texts, moved, tokens=tokens)
+
+
+def _make(file: Path, folder: Path, texts: Mapping[str, str], moved: list[str], *, tokens: bool) -> Plan:
     given: dict[str, str] = {}
 
     def give(match: re.Match[str]) -> str:

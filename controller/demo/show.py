@@ -61,10 +61,10 @@ async def open_show(
 
     Raises `DemoError`.
     """
-    plan = prepare(file, folder, tokens=True)
-    async with (
-        open_pager(plan.dialplan, on_page),
-        open_providers(plan.file) as providers,
-        run_plan(plan, folder, on_trunk, {VARIABLE: FILE}) as testbed,
-    ):
-        yield Show(file, plan, folder, testbed, providers)
+    with prepare(file, folder, tokens=True) as plan:
+        async with (
+            open_pager(plan.dialplan, on_page),
+            open_providers(plan.file) as providers,
+            run_plan(plan, folder, on_trunk, {VARIABLE: FILE}) as testbed,
+        ):
+            yield Show(file, plan, folder, testbed, providers)

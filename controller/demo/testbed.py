@@ -200,8 +200,9 @@ async def open_testbed(file: File, folder: File, on_trunk: Callable[[str, Sign],
 
     Raises `DemoError`.
     """
-    async with run_plan(prepare(file, folder), folder, on_trunk) as testbed:
-        yield testbed
+    with prepare(file, folder) as plan:
+        async with run_plan(plan, folder, on_trunk) as testbed:
+            yield testbed
 
 
 @asynccontextmanager
