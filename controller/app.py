@@ -312,8 +312,13 @@ class App:
         await self._keep_compiled(prepared.compiled)
         self._child.want(self._dialplan.messaging is not None)
         self._watcher.want(self._dialplan.ops is not None)
-        await self._watcher.reload()
+        seen = await self._watcher.reload() if self._dialplan.ops is not None else None
         answer = await self._child.reload() or {"ok": True, "text": prepared.compiled.warnings}
+        if (
+            seen is not None and not seen["ok"]
+        ):  # calls go by the new one, and operators see by the old: they are to know
+            texts = [answer["text"]] if not answer["ok"] else []
+            answer = {"ok": False, "text": "\n".join([*texts, f"the process for operators: {seen['text']}"])}
         return {**answer, "version": self._dialplan.version}
 
     def _swap(self, prepared: Prepared) -> None:

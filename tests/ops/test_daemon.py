@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+from controller.control import ask_soon
 from controller.process import NICE
 from tests.ops.stage import OPERATOR, PATIENCE, Stage, ops_of, play, trunk
 
@@ -21,6 +22,14 @@ def test_a_trunk_that_dies_is_seen_down_and_tokens_are_asked_for(tmp_path: Path)
             assert (await here.get("/v1/status", token))[0] == status
         status, problem = await here.get("/nowhere")
         assert (status, problem["code"]) == (404, "not-found")
+        plan = here.testbed.file  # what it cannot take by a reload is said to whoever asked for one
+        text = plan.read_text()
+        plan.write_text(text.replace('listen: "127.0.0.1:0"', 'listen: "127.0.0.1:1"'))
+        answer = await ask_soon(here.state_dir, "reload", PATIENCE)
+        assert not answer["ok"]
+        assert answer["text"].startswith("the process for operators: 'listen' of 'console' differs")
+        plan.write_text(text)
+        assert (await ask_soon(here.state_dir, "reload", PATIENCE))["ok"]
 
     play(tmp_path, act)
 
