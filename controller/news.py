@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from controller.health.score import Change
+from controller.health.node import Change
 from controller.masking import mask_numbers, mask_secrets
 from controller.resolver.book import NameNews
 from controller.types import (
