@@ -11,6 +11,7 @@ import signal
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -41,6 +42,11 @@ EVERY = 1.0
 SHOWN = 6.0
 #: Alarms that are shown.
 ALARMS = 3
+#: What somebody says yes to.
+ASKED = {
+    "drain": "New calls take another way wherever one leads; calls that are up finish.",
+    "undrain": "Its calls come back in steps.",
+}
 KEYS = "Enter all about it  d drain  u undrain  / filter  1-4 view  ? help  q quit"
 
 
@@ -64,7 +70,7 @@ class Top(App[None]):
         Binding("u", "undrain", show=False),
         Binding("slash", "filter", show=False),
         Binding("escape", "unfilter", show=False),
-        Binding("question_mark,h", "help", show=False),
+        Binding("question_mark", "help", show=False),
         Binding("q", "quit", show=False),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
@@ -263,20 +269,21 @@ class Top(App[None]):
     @on(Listing.Opened)
     def _on_opened(self) -> None:
         key = self.query_one(Listing).key
-        self.push_screen(Sheet(*self._behind.find(key), can_drain=key.startswith("trunk:")))
+        act = partial(self._act, key) if key.startswith("trunk:") else None
+        self.push_screen(Sheet(*self._behind.find(key), act))
 
     # -- drain and undrain
 
     def action_drain(self) -> None:
         """Send calls of the chosen trunk another way."""
-        self._act("drain", "New calls take another way wherever one leads; calls that are up finish.")
+        self._act(self.query_one(Listing).key, "drain")
 
     def action_undrain(self) -> None:
         """Give it its calls back."""
-        self._act("undrain", "Its calls come back in steps.")
+        self._act(self.query_one(Listing).key, "undrain")
 
-    def _act(self, verb: str, text: str) -> None:
-        row = self.seen.row(self.screen_stack[0].query_one(Listing).key)
+    def _act(self, key: str, verb: str) -> None:
+        row = self.seen.row(key)
         if row is None or row["kind"] != "trunk":
             self._say(f"{verb} is for trunks: choose one in view 1")
             return
@@ -286,7 +293,7 @@ class Top(App[None]):
             if yes:
                 self.run_worker(self._carry_out(verb, name), name=verb)
 
-        self.push_screen(Question(f"{verb.capitalize()} {name}?", text), answered)
+        self.push_screen(Question(f"{verb.capitalize()} {name}?", ASKED[verb]), answered)
 
     async def _carry_out(self, verb: str, name: str) -> None:
         self._say(await self._link.act(verb, name))

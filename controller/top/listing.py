@@ -120,6 +120,7 @@ class Listing(ScrollView, can_focus=True):
     def action_open(self) -> None:
         """More about the chosen row."""
         if self._key:
+            self._moved = True  # who has looked at it finds it again
             self.post_message(self.Opened())
 
     def _go(self, place: int) -> None:

@@ -57,18 +57,21 @@ class Sheet(ModalScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter,backspace", "dismiss", show=False),
-        Binding("d", "app.drain", show=False),
-        Binding("u", "app.undrain", show=False),
+        Binding("d", "act('drain')", show=False),
+        Binding("u", "act('undrain')", show=False),
         Binding("question_mark", "app.help", show=False),
         Binding("k", "scroll(-1)", show=False),
         Binding("j", "scroll(1)", show=False),
         Binding("ctrl+c", "app.quit", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, look: Callable[[int], Awaitable[Text]], *, can_drain: bool = False) -> None:
-        """``look`` says what there is to see, in so many columns."""
+    def __init__(
+        self, title: str, look: Callable[[int], Awaitable[Text]], act: Callable[[str], None] | None = None
+    ) -> None:
+        """``look`` says what there is to see, in so many columns; ``act`` drains or undrains what it is about."""
         super().__init__()
-        self._keys = "Esc back   up down left right scroll" + ("   d drain   u undrain" if can_drain else "")
+        self._act = act
+        self._keys = "Esc back   up down left right scroll" + ("   d drain   u undrain" if act is not None else "")
         self._heading, self._look = title, look
 
     def compose(self) -> ComposeResult:
@@ -92,6 +95,11 @@ class Sheet(ModalScreen[None]):
             self.query_one(ScrollableContainer).set_class(not page.no_wrap, "wraps")
             self.query_one("#page", Static).update(page)
             await asyncio.sleep(EVERY)
+
+    def action_act(self, verb: str) -> None:
+        """On what this sheet is about, whichever row is chosen by now."""
+        if self._act is not None:
+            self._act(verb)
 
     def action_scroll(self, by: int) -> None:
         """A line on."""

@@ -74,8 +74,10 @@ def test_the_first_row_is_chosen_until_somebody_chooses_another_which_stays_chos
         assert scene.opened == []
         listing.show([scene.item(name) for name in "ab"], anew=True)
         assert listing.key == "a"
-        await pilot.press("k", "enter")
+        await pilot.press("enter")
         assert scene.opened == ["a"]
+        listing.show([scene.item(name) for name in "zab"])
+        assert listing.key == "a"  # it was looked at
 
     play(act)
 

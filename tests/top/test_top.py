@@ -18,6 +18,7 @@ from controller.demo.daemon import Daemon
 from controller.demo.testbed import Testbed as Bed
 from controller.demo.testbed import open_testbed
 from controller.top.app import Top
+from controller.top.listing import Listing
 from controller.top.once import take_picture
 from tests.ops.stage import CONSOLE, stage
 from tests.top.canned import canned
@@ -80,8 +81,28 @@ async def _drain(state_dir: Path, pilot: Pilot[Any]) -> None:
     await pilot.press("u")
     await shows(pilot, "Undrain carrier-b?")
     await pilot.press("y", "escape", "escape")
-    await shows(pilot, "carrier-b is undrained", "> hq-pbx")
+    await shows(pilot, "carrier-b is undrained", "hq-pbx  ", "> carrier-b")
     assert await _gate(state_dir, "carrier-b") != "parked"
+
+
+def test_a_sheet_acts_on_what_it_is_about_and_not_on_what_has_come_to_stand_first(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with canned(tmp_path) as told:
+            app = Top(tmp_path)
+            async with app.run_test(size=(80, 24)) as pilot:
+                await shows(pilot, "> branch-pbx", "1/9")
+                await pilot.press("enter")
+                await shows(pilot, "trunk branch-pbx", "u undrain")
+                await pilot.press("q", "down", "enter")
+                await shows(pilot, "trunk carrier-b", "u undrain")
+                app.screen_stack[0].query_one(Listing).action_end(-1)
+                await pilot.press("d")
+                await shows(pilot, "Drain carrier-b?")
+                await pilot.press("y")
+                await until(pilot, lambda _: told)
+            assert told == ["drain carrier-b"]
+
+    asyncio.run(main())
 
 
 async def _gate(state_dir: Path, name: str) -> str:
