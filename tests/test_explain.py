@@ -83,6 +83,9 @@ def test_hours_are_explained_in_local_time() -> None:
 
 def test_a_number_that_nobody_owns_is_explained() -> None:
     assert "no route: the caller gets 404" in say(AFTER_HOURS, "+4930123")
+    assert "did you mean" not in say(AFTER_HOURS, "+4930123")
+    mistyped = say(TWO_OFFICES, "+15557010")
+    assert "nobody has that number; did you mean +15557001?" in mistyped
 
 
 def test_panic_is_explained() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from difflib import get_close_matches
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,6 +26,8 @@ from controller.types import (
     Offer,
     Order,
 )
+
+_ALIKE = 0.8  # of two numbers: one digit of eight is another one, or two stand in each other's place
 
 
 def print_explanation(found: Explanation, dialplan: Dialplan, console: Console) -> None:
@@ -47,6 +50,8 @@ def print_explanation(found: Explanation, dialplan: Dialplan, console: Console) 
         callers = _who_may_dial(dialplan, found.did)
         if callers:
             say(f"as a call of a PBX it would go out: try --from-trunk {' or '.join(callers)}")
+        elif close := get_close_matches(found.did, dialplan.routes, 1, _ALIKE):
+            say(f"nobody has that number; did you mean {close[0]}?")
         return
     say(f"rule:  {found.rule}  ({found.where})")
     say(f"chain: {found.chain}")
