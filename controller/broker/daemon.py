@@ -7,7 +7,7 @@ wrong is said before anything listens. It decides nothing itself. Whatever it do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -36,14 +36,14 @@ from controller.broker.sending import Composer
 from controller.broker.status import collect_status
 from controller.broker.swap import close_all, make_changed, swap
 from controller.broker.upkeep import Upkeep
+from controller.companion import Companion
 from controller.compiled import Compiled
 from controller.control import MESSAGES, Answer, Command, ControlError, ControlServer, Request, open_control, pack
 from controller.feed import MESSAGES as FEED
 from controller.feed import Feed
 from controller.health.node import Change
 from controller.keyfile import KeyFileError
-from controller.lifecycle import follow_system
-from controller.log import LineWriter, Log, log_news, open_log
+from controller.log import log_news
 from controller.masking import trace_of
 from controller.messages.cascade import Cascade
 from controller.messages.limits import SenderTurns
@@ -57,7 +57,6 @@ from controller.starting import StartError
 from controller.store.base import Facts, Store, StoreError, UnfitStoreError
 from controller.store.opening import open_store
 from controller.supervise import Supervisor, run_aside
-from controller.systemd import Notifier
 from controller.types import Fault
 from controller.types.cascades import CascadeCommand, TellClient
 from controller.types.messages import Messaging, Provider
@@ -70,51 +69,27 @@ WARM_AFTER = 10.0
 STORE_PAUSE = 1.0
 
 
-class Daemon:
+class Daemon(Companion):
     """One process for messages: `build`, then `serve`, then `stop`."""
 
+    role = "messages"
+
     def __init__(self, compiled: Compiled, state_dir: Path, file: Path, *, end_with_stdin: bool = False) -> None:
-        """``file`` is where the dialplan came from, and is read again for a reload. ``end_with_stdin``: standard input is
-        a pipe of whoever started us, and ends with it."""
-        self._dialplan = compiled.dialplan
-        self._state_dir = state_dir
-        self._file = file
-        self._end_with_stdin = end_with_stdin
-        self._undo: list[Callable[[], None]] = []
-        self._reloading = asyncio.Lock()
-        self._notifier = Notifier()
-        self._stopping = asyncio.Event()
+        super().__init__(compiled, state_dir, file, end_with_stdin=end_with_stdin)
         self._api_ended = asyncio.Event()
         self._patience: asyncio.Timeout | None = None  # while what is under way is finished
         self._failed: Exception | None = None
         self._store_lost = "it is not open yet"
-        self._log: Log
-        self._writer: LineWriter
         self._control: ControlServer
         self._feed: Feed
-        self._supervisor: Supervisor
         self._store: Store
         self._api: ApiServer | Fronts
         self.broker: Broker
 
     # -- build
 
-    def build(self) -> None:
-        """Open what the daemon needs.
-
-        Raises `StartError`; nothing stays open then.
-        """
-        self._log, self._writer = open_log()
-        self._log = self._log.bind(role="messages")
-        listen_to_libraries(self._log)
-        self._undo.append(self._writer.close)
-        try:
-            self._build()
-        except StartError:
-            self.stop()
-            raise
-
     def _build(self) -> None:
+        listen_to_libraries(self._log)
         messaging = self._dialplan.messaging
         if messaging is None:
             raise StartError("there is nothing about messages in this dialplan: write 'providers' and 'cascades'")
@@ -195,13 +170,7 @@ class Daemon:
         raise_file_limit()
         share_interpreter()
         loop = asyncio.get_running_loop()
-        follow_system(
-            loop,
-            on_end=self._on_end,
-            on_hangup=self._on_hangup,
-            on_fault=self._on_fault,
-            on_orphaned=self._on_orphaned if self._end_with_stdin else None,
-        )
+        self._follow_system()
         await self._control.start()
         self._feed.start(loop)
         self._supervisor.spawn(self._start(), "start")
@@ -293,11 +262,6 @@ class Daemon:
         self._upkeep.save()()
         self._log.info("stopped", under_way=left)
 
-    def stop(self) -> None:
-        """Close everything, last in first out; a second time is harmless."""
-        while self._undo:
-            self._undo.pop()()
-
     @property
     def _messaging(self) -> Messaging:
         assert self._dialplan.messaging is not None
@@ -315,10 +279,7 @@ class Daemon:
                 self._tell_ready()
 
     async def _reload(self) -> Answer:
-        from controller.config import load, render
-
-        loaded = await run_aside(lambda: load(self._file), "reload")
-        text = render(loaded.diagnostics, loaded.sources)
+        loaded, text = await self._read_again()
         if loaded.dialplan is None:
             return self._not_reloaded(text)
         before, after = self._messaging, loaded.dialplan.messaging
@@ -343,10 +304,6 @@ class Daemon:
         self._log.info("reloaded", before=was, providers=len(after.providers), version=self._dialplan.version)
         return {"ok": True, "text": text, "version": self._dialplan.version}
 
-    def _not_reloaded(self, why: str) -> Answer:
-        self._log.error("not reloaded", why=why, version=self._dialplan.version)
-        return {"ok": False, "text": why, "version": self._dialplan.version}
-
     def _adopt(self, messaging: Messaging) -> None:
         self._evidence.follow(messaging)
         self.broker.turns = SenderTurns(messaging)
@@ -355,12 +312,6 @@ class Daemon:
         self._telling.clients = self._callbacks.clients = messaging.clients
         self._service.adopt(messaging, self._planner())
         self._api.adopt(messaging.tokens)
-
-    def _on_hangup(self) -> None:
-        self._supervisor.spawn(self._follow_hangup(), "reload")
-
-    async def _follow_hangup(self) -> None:
-        await self.reload({})
 
     # -- beside
 
@@ -407,10 +358,6 @@ class Daemon:
         self._log.info("draining", under_way=sum(self.broker.waiting().values()), timeout=self._messaging.lease)
         self._notifier.tell("STOPPING=1")
         self._stopping.set()
-
-    def _on_orphaned(self) -> None:
-        self._log.warning("whoever started this process has gone")
-        self._on_end()
 
     def _on_change(self, change: Change) -> None:
         where = " ".join(change.region)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from controller.api.server import ListenError, open_socket
+from controller.companion import Companion
 from controller.compiled import Compiled
 from controller.control import OPS, Answer, Command, ControlError, ControlServer, Request, open_control
-from controller.lifecycle import follow_system
-from controller.log import LineWriter, Log, log_news, open_log
+from controller.log import log_news
 from controller.masking import trace_of
 from controller.ops.consumer import Consumer, Event, Picture
 from controller.ops.consumers import Tools, make_consumers
@@ -24,8 +23,7 @@ from controller.ops.metrics.meter import Meter
 from controller.ops.watching import Watching
 from controller.process import give_way, raise_file_limit, tune_garbage_collector
 from controller.starting import StartError
-from controller.supervise import Supervisor, run_aside
-from controller.systemd import Notifier
+from controller.supervise import Supervisor
 from controller.types import Fault
 from controller.types.ops import Console, Ops
 
@@ -35,45 +33,21 @@ PARTING = 2.0
 BETWEEN = 10_000
 
 
-class Daemon:
+class Daemon(Companion):
     """One process for operators: `build`, then `serve`, then `stop`."""
 
+    role = "ops"
+
     def __init__(self, compiled: Compiled, state_dir: Path, file: Path, *, end_with_stdin: bool = False) -> None:
-        """``file`` is where the dialplan came from, and is read again for a reload. ``end_with_stdin``: standard input is
-        a pipe of whoever started us, and ends with it."""
-        self._dialplan = compiled.dialplan
-        self._state_dir = state_dir
-        self._file = file
-        self._end_with_stdin = end_with_stdin
-        self._undo: list[Callable[[], None]] = []
-        self._stopping = asyncio.Event()
-        self._reloading = asyncio.Lock()
-        self._notifier = Notifier()
+        super().__init__(compiled, state_dir, file, end_with_stdin=end_with_stdin)
         self._consumers: list[Consumer] = []
         self._between: deque[Event] | None = None  # what happens while a reload changes consumers
         self._commands: dict[str, Command] = {}
         self._meter: Meter | None = None  # faults before it is there are logged alone
-        self._log: Log
-        self._writer: LineWriter
         self._control: ControlServer
         self._tools: Tools
         self._watching: Watching
-        self._supervisor: Supervisor  # of the daemon
         self._work: Supervisor  # of its consumers
-
-    def build(self) -> None:
-        """Open what the daemon needs.
-
-        Raises `StartError`; nothing stays open then.
-        """
-        self._log, self._writer = open_log()
-        self._log = self._log.bind(role="ops")
-        self._undo.append(self._writer.close)
-        try:
-            self._build()
-        except StartError:
-            self.stop()
-            raise
 
     def _build(self) -> None:
         ops = self._dialplan.ops
@@ -105,13 +79,7 @@ class Daemon:
         """Show what is until SIGTERM or SIGINT."""
         raise_file_limit()
         give_way()
-        follow_system(
-            asyncio.get_running_loop(),
-            on_end=self._on_end,
-            on_hangup=self._on_hangup,
-            on_fault=self._on_fault,
-            on_orphaned=self._on_orphaned if self._end_with_stdin else None,
-        )
+        self._follow_system()
         await self._control.start()
         self._begin()
         for name, job in self._watching.jobs():
@@ -150,11 +118,6 @@ class Daemon:
                 self._on_fault(error)
         await self._work.close()
 
-    def stop(self) -> None:
-        """Close everything, last in first out; a second time is harmless."""
-        while self._undo:
-            self._undo.pop()()
-
     # -- what happens
 
     def _hear(self, event: Event) -> None:
@@ -186,11 +149,9 @@ class Daemon:
             return await self._reload()
 
     async def _reload(self) -> Answer:
-        from controller.config import load, render
-
-        loaded = await run_aside(lambda: load(self._file), "reload")
+        loaded, text = await self._read_again()
         if loaded.dialplan is None:
-            return self._not_reloaded(render(loaded.diagnostics, loaded.sources))
+            return self._not_reloaded(text)
         before, after = self._dialplan.ops, loaded.dialplan.ops
         if after is None:
             return self._not_reloaded("nothing for operators is left in the dialplan; end this process for that")
@@ -204,23 +165,9 @@ class Daemon:
         self._log.info("reloaded", version=self._dialplan.version)
         return {"ok": True, "text": "", "version": self._dialplan.version}
 
-    def _not_reloaded(self, why: str) -> Answer:
-        self._log.error("not reloaded", why=why, version=self._dialplan.version)
-        return {"ok": False, "text": why, "version": self._dialplan.version}
-
     def _on_end(self) -> None:
         self._notifier.tell("STOPPING=1")
         self._stopping.set()
-
-    def _on_hangup(self) -> None:
-        self._supervisor.spawn(self._follow_hangup(), "reload")
-
-    async def _follow_hangup(self) -> None:
-        await self.reload({})
-
-    def _on_orphaned(self) -> None:
-        self._log.warning("whoever started this process has gone")
-        self._on_end()
 
     def _on_fault(self, error: BaseException) -> None:
         if self._meter is not None:
