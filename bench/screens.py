@@ -44,9 +44,9 @@ def main() -> None:
             ).click()
             page.locator(".ladder svg").wait_for()
             _shoot(page, folder / "call.png")
-            for view in ("board", "chains"):
+            for view in ("board", "chains", "cascades"):
                 visitor.see(view)
-                page.locator("[data-row], .stage").first.wait_for()
+                page.locator("[data-row]:visible, .stage:visible").first.wait_for()
                 _shoot(page, folder / f"{view}.png")
             if visitor.errors:
                 raise SystemExit("\n".join(visitor.errors))
