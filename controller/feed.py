@@ -30,8 +30,8 @@ HELLO = "hello"
 KEPT = 1000
 #: Items that wait for one follower.
 WAITING = 10_000
-#: Items in one packet, and bytes: a packet is sent whole or not at all.
-PACKET_ITEMS, PACKET_BYTES = 64, 1 << 16
+#: Items in one packet, and bytes of several: a packet is sent whole or not at all. One item alone may have more.
+PACKET_ITEMS, PACKET_BYTES, MOST_BYTES = 64, 1 << 16, 3 << 16
 _BUFFER = 1 << 20
 
 Told = tuple[str, Mapping[str, Any]]
@@ -84,13 +84,16 @@ class Feed(Followers):
         self._send(follower)
 
     def _pack(self, follower: Follower) -> tuple[int, bytes]:
-        """As many items as fit into one packet: how many, and the packet; an item that is too large goes lost."""
+        """As many items as fit into one packet: how many, and the packet; one that is too large even without its longest lists
+        goes lost."""
         parts: list[str] = []
         size = 2
         for number, at, news in islice(follower.waiting, PACKET_ITEMS):
             kind, data = self._show(news)
             part = _ENCODER.encode((number, kind, at, data))
             if size + len(part) + 1 > PACKET_BYTES:
+                if not parts and (part := _fitting(number, kind, at, data, part)):
+                    return 1, f"[{part}]".encode()
                 break
             parts.append(part)
             size += len(part) + 1
@@ -98,6 +101,21 @@ class Feed(Followers):
             self.lost += 1
             return 1, b""
         return len(parts), f"[{','.join(parts)}]".encode()
+
+
+def _fitting(number: int, kind: str, at: float, data: Mapping[str, Any], part: str) -> str:
+    """An item that has a packet of its own: as it is, or without its longest lists (the last of a thousand candidates is less
+    than that there was a call). "": it does not fit at all."""
+    short, cut = dict(data), list[str]()
+    while len(part) + 2 > MOST_BYTES:
+        lists = {key: len(_ENCODER.encode(value)) for key, value in short.items() if isinstance(value, list) and value}
+        if not lists:
+            return ""
+        longest = max(lists, key=lambda key: lists[key])
+        short[longest] = []
+        cut.append(longest)
+        part = _ENCODER.encode((number, kind, at, {**short, "cut": cut}))
+    return part
 
 
 async def follow(
@@ -114,7 +132,7 @@ async def follow(
             return
         on_open(True)
         try:
-            while packet := await loop.sock_recv(sock, PACKET_BYTES):
+            while packet := await loop.sock_recv(sock, MOST_BYTES):
                 hear([(number, kind, at, data) for number, kind, at, data in json.loads(packet)])
         except OSError:
             return

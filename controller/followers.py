@@ -8,6 +8,7 @@ follower, how it is packed, and how much of it is too much.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from abc import ABC, abstractmethod
 from collections import deque
@@ -131,9 +132,11 @@ class Followers(ABC):
                 follower.sock.send(packet)
         except BlockingIOError:
             return False
-        except OSError:
-            self._drop(follower)
-            return False
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:
+                self._drop(follower)
+                return False
+            self.lost += count  # this kernel takes no packet of that size; whoever comes again would get it again
         self._take(follower, count)
         return True
 

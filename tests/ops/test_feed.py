@@ -100,12 +100,34 @@ def test_nobody_waits_for_a_follower_that_does_not_read(tmp_path: Path) -> None:
 
 def test_what_is_too_large_for_a_packet_goes_lost_alone(tmp_path: Path) -> None:
     async def act(made: Feed) -> None:
-        made.tell("x" * feed.PACKET_BYTES, 0.0)
+        made.tell("x" * feed.MOST_BYTES, 0.0)
         made.tell("small", 0.0)
         heard: list[Item] = []
         await hear(tmp_path, heard, 1)
         assert [item[0] for item in heard] == [0, 2]
         assert made.lost == 1
+
+    run(tmp_path, act)
+
+
+def test_what_is_large_goes_alone_and_what_is_too_large_without_its_longest_lists(tmp_path: Path) -> None:
+    """A call whose chain had a thousand candidates is a call all the same."""
+
+    async def act(made: Feed) -> None:
+        made._show = lambda news: ("call", news)
+        large = {"call": "one", "decisions": ["x" * 190_000], "attempts": [1, 2], "skipped": ["y"]}
+        huge = {"call": "two", "decisions": ["x" * 300_000], "attempts": [1, 2], "skipped": ["y" * 200_000]}
+        for news in ({"call": "zero"}, large, huge, {"call": "three"}):
+            made.tell(news, 0.0)
+        heard: list[Item] = []
+        await hear(tmp_path, heard, 4)
+        assert [item[3] for item in heard[1:]] == [
+            {"call": "zero"},
+            large,
+            {**huge, "decisions": [], "skipped": [], "cut": ["decisions", "skipped"]},
+            {"call": "three"},
+        ]
+        assert made.lost == 0
 
     run(tmp_path, act)
 
@@ -145,6 +167,20 @@ def test_whoever_wakes_up_gets_what_waits_a_packet_at_a_time(tmp_path: Path) -> 
             assert made.lost == 0
             while heard < 5001:
                 heard += sleepy.recv(feed.PACKET_BYTES, socket.MSG_DONTWAIT).count(b'"news"')
+
+    run(tmp_path, act)
+
+
+def test_what_the_kernel_does_not_take_goes_lost_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "MOST_BYTES", 8 << 20)  # more than any socket's buffer
+
+    async def act(made: Feed) -> None:
+        for size in (10, 4 << 20, 20):
+            made.tell("x" * size, 0.0)
+        heard: list[Item] = []
+        await hear(tmp_path, heard, 2)
+        assert [item[0] for item in heard] == [0, 1, 3]
+        assert made.lost == 1
 
     run(tmp_path, act)
 
