@@ -271,8 +271,10 @@ def _fate(attempt: dict[str, Any], winner: str | None) -> Text:
     cause, milestone = attempt["cause"], attempt["milestone"]
     if not cause and attempt["path"] == winner:
         return Text("rings")
+    if cause in ("COMPLETED_ELSEWHERE", "TRUNK_DOWN") and milestone == "none":
+        return Text("no reply", "yellow")
     if cause == "COMPLETED_ELSEWHERE":
-        return Text("no reply" if milestone == "none" else "stopped: somebody else answered", "yellow")
+        return Text("stopped: somebody else answered", "yellow")
     if cause.isdigit():
         return Text(f"{cause} {REASONS.get(int(cause), '')}".rstrip(), "yellow")
     return Text(_WORDS.get(cause, cause), "yellow")

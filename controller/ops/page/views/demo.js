@@ -73,7 +73,7 @@ function makePart(part, me, act) {
 function makeNews({ kind, at, data }) {
   const row = (what, by, after, tried) => h("tr", { class: "news" }, h("td", { class: "at" }, when(at)), h("td", {}, what), h("td", { class: "why" }, by, tried.length ? h("small", { class: "below" }, tried.join("; ")) : null), h("td", { class: "figure" }, after));
   if (kind === "call") {
-    const lost = data.attempts.filter((each) => each.path !== data.winner).map((each) => `${each.path}: ${each.milestone === "none" && each.cause === "COMPLETED_ELSEWHERE" ? "no reply" : cause(each.cause)}`);
+    const lost = data.attempts.filter((each) => each.path !== data.winner).map((each) => `${each.path}: ${each.milestone === "none" && ["COMPLETED_ELSEWHERE", "TRUNK_DOWN"].includes(each.cause) ? "no reply" : cause(each.cause)}`);
     const rang = data.attempts.map((each) => each.rang).filter((each) => each !== null);
     return row(h("a", { href: `#/call/${encodeURIComponent(callId(data.call))}` }, "Call"), data.winner || `nobody: ${data.status}`, rang.length ? `rang after ${span(Math.min(...rang))}` : "", lost);
   }
