@@ -57,7 +57,7 @@ class Live:
         rows = self.board.hear(event)
         if rows:
             self.hub.publish("rows", lambda _: rows)
-        told = {"source": event.source, "kind": event.kind, "at": round(event.at, 3), "data": dict(event.data)}
+        told = {"source": event.source, "kind": event.kind, "at": round(event.at, 3), "data": _lean(event.data)}
         told["id"] = f"{event.source}-{event.number}-{event.at:.3f}"
         kind = event.kind if event.kind in self._memory else ""
         self._memory[kind].append(told)
@@ -105,3 +105,10 @@ def live_router(live: Live, tokens: Tokens) -> APIRouter:
 def _may_look(tokens: Tokens, authorization: bytes, who: Principal) -> bool:
     """Still: somebody may have logged out meanwhile, in another window too."""
     return tokens.find(authorization) == who
+
+
+def _lean(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the figures by which decisions can be replayed: no page shows them, and they are most of a call (160 bytes for
+    each candidate). The record of the call has them."""
+    decisions = [{key: value for key, value in each.items() if key != "record"} for each in data.get("decisions", ())]
+    return {**data, "decisions": decisions} if decisions else dict(data)

@@ -295,12 +295,15 @@ def test_a_reload_forgets_nothing_of_what_is_shown() -> None:
     live = Live()
     plan = World(stage("anna/t1,t2")).engine.switchboard.dialplan
     live.begin(plan)
-    call = {"call": "x", "winner": "anna via t1", "cause": "", "did": "+15557000", "caller": ""}
+    decision = {"what": "anna", "stage": 1, "how": "best", "why": "cheaper"}
+    decisions = [{**decision, "record": {"candidates": ["..."] * 100}}]
+    call = {"call": "x", "decisions": decisions, "winner": "anna via t1", "cause": "", "did": "+15557000", "caller": ""}
     live.hear(Event(CALLS, "call", 1_700_000_000.0, call, number=1))
     before = live.hub
     live.begin(plan)
     assert live.hub is not before
     snapshot = live._snapshot(True)
     assert [told["kind"] for told in snapshot["events"]] == ["call"]
+    assert snapshot["events"][0]["data"]["decisions"] == [decision]  # figures to replay it are in its record
     live.see(Picture(1_700_000_001.0))
     assert live.board.rows["figures"]["calls"][-1] == [1, 0, 0]
