@@ -137,8 +137,8 @@ def _cascades(seen: Seen, fits: Fits, now: float, width: int) -> Found:
     said = f"{since}: {figures['ended']} ended, {percent(figures['rate'])} completed"
     items: list[Item] = []
     if figures["completed"]:
-        times = f"half of them within {seconds(figures['median'])}, 95 % within {seconds(figures['p95'])}"
-        cost = f"{percent(figures['fallback'])} by a fallback, cost {figures['each']:.4f} each"
+        times = f"half within {seconds(figures['median'])}, 95 % within {seconds(figures['p95'])}"
+        cost = f"{percent(figures['fallback'])} by a fallback, {figures['each']:.4f} each"
         items.append(_text(Text(f"{times}, {cost}", no_wrap=True)))
     items += [
         _hour("completed", [minute[0] for minute in figures["cascades"]], "green"),

@@ -150,6 +150,9 @@ EVENTS: list[tuple[float, str, str, dict[str, Any]]] = [
     (150.0, FEED, "call", _call(T - 154.2, [LOST, WON], "anna-mobile via carrier-a", "", 200, 4.2)),
     (60.0, FEED, "call", _call(T - 64.2, [LOST, WON], "anna-mobile via carrier-a", "", 200, 4.2)),
     (50.0, FEED, "call", _call(T - 53.0, [REFUSED], None, "WITHDRAWN", 487, 3.0)),
+    (100.0, MESSAGES_FEED, "cascade", {"cascade": "01m8jd9qdhgrfy7a2r2ascafb6", "tenant": "acme", "status": "completed", "reason": "",
+                                       "created": T - 112.5, "ended": T - 100.0, "country": "DE", "operator": "", "use_case": "login",
+                                       "sends": ["whatsapp-1", "sms-1"], "winner": "sms-1", "cost": 0.04}),
     (30.0, MESSAGES_FEED, "quality", {"target": "whatsapp-1", "region": ["US"], "old": "open", "new": "held", "at": 4.0, "why": "31 of 41 were not delivered"}),
 ]  # fmt: skip
 LIVE = {

@@ -173,7 +173,7 @@ def test_one_picture_for_scripts(tmp_path: Path) -> None:
             assert {len(row["bars"]) for row in picture["trunks"]} == {60}
             assert [call["winner"] for call in picture["calls"]].count("anna-mobile via carrier-a") == 2
             assert [row["what"] for row in picture["timeline"]].count("trunk") == 3
-            assert [row["status"] for row in picture["cascades"]] == ["active", "completed"]
+            assert [row["status"] for row in picture["cascades"]] == ["active", "completed", "completed"]
             assert picture["alarms"][0] == "alert: site branch is down"
             assert "5550123" not in found.stdout
             found = await _run("--state-dir", str(tmp_path), "--json", "--numbers")
