@@ -1,7 +1,8 @@
 """Writes what went by as a classic pcap file, which tshark, tcpdump and scapy read.
 
 Owns the file format and the IP, UDP and TCP headers around each piece. The headers are made up (the kernel kept the
-real ones): addresses, ports, lengths and TCP sequence numbers are true, checksums of UDP and TCP are left out or wrong.
+real ones): addresses, ports, lengths and TCP sequence numbers are true, checksums of TCP are left out, and those of UDP but
+over IPv6, where none is an error (RFC 8200 §8.1).
 """
 
 from __future__ import annotations
@@ -28,8 +29,14 @@ class Pcap:
 
     def write_datagram(self, source: Address, target: Address, data: bytes, now: float) -> None:
         """A UDP datagram."""
-        header = struct.pack("!HHHH", source[1], target[1], 8 + len(data), 0)
-        self._write(_UDP, source, target, header + data, now)
+        ports, size = struct.pack("!HH", source[1], target[1]), 8 + len(data)
+        checksum = 0
+        if ":" in source[0]:
+            hosts = b"".join(ipaddress.ip_address(host).packed for host in (source[0], target[0]))
+            checksum = (
+                _checksum(hosts + struct.pack("!II", size, _UDP) + ports + struct.pack("!HH", size, 0) + data) or 0xFFFF
+            )
+        self._write(_UDP, source, target, ports + struct.pack("!HH", size, checksum) + data, now)
 
     def write_segment(self, source: Address, target: Address, data: bytes, now: float) -> None:
         """A piece of a TCP stream."""
@@ -65,7 +72,13 @@ def _ip_header(protocol: int, source: str, target: str, size: int) -> bytes:
     if len(one) == 16:
         return struct.pack("!IHBB", 6 << 28, size, protocol, 64) + one + other
     header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + size, 0, 0, 64, protocol, 0) + one + other
-    total = sum(struct.unpack("!10H", header))
-    total = (total & 0xFFFF) + (total >> 16)
-    checksum = ~(total + (total >> 16)) & 0xFFFF  # RFC 1071
-    return header[:10] + struct.pack("!H", checksum) + header[12:]
+    return header[:10] + struct.pack("!H", _checksum(header)) + header[12:]
+
+
+def _checksum(data: bytes) -> int:
+    """The Internet checksum (RFC 1071)."""
+    data += b"\0" * (len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF

@@ -32,7 +32,12 @@ def _udp_of(packet: bytes) -> tuple[Address, Address, bytes]:
         head = (packet[0] & 15) * 4
         hosts, protocol, rest = (packet[12:16], packet[16:20]), packet[9], packet[head:total]
     assert protocol == 17
-    source, target, size, _ = struct.unpack_from("!HHHH", rest)
+    source, target, size, checksum = struct.unpack_from("!HHHH", rest)
+    if len(hosts[0]) == 16:  # RFC 8200 §8.1: never left out, and the sum of all with it is all ones
+        whole = b"".join(hosts) + struct.pack("!II", size, protocol) + rest[:size] + b"\0" * (size % 2)
+        total = sum(struct.unpack(f"!{len(whole) // 2}H", whole))
+        assert checksum != 0
+        assert (total % 0xFFFF or 0xFFFF) == 0xFFFF
     one, other = (str(ipaddress.ip_address(host)) for host in hosts)
     return (one, source), (other, target), rest[8:size]
 
