@@ -23,7 +23,9 @@ LOOK = 0.25
 #: milliseconds: after one that took long there is a pause so many times as long, however much happens.
 EVERY, SOON, SPARE = 1.0, 0.05, 20
 PATIENCE = 2.0
-AGAIN = 5.0  # seconds until one that did not answer is asked again
+AGAIN = (
+    2.0  # seconds until one that did not answer is asked again; less than an alert is held for: one slow answer is none
+)
 
 #: Told about each call or test call, and changes no picture that would have to be asked for at once.
 _QUIET = frozenset(("call", "placed", "text", TEST_CALL))

@@ -18,6 +18,7 @@ from controller.ops import watching
 from controller.ops.consumer import CALLS, MESSAGES, Event, Picture
 from controller.ops.watching import Watching
 from controller.supervise import Supervisor
+from controller.types.alerts import HOLD
 
 PATIENCE = 30.0
 
@@ -173,3 +174,8 @@ def test_pictures_are_asked_for_briefly_and_a_process_for_messages_that_hangs_ke
         assert all(request["brief"] for request in asked)
 
     assert not play(tmp_path, act).faults
+
+
+def test_one_slow_answer_is_no_outage() -> None:
+    """Between two questions, the second of which is answered, nobody is told that a daemon does not answer."""
+    assert watching.AGAIN + watching.EVERY < HOLD
