@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from controller.terminal import make_table
 
@@ -21,11 +22,11 @@ def print_messages(messages: dict[str, Any], console: Console) -> None:
         return
     counters = messages["counters"]
     console.print(
-        f"[bold]messages[/bold] at {messages['listen']}, {counters['sent']} sent, {counters['refused']} refused,"
+        f"[bold]messages[/bold] at {escape(messages['listen'])}, {counters['sent']} sent, {counters['refused']} refused,"
         f" {counters['unclear']} unclear{again}, version {messages['version']}"
     )
     if messages["store"]["lost"]:
-        console.print(f"[bold red]store lost[/]: {messages['store']['lost']}")
+        console.print(f"[bold red]store lost[/]: {escape(messages['store']['lost'])}")
     figures = ("waiting", "succeed", "of")
     table = make_table("provider", "channel", "gate", *figures, "why", right=figures)
     for row in messages["providers"]:
@@ -37,12 +38,12 @@ def print_messages(messages: dict[str, Any], console: Console) -> None:
             str(row["waiting"] or "-"),
             f"{row['estimate']:.0%}" if row["samples"] >= 1 else "-",
             f"{row['samples']:.0f}" if row["samples"] >= 1 else "-",
-            row["why"],
+            escape(row["why"]),
         )
     console.print()
     console.print(table)
     for burst in messages.get("bursts", ()):
-        console.print(f"a burst of {burst['of']}: {burst['times']:.0f} times the usual", highlight=False)
+        console.print(f"a burst of {escape(burst['of'])}: {burst['times']:.0f} times the usual", highlight=False)
     for row in messages.get("patterns", ())[:MOST_PATTERNS]:
         console.print(
             f"{row['provider']} in {row['country']}, {row['circumstance']}: {row['arrive']:.0%} arrive, usually"

@@ -46,11 +46,11 @@ def _print_mqtt(mqtt: dict[str, Any], console: Console) -> None:
     """One line: it is a trifle beside calls."""
     lost = f", {mqtt['lost']} events lost" if mqtt["lost"] else ""
     if mqtt["up"]:
-        console.print(f"\nmqtt: {mqtt['broker']} has all{lost}")
+        console.print(f"\nmqtt: {escape(mqtt['broker'])} has all{lost}")
     else:
         waits = f", {mqtt['waiting']} wait for it" if mqtt["waiting"] else ""
         why = escape(mqtt["why"]) or "not tried yet"
-        console.print(f"\n[bold red]mqtt broker {mqtt['broker']} lost[/]: {why}{waits}{lost}")
+        console.print(f"\n[bold red]mqtt broker {escape(mqtt['broker'])} lost[/]: {why}{waits}{lost}")
 
 
 def _print_calls(status: Status, console: Console, room: int | None) -> None:
@@ -59,7 +59,7 @@ def _print_calls(status: Status, console: Console, room: int | None) -> None:
     calls = status["calls"]
     console.print(
         f"[bold]{total - down} of {total} trunks[/bold] usable, {calls} call{'' if calls == 1 else 's'} being"
-        f" set up, version {status['version']}, on {', '.join(status['listen'])}"
+        f" set up, version {status['version']}, on {escape(', '.join(status['listen']))}"
     )
     shown = _few(trunks, room, lambda trunk: trunk["state"] == "up" and not _is_held(trunk))
     table = _table_of_trunks(shown)
@@ -73,7 +73,7 @@ def _print_calls(status: Status, console: Console, room: int | None) -> None:
         table = _table_of_names(_few(names, room, lambda name: not name["stale"]))
         _print_some(table, len(names), "names are answered", console)
     if status["uplink"]:
-        console.print(f"\n[bold red]{status['uplink']}[/]: trunks are used as written, whatever their state")
+        console.print(f"\n[bold red]{escape(status['uplink'])}[/]: trunks are used as written, whatever their state")
     if carrying := [trunk for trunk in trunks if trunk["calls"]]:
         _print_quality(carrying, console, room)
     if status["limits"]:
@@ -119,8 +119,8 @@ def _table_of_trunks(trunks: list[dict[str, Any]], *, narrow: bool = False) -> T
             show_span(trunk["for"]),
             "never" if trunk["heard"] is None else show_span(trunk["heard"]),
             *(trip for _ in trips),
-            trunk["address"],
-            trunk["code"] or "-",
+            escape(trunk["address"]),
+            escape(trunk["code"] or "-"),
         )
     return table
 
@@ -138,7 +138,11 @@ def _table_of_limits(limits: list[dict[str, Any]]) -> Table:
 def _table_of_certificates(certificates: list[dict[str, Any]]) -> Table:
     table = make_table("certificate of", "expiry", "refused", whole=("expiry",))
     for each in certificates:
-        table.add_row(each["owner"], each["expiry"] or "-", f"[red]{each['refused']}[/]" if each["refused"] else "-")
+        table.add_row(
+            escape(each["owner"]),
+            each["expiry"] or "-",
+            f"[red]{escape(each['refused'])}[/]" if each["refused"] else "-",
+        )
     return table
 
 
@@ -154,9 +158,9 @@ def _table_of_registrations(registrations: list[dict[str, Any]]) -> Table:
             state,
             "-" if each["for"] is None else show_span(each["for"]),
             "-" if each["left"] is None else show_span(each["left"]),
-            each["account"],
-            each["registrar"] or "-",
-            each["why"] or "-",
+            escape(each["account"]),
+            escape(each["registrar"] or "-"),
+            escape(each["why"] or "-"),
         )
     return table
 
@@ -170,8 +174,8 @@ def _table_of_names(names: list[dict[str, Any]]) -> Table:
             name["name"],
             f"[yellow]{answered}[/]" if name["stale"] else answered,
             show_span(name["next"]),
-            ", ".join(name["addresses"]) or "-",
-            name["why"] or "-",
+            escape(", ".join(name["addresses"]) or "-"),
+            escape(name["why"] or "-"),
         )
     return table
 
@@ -201,7 +205,7 @@ def _table_of_calls(trunks: list[dict[str, Any]], *, narrow: bool = False) -> Ta
             _percent(calls["answered"]),
             "-" if after is None else show_seconds(after),
             _percent(calls["short"]),
-            *(calls["why"] for _ in why),
+            *(escape(calls["why"]) for _ in why),
         )
     return table
 

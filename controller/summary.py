@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from controller.config import Loaded, render, to_json
@@ -89,7 +90,7 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
         every, dead, lossy = row["every"], row["detection"], row["detection_lossy"]
         trunks.add_row(
             row["name"],
-            row["address"],
+            escape(row["address"]),
             show_seconds(every) if every else "never",
             show_seconds(dead) if dead else "calls only",
             show_seconds(lossy) if lossy else "-",
@@ -121,7 +122,8 @@ def print_summary(dialplan: Dialplan, console: Console) -> None:
     if figures["certificates"]:
         shown = make_table("listener", "shows a certificate of", "until", whole=("until",))
         for row in figures["certificates"]:
-            shown.add_row(row["listener"], ", ".join(row["names"]) or "nobody", show_day(row["until"]))
+            names = ", ".join(row["names"]) or "nobody"
+            shown.add_row(escape(row["listener"]), escape(names), show_day(row["until"]))
         console.print()
         console.print(shown)
     console.print()
@@ -146,11 +148,13 @@ def _print_access(dialplan: Dialplan, console: Console) -> None:
             users = len(dialplan.users)
             who = f"{users} user{'' if users == 1 else 's'}"
             where = f"{ours.transport}:{bracketed(ours.host)}:{ours.port}"
-            console.print(f"  {where}: strangers are asked for a password ({who})", highlight=False)
+            console.print(f"  {escape(where)}: strangers are asked for a password ({who})", highlight=False)
     for trunk in dialplan.trunks.values():
         if trunk.register is not None:
             account = f"sip:{trunk.register.user}@{trunk.register.domain}"
-            console.print(f"  {trunk.name}: registers as {account}, called by that from anywhere", highlight=False)
+            console.print(
+                f"  {trunk.name}: registers as {escape(account)}, called by that from anywhere", highlight=False
+            )
 
 
 def _print_sources(dialplan: Dialplan, console: Console) -> None:
@@ -158,7 +162,7 @@ def _print_sources(dialplan: Dialplan, console: Console) -> None:
     for ours, anyone in zip(dialplan.listen, is_open, strict=True):
         if anyone:
             where = f"{ours.transport}:{bracketed(ours.host)}:{ours.port}"
-            console.print(f"[bold]anyone[/bold] who reaches {where} may call", highlight=False)
+            console.print(f"[bold]anyone[/bold] who reaches {escape(where)} may call", highlight=False)
     if all(is_open):
         return
     elsewhere = "elsewhere " if any(is_open) else ""
@@ -167,7 +171,7 @@ def _print_sources(dialplan: Dialplan, console: Console) -> None:
     )
     for trunk in dialplan.trunks.values():
         if trunk.sources:
-            console.print(f"  {trunk.name}: from {', '.join(trunk.sources)} as well", highlight=False)
+            console.print(f"  {trunk.name}: from {escape(', '.join(trunk.sources))} as well", highlight=False)
         elif ip_version(trunk.host) is None:
             console.print(
                 f"  {trunk.name}: from what {trunk.host} resolves to; name other networks in 'sources'", highlight=False

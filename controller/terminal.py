@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Collection
-from typing import Literal
+from typing import IO, Any, Literal, TextIO, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +15,22 @@ from rich.text import Text
 
 WIDE = 1000  # columns: more than any row of ours
 _HANGS = 4  # columns
+_OBEYED = re.compile(
+    r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]"
+)  # all but colours, tabs and line ends
+
+
+class _Harmless:
+    """A stream on which nothing is written that a terminal obeys, but for colours: what is shown comes from anywhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(_OBEYED.sub("?", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Console(Console):
@@ -27,7 +45,7 @@ def make_console() -> Console:
 
     Where nobody looks a row stays one line, for `grep` and its like.
     """
-    console = _Console(highlight=False, emoji=False)
+    console = _Console(highlight=False, emoji=False, file=cast("IO[str]", _Harmless(sys.stdout)))
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDE
     return console

@@ -72,9 +72,10 @@ def test_check_prints_what_the_dialplan_promises(good: Path) -> None:
 
 def test_an_ipv6_address_is_printed_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "six.yaml"
-    file.write_text(GOOD.replace('"127.0.0.1:0"', '"[::1]:0"').replace("127.0.0.1", "[2001:db8:b::20]"))
-    output = CliRunner().invoke(cli, ["check", str(file)]).output
-    assert output.count("udp:[2001:db8:b::20]:507") == 2, "':b:' is no letter B in red"
+    for address in ("[2001:db8:b::20]", "[fd00:db8:b::20]"):
+        file.write_text(GOOD.replace('"127.0.0.1:0"', '"[::1]:0"').replace("127.0.0.1", address))
+        output = CliRunner().invoke(cli, ["check", str(file)]).output
+        assert output.count(f"udp:{address}:507") == 2, "':b:' is no letter B in red, and '[fd00' no style"
 
 
 def test_check_says_everything_at_once_with_places(bad: Path) -> None:

@@ -121,6 +121,14 @@ def test_a_long_line_goes_on_further_in_on_a_terminal_and_stays_one_elsewhere() 
     assert all(line.startswith("    word") for line in long[1:])
 
 
+def test_nothing_is_printed_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names, reasons and numbers come from whoever calls."""
+    console = make_console()
+    console.print("a\x1b[2Jb\x9bc\x1b]0;title\x07 d", markup=False)
+    console.print("[red]e[/]")
+    assert capsys.readouterr().out == "a?[2Jb?c?]0;title d\ne\n"
+
+
 def test_nobody_breaks_rows_for_grep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     assert make_console().width >= 1000

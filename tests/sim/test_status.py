@@ -85,6 +85,22 @@ def test_what_is_well_is_counted_where_a_terminal_has_not_as_many_lines() -> Non
         assert "--all" not in " ".join(everything)
 
 
+def test_nothing_that_others_wrote_is_taken_for_colours() -> None:
+    """Reasons of registrars and names of hosts may hold whatever they like, and addresses begin with a letter."""
+    world = World(stage("anna/t1"))
+    status = collect_status(world.engine, world.now)
+    wild = "[/red] [fd00::20] [bold]"
+    status["trunks"][0] |= {"address": f"udp:{wild}:5060"}
+    status["listen"] = [wild]
+    status["registrations"] = [
+        {"trunk": "t1", "bound": False, "for": 1.0, "left": None, "account": wild, "registrar": wild, "why": wild}
+    ]
+    status["names"] = [{"name": "t1", "answered": None, "next": 1.0, "stale": True, "addresses": [wild], "why": wild}]
+    console = Console(width=1000, record=True, highlight=False, file=io.StringIO())
+    print_status(status, console)
+    assert console.export_text().count(wild) == 7
+
+
 def test_times_have_the_unit_that_suits_them() -> None:
     assert [show_span(seconds) for seconds in (0.25, 1.5, 59.0, 61.0, 3700.0, 200_000.0)] == [
         "250 ms",
