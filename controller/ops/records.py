@@ -38,8 +38,27 @@ GATHER, AGAIN = 0.2, 1.0
 WAITING, WAITING_BYTES = 50_000, 64 << 20
 #: Seconds between two looks for what is too old.
 FORGET = 60.0
+#: Seconds by which a wall clock is set and not only corrected, and for which it must then be left alone to forget by it: who shows a
+#: wrong year for a minute must not lose what was kept for years.
+STEP = STEADY = 3600.0
 #: Seconds between two looks for a daemon whose messages can be followed.
 LOOK = 0.25
+
+
+class Steadiness:
+    """Whether the wall clock may be believed when it says that something is old."""
+
+    def __init__(self) -> None:
+        self._offset: float | None = None
+        self._stepped = -STEADY
+
+    def holds(self, epoch: float, now: float) -> bool:
+        """Ask it now and then; ``now`` is monotonic."""
+        offset = epoch - now
+        if self._offset is not None and abs(offset - self._offset) > STEP:
+            self._stepped = now
+        self._offset = offset
+        return now - self._stepped >= STEADY
 
 
 class Records:
@@ -198,7 +217,11 @@ class Records:
             self._let_go()
 
     async def _forget(self) -> None:
+        steadiness = Steadiness()
         while True:
+            if not steadiness.holds(clock.epoch(), clock.monotonic()):
+                await asyncio.sleep(FORGET)
+                continue
             async with self._writing:
                 now, keep = clock.epoch(), self._keep
                 try:

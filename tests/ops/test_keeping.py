@@ -20,7 +20,7 @@ from controller.ops import records
 from controller.ops.consumer import Event
 from controller.ops.consumers import Tools
 from controller.ops.hep import HepSender
-from controller.ops.records import Records
+from controller.ops.records import Records, Steadiness
 from controller.ops.watching import Watching
 from controller.records.reading import Reader, Wanted
 from controller.records.store import FILE, Store
@@ -151,3 +151,14 @@ def test_what_a_capture_server_did_not_get_is_counted_and_said_once() -> None:
     writer.close()
     assert counters == {"sent": 1, "unsent": 2}
     assert len(out.getvalue().splitlines()) == 1
+
+
+def test_a_clock_that_shows_another_year_for_a_moment_has_nothing_forgotten() -> None:
+    steadiness = Steadiness()
+    year = 365 * 86_400.0
+    assert steadiness.holds(1e9, 10.0)
+    assert steadiness.holds(1e9 + 60.5, 70.0)  # corrected, and not set
+    assert not steadiness.holds(1e9 + 120 + year, 130.0)
+    assert not steadiness.holds(1e9 + 180, 190.0)  # back again
+    assert not steadiness.holds(1e9 + 3700, 3710.0)
+    assert steadiness.holds(1e9 + 3800, 3810.0)
