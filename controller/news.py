@@ -34,7 +34,7 @@ from sip.text import clean, legible
 AnyNews = News | Change | NameNews
 
 #: A test call is over: one of many that nobody has to hear of, for verdicts tell what they show; or one that was asked for.
-TEST_CALL, DRILL = "test-call", "drill"
+TEST_CALL, DRILL = "test_call", "drill"
 
 #: What happened, by what it is called: the words that consumers know.
 KINDS: Mapping[type, str] = {

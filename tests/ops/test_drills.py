@@ -136,7 +136,7 @@ def test_what_needs_somebody_stands_first() -> None:
             ExercisedRow("front-desk via hq-pbx", "call", 1, late, "it was answered"),
             ExercisedRow("front-desk via hq-pbx", "call", 0, late - 1.0, "NO_REPLY"),  # before it
             ExercisedRow("anna-mobile via carrier-a", "call", 1, old, "it rang"),
-            ExercisedRow("carrier-b", "test-call", 0, late, "500 after 0.1 s"),
+            ExercisedRow("carrier-b", "test_call", 0, late, "500 after 0.1 s"),
             ExercisedRow("answering via carrier-b", "call", 1, late + 1.0, "it was answered"),  # after it
         ],
         NOW,

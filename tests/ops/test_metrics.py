@@ -19,7 +19,7 @@ from controller.ops.metrics.meter import Meter, wants_openmetrics
 from controller.ops.metrics.processes import cost_of
 from controller.scenario.network import Port
 from controller.status import collect_status
-from controller.types import Mode
+from controller.types import Exercised, Mode
 from sip.agent import Script
 from tests.playbook import stage
 from tests.sim.world import World
@@ -82,6 +82,22 @@ def test_a_silent_trunk_is_a_hedge_and_a_quarter_of_a_second() -> None:
     assert found["callward_attempts_total", "ANSWERED", "t2"] == 1
     assert found["callward_added_delay_seconds_count",] == 1
     assert 0.24 < found["callward_added_delay_seconds_sum",] < 0.3
+
+
+def test_test_calls_and_drills_are_counted_by_trunk() -> None:
+    meter = Meter()
+    meter.know(two_trunks().engine.switchboard.dialplan)
+    for number, (passed, drill) in enumerate([(True, False), (False, False), (True, True), (None, True)], 1):
+        kind, data = show_news(Exercised("t1/192.0.2.1:5060", passed, "", 0.0, 0.1, drill))
+        meter.hear(Event(CALLS, kind, 0.0, data, number=number))
+    found = read(meter.show().decode())
+    results = {
+        (result, trunk): found["callward_test_calls_total", result, trunk]
+        for result in ("passed", "failed")
+        for trunk in ("t1", "t2")
+    }
+    assert results == {("passed", "t1"): 2, ("failed", "t1"): 1, ("passed", "t2"): 0, ("failed", "t2"): 0}
+    assert found["callward_news_total", "test_call", "calls"] == found["callward_news_total", "drill", "calls"] == 2
 
 
 def test_who_rings_beside_the_winner_has_not_failed() -> None:
@@ -181,7 +197,7 @@ calls = st.fixed_dictionaries(
     }
 )
 ALLOWED = re.compile(
-    r"t1|t2|other|none|sales|main|calls of our own|[2-6]xx|[A-Z_]+|[3-6]\d\d|calls|messages|ops|call|up|down"
+    r"t1|t2|other|none|sales|main|calls of our own|[2-6]xx|[A-Z_]+|[3-6]\d\d|calls|messages|ops|call|up|down|passed|failed"
 )
 
 

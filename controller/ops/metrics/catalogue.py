@@ -52,6 +52,7 @@ COUNTED = (
     Known("callward_media_losses", COUNTER, (), "times that the media relay fell silent"),
     Known("callward_overloads", COUNTER, (), "times that calls began to be turned away"),
     Known("callward_placed_calls", COUNTER, ("state",), "calls of our own, by what became of them"),
+    Known("callward_test_calls", COUNTER, ("trunk", "result"), "test calls and drills over this trunk: passed, failed"),
     Known("callward_faults", COUNTER, ("role",), "bugs of ours that showed themselves"),
     Known("callward_news", COUNTER, ("role", "kind"), "news that this process has heard"),
     Known("callward_news_missed", COUNTER, ("role",), "news that this process did not get: counts above lack them"),

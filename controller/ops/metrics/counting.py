@@ -75,6 +75,8 @@ class Counting:
                 self._add("callward_trunk_changes", trunk, state, by=0)
             for name in ("callward_failovers", "callward_hedges", "callward_pages"):
                 self._add(name, trunk, by=0)
+            for result in ("passed", "failed"):
+                self._add("callward_test_calls", trunk, result, by=0)
             for name in ("callward_registration_failures", "callward_tls_refused"):
                 self._add(name, trunk, by=0)
         for role in ("calls", "messages"):
@@ -116,6 +118,8 @@ class Counting:
                 self._add("callward_overloads")
             case "placed":
                 self._add("callward_placed_calls", data["state"])
+            case "test_call" | "drill" if data["passed"] is not None:
+                self._add("callward_test_calls", self._trunk(data["trunk"]), "passed" if data["passed"] else "failed")
             case "fault":
                 self._add("callward_faults", event.source)
             case _:

@@ -8,7 +8,7 @@ import { cause } from "../say.js";
 import { badge, setBadge } from "../state.js";
 
 const STATES = { failed: ["down", "Failed"], never: ["unknown", "Never"], stale: ["degraded", "Stale"], fresh: ["up", "Exercised"] };
-const MEANS = { call: "a call", drill: "a drill", "test-call": "a test call" };
+const MEANS = { call: "a call", drill: "a drill", test_call: "a test call" };
 const CHOICES = [["", "All paths"], ["failed", "Failed"], ["never", "Never exercised"], ["stale", "Stale"], ["fresh", "Exercised"]];
 
 const stateOf = (row, node = badge()) => { const [state, word] = STATES[row.state]; setBadge(node, state); put(node.lastChild, word); return node; };
