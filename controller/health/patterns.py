@@ -51,9 +51,13 @@ class _Value(Tally):
         self.day = -1
 
     def add(self, good: float, bad: float, now: float) -> None:
-        self.half_life = HALF_LIFE
-        super().add(good, bad, now)
-        self.half_life = HALF_LIFE
+        if now > self.at:
+            fade = 0.5 ** ((now - self.at) / HALF_LIFE)
+            self.good *= fade
+            self.bad *= fade
+            self.at = now
+        self.good += good
+        self.bad += bad
         day = int(now // DAY)
         if day > self.day:
             self.day, self.days = day, min(self.days + 1, MOST_DAYS)

@@ -16,7 +16,7 @@ from controller.health.choice import (
     dead_after,
 )
 from controller.health.estimate import PRIOR
-from controller.health.incident import ratio, reference, threshold
+from controller.health.incident import LOW, ratio, reference, threshold
 from controller.health.node import Change, Node, Nodes, Target
 from controller.health.outcomes import Outcome, OutcomeClass, Region
 from controller.health.readmission import Gate, Stage
@@ -149,8 +149,9 @@ class Weighing:
         patterns = self.nodes.patterns_of(target, outcome.region[0]) if outcome.region else None
         if patterns is not None:
             patterns.add(seen_under, good, bad, now)
-        closed = [node for node in path if node.gate.settle(now) is not Stage.OPEN]
-        gates = [node.gate for node in closed]
+        gates = [
+            node.gate for node in path if node.gate.stage is not Stage.OPEN and node.gate.settle(now) is not Stage.OPEN
+        ]
         gates += [
             gate for gate in self.nodes.domain_gates(target, outcome.region) if gate.settle(now) is not Stage.OPEN
         ]
@@ -172,7 +173,7 @@ class Weighing:
                 change -= taken_back * weight * ratio(p0, False, dead)
             g = node.alarm.step(change, good, bad, now)
             node.tally.add(good, bad, now)
-            if alarmed is None and g >= threshold(node.tally.rate(), wide=len(node.key) == 1):
+            if g >= LOW and alarmed is None and g >= threshold(node.tally.rate(), wide=len(node.key) == 1):
                 alarmed = node
         if patterns is not None:
             country = path[-2].tally

@@ -6,6 +6,7 @@ Owns the words of audits and of what tenants hear. Must not decide: that is the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from math import inf
 from typing import Any
 
@@ -114,7 +115,12 @@ def place(cascade: Cascade) -> str:
     if cascade.status is not _ACTIVE:
         return cascade.status._value_
     send = cascade.current()
-    return "active" if send is None else f"step {cascade.step_of(send.attempt)} {send.phase._value_}"
+    return "active" if send is None else _spell(cascade.step_of(send.attempt), send.phase)
+
+
+@cache
+def _spell(step: int, phase: SendPhase) -> str:
+    return f"step {step} {phase.value}"
 
 
 def words(cause: str, code: str) -> str:
