@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import msgspec
 
@@ -59,18 +60,39 @@ def fill_in(text: str, params: Mapping[str, str]) -> str:
     return text if "{" not in text else _PLACE.sub(lambda found: params.get(found[1], found[0]), text)
 
 
+@lru_cache(maxsize=1024)
+def _parts(text: str) -> tuple[str, ...]:
+    """A text of a template between its places, and their names in turn. For those of the dialplan alone: what else is written
+    is nobody's to remember."""
+    return tuple(_PLACE.split(text))
+
+
+def _fill_in_template(text: str, params: Mapping[str, str]) -> str:
+    parts = _parts(text)
+    if len(parts) == 1:
+        return text
+    return "".join([params.get(part, f"{{{part}}}") if at % 2 else part for at, part in enumerate(parts)])
+
+
 def wording(content: Content, templates: Mapping[str, Templates]) -> tuple[str, str]:
     """Text and subject as a person reads them. A template that is gone from the dialplan leaves the text as given."""
     template = templates.get(content.template)
     if template is None:
         return fill_in(content.text, content.params), fill_in(content.subject, content.params)
-    text = content.text or template.texts.get(choose_language(template.texts, content.language), "")
-    subject = content.subject or template.subjects.get(choose_language(template.subjects, content.language), "")
-    return fill_in(text, content.params), fill_in(subject, content.params)
+    own, params = (content.text, content.subject), content.params
+    return (
+        fill_in(own[0], params) if own[0] else _fill_in_template(_in(template.texts, content.language), params),
+        fill_in(own[1], params) if own[1] else _fill_in_template(_in(template.subjects, content.language), params),
+    )
+
+
+def _in(texts: Mapping[str, str], language: str) -> str:
+    return texts[choose_language(texts, language)] if texts else ""
 
 
 def lacking(content: Content, template: Templates) -> set[str]:
     """Parameters that the template needs in the language of the content, and that are not given."""
-    texts = [content.text or template.texts.get(choose_language(template.texts, content.language), "")]
-    texts.append(content.subject or template.subjects.get(choose_language(template.subjects, content.language), ""))
-    return {name for text in texts for name in _PLACE.findall(text)} - set(content.params)
+    needed: list[str] = []
+    for own, texts in ((content.text, template.texts), (content.subject, template.subjects)):
+        needed += _PLACE.findall(own) if own else _parts(_in(texts, content.language))[1::2]
+    return {name for name in needed if name not in content.params}

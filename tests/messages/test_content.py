@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from controller.messages.content import Content, choose_language, fill_in, wording
+from controller.messages.content import Content, choose_language, fill_in, lacking, wording
 from controller.types.messages import Templates
 
 OTP = Templates("otp", {"en": "Your code is {code}", "de": "Ihr Code: {code}"}, {"en": "Your code"})
@@ -34,3 +34,14 @@ def test_content_comes_back_from_what_is_sealed_and_shows_nobody_a_text() -> Non
     assert Content.read(json.dumps({**json.loads(content.write()), "feedback": "more"}).encode()) == content
     assert "secret" not in repr(content)
     assert "123456" not in repr(content)
+
+
+def test_texts_of_templates_and_of_ones_own_are_filled_in_alike() -> None:
+    """Two ways for the sake of speed: they must never differ."""
+    params = {"a": "{b}", "b": "2", "c": ""}
+    for text in ("", "{a}", "{a}{b}", "x {a} y {none} {b}", "{ a } {} {c}z", "{{a}} {1} {a", "ä {b} \n {b}"):
+        of_template = wording(Content(template="t", params=params), {"t": Templates("t", {"": text}, {"": text})})
+        assert of_template == (fill_in(text, params), fill_in(text, params))
+        own = Content(text=text, subject=text, params={"a": "1"})
+        named = Content(template="t", params={"a": "1"})
+        assert lacking(named, Templates("t", {"": text}, {"": text})) == lacking(own, Templates("t", {"": "x"}))
