@@ -28,10 +28,10 @@ from controller.broker.libraries import listen_to_libraries
 from controller.broker.listening import fixed, make_api
 from controller.broker.looking import Looking
 from controller.broker.meter import Meter
-from controller.broker.metrics import metrics_router
 from controller.broker.missed import MissedCalls, take_text
 from controller.broker.news import CascadeEnded, MessageNews, StoreNews, ended_news, show_news
 from controller.broker.outcomes import Evidence, targets_of
+from controller.broker.routes import daemon_routers
 from controller.broker.sending import Composer
 from controller.broker.status import collect_status
 from controller.broker.swap import close_all, make_changed, swap
@@ -145,7 +145,7 @@ class Daemon(Companion):
             see=self._see,
         )
         self._service = Service(messaging, self._store, cipher, index, self._planner(), self.broker)
-        routers = (metrics_router(self._meter),)
+        routers = daemon_routers(self._meter, self._state_dir, self.reload)
         shell = create_app(
             self._service, on_request=self._meter.see_request, on_fault=self._on_api_fault, routers=routers
         )

@@ -45,6 +45,7 @@ def datagram_sockets(pid: int) -> set[str]:
 
 def prepare(here: Stage) -> None:
     here.role = "all"
+    here.plan["messages"]["tokens"][0]["scopes"] = ["send", "read", "operate"]
     here.plan["cascades"] = {"otp": [{"send": "sms", "wait": "20s"}]}
 
 
@@ -87,12 +88,22 @@ def test_messages_come_and_go_beside_the_calls(tmp_path: Path, free_port: int) -
                 third = await asker.send("k3")
                 assert (await asker.over([third]))[third]["attempts"][0]["provider"] == "other"
 
+                here.plan["cascades"]["otp"][0]["wait"] = "21s"
+                here.write()
+                answered, reloaded = await asker.ask("POST", "/v1/reload")
+                assert answered == 200
+                found = await status(here)
+                assert reloaded["version"] == found["version"] == found["messages"]["version"]
+
                 here.plan["messages"]["lease"] = "3s"
                 here.plan["messages"]["listen"] = "127.0.0.1:1"
                 here.write()
                 refused = await asyncio.to_thread(runner.invoke, cli, ["reload", "--state-dir", state])
                 assert refused.exit_code == 1
                 assert "restart it for that" in refused.output
+                answered, problem = await asker.ask("POST", "/v1/reload")
+                assert (answered, problem["code"]) == (409, "not-whole")
+                assert "restart it for that" in problem["detail"]
 
             shown = await asyncio.to_thread(runner.invoke, cli, ["status", "--state-dir", state])
             assert f"messages at 127.0.0.1:{free_port}" in shown.output.replace("\n", " ")
@@ -137,6 +148,10 @@ def test_a_dialplan_of_messages_alone_opens_no_sip(tmp_path: Path, free_port: in
             assert not datagram_sockets(here.process.pid)
             async with client(here.url) as asker:
                 await asker.over([await asker.send("k1")])
+                here.plan["messages"]["tokens"][0]["scopes"] = ["send", "read"]
+                here.write()
+                assert (await asker.ask("POST", "/v1/reload"))[0] == 200
+                assert (await asker.ask("POST", "/v1/reload"))[1]["code"] == "scope"  # it does not have it any more
             shown = await asyncio.to_thread(runner.invoke, cli, ["status", "--state-dir", state, "--json"])
             assert shown.exit_code == 0, shown.output
             assert json.loads(shown.output)["messages"]["listen"] == f"127.0.0.1:{free_port}"
