@@ -124,7 +124,7 @@ def show_receipt(cascade: Cascade) -> dict[str, Any]:
     """What whoever asked hears first, and again for the same key."""
     return {
         "id": cascade.id,
-        "status": cascade.status.value,
+        "status": cascade.status._value_,
         "reason": cascade.reason,
         "created": stamp(cascade.created),
         "expires": stamp(cascade.terms.expires),
@@ -148,7 +148,7 @@ def show_cascade(cascade: Cascade, facts: Facts) -> dict[str, Any]:
     plan = cascade.run.plan
     return {
         "id": cascade.id,
-        "status": cascade.status.value,
+        "status": cascade.status._value_,
         "reason": cascade.reason,
         "step": step_number(plan, cascade.run.stage),
         "steps": step_number(plan, len(plan.stages) - 1),

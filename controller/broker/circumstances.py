@@ -29,6 +29,6 @@ class Outlook:
         barred = {
             name: LIMITED
             for name in providers
-            if (lane := self._lanes.get(name)) is not None and lane.is_full(now, self.patience)
+            if (lane := self._lanes.get(name)) is not None and lane.jobs and lane.is_full(now, self.patience)
         }
         return Circumstances(avoid, barred) if avoid or barred else NOTHING_ELSE

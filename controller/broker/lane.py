@@ -57,7 +57,7 @@ class Lane:
         self._spawn = spawn
         self._per_second = per_second
         self._at_once = at_once
-        self._jobs: deque[Job] = deque()
+        self.jobs: deque[Job] = deque()  # that wait for their turn
         self._busy = 0
         self._under_way = 0
         self._next_turn = 0.0  # monotonic
@@ -66,13 +66,13 @@ class Lane:
         self._idle.set()
 
     def __len__(self) -> int:
-        return len(self._jobs) + self._under_way
+        return len(self.jobs) + self._under_way
 
     def put(self, job: Job) -> bool:
         """Queue a job; False if too many wait already."""
-        if len(self._jobs) >= MOST_WAITING:
+        if len(self.jobs) >= MOST_WAITING:
             return False
-        self._jobs.append(job)
+        self.jobs.append(job)
         if self._busy < self._at_once:
             self._busy += 1
             self._idle.clear()
@@ -81,11 +81,11 @@ class Lane:
 
     def is_full(self, now: float, patience: float) -> bool:
         """Whether whoever comes now would wait longer than ``patience`` seconds, as far as can be told."""
-        if not self._jobs:
+        if not self.jobs:
             return False
-        if len(self._jobs) >= MOST_WAITING or now - self._jobs[0].put_at > patience:
+        if len(self.jobs) >= MOST_WAITING or now - self.jobs[0].put_at > patience:
             return True
-        return self._per_second > 0 and len(self._jobs) / self._per_second > patience
+        return self._per_second > 0 and len(self.jobs) / self._per_second > patience
 
     async def drained(self) -> None:
         """Wait until nothing waits and nothing is under way."""
@@ -108,10 +108,10 @@ class Lane:
         """The first that waits, once it may go. Until then it stays in the queue, so that `is_full` sees how long that is;
         one that is too late takes nobody's turn, or a provider that has too much to do would send nothing in time."""
         if self._per_second <= 0:
-            return self._jobs.popleft() if self._jobs else None
+            return self.jobs.popleft() if self.jobs else None
         async with self._turnstile:
-            while self._jobs:
-                left = self._jobs[0].latest - clock.epoch()
+            while self.jobs:
+                left = self.jobs[0].latest - clock.epoch()
                 now = clock.monotonic()
                 pause = self._next_turn - now
                 if left > 0 and pause > 0:
@@ -119,5 +119,5 @@ class Lane:
                     continue
                 if left > 0:
                     self._next_turn = max(now, self._next_turn) + 1.0 / self._per_second
-                return self._jobs.popleft()
+                return self.jobs.popleft()
         return None

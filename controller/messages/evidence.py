@@ -5,6 +5,8 @@ Owns which code is told about which send, and which upstreams failed. Must not j
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from controller.health.outcomes import MESSAGE, OutcomeClass, classify
 from controller.messages.cascade import Cascade, Send
 from controller.types.cascades import ObserveOutcome
@@ -12,10 +14,16 @@ from controller.types.cascades import ObserveOutcome
 DELIVERED, READ, VERIFIED, CONFIRMED, UNCONFIRMED = "delivered", "read", "verified", "confirmed", "unconfirmed"
 
 
+@lru_cache(maxsize=4096)
+def _class_of(code: str) -> OutcomeClass | None:
+    """Asked for each send with each event."""
+    return classify(MESSAGE, code)
+
+
 def observe(cascade: Cascade, send: Send, code: str, now: float, retry_after: float = 0.0) -> list[ObserveOutcome]:
     """The evidence of a code, if it is any and says more than what was told of this send before."""
-    kind = classify(MESSAGE, code, retry_after)
-    known = classify(MESSAGE, send.judged) if send.judged else None
+    kind = classify(MESSAGE, code, retry_after) if retry_after else _class_of(code)
+    known = _class_of(send.judged) if send.judged else None
     if kind is None or kind is known or known is OutcomeClass.SUCCESS:
         return []
     send.judged = code
@@ -41,7 +49,7 @@ def bringer(cascade: Cascade) -> Send | None:
 
 def has_arrived(send: Send) -> bool:
     """Whether it was reported as delivered, or proved to be."""
-    return bool(send.judged) and classify(MESSAGE, send.judged) is OutcomeClass.SUCCESS
+    return bool(send.judged) and _class_of(send.judged) is OutcomeClass.SUCCESS
 
 
 def failed_upstreams(cascade: Cascade) -> set[str]:
@@ -53,7 +61,7 @@ def failed_upstreams(cascade: Cascade) -> set[str]:
 
 
 def _has_failed(send: Send) -> bool:
-    return bool(send.outcome) and classify(MESSAGE, send.outcome) is OutcomeClass.FAILURE
+    return bool(send.outcome) and _class_of(send.outcome) is OutcomeClass.FAILURE
 
 
 def failed_before(cascade: Cascade, send: Send) -> tuple[str, ...]:

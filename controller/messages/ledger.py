@@ -10,8 +10,9 @@ from functools import cache
 from math import inf
 from typing import Any
 
-from controller.messages.cascade import Cascade, Send
+from controller.messages.cascade import Cascade, Send, step_number
 from controller.messages.evidence import observe
+from controller.rules.attempt import AttemptState
 from controller.types import Milestone
 from controller.types.cascades import (
     Audit,
@@ -35,7 +36,7 @@ NAMES = {
 }
 
 
-_ACTIVE = CascadeStatus.ACTIVE
+_ACTIVE, _OPEN = CascadeStatus.ACTIVE, AttemptState.OPEN
 
 
 @dataclass(slots=True)
@@ -114,8 +115,11 @@ def place(cascade: Cascade) -> str:
     """Where a cascade is, for people: its status, or its step and how far that is."""
     if cascade.status is not _ACTIVE:
         return cascade.status._value_
-    send = cascade.current()
-    return "active" if send is None else _spell(cascade.step_of(send.attempt), send.phase)
+    for attempt in reversed(cascade.run.attempts.values()):
+        if attempt.state is _OPEN:  # as `Cascade.current` has it, without the way there: it is asked for every line
+            send = cascade.send_of(attempt.id)
+            return "active" if send is None else _spell(step_number(cascade.run.plan, attempt.stage), send.phase)
+    return "active"
 
 
 @cache

@@ -388,8 +388,8 @@ class _Reduction:
         cascade = self.cascade
         cascade.status, cascade.reason, cascade.ended = status, reason, self.now
         send = cascade.send_of(cascade.winner)
-        self.ledger.note(status.value, send, reason)
-        self.ledger.tell(status.value, send, reason, final=True)
+        self.ledger.note(status._value_, send, reason)
+        self.ledger.tell(status._value_, send, reason, final=True)
 
 
 def _is_overtaken(event: SendRefused | SendUnclear, send: Send) -> bool:

@@ -33,7 +33,7 @@ def show(cascade: Cascade, command: TellClient, now: float) -> str:
     """JSON: what happened, when, and how the cascade is now."""
     data = {
         "id": cascade.id,
-        "status": cascade.status.value,
+        "status": cascade.status._value_,
         "reason": cascade.reason,
         "attempts": len(cascade.sends),
         "cost": round(cascade.cost, 6),

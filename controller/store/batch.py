@@ -421,7 +421,7 @@ def _load_report(provider: str, ref: str, line: list[Any]) -> Report:
 def cleaned(report: Report) -> Report:
     """A report whose words both databases can hold."""
     words = report.ref, report.cause, report.code, report.send_key, report.operator
-    ref, cause, code, send_key, operator = cleaned = tuple(map(clean, words))
-    if cleaned == words:
+    if clean(together := "".join(words)) is together:
         return report
+    ref, cause, code, send_key, operator = map(clean, words)
     return replace(report, ref=ref, cause=cause, code=code, send_key=send_key, operator=operator)
