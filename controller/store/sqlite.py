@@ -30,9 +30,7 @@ from controller.store.tables import Tables
 
 T = TypeVar("T")
 
-#: In one transaction, beside all requests: few, for whoever asks waits for one, and for the loop to tell what came of it; a
-#: quarter of what waits, up to the most, for a backlog is done sooner by large ones.
-FEW_EVENTS, MOST_EVENTS = 32, 128
+EVENTS = 128  # in one transaction, beside all requests: whoever asks waits for one at most, however much is under way
 READERS = 2
 _JOBS = (Accept, Apply, TakeReport)
 _CHECKPOINT = 4000  # pages: a checkpoint costs a pause, and a long log costs readers
@@ -205,11 +203,10 @@ class SqliteStore(Tables):
         """Wait until there is something; events in order, so many as one transaction may hold. False: it was the last."""
         events: list[_Work] = []
         work = self._queue.get()
-        most = min(max(FEW_EVENTS, self._queue.qsize() // 4), MOST_EVENTS)
         while work is not None:
             if work is not _KNOCK:
                 events.append(work)
-            if len(events) >= most:
+            if len(events) >= EVENTS:
                 return True, events
             try:
                 work = self._queue.get_nowait()
