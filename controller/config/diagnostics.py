@@ -154,7 +154,9 @@ def to_json(diagnostics: Iterable[Diagnostic]) -> str:
 
 def _render_one(found: Diagnostic, lines: list[str] | tuple[()], width: int) -> str:
     label = "" if found.severity == "error" else f"{found.severity}: "
-    head = _fit(f"{found.file}:{found.line}:{found.col}: {label}{found.message}", "    ", width, first="")
+    is_named = found.severity == "warning" and found.code not in found.message  # so that it can be ignored
+    code = f" ({found.code})" if is_named else ""
+    head = _fit(f"{found.file}:{found.line}:{found.col}: {label}{found.message}{code}", "    ", width, first="")
     if found.line > len(lines):
         return head + (_fit(found.hint, _GUTTER, width) if found.hint else "")
     window = min(_WINDOW, max(_NARROW, width - len(_GUTTER))) if width else _WINDOW

@@ -22,6 +22,7 @@ YEARS = range(2024, 2051)
 
 _SPAN = re.compile(r"([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})")
 _LOOSE_SPAN = re.compile(r"([0-9]{1,2})(?::?([0-9]{2}))?\s*(?:-|–|to)\s*([0-9]{1,2})(?::?([0-9]{2}))?")
+_SEVERAL = re.compile(r"\s*[,;]\s*")
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _COUNTRY = re.compile(r"([A-Z]{2})(?:-([A-Z0-9]{1,3}))?")
 _DAY_SECONDS = 86400
@@ -69,6 +70,8 @@ def parse_span(text: str) -> tuple[int, int]:
         hint = 'write "HH:MM-HH:MM", for example "08:00-18:00"'
         if loose:
             hint = f'write "{int(loose[1]):02}:{loose[2] or "00"}-{int(loose[3]):02}:{loose[4] or "00"}"'
+        elif len(several := _SEVERAL.split(text.strip())) > 1 and all(map(_SPAN.fullmatch, several)):
+            hint = 'write ["' + '", "'.join(several) + '"]'
         raise Mistake("BAD_SPAN", f"{quoted(text)} is not a span of the day", hint)
     begin, end = (_seconds(match[n], match[n + 1], text) for n in (1, 3))
     if begin in {end, _DAY_SECONDS}:

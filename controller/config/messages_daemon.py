@@ -36,7 +36,7 @@ _SWITCH = Annotated[bool, Text(parse_switch, {"type": "boolean"})]
 def _parse_secret(text: str) -> str:
     if len(text) < _SHORTEST_SECRET or not text.isprintable():
         hint = f"write {_SHORTEST_SECRET} characters or more on one line: openssl rand -base64 32"
-        raise Mistake("BAD_CREDENTIAL", "the secret is too short, or has characters that cannot be printed", hint)
+        raise Mistake("BAD_CREDENTIAL", "a secret that is too short, or not printable,", hint)
     return text
 
 

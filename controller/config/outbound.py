@@ -65,9 +65,11 @@ class Outbound(Places):
         node = self.map_at(*loc)
         inside = describe(self.root, loc)
         if model.callers is None:
-            if not ours and not node.lost and "sites" not in _lost(self.root):
+            if not ours and not node.lost and not _is_tried(self.root, "sites"):
                 message = f"nobody may use {inside}: there is no site whose PBXs could"
-                self.report.error(node, "MISSING_KEY", message, "add from: [hq-pbx], the trunk of your PBX")
+                others = (name for name, trunk in self.trunks.items() if not trunk.carrier and name not in via)
+                pbx = next(others, "hq-pbx")
+                self.report.error(node, "MISSING_KEY", message, f"add from: [{pbx}], the trunk of your PBX")
             known = ours
         else:
             known = self.distinct("trunks", model.callers, (*loc, "from"), inside=loc)
@@ -161,6 +163,11 @@ def _shared_source(trunk: Trunk, trunks: dict[str, Trunk]) -> tuple[str, str] | 
             if source in trunk.sources:
                 return other.name, source
     return None
+
+
+def _is_tried(root: Node, section: str) -> bool:
+    """Whether it is written, be it wrong: then something was said of it already."""
+    return isinstance(root, MapNode) and (section in root.entries or section in root.lost)
 
 
 def _lost(node: Node) -> set[str]:

@@ -57,7 +57,19 @@ Loc = tuple[int | str, ...]
 
 _KEY_IN_QUOTES = re.compile(r'"([\w-]+)":')
 #: What other programs call it.
-_ELSEWHERE = {"secret": "password", "host": "uri", "extension": "user"}
+_ELSEWHERE = {
+    "duration": "for",
+    "extension": "user",
+    "host": "uri",
+    "hours": "when",
+    "password": "auth",
+    "port": "uri",
+    "secret": "password",
+    "strategy": "mode",
+    "targets": "ring",
+    "timeout": "for",
+    "username": "user",
+}
 
 _MODELS: dict[str, type[Section]] = {
     "tls": TlsModel,

@@ -16,7 +16,7 @@ def test_finding_is_shown_with_its_line_and_underlined() -> None:
 
 def test_warning_says_so() -> None:
     warning = Diagnostic("acme.yaml", 1, 1, 2, "warning", "odd", "", "X")
-    assert render([warning], {"acme.yaml": "a"}) == "acme.yaml:1:1: warning: odd\n    1 | a\n      | ^\n"
+    assert render([warning], {"acme.yaml": "a"}) == "acme.yaml:1:1: warning: odd (X)\n    1 | a\n      | ^\n"
 
 
 def test_place_without_text_is_shown_without_line() -> None:
