@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from controller.terminal import make_table
+from controller.wording import gate_in_words
 
 MOST_PATTERNS = 12  # lines; --json has all
 _STYLES = {"open": "green", "rising": "yellow", "canary": "yellow", "held": "bold red", "parked": "dim"}
@@ -28,13 +29,13 @@ def print_messages(messages: dict[str, Any], console: Console) -> None:
     if messages["store"]["lost"]:
         console.print(f"[bold red]store lost[/]: {escape(messages['store']['lost'])}")
     figures = ("waiting", "succeed", "of")
-    table = make_table("provider", "channel", "gate", *figures, "why", right=figures)
+    table = make_table("provider", "channel", "messages", *figures, "why", right=figures)
     for row in messages["providers"]:
-        style = _STYLES.get(row["gate"], "")
+        style, gate = _STYLES.get(row["gate"], ""), gate_in_words(row["gate"])
         table.add_row(
             row["provider"],
             row["channel"],
-            f"[{style}]{row['gate']}[/]" if style else row["gate"],
+            f"[{style}]{gate}[/]" if style else gate,
             str(row["waiting"] or "-"),
             f"{row['estimate']:.0%}" if row["samples"] >= 1 else "-",
             f"{row['samples']:.0f}" if row["samples"] >= 1 else "-",

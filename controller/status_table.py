@@ -11,7 +11,7 @@ from rich.table import Table
 
 from controller.status_messages import print_messages
 from controller.terminal import is_too_wide, make_table, print_line
-from controller.wording import show_seconds, show_span
+from controller.wording import gate_in_words, show_seconds, show_span
 
 if TYPE_CHECKING:
     from controller.status import Status
@@ -200,8 +200,8 @@ def _table_of_calls(trunks: list[dict[str, Any]], *, narrow: bool = False) -> Ta
         after = calls["rings_after"]
         table.add_row(
             trunk["name"],
-            "all" if calls["gate"] == "open" else f"[yellow]{calls['gate']}[/]",
-            f"{calls['estimate']:.0%}",
+            "all" if calls["gate"] == "open" else f"[yellow]{gate_in_words(calls['gate'])}[/]",
+            f"{calls['estimate']:.0%}" if calls["samples"] >= 1 else "-",
             _percent(calls["answered"]),
             "-" if after is None else show_seconds(after),
             _percent(calls["short"]),

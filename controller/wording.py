@@ -32,6 +32,14 @@ from sip.uri import bracketed
 
 _NAMED = 12  # of those that there are
 NOWHERE_YET = "where it registers"  # a trunk that has no address of its own
+#: What gates are called where people read of them.
+GATES = {
+    "open": "all",
+    "held": "held out",
+    "canary": "single tries",
+    "rising": "a growing share",
+    "parked": "drained",
+}
 _CAUSES = {
     NO_REPLY: "no sign of life in time",
     NO_PROGRESS: "it did not ring in time",
@@ -49,6 +57,11 @@ _CAUSES = {
     FULL: "no line was free",
     FORBIDDEN: "that number may not be called",
 }
+
+
+def gate_in_words(gate: str) -> str:
+    """How much of its calls, or messages, something gets."""
+    return GATES.get(gate, gate)
 
 
 def count_routes(dialplan: Dialplan) -> int:

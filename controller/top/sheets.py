@@ -20,7 +20,7 @@ from controller.records.cascade_ladder import draw_cascade
 from controller.top.rows import bars, reason
 from controller.top.seen import Entry, Seen, Told
 from controller.top.words import NONE, STYLES, ago, ended, failover, moment_of, percent, seconds, time_of
-from controller.wording import cause_in_words
+from controller.wording import cause_in_words, gate_in_words
 from sip.text import clean
 
 _TERM = 14  # columns of what a fact is called
@@ -57,8 +57,8 @@ def trunk(row: Row, seen: Seen, now: float, width: int) -> Text:
         ("code", row["code"]),
         ("round trip", seconds(row["rtt"])),
         ("loss", percent(row["loss"])),
-        ("calls get it", "all" if row["gate"] == "open" else row["gate"]),
-        ("last hour", "none answered" if row["share"] is None else f"{row['won']} calls answered, {row['share']:.0%} of all"),
+        ("calls", gate_in_words(row["gate"])),
+        ("last hour", "none answered" if row["share"] is None else f"{row['won']} call{'' if row['won'] == 1 else 's'} answered, {row['share']:.0%} of all"),
         ("of its calls", "" if row["answered"] is None else f"{percent(row['answered'])} are answered, {percent(row['short'])} are short"),
         ("rings after", seconds(row["rings_after"]) if row["rings_after"] is not None else ""),
         ("lines", f"{lines}{'; ' + limits['full'] if limits.get('full') else ''}"),
@@ -84,7 +84,7 @@ def provider(row: Row, seen: Seen, now: float, width: int) -> Text:
         ("channel", row["channel"]),
         ("state", f"{row['state']} for {ago(row['since'], now)}, since {moment_of(row['since'], now)}"),
         ("why", row["why"] or NONE),
-        ("messages", "all" if row["gate"] == "open" else row["gate"]),
+        ("messages", gate_in_words(row["gate"])),
         ("arrive", percent(row["arrive"])),
         ("seen", f"{row['samples']} outcomes count"),
         ("waiting", f"{row['waiting']} to be sent"),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from controller.wording import cause_in_words, show_seconds, show_span
+from controller.wording import GATES, cause_in_words, show_seconds, show_span
 
 NONE = "-"
 #: From worst to best: what is wrong stands on top.
@@ -32,13 +32,7 @@ BARS = {
     ".": ("·", "not reverse dim"),
 }
 _GATES = {"open": "up", "held": "down", "parked": "drained"}
-_OPENED = {
-    "open": "all calls again",
-    "held": "held out",
-    "parked": "drained",
-    "canary": "single tries",
-    "rising": "a growing share",
-}
+_OPENED = {**GATES, "open": "all calls again"}
 #: An attempt that ended so has not failed.
 _NO_FAILURE = frozenset(("COMPLETED_ELSEWHERE", "HEDGE_RELEASED", "WITHDRAWN"))
 

@@ -77,7 +77,7 @@ async def _drain(state_dir: Path, pilot: Pilot[Any]) -> None:
     await shows(pilot, "carrier-b is drained", "drained", "1/3 trunks up")
     assert await _gate(state_dir, "carrier-b") == "parked"
     await pilot.press("enter")
-    await shows(pilot, "trunk carrier-b", "calls get it  parked", "drained by")
+    await shows(pilot, "trunk carrier-b", "drained", "drained by")
     await pilot.press("u")
     await shows(pilot, "Undrain carrier-b?")
     await pilot.press("y", "escape", "escape")
