@@ -77,7 +77,7 @@ def print_cascade(found: dict[str, Any], console: Console) -> None:
             print_hanging(console, "next: ", f"[dim]step {step['step']}, {step['channel']} by {by}[/]", 6)
     for each in found["skipped"]:
         head = f"step {each['step']}: "
-        print_hanging(console, head, f"[dim]{escape(each['what'])}: {escape(each['why'])}[/]", len(head))
+        print_hanging(console, head, f"[dim]{escape(each['what'])} left out: {escape(each['why'])}[/]", len(head))
 
 
 def print_event(data: dict[str, Any], first: str, console: Console) -> None:

@@ -21,7 +21,7 @@ _PATIENCE = 2.0  # seconds that `status` waits for them
 
 _NO_DAEMON = {UNREACHABLE: "no daemon with alerts runs with that state folder"}
 alerts_cli = make_group(
-    "Show what is wrong now and who was told; look after it.", Section.DAEMON, "callward alerts", "callward alerts ack A7",
+    "Show what is wrong now and who was told; look after it.", Section.DAEMON, "callward alerts", "callward alerts ack 4598e83a",
     exits={FINDINGS: "something is wrong now", **_NO_DAEMON},
     shape="{alerts: [{id, severity, title, opened, resolved, notified, ...}], undelivered}", invoke_without_command=True,
 )  # fmt: skip
@@ -30,7 +30,7 @@ alerts_cli = make_group(
 def add_commands(cli: typer.Typer) -> None:
     """Put them beside the others."""
     add(
-        alerts_cli, acknowledge, Section.DAEMON, "callward alerts ack A7", "callward alerts ack A7 --who anna",
+        alerts_cli, acknowledge, Section.DAEMON, "callward alerts ack 4598e83a", "callward alerts ack 4598e83a --who anna",
         name="ack", exits=_NO_DAEMON, shape="{id, title, changed}",
     )  # fmt: skip
     add(

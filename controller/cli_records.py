@@ -50,7 +50,9 @@ def calls(  # what people ask for
         str, typer.Option(metavar="TRUNK", help="from or over this trunk", autocompletion=complete_trunk)
     ] = "",
     since: Annotated[str, typer.Option(metavar="TIME", help="of the last 2h, 30m, 7d")] = "",
-    failed: Annotated[bool, typer.Option("--failed", help="nobody answered, or not by the first way")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="nobody answered, or somebody else after the first way tried was lost")
+    ] = False,
     before: Annotated[int | None, typer.Option(metavar="CALL", help="older than this number of the list")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="so many, the newest first")] = 20,
     live: Annotated[bool, typer.Option("--live", help="those of this moment instead")] = False,

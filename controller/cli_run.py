@@ -53,7 +53,11 @@ def run(
     state_dir: StateDir = DEFAULT_STATE_DIR,
     drain_timeout: Annotated[
         str,
-        typer.Option(help="what calls that ring may take to finish after SIGTERM; default: 30s", show_default=False),
+        typer.Option(
+            metavar="TIME",
+            help="what calls that ring may take to finish after SIGTERM; default: 30s",
+            show_default=False,
+        ),
     ] = "",
     role: Annotated[
         str,

@@ -32,7 +32,7 @@ def draw_cascade(found: Mapping[str, Any]) -> dict[str, Any]:
         column(each["provider"])
     lines: list[dict[str, Any]] = [_arrow(0.0, 0, 1, f"POST cascade {row['cascade'] or 'of its own steps'}")]
     lines += [
-        {"kind": "note", "at": 0.0, "column": 1, "text": f"step {each['step']}, not {each['what']}: {each['why']}"}
+        {"kind": "note", "at": 0.0, "column": 1, "text": f"step {each['step']}: {each['what']} left out: {each['why']}"}
         for each in found["skipped"]
     ]
     for each in found["history"]:

@@ -365,7 +365,7 @@ def test_a_cascade_is_drawn_by_its_history() -> None:
     }
     assert texts(draw_cascade(found)) == [
         "application > callward: POST cascade otp",
-        "step 1, not wa-2: down",
+        "step 1: wa-2 left out: down",
         "planned",
         "callward > wa-1: send (1)",
         "wa-1 > callward: accepted",
