@@ -81,7 +81,7 @@ def what_if(
 
 def diff(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="a dialplan (YAML)")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="another one")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="the one that it is compared with")],
     as_json: AsJson = False,
 ) -> None:
     """Say what another dialplan would change, number by number.

@@ -84,7 +84,7 @@ def print_ranking(found: Sequence[Answer], dialplan: Dialplan, moment: float, co
     console.print()
     bad = [answer for answer in found if answer.is_bad]
     if not bad:
-        console.print("no single failure leaves a number without anybody", soft_wrap=True)
+        console.print("no single failure leaves anybody unreachable", soft_wrap=True)
     for answer in bad:
         lost = [f"{subject.cascade} to {subject.country or ANY_OTHER}" for subject in answer.cascades.unreachable]
         names = (*answer.calls.unreachable, *lost)

@@ -122,7 +122,7 @@ def trunk(row: Row, now: float, width: int) -> list[Text]:
 def _in_short(row: Row) -> str:
     """Whose a trunk is while it is well, else why it is not."""
     if row["state"] == "up":
-        return str(row["carrier"] or row["site"])
+        return f"carrier {row['carrier']}" if row["carrier"] else f"site {row['site']}" if row["site"] else ""
     return str(row["code"] if row["state"] == "down" else row["gate_why"] or row["code"])
 
 

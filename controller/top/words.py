@@ -54,8 +54,11 @@ def say(kind: str, data: Mapping[str, Any]) -> Said:
 def _quality(data: Mapping[str, Any]) -> Said:
     new = data["new"]
     region = " ".join(data.get("region", ()))
+    word, why = _OPENED.get(new, new), data["why"]
     return Said(
-        f"{data['target']} {region}".rstrip(), _GATES.get(new, "degraded"), f"{_OPENED.get(new, new)}: {data['why']}"
+        f"{data['target']} {region}".rstrip(),
+        _GATES.get(new, "degraded"),
+        why if why.startswith(word) else f"{word}: {why}",  # "drained by an operator"
     )
 
 
