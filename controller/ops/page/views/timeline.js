@@ -22,7 +22,7 @@ export function draw(root, { me, on }) {
   root.append(list.node);
   openOnEnter(root);
   let kept = []; // from before, where records are kept
-  const same = (event) => `${event.source} ${event.kind} ${event.at.toFixed(2)}`;
+  const same = (event) => `${event.source} ${event.kind} ${say(event).who} ${Math.round(event.at * 1000)}`; // live ones come in whole ms
   const update = () => {
     const there = new Set(events.other.map(same));
     const told = [...events.other, ...kept.filter((event) => !there.has(same(event)))].filter((event) => event.kind !== "cascade").map((event) => ({ id: event.id, at: event.at, kind: event.kind, ...say(event) }));
