@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 _PATIENCE = 1.0  # seconds that a shell waits for names
 
 DialplanFile = Annotated[Path, typer.Argument(metavar="FILE", help="the dialplan (YAML)")]
-StateDir = Annotated[Path, typer.Option(metavar="FOLDER", help="the daemon's state folder")]
+StateDir = Annotated[
+    Path, typer.Option(metavar="FOLDER", envvar="CALLWARD_STATE_DIR", help="the daemon's state folder")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="as JSON")]
 
 

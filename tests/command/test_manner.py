@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.command.manner import Section
-from controller.exits import OK, USAGE
+from controller.exits import OK, UNREACHABLE, USAGE
 from tests.command.walking import does_something, parse, run, top_keys, walk, words_of
 
 COMMANDS = dict(walk())
@@ -95,6 +95,14 @@ def test_wrong_usage_is_said_with_what_to_do(wrong: list[str], said: str) -> Non
     done = run(wrong)
     assert done.code == USAGE
     assert done.stderr.splitlines()[0] == said
+
+
+def test_the_state_folder_can_be_named_once_for_all_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLWARD_STATE_DIR", str(tmp_path / "here"))
+    for words in (["status"], ["drain", "pbx"], ["calls"], ["alerts"], ["top", "--json"]):
+        done = run(words)
+        assert done.code == UNREACHABLE, words
+        assert str(tmp_path / "here") in done.stderr
 
 
 def test_the_list_of_commands_has_all_of_them_by_section_and_cuts_no_sentence() -> None:
