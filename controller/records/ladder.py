@@ -49,11 +49,12 @@ def draw(record: Mapping[str, Any] | None, messages: Sequence[WireRow]) -> dict[
     else:
         assert record is not None
         lines = _made_up(record, columns)
+    before = _put_behind_invite(notes, lines)
     return {
         "source": "wire" if messages else "record",
         "begun": begun,
         "columns": columns,
-        "lines": sorted([*notes, *lines], key=lambda line: line["at"]),
+        "lines": sorted([*lines[:before], *notes, *lines[before:]], key=lambda line: line["at"]),
     }
 
 
@@ -75,6 +76,17 @@ def _put_behind(note: dict[str, Any], lines: Sequence[Mapping[str, Any]]) -> Non
             if is_it and -_LATER < line["at"] - note["at"] < _LATER:
                 note["at"] = line["at"] + _EARLIER / 10
                 return
+
+
+def _put_behind_invite(notes: Sequence[dict[str, Any]], lines: Sequence[Mapping[str, Any]]) -> int:
+    """What was decided on the caller's INVITE stands below it, though the clock of messages was read a moment later. How many
+    lines come before all notes of their instant: those up to this INVITE."""
+    for number, line in enumerate(lines):
+        if line["from"] == CALLER and line["text"] == "INVITE" and line["at"] < _LATER:
+            for note in notes:
+                note["at"] = max(note["at"], line["at"])
+            return number + 1
+    return 0
 
 
 # -- what the record says

@@ -40,9 +40,9 @@ def test_a_record_alone_draws_what_must_have_been_said() -> None:
     drawn = draw(HEDGED, [])
     assert drawn["source"] == "record"
     assert texts(drawn) == [
+        "caller > callward: INVITE",
         "chain sales",
         "attempt 1: front-desk via hq-pbx; stage 1, the first",
-        "caller > callward: INVITE",
         "callward > hq-pbx: INVITE",
         "attempt 2: anna via carrier-a; stage 2, beside attempt 1, which gave no sign of life",
         "callward > carrier-a: INVITE",
@@ -134,9 +134,9 @@ def test_messages_are_drawn_as_they_went_and_ends_of_attempts_below_what_ended_t
     )
     assert drawn["source"] == "wire"
     assert texts(drawn) == [
+        "caller > callward: INVITE",
         "chain sales",
         "attempt 1: front-desk via hq-pbx; stage 1, the first",
-        "caller > callward: INVITE",
         "callward > hq-pbx: INVITE",
         "callward > hq-pbx: INVITE",
         "attempt 2: anna via carrier-a; stage 1, after attempt 1: 486 Busy Here",
