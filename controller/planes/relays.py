@@ -50,8 +50,6 @@ class Relays:
         if isinstance(onward, int):
             ResponseContext(self._layer, transaction, self._element).respond(onward, now)
             return
-        if request.method == "INVITE":
-            self._layer.respond(transaction, builder.make_response(request, 100), now)
         forwarded, hop, tries = onward
         context = ResponseContext(self._layer, transaction, self._element, relay=True)
         transaction.user = context
@@ -61,8 +59,11 @@ class Relays:
             context.user = _Relayed(tries, refreshes)
         self._anchoring.follow(request, context)
         context.add_branch(1, forwarded, hop, now)
-        if tries is not None and request.method == "INVITE":
-            self._legs.note(tries)
+        if request.method == "INVITE":
+            # behind its copy: who has heard 100 sends it no more, and this process may be killed between the two
+            self._layer.respond(transaction, builder.make_response(request, 100), now)
+            if tries is not None:
+                self._legs.note(tries)
 
     def pass_ack(self, request: Request, source: Hop) -> None:
         """An ACK to a 2xx is forwarded without a transaction; one that we cannot vouch for is dropped."""

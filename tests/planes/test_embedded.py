@@ -310,7 +310,9 @@ def test_a_bye_that_nobody_answers_gets_no_408() -> None:
 def test_a_reinvite_is_relayed_and_can_be_cancelled() -> None:
     bench = Bench()
     _, final = established(bench)
-    (again,) = requests(bench.receive(in_dialog("INVITE", final)))
+    sent = bench.receive(in_dialog("INVITE", final))
+    assert statuses(sent[1:]) == [100], "behind its copy, for whoever has heard it sends the request no more"
+    (again,) = requests(sent)
     assert again.get("record-route") is None
     bench.answer(again, 180)
     cancel = wire.request("CANCEL", "sip:anna@192.0.2.21:5060", to_tag=final.to_tag, cseq=8, branch="z9hG4bK-2")
