@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import hashlib
 import json
 import os
@@ -41,7 +40,7 @@ from controller.messages.planning import Planner
 from controller.messages.reducer import reduce
 from controller.messages.region import warm
 from controller.privacy import BlindIndex, Cipher, load_keyring
-from controller.process import run_quick, share_interpreter
+from controller.process import run_quick, share_interpreter, tune_garbage_collector
 from controller.store.base import Applied, Facts
 from controller.store.opening import open_store
 from controller.types.cascades import CascadeCommand, CascadeEvent, Circumstances
@@ -117,9 +116,7 @@ async def serve(url: str, folder: Path, workers: int | None) -> None:
     shell = create_app(service, on_request=meter.see_request)
     server = make_api(shell, service, sock, folder, meter, structlog.get_logger())
     warm()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    tune_garbage_collector()
     loop = asyncio.get_running_loop()
     serving = loop.create_task(server.serve())
     await server.started()

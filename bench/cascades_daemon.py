@@ -7,7 +7,6 @@ providers within the process that answer at once.
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import time
 from collections.abc import Sequence
@@ -37,7 +36,7 @@ from controller.messages.reducer import reduce
 from controller.messages.region import warm
 from controller.messages.telling import show
 from controller.privacy import BlindIndex, Cipher, load_keyring
-from controller.process import run_quick, share_interpreter
+from controller.process import run_quick, share_interpreter, tune_garbage_collector
 from controller.store.opening import open_store
 from controller.supervise import Supervisor
 from controller.types import Milestone
@@ -135,8 +134,7 @@ async def serve(store_url: str, folder: Path) -> None:
     REPORTING.spawn(broker.sweep(), "sweeper")
     serving = asyncio.get_running_loop().create_task(api.serve())
     await api.started()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    tune_garbage_collector()
     print(api.address[1], flush=True)
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
